@@ -1,0 +1,19 @@
+"""From a Singer line to an acknowledged HTTP request.
+
+A target is three things on top of this: how a record becomes a message (`DeliveryTarget.encoder`),
+how a batch of messages becomes a request and how an answer reads (`Service`).
+"""
+
+from singer_delivery.errors import DeliveryError, RecordRejected, ServiceError
+from singer_delivery.http import Service
+from singer_delivery.settings import delivery_settings
+from singer_delivery.target import DeliveryTarget
+
+__all__ = [
+    "DeliveryError",
+    "DeliveryTarget",
+    "RecordRejected",
+    "Service",
+    "ServiceError",
+    "delivery_settings",
+]

@@ -1,0 +1,248 @@
+"""A record's way after it is encoded: lane, outcome, settled, checkpoint; used by one thread.
+
+`Delivery` holds what the reading thread alone may touch: the filling batches, the counts, the
+checkpoints and the rejects file. Lanes tell it outcomes through a queue; it takes them up in
+`tend`, which the reading thread calls whenever it has a moment, and while it waits.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from singer_delivery.batching import Limits, Message, Source
+from singer_delivery.checkpoints import Checkpoints
+from singer_delivery.errors import DeliveryError, OutputError, RecordRejected
+from singer_delivery.lanes import Acknowledged, Failed, Lane, Lanes, Outcome, Pace, Poster, Refused
+from singer_delivery.summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from singer_delivery.lines import Wakeup
+    from singer_delivery.rejects import Rejects
+    from singer_delivery.settings import DeliverySettings
+
+STOP_SECONDS = 30
+"""How long a run that ends early waits for answers to what is in flight."""
+
+
+class Delivery:
+    """Brings encoded messages to a service and knows what may be claimed of it.
+
+    Args:
+        settings: Sizes, times and lanes.
+        envelope: Bytes of a request's body around the messages.
+        connect: Makes one lane's connection.
+        rejects: Takes what cannot be delivered.
+        wakeup: Ends a wait of the reading thread.
+        checkpoint: Handles STATE: checkpoint values whose records are settled.
+        clock: Seconds on a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        settings: DeliverySettings,
+        *,
+        envelope: int,
+        connect: Callable[[], Poster],
+        rejects: Rejects,
+        wakeup: Wakeup,
+        checkpoint: Callable[[Any], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.summary = Summary()
+        self.rejects = rejects
+        self._wakeup = wakeup
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._started = clock()
+        self._checkpoints = Checkpoints()
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        pace = Pace(settings.max_requests_per_second, clock)
+        self._lanes = Lanes(
+            Limits(
+                rows=settings.batch_size_rows,
+                size=settings.batch_max_bytes,
+                envelope=envelope,
+                seconds=settings.batch_wait_limit_seconds,
+            ),
+            [
+                Lane(
+                    f"lane-{number}",
+                    connect(),
+                    pace=pace,
+                    max_seconds=settings.retry_max_seconds,
+                    report=self._report,
+                    stop=self._stop,
+                    clock=clock,
+                )
+                for number in range(settings.lanes)
+            ],
+        )
+        for lane in self._lanes.lanes:
+            lane.start()
+
+    # What the reading thread does with a record: exactly one of send, skip and reject.
+
+    def record(self, stream: str, line: bytes) -> Source:
+        """Note a record that was read."""
+        self.summary.read[stream] += 1
+        return Source(stream, line, self._checkpoints.record())
+
+    def send(self, source: Source, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Put a record's messages on their way; waits while the lanes hold all they may."""
+        source.unsettled = len(messages)
+        now = self._clock()
+        for key, body in messages:
+            self._lanes.put(Message(key, body, source), now)
+        while self._lanes.congested:
+            self.wait()
+
+    def skip(self, source: Source) -> None:
+        """Leave a record out on purpose."""
+        self._settle(source, "skipped")
+
+    def reject(self, source: Source, rejected: RecordRejected) -> None:
+        """Put a record into the rejects file."""
+        source.rejected = True
+        self.rejects.add(source.stream, source.line, rejected.reason, rejected.detail)
+        self.summary.reasons[rejected.reason] += 1
+        if not source.unsettled:
+            self._settle(source, "rejected")
+
+    def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
+        """Note a STATE line; it is written as soon as all before it is settled."""
+        self._checkpoints.state(value)
+        self._write_checkpoint()
+
+    def tend(self) -> float | None:
+        """Take up what the lanes have to tell, and send the batches that waited long enough.
+
+        Returns:
+            Seconds until there is something to do again, or None if nothing waits.
+        """
+        self._take_outcomes()
+        now = self._clock()
+        self._lanes.flush(now)
+        deadline = self._lanes.deadline
+        return None if deadline is None else max(0.0, deadline - now)
+
+    def wait(self) -> None:
+        """Sleep until a lane has something to tell or a batch must leave, then tend to it."""
+        self._wakeup.wait(self.tend())
+        self._take_outcomes()
+
+    def finish(self) -> None:
+        """Deliver all that was taken.
+
+        Raises:
+            DeliveryError: Something of it could not be delivered.
+        """
+        self._lanes.flush()
+        while self._lanes.busy:
+            self.wait()
+        self._take_outcomes()
+        self._close()
+        if self.summary.undelivered:
+            message = f"{self.summary.undelivered} records are unaccounted for"
+            raise DeliveryError(f"The counts do not add up: {message}. This is a defect.")
+
+    def abandon(self) -> None:
+        """End early: wait a bounded time for what is in flight, claim only what is so."""
+        self._stop.set()
+        deadline = self._clock() + STOP_SECONDS
+        while self._lanes.busy and (left := deadline - self._clock()) > 0:
+            self._wakeup.wait(left)
+            self._take_outcomes(also_after_failure=True)
+        self._close()
+
+    @property
+    def seconds(self) -> float:
+        """How long the delivery has been going on."""
+        return self._clock() - self._started
+
+    def as_dict(self, exit_code: int) -> dict[str, Any]:
+        """The summary for machines."""
+        return self.summary.as_dict(self._lanes.traffic, self.seconds, exit_code)
+
+    def sentence(self) -> str:
+        """The summary for people."""
+        return self.summary.sentence(self._lanes.traffic, self.seconds)
+
+    # What becomes of it.
+
+    def _report(self, outcome: Outcome) -> None:
+        self._outcomes.put(outcome)
+        self._wakeup()
+
+    def _take_outcomes(self, *, also_after_failure: bool = False) -> None:
+        failure = None
+        while True:
+            try:
+                outcome = self._outcomes.get_nowait()
+            except queue.Empty:
+                break
+            if isinstance(outcome, Acknowledged):
+                for message in outcome.messages:
+                    self._settle_message(message.source)
+            elif isinstance(outcome, Refused):
+                self._refuse(outcome)
+            elif isinstance(outcome, Failed):
+                failure = failure or outcome.error
+            else:
+                outcome.lane.queued -= 1
+        self._write_checkpoint()
+        if failure and not also_after_failure:
+            raise failure
+
+    def _refuse(self, refused: Refused) -> None:
+        source = refused.message.source
+        answer = refused.answer
+        detail = f"{answer.detail}: {answer.excerpt}" if answer.excerpt else answer.detail
+        if not source.rejected:
+            self.reject(source, RecordRejected("refused_by_service", detail))
+        self._settle_message(source)
+
+    def _settle_message(self, source: Source) -> None:
+        source.unsettled -= 1
+        if not source.unsettled:
+            self._settle(source, "rejected" if source.rejected else "delivered")
+
+    def _settle(self, source: Source, fate: str) -> None:
+        self.summary.fates[fate][source.stream] += 1
+        self._checkpoints.settle(source.stretch)
+
+    def _write_checkpoint(self) -> None:
+        value = self._checkpoints.due()
+        if value is not None:
+            self.rejects.sync()
+            self._checkpoint(value)
+
+    def _close(self) -> None:
+        self._lanes.close()
+        self.rejects.sync()
+        self.rejects.close()
+
+
+def write_state(value: Any) -> None:  # noqa: ANN401
+    """Write a checkpoint to standard output, where the next run's start is kept.
+
+    Raises:
+        OutputError: Nobody takes it.
+    """
+    try:
+        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is closed"
+        raise OutputError(
+            f"Standard output cannot be written ({reason}), so no state can be kept. "
+            "What was delivered will be sent again by the next run, with the same ids."
+        ) from error

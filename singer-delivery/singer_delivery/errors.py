@@ -1,0 +1,57 @@
+"""What can go wrong on the way, by what happens next.
+
+DeliveryError           the run ends
+├── InputError          a line is no Singer message: exit 1
+├── ServiceError        the service refuses us, or cannot be reached: exit 1
+├── OutputError         a file or stdout cannot be written: exit 1
+└── Interrupted         SIGINT or SIGTERM: exit 130 or 143
+RecordRejected          only this record ends, in the rejects file
+
+No message of these carries a payload, a key or a user's id.
+"""
+
+from __future__ import annotations
+
+
+class DeliveryError(Exception):
+    """The run ends; its message is one sentence for the operator."""
+
+    exit_code = 1
+
+
+class InputError(DeliveryError):
+    """A line of the input is no Singer message, or comes out of turn."""
+
+
+class ServiceError(DeliveryError):
+    """The service refuses this sender as such, or did not answer for too long."""
+
+
+class OutputError(DeliveryError):
+    """The rejects file, the summary or standard output cannot be written."""
+
+
+class Interrupted(DeliveryError):  # noqa: N818, a signal is no error
+    """A signal asked the run to end.
+
+    Args:
+        signum: The signal's number; the exit code is 128 more, as shells have it.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"Stopped by signal {signum}.")
+        self.exit_code = 128 + signum
+
+
+class RecordRejected(Exception):  # noqa: N818, the run goes on
+    """This record cannot be delivered; its siblings can.
+
+    Args:
+        reason: A short code, such as Segment's `no_user_anon_id`.
+        detail: One sentence that names the field, never its value.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail

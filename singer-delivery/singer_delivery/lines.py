@@ -1,0 +1,159 @@
+"""Lines of a Singer stream as bytes, read without ever being deaf to other events.
+
+The reading thread waits in one place only, for whichever comes first: input, a lane's
+outcome, a signal, or the time at which a batch must leave.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+from collections import Counter
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+from typing_extensions import override
+
+from singer_delivery.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+CHUNK_BYTES = 1 << 18
+
+
+class Wakeup:
+    """Ends a wait of the reading thread, from any thread or signal handler."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def __call__(self) -> None:
+        """Wake the reading thread now, or keep it from falling asleep next time."""
+        with suppress(BlockingIOError):  # a full pipe wakes just as well
+            os.write(self._write, b"\0")
+
+    def wait(self, timeout: float | None, *also: int) -> bool:
+        """Sleep until woken, until one of the files can be read, or for so many seconds.
+
+        Returns:
+            Whether one of the files can be read.
+        """
+        readable, _, _ = select.select([self._read, *also], [], [], timeout)
+        if self._read in readable:
+            with suppress(BlockingIOError):
+                while os.read(self._read, 1024):
+                    pass
+        return any(file in readable for file in also)
+
+
+class Lines:
+    """The lines of one input, in portions.
+
+    Args:
+        source: Text or binary file, standard input by default.
+        wakeup: Ends a wait for input.
+    """
+
+    def __init__(self, source: IO[str] | IO[bytes] | None, wakeup: Wakeup) -> None:
+        source = source if source is not None else sys.stdin
+        self._wakeup = wakeup
+        self._rest: list[bytes] = []
+        try:
+            self._file: int | None = source.fileno()
+        except (OSError, io.UnsupportedOperation):
+            self._file = None  # not a file of the system's: never a wait
+            self._portions = _portions(source)
+
+    def read(self, timeout: float | None) -> list[bytes] | None:
+        """Wait for lines.
+
+        Returns:
+            Whole lines, an empty list where the wait ended for another reason, or None at
+            the end of the input.
+        """
+        if self._file is None:
+            return next(self._portions, None)
+        if not self._wakeup.wait(timeout, self._file):
+            return []
+        chunk = os.read(self._file, CHUNK_BYTES)
+        if not chunk:
+            rest, self._rest = b"".join(self._rest), []
+            return [rest] if rest else None
+        if b"\n" not in chunk:
+            self._rest.append(chunk)
+            return []
+        *lines, rest = (b"".join(self._rest) + chunk).split(b"\n")
+        self._rest = [rest] if rest else []
+        return lines
+
+
+def _portions(source: Iterable[str] | Iterable[bytes]) -> Iterator[list[bytes]]:
+    for line in source:
+        yield [line.encode() if isinstance(line, str) else line]
+
+
+class MessageReader(GenericSingerReader[bytes]):
+    """Reads Singer messages and hands them out by type.
+
+    Args:
+        tend: Called before each wait for input; says how long the wait may be.
+        wakeup: Ends a wait for input.
+    """
+
+    def __init__(self, tend: Callable[[], float | None], wakeup: Wakeup) -> None:
+        super().__init__()
+        self.line = b""  # as it came: what `callbacks` are working on
+        self._tend = tend
+        self._wakeup = wakeup
+        self._number = 0
+        self._decode = msgspec.json.Decoder().decode
+
+    @property
+    @override
+    def default_input(self) -> IO[bytes]:
+        return sys.stdin.buffer
+
+    @override
+    def process_lines(
+        self,
+        file_input: IO[str] | IO[bytes] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+    ) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        source = Lines(file_input, self._wakeup)
+        while (lines := source.read(self._tend())) is not None:
+            for self.line in lines:
+                self._number += 1
+                if not self.line.strip():
+                    continue
+                message = self.deserialize_json(self.line)
+                kind = str(message.get("type"))
+                if (callback := callbacks.get(kind)) is None:
+                    raise self.wrong("its type is none of SCHEMA, RECORD and STATE")
+                callback(message)
+                counts[kind] += 1
+        return counts
+
+    @override
+    def deserialize_json(self, line: bytes) -> dict[str, Any]:
+        try:
+            message = self._decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self.wrong("it is not JSON") from error
+        if not isinstance(message, dict):
+            raise self.wrong("it is not an object")
+        return message
+
+    def wrong(self, what: str) -> InputError:
+        """Say which line is no Singer message, and why."""
+        return InputError(
+            f"Line {self._number} of the input is no Singer message: {what}. "
+            "Does the tap write anything else to its standard output?"
+        )

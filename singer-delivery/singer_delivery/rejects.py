@@ -1,0 +1,119 @@
+"""The rejects file: what could not be delivered, with the reason, ready to be sent again.
+
+It is a Singer stream (SCHEMA and RECORD lines), so the target that wrote it reads it again:
+`target-segment < rejects/….singer.jsonl`. Each record carries `_delivery_reject` with the
+reason, what the service or the check said, and when; on replay that field is left out.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from singer_delivery.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REJECT_FIELD = "_delivery_reject"
+_OWNER_ONLY = 0o600
+
+
+class Rejects:
+    """Appends rejected records to a file that is made when the first one comes.
+
+    Args:
+        path: The file; what an earlier run left there is kept.
+        now: The present as ISO 8601.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], str]) -> None:
+        self.path = path
+        self._now = now
+        self._file: int | None = None
+        self._unsynced = False
+        self._schemas: dict[str, bytes] = {}
+        self._written: dict[str, bytes] = {}
+
+    def schema(self, stream: str, line: bytes) -> None:
+        """Note the SCHEMA line that the records to come of this stream follow."""
+        self._schemas[stream] = line.strip()
+
+    def add(self, stream: str, line: bytes, reason: str, detail: str) -> None:
+        """Append a record as it came, with why it was rejected.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        schema = self._schemas.get(stream)
+        text = b""
+        if schema is not None and self._written.get(stream) != schema:
+            text = schema + b"\n"
+        text += _with_reason(line, {"reason": reason, "detail": detail, "at": self._now()}) + b"\n"
+        try:
+            _write(self._open(), text)
+        except OSError as error:
+            raise self._cannot(error) from error
+        if schema is not None:
+            self._written[stream] = schema
+        self._unsynced = True
+
+    def sync(self) -> None:
+        """Return once everything added is on the disk; a checkpoint may pass it then.
+
+        Raises:
+            OutputError: It cannot be brought there.
+        """
+        if self._unsynced and self._file is not None:
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                raise self._cannot(error) from error
+            self._unsynced = False
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> int:
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+            self._file = os.open(self.path, flags, _OWNER_ONLY)
+            end = os.fstat(self._file).st_size
+            if end and os.pread(self._file, 1, end - 1) != b"\n":
+                _write(self._file, b"\n")  # a run was killed in the middle of a line
+        return self._file
+
+    def _cannot(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"Cannot write the rejects file {self.path}: {error.strerror}. "
+            "Make room or set rejects_path to a place that can be written."
+        )
+
+
+def without_reason(record: dict[str, Any]) -> dict[str, Any]:
+    """Take a rejects file's own field out of a record that is replayed."""
+    record.pop(REJECT_FIELD, None)
+    return record
+
+
+def _with_reason(line: bytes, reason: dict[str, str]) -> bytes:
+    message = msgspec.json.decode(line)
+    message["record"][REJECT_FIELD] = reason
+    return msgspec.json.encode(message)
+
+
+def _write(file: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(file, text) :]
+
+
+def rejects_path(template: str, *, target: str, date: str) -> Path:
+    """Fill in `{target}` and `{date}`."""
+    return Path(template.replace("{target}", target).replace("{date}", date)).expanduser()

@@ -1,0 +1,162 @@
+"""The settings that every target on this layer has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import typing as th
+from singer_sdk.plugin_base import JSONSchemaValidator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jsonschema import ValidationError
+
+
+def delivery_settings(*, rows: int, size: int) -> list[th.Property[Any]]:
+    """Declare the shared settings.
+
+    Args:
+        rows: The most messages one batch may hold at this service.
+        size: The most bytes one batch may hold at this service.
+    """
+    return [
+        th.Property(
+            "batch_size_rows",
+            th.IntegerType(minimum=1, maximum=rows),
+            default=rows,
+            title="Messages in a batch",
+            description="Send a batch when it holds this many messages.",
+        ),
+        th.Property(
+            "batch_max_bytes",
+            th.IntegerType(minimum=1_000, maximum=size),
+            default=size,
+            title="Bytes in a batch",
+            description="Send a batch before its body, uncompressed, gets larger than this.",
+        ),
+        th.Property(
+            "batch_wait_limit_seconds",
+            th.NumberType(exclusive_minimum=0),
+            default=5,
+            title="Longest wait for a batch",
+            description="Send a batch that is not full when its first message is this old.",
+        ),
+        th.Property(
+            "lanes",
+            th.IntegerType(minimum=1, maximum=64),
+            default=8,
+            title="Requests in flight",
+            description="Send this many requests at once; one user's changes stay in order.",
+        ),
+        th.Property(
+            "max_requests_per_second",
+            th.NumberType(exclusive_minimum=0),
+            title="Requests per second",
+            description="Send no more than this many requests a second, all lanes together.",
+        ),
+        th.Property(
+            "request_timeout_seconds",
+            th.NumberType(exclusive_minimum=0),
+            default=30,
+            title="Request timeout",
+            description="Wait this long for a connection, and again for an answer.",
+        ),
+        th.Property(
+            "retry_max_seconds",
+            th.NumberType(minimum=0),
+            default=600,
+            title="Retry for at most",
+            description="Stop the run, state kept, when one batch has failed for this long.",
+        ),
+        th.Property(
+            "compression",
+            th.StringType(),
+            allowed_values=["gzip", "none"],
+            default="gzip",
+            title="Compression",
+            description="How request bodies are compressed.",
+        ),
+        th.Property(
+            "rejects_path",
+            th.StringType(min_length=1),
+            default="rejects/{target}-{date}.singer.jsonl",
+            title="Rejects file",
+            description="Where records that cannot be delivered go, with the reason. "
+            "{target} and {date} are filled in.",
+        ),
+        th.Property(
+            "max_rejects",
+            th.IntegerType(minimum=-1),
+            default=0,
+            title="Rejects allowed",
+            description="Exit 3, after delivering the rest, when more records than this were "
+            "rejected; -1 allows any number.",
+        ),
+        th.Property(
+            "null_traits",
+            th.StringType(),
+            allowed_values=["omit", "send"],
+            default="omit",
+            title="Null traits",
+            description="Whether a trait that is null is left out, or sent and overwrites.",
+        ),
+        th.Property(
+            "validate_records",
+            th.BooleanType(),
+            default=False,
+            title="Validate records",
+            description="Reject records that do not follow their stream's schema; costs most "
+            "of the speed.",
+        ),
+        th.Property(
+            "summary_path",
+            th.StringType(min_length=1),
+            title="Summary file",
+            description="Where the run's summary is written as JSON, whatever the exit code.",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """The shared settings' values; see `delivery_settings` for what they mean."""
+
+    batch_size_rows: int
+    batch_max_bytes: int
+    batch_wait_limit_seconds: float
+    lanes: int
+    max_requests_per_second: float | None
+    request_timeout_seconds: float
+    retry_max_seconds: float
+    compression: str
+    rejects_path: str
+    max_rejects: int
+    validate_records: bool
+    summary_path: str | None
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> DeliverySettings:
+        """Read them from a validated configuration, defaults filled in."""
+        values: dict[str, Any] = {field.name: config.get(field.name) for field in fields(cls)}
+        return cls(**values)
+
+
+def setting_errors(schema: dict[str, Any], config: dict[str, Any], env_prefix: str) -> list[str]:
+    """Check a configuration and fill in its defaults.
+
+    Returns:
+        A sentence for each wrong setting, without its value: it may be a key.
+    """
+    return [
+        _sentence(error, env_prefix) for error in JSONSchemaValidator(schema).iter_errors(config)
+    ]
+
+
+def _sentence(error: ValidationError, env_prefix: str) -> str:
+    if error.validator == "required":
+        name = error.message.split("'")[1]
+        return f"Setting {name} is missing: set it, or {env_prefix}{name.upper()}."
+    path = ".".join(str(part) for part in error.absolute_path)
+    return f"Setting {path}: {error.message.replace(repr(error.instance), 'its value')}."

@@ -1,0 +1,78 @@
+"""What became of every record, in numbers that add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from singer_delivery.lanes import Traffic
+
+FATES = ("delivered", "unchanged", "skipped", "rejected")
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts records by stream and fate.
+
+    Attributes:
+        read: Records read, by stream.
+        fates: Records by fate (one of `FATES`), then by stream.
+        reasons: Rejected records by reason.
+    """
+
+    read: Counter[str] = field(default_factory=Counter)
+    fates: dict[str, Counter[str]] = field(
+        default_factory=lambda: {fate: Counter() for fate in FATES}
+    )
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def total(self, fate: str) -> int:
+        """How many records met this fate."""
+        return self.fates[fate].total()
+
+    @property
+    def undelivered(self) -> int:
+        """How many records were read and met no fate: 0 unless the run ended early."""
+        return self.read.total() - sum(self.total(fate) for fate in FATES)
+
+    def as_dict(self, traffic: Traffic, seconds: float, exit_code: int) -> dict[str, Any]:
+        """Everything, for machines; `read` is the sum of the fates and `undelivered`."""
+        read = self.read.total()
+        return {
+            "read": read,
+            **{fate: self.total(fate) for fate in FATES},
+            "undelivered": self.undelivered,
+            "rejected_by_reason": dict(self.reasons),
+            "requests": traffic.requests,
+            "retries": traffic.retries,
+            "waited_seconds": round(traffic.waited_seconds, 3),
+            "bytes_sent": traffic.bytes_sent,
+            "seconds": round(seconds, 3),
+            "records_per_second": round(read / seconds, 1) if seconds else 0.0,
+            "exit_code": exit_code,
+            "streams": {
+                stream: {
+                    "read": count,
+                    **{fate: self.fates[fate][stream] for fate in FATES},
+                }
+                for stream, count in self.read.items()
+            },
+        }
+
+    def sentence(self, traffic: Traffic, seconds: float) -> str:
+        """Everything, for people, in one line."""
+        parts = [f"{self.total('delivered')} delivered"]
+        parts += [f"{n} {fate}" for fate in FATES[1:] if (n := self.total(fate))]
+        if self.undelivered:
+            parts.append(f"{self.undelivered} undelivered")
+        if self.reasons:
+            reasons = ", ".join(f"{reason} {n}" for reason, n in self.reasons.most_common())
+            parts.append(f"rejected for: {reasons}")
+        read = self.read.total()
+        rate = f", {read / seconds:.0f} records/s" if seconds else ""
+        return (
+            f"{read} records read: {'; '.join(parts)}. {traffic.requests} requests, "
+            f"{traffic.retries} retries, {traffic.bytes_sent} bytes in {seconds:.1f} s{rate}."
+        )

@@ -1,0 +1,372 @@
+"""The Singer target that every connector on this layer is.
+
+One record's way: `Lines` → `MessageReader` → `Encode` (its messages) → `Lanes` (its batch, its
+request) → `Outcome` → settled → `Checkpoints` → STATE on standard output.
+
+singer-sdk provides the command line, settings and stream maps. Its draining, STATE writing and
+signal handling lose data and are not used.
+"""
+
+from __future__ import annotations
+
+import abc
+import os
+import sys
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+from singer_sdk import Target
+from singer_sdk.exceptions import ConfigValidationError, InvalidRecord, MappingError
+from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
+from singer_sdk.sinks.core import JSONSchemaValidator
+from typing_extensions import override
+
+from singer_delivery.delivery import Delivery, write_state
+from singer_delivery.errors import DeliveryError, Interrupted, OutputError, RecordRejected
+from singer_delivery.http import Connection
+from singer_delivery.lines import MessageReader, Wakeup
+from singer_delivery.rejects import Rejects, rejects_path, without_reason
+from singer_delivery.settings import DeliverySettings, setting_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import FrameType
+
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.mapper import StreamMap
+    from singer_sdk.plugin_base import _ConfigInput
+
+    from singer_delivery.http import Service
+
+    Record = dict[str, Any]
+    Encode = Callable[[Record, str | None], Iterable[tuple[str, bytes]]]
+
+
+class Route:
+    """What happens to the records of one stream.
+
+    Args:
+        steps: For each stream that the stream maps make of this one: the map, or None where
+            it changes nothing, and how its records are encoded.
+        validator: Checks records against the stream's schema, where that is wanted.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[tuple[StreamMap | None, Encode]],
+        validator: JSONSchemaValidator | None,
+    ) -> None:
+        self._steps = steps
+        self._validator = validator
+
+    def messages(self, record: Record, time_extracted: str | None) -> list[tuple[str, bytes]]:
+        """Encode a record: the keys and bodies of its messages, none if it is left out.
+
+        Raises:
+            RecordRejected: It cannot be sent.
+        """
+        if not self._steps:
+            return []
+        without_reason(record)
+        if self._validator:
+            self._validate(self._validator, record)
+        messages: list[tuple[str, bytes]] = []
+        for stream_map, encode in self._steps:
+            mapped = record if stream_map is None else self._map(stream_map, record)
+            if mapped is not None:
+                messages += encode(mapped, time_extracted)
+        return messages
+
+    @staticmethod
+    def _validate(validator: JSONSchemaValidator, record: Record) -> None:
+        try:
+            validator.validate(record)
+        except InvalidRecord as error:
+            # Its message quotes the value, which must not reach a log: the file has the record.
+            raise RecordRejected("invalid_record", "It does not follow its schema.") from error
+
+    @staticmethod
+    def _map(stream_map: StreamMap, record: Record) -> Record | None:
+        try:
+            mapped: Record | None = stream_map.transform(record.copy())
+        except MappingError as error:
+            raise RecordRejected("stream_map_failed", "A stream map failed on it.") from error
+        return mapped
+
+
+class DeliveryTarget(Target, abc.ABC):
+    """A Singer target for an HTTP service.
+
+    A connector says where to (`service`), what a stream's records become (`encoder`) and how
+    large its envelope is; order, retries, checkpoints and rejects are dealt with here.
+    """
+
+    envelope_bytes: ClassVar[int]
+    """Bytes of a request's body around the messages."""
+
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.VALIDATE_RECORDS,
+    ]
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
+        self._wakeup = Wakeup()
+        self._signal: int | None = None
+        self._routes: dict[str, Route] = {}
+        self._reader = MessageReader(self._tend, self._wakeup)
+        super().__init__(message_reader=self._reader, **kwargs)
+        self.settings = DeliverySettings.of(self.config)
+
+    # What a connector says.
+
+    @abc.abstractmethod
+    def service(self) -> Service:
+        """Make what says where batches go and how answers read."""
+
+    @abc.abstractmethod
+    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | None:
+        """Say what the records of a stream become, or None if they are not sent.
+
+        Called at each SCHEMA line. What it returns takes a record and its `time_extracted`,
+        gives the key that keeps order and the encoded body of each message, and may raise
+        `RecordRejected`. It may change the record.
+        """
+
+    @abc.abstractmethod
+    def advice(self, stream: str) -> str:
+        """Say how to have a stream sent for which `encoder` has None."""
+
+    def check(self) -> None:
+        """Find out before the first batch what the service would hide; may raise."""
+
+    # Lines in.
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """The way to the service, opened with the first line that needs it."""
+        self.check()
+        service = self.service()
+        return Delivery(
+            self.settings,
+            envelope=self.envelope_bytes,
+            connect=lambda: Connection(
+                service,
+                timeout=self.settings.request_timeout_seconds,
+                compress=self.settings.compression == "gzip",
+                user_agent=f"{self.name}/{self.plugin_version}",
+            ),
+            rejects=Rejects(
+                rejects_path(
+                    self.settings.rejects_path,
+                    target=self.name,
+                    date=datetime.now(timezone.utc).date().isoformat(),
+                ),
+                lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            ),
+            wakeup=self._wakeup,
+            checkpoint=write_state,
+        )
+
+    @override
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        stream, schema = message_dict.get("stream"), message_dict.get("schema")
+        if not isinstance(stream, str) or not isinstance(schema, dict):
+            raise self._reader.wrong("a SCHEMA needs a stream and a schema")
+        schema.setdefault("properties", {})
+        self.mapper.register_raw_stream_schema(
+            stream, schema, message_dict.get("key_properties") or []
+        )
+        steps = [
+            (None if _changes_nothing(stream_map) else stream_map, encode)
+            for stream_map in self.mapper.stream_maps[stream]
+            if not isinstance(stream_map, RemoveRecordTransform)
+            if (encode := self._encoder(stream_map)) is not None
+        ]
+        validator = JSONSchemaValidator(schema) if self.settings.validate_records else None
+        self._routes[stream] = Route(steps, validator)
+        self.delivery.rejects.schema(stream, self._reader.line)
+
+    def _encoder(self, stream_map: StreamMap) -> Encode | None:
+        stream = stream_map.stream_alias
+        encode = self.encoder(stream, stream_map.transformed_schema)
+        if encode is None and stream not in self._routes:
+            self.logger.warning("Stream '%s' is not sent: %s", stream, self.advice(stream))
+        return encode
+
+    @override
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        route = self._routes.get(message_dict.get("stream", ""))
+        record = message_dict.get("record")
+        if route is None or not isinstance(record, dict):
+            raise self._reader.wrong("a RECORD needs a record, and its SCHEMA before it")
+        source = self.delivery.record(message_dict["stream"], self._reader.line)
+        try:
+            messages = route.messages(record, message_dict.get("time_extracted"))
+        except RecordRejected as rejected:
+            self.delivery.reject(source, rejected)
+        else:
+            if messages:
+                self.delivery.send(source, messages)
+            else:
+                self.delivery.skip(source)
+        if self._signal is not None:
+            raise Interrupted(self._signal)
+
+    @override
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        if "value" not in message_dict:
+            raise self._reader.wrong("a STATE needs a value")
+        self.delivery.state(message_dict["value"])
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Nothing is versioned at an event service."""
+
+    @override
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        raise self._reader.wrong(
+            "BATCH files are not read by this target; take batch_config out of the tap's settings"
+        )
+
+    @override
+    def process_endofpipe(self) -> None:
+        self.delivery.finish()
+
+    def _tend(self) -> float | None:
+        if self._signal is not None:
+            raise Interrupted(self._signal)
+        return self.delivery.tend()
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        # Only noted here; the reading thread ends the run where it can do so honestly.
+        self._signal = self._signal or signum
+        self._wakeup()
+
+    # The run as a whole.
+
+    def run(self, file_input: IO[str] | None) -> int:
+        """Deliver all of an input.
+
+        Returns:
+            The exit code: 0, 3 if more was rejected than `max_rejects`, 1 if the run could not
+            go on, 128 + n if signal n ended it.
+        """
+        try:
+            self.listen(file_input)
+            code = self._exit_code()
+        except DeliveryError as error:
+            self.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
+            code = self._abandon(error)
+        except Exception as error:  # noqa: BLE001, a defect: state and exit code stay honest
+            self.logger.error("Stopped by a defect: %s", _where(error))  # noqa: TRY400
+            code = self._abandon(DeliveryError())
+        return self._report(code)
+
+    def _abandon(self, error: DeliveryError) -> int:
+        if "delivery" in self.__dict__:
+            try:
+                self.delivery.abandon()
+            except DeliveryError as another:
+                self.logger.error("%s", another)  # noqa: TRY400
+        return error.exit_code
+
+    def _exit_code(self) -> int:
+        rejected, allowed = self.delivery.summary.total("rejected"), self.settings.max_rejects
+        if rejected:
+            self.logger.warning(
+                "%d records were rejected; they are in %s with the reasons. Mend them and run "
+                "%s < that file.",
+                rejected,
+                self.delivery.rejects.path,
+                self.name,
+            )
+        return 3 if 0 <= allowed < rejected else 0
+
+    def _report(self, code: int) -> int:
+        if "delivery" not in self.__dict__:
+            return code
+        self.logger.info("%s", self.delivery.sentence())
+        if self.settings.summary_path:
+            path = Path(self.settings.summary_path).expanduser()
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(msgspec.json.encode(self.delivery.as_dict(code)) + b"\n")
+            except OSError as error:
+                self.logger.error(  # noqa: TRY400
+                    "Cannot write summary_path %s: %s.", path, error.strerror
+                )
+                return code or 1
+        return code
+
+    @override
+    @classmethod
+    def invoke(  # type: ignore[override]  # singer-sdk narrows it alike
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        if about:
+            cls.print_about(about_format)
+            sys.exit(0)
+        cls.print_version(print_fn=cls.logger.info)
+        try:
+            target = cls(
+                config=config.config if config else None,
+                parse_env_config=config.parse_env if config else False,
+            )
+        except OutputError as error:
+            cls.logger.error("%s", error)  # noqa: TRY400
+            sys.exit(1)
+        code = target.run(file_input)
+        _let_go_of_stdout()
+        sys.exit(code)
+
+    @override
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        # Target's own adds load_method and add_record_metadata, which mean nothing here.
+        super(Target, cls).append_builtin_config(config_jsonschema)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        self.append_builtin_config(self.config_jsonschema)
+        errors = setting_errors(self.config_jsonschema, self._config, self._env_var_prefix)
+        if errors and raise_errors:
+            raise ConfigValidationError(
+                "Wrong settings", errors=errors, schema=self.config_jsonschema
+            )
+        return errors
+
+
+def _changes_nothing(stream_map: StreamMap) -> bool:
+    return isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled
+
+
+def _where(error: Exception) -> str:
+    """Name a defect and its place; its message could hold a record."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None:
+        return type(error).__name__
+    file = Path(place.tb_frame.f_code.co_filename)
+    return f"{type(error).__name__} in {file.parent.name}/{file.name}, line {place.tb_lineno}"
+
+
+def _let_go_of_stdout() -> None:
+    """Keep Python from failing once more at its exit where nobody reads standard output."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,129 @@
+"""Segment's HTTP Tracking API on the wire: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/.
+
+`POST /v1/batch` with `{"batch": [message, …], "sentAt": …}`, the write key as the user name of
+Basic authentication. `sentAt` is the time of the attempt: Segment shifts each message's
+timestamp by what passed between it and the arrival. Success is 200 `{"success": true}`; it is
+said of unknown keys and wrong regions as well, hence `verify_write_key`.
+"""
+
+from __future__ import annotations
+
+import base64
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+import requests
+from typing_extensions import override
+
+from singer_delivery import Service, ServiceError
+from singer_delivery.http import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+HOSTS = {"us": "https://api.segment.io", "eu": "https://events.eu1.segmentapis.com"}
+CDN = "https://cdn.segment.com"
+CDN_TIMEOUT_SECONDS = 10
+ENVELOPE_BYTES = len(b'{"batch":[],"sentAt":"2026-01-01T00:00:00.000+00:00"}')
+
+
+def versioned(address: str) -> str:
+    """Write an address the way it ends in the API's documentation: without `/`, with `/v1`."""
+    address = address.strip().rstrip("/")
+    if "://" not in address:
+        address = f"https://{address}"
+    return address if address.endswith("/v1") else f"{address}/v1"
+
+
+class SegmentApi(Service):
+    """How Segment is written to.
+
+    Args:
+        write_key: The source's.
+        address: Where the API is, ending in `/v1`.
+        now: The present as ISO 8601 with a zone.
+    """
+
+    def __init__(self, write_key: str, address: str, now: Callable[[], str]) -> None:
+        self._url = f"{address}/batch"
+        self._write_key = write_key
+        self._authorization = "Basic " + base64.b64encode(f"{write_key}:".encode()).decode()
+        self._now = now
+
+    @property
+    @override
+    def url(self) -> str:
+        return self._url
+
+    @property
+    @override
+    def secrets(self) -> Sequence[str]:
+        return [self._write_key, self._authorization.removeprefix("Basic ")]
+
+    @override
+    def authorize(self, headers: dict[str, str]) -> None:
+        headers["Authorization"] = self._authorization
+
+    @override
+    def body(self, messages: Sequence[bytes]) -> bytes:
+        sent_at = self._now().encode()
+        return b'{"batch":[' + b",".join(messages) + b'],"sentAt":"' + sent_at + b'"}'
+
+    @override
+    def accepts(self, content: bytes) -> bool:
+        try:
+            answer = msgspec.json.decode(content)
+        except msgspec.DecodeError:
+            return False
+        return isinstance(answer, dict) and answer.get("success") is True
+
+
+def verify_write_key(write_key: str, region: str, address: str) -> str | None:
+    """Ask what Segment's own libraries ask at their start, since the API itself never says no.
+
+    Args:
+        write_key: The source's.
+        region: Where we are about to send: `us` or `eu`.
+        address: Of Segment's CDN, ending in `/v1`.
+
+    Returns:
+        Why it could not be verified, or None if all is well.
+
+    Raises:
+        ServiceError: There is no such key, or it belongs to the other region.
+    """
+    try:
+        response = requests.get(
+            f"{address}/projects/{quote(write_key, safe='')}/settings", timeout=CDN_TIMEOUT_SECONDS
+        )
+    except requests.RequestException as error:
+        return describe(error, CDN_TIMEOUT_SECONDS)
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        raise ServiceError(
+            "Segment knows no source with this write_key; it would answer 200 and drop everything. "
+            "Copy the key from the source's Settings > API Keys (or set verify_write_key: false)."
+        )
+    if not response.ok:
+        return f"HTTP {response.status_code}"
+    home = _region_in(response.content)
+    if home and home != region:
+        raise ServiceError(
+            f"This write_key belongs to a workspace in region {home}, but region is {region}: "
+            f"Segment would answer 200 and drop everything. Set region: {home}."
+        )
+    return None
+
+
+def _region_in(content: bytes) -> str | None:
+    """Read the region from a source's settings, None where they do not say."""
+    try:
+        settings: Any = msgspec.json.decode(content)
+        host = settings["integrations"]["Segment.io"]["apiHost"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return None
+    if not isinstance(host, str):
+        return None
+    known = {address.removeprefix("https://"): region for region, address in HOSTS.items()}
+    return known.get(host.removeprefix("https://").split("/")[0])

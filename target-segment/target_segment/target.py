@@ -1,0 +1,125 @@
+"""target-segment: its settings, and which stream becomes which call."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import typing as th
+from typing_extensions import override
+
+from singer_delivery import DeliveryTarget, Service, delivery_settings
+from singer_delivery.routing import Shape, shape_of
+from target_segment.client import (
+    CDN,
+    ENVELOPE_BYTES,
+    HOSTS,
+    SegmentApi,
+    verify_write_key,
+    versioned,
+)
+from target_segment.messages import Calls, tenant_of
+from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from singer_delivery.target import Encode
+
+
+class TargetSegment(DeliveryTarget):
+    """Sends records to Segment as identify, group and track calls, and loses none."""
+
+    name = "target-segment"
+    envelope_bytes = ENVELOPE_BYTES
+
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property(
+            "write_key",
+            th.StringType(min_length=1),
+            required=True,
+            secret=True,
+            title="Write key",
+            description="The write key of the Segment source that receives the calls.",
+        ),
+        th.Property(
+            "region",
+            th.StringType(),
+            allowed_values=list(HOSTS),
+            default="us",
+            title="Region",
+            description="Where the Segment workspace is: us (Oregon) or eu (Dublin).",
+        ),
+        th.Property(
+            "host",
+            th.StringType(min_length=1),
+            title="Host",
+            description="Send here instead of to the region's own host, for instance to a proxy "
+            "or to RudderStack; with or without /v1.",
+        ),
+        th.Property(
+            "integrations",
+            th.ObjectType(additional_properties=True),
+            title="Integrations",
+            description="Segment's integrations object for every call, in place of each call's "
+            "own: which destinations get it.",
+        ),
+        th.Property(
+            "verify_write_key",
+            th.BooleanType(),
+            default=True,
+            title="Verify the write key",
+            description="Ask Segment before the first batch whether the key exists and belongs "
+            "to the region; Segment drops everything in silence otherwise. Asked only of "
+            "Segment's own hosts, or where cdn_url is set.",
+        ),
+        th.Property(
+            "cdn_url",
+            th.StringType(min_length=1),
+            title="CDN address",
+            description="Where write keys are verified, in place of Segment's own CDN.",
+        ),
+        *delivery_settings(rows=MAX_BATCH_MESSAGES, size=MAX_BATCH_BYTES),
+    ).to_dict()
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
+        super().__init__(**kwargs)
+        self._calls = Calls(
+            tenant=tenant_of(self.config.get("write_key", "")),
+            integrations=self.config.get("integrations"),
+            null_traits=self.config.get("null_traits") == "send",
+            library={"name": self.name, "version": self.plugin_version},
+        )
+
+    @override
+    def service(self) -> Service:
+        address = self.config.get("host") or HOSTS[self.config["region"]]
+        return SegmentApi(
+            self.config["write_key"],
+            versioned(address),
+            lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        )
+
+    @override
+    def check(self) -> None:
+        cdn = self.config.get("cdn_url")
+        if not self.config["verify_write_key"] or (self.config.get("host") and not cdn):
+            return
+        unknown = verify_write_key(
+            self.config["write_key"], self.config["region"], versioned(cdn or CDN)
+        )
+        if unknown:
+            self.logger.warning("The write key could not be verified: %s.", unknown)
+
+    @override
+    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | None:
+        if shape_of(schema) is Shape.MOESIF_USERS:
+            return lambda record, extracted: [self._calls.moesif_user(record, extracted)]
+        return None
+
+    @override
+    def advice(self, stream: str) -> str:
+        return (
+            "only tap-moesif's users are sent by themselves (a company's fields go with each of "
+            "its users). Deselect it in the tap to stop reading it."
+        )
