@@ -1,0 +1,196 @@
+"""tap-moesif: its settings and its streams."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk import typing as th
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.exceptions import ConfigValidationError, InvalidStreamSortException
+from typing_extensions import override
+
+from tap_moesif.client import MAX_PAGE_SIZE, BearerAuth, Moesif, MoesifError, Pace
+from tap_moesif.documents import utc
+from tap_moesif.streams import Companies, MoesifStream, Users
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+STREAMS: tuple[type[MoesifStream], ...] = (Users, Companies)
+
+
+class TapMoesif(Tap):
+    """Emits Moesif's users and companies, with a 24-hour roll-up of their API usage."""
+
+    name = "tap-moesif"
+    message_writer_class = MsgSpecWriter
+
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property(
+            "management_api_key",
+            th.StringType(min_length=1),
+            required=True,
+            secret=True,
+            title="Management API key",
+            description="A key for Moesif's Management API with the scopes read:users, "
+            "read:companies and, for the roll-up, read:events.",
+        ),
+        th.Property(
+            "api_url",
+            th.StringType(pattern=r"^https?://\S+$"),
+            default="https://api.moesif.com/v1",
+            title="API address",
+            description="Where Moesif's Management API is, for instance behind a secure proxy.",
+        ),
+        th.Property(
+            "app_id",
+            th.StringType(min_length=1),
+            title="App id",
+            description="Which app to read, where the key serves several.",
+        ),
+        th.Property(
+            "start_date",
+            th.DateTimeType(),
+            title="Start date",
+            description="In a run without state, read only what was modified from then on.",
+        ),
+        th.Property(
+            "end_date",
+            th.DateTimeType(),
+            title="End date",
+            description="Read only what was modified before then: a bounded backfill.",
+        ),
+        th.Property(
+            "page_size",
+            th.IntegerType(minimum=1, maximum=MAX_PAGE_SIZE),
+            default=1000,
+            title="Page size",
+            description="Documents in one answer.",
+        ),
+        th.Property(
+            "lookback_minutes",
+            th.IntegerType(minimum=0),
+            default=20,
+            title="Look back",
+            description="Begin this long before the bookmark, since Moesif may make a change "
+            "searchable that much later.",
+        ),
+        th.Property(
+            "requests_per_minute",
+            th.IntegerType(minimum=1),
+            default=500,
+            title="Requests per minute",
+            description="Send no more queries than this in any minute; 500 is Moesif's limit.",
+        ),
+        th.Property(
+            "users_path",
+            th.StringType(pattern=r"^/\S+$"),
+            default="/search/~/search/users",
+            title="Path of users",
+            description="Where users are searched; /search/~/search/usermetrics/users is the "
+            "alternative that Moesif documents.",
+        ),
+        th.Property(
+            "companies_path",
+            th.StringType(pattern=r"^/\S+$"),
+            default="/search/~/search/companies",
+            title="Path of companies",
+            description="Where companies are searched; "
+            "/search/~/search/companymetrics/companies is the alternative that Moesif documents.",
+        ),
+        th.Property(
+            "usage_rollup",
+            th.BooleanType(),
+            default=True,
+            title="Usage roll-up",
+            description="Add last24HourAggResults, for one more query a page.",
+        ),
+        th.Property(
+            "emit_session_tokens",
+            th.BooleanType(),
+            default=False,
+            title="Emit session tokens",
+            description="Emit the users' session tokens, which are credentials of theirs, under "
+            "additionalFields.",
+        ),
+    ).to_dict()
+
+    @cached_property
+    def moesif(self) -> Moesif:
+        """The connection, one for all streams, as the limit of queries is."""
+        return Moesif(
+            self.config["api_url"].rstrip("/"),
+            BearerAuth(self.config["management_api_key"]),
+            Pace(self.config["requests_per_minute"], time.monotonic, time.sleep),
+            self.config.get("app_id"),
+        )
+
+    @override
+    def discover_streams(self) -> Sequence[MoesifStream]:
+        return [stream(self) for stream in STREAMS]
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        errors = self._setting_errors()
+        if errors and raise_errors:
+            raise ConfigValidationError(
+                "Wrong settings", errors=errors, schema=self.config_jsonschema
+            )
+        return errors
+
+    def _setting_errors(self) -> list[str]:
+        """Check the settings, without repeating a value that may be a key; normalise dates."""
+        try:
+            super()._validate_config()
+        except ConfigValidationError as error:
+            key = repr(self._config.get("management_api_key"))
+            return [f"Wrong setting: {text.replace(key, 'its value')}" for text in error.errors]
+        for name in ("start_date", "end_date"):
+            if name in self._config:
+                try:
+                    self._config[name] = utc(self._config[name])
+                except (ValueError, OverflowError):
+                    return [f"Wrong setting: {name} is no date; write it as 2026-01-31."]
+        start, end = self._config.get("start_date"), self._config.get("end_date")
+        if start and end and end <= start:
+            return ["Wrong setting: end_date is not after start_date."]
+        return []
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        # The last STATE line stands; another one could tear the line that is being written.
+        self.logger.warning("Stopped by signal %d", signum)
+        sys.exit(128 + signum)
+
+    @override
+    @classmethod
+    def invoke(cls, **kwargs: Any) -> None:
+        with cls._plain_errors():
+            super().invoke(**kwargs)
+
+    @override
+    @classmethod
+    def cb_test(cls, *args: Any) -> None:
+        with cls._plain_errors():
+            super().cb_test(*args)
+
+    @classmethod
+    @contextmanager
+    def _plain_errors(cls) -> Iterator[None]:
+        """End with one sentence and exit code 1 where the sync cannot go on."""
+        try:
+            yield
+        except (MoesifError, InvalidStreamSortException) as error:
+            cls.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
+            sys.exit(1)
+        except BrokenPipeError:
+            cls.logger.error("Whoever reads the records has gone")  # noqa: TRY400
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(1)
