@@ -1,0 +1,51 @@
+# Needs Python 3.10 or newer, git and make; everything else is put into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+PACKAGES := singer-delivery tap-moesif target-segment sandbox
+SOURCES := singer-delivery/singer_delivery tap-moesif/tap_moesif target-segment/target_segment sandbox/moesif_sandbox
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test sandbox lint bench format constraints clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+install: $(VENV)/installed  ## Make .venv with all packages, Meltano and the tools
+
+$(VENV)/installed: constraints.txt pyproject.toml $(PACKAGES:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed: set PYTHON=..." if sys.version_info < (3, 10) else 0)'
+	@echo "Setting up $(VENV) (once; a minute or two) ..." >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev $(PACKAGES:%=--editable ./%)
+	@touch $@
+
+demo: install  ## Sync the sandbox's users to its Segment, twice, and show what arrived
+	@$(BIN)/python sandbox/demo.py
+
+test: install  ## Run all tests
+	@$(BIN)/python -m pytest
+
+sandbox: install  ## Serve Moesif and Segment on http://127.0.0.1:8700
+	@$(BIN)/moesif-sandbox --port 8700
+
+lint: install  ## Check style and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy $(SOURCES)
+	@$(BIN)/mypy tests benchmarks sandbox/demo.py
+
+bench: install  ## Measure speed side by side with others
+	@$(BIN)/python benchmarks/run.py
+
+format: install  ## Bring the code into the formatter's shape
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format --quiet
+
+constraints: install  ## Pin today's versions, for Python 3.10 and newer
+	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --no-header --no-annotate --group dev - | grep -v '^-e' > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:  ## Remove what install and Meltano made
+	rm -rf $(VENV) .meltano output
