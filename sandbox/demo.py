@@ -146,7 +146,7 @@ def run(folder: Path) -> None:
         say(
             f"   {counts['duplicates']:>6} dropped as repeats, known by their messageId (the second"
         )
-        say("          run looks back a little, since Moesif may make a change visible late)")
+        say("          second run looks back a little: Moesif may show a change late)")
         say(f"   {counts['discarded']:>6} discarded")
 
 

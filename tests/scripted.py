@@ -37,6 +37,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    client: str = ""
 
     @property
     def json(self) -> Any:
@@ -94,7 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         service = cast("_Server", self.server).service
-        reply = service.reply_to(Request(self.command, self.path, dict(self.headers), body))
+        client = f"{self.client_address[0]}:{self.client_address[1]}"
+        request = Request(self.command, self.path, dict(self.headers), body, client)
+        reply = service.reply_to(request)
         if reply.hold is not None:
             reply.hold.wait(30)
         if reply.closed:

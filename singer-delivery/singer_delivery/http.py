@@ -17,7 +17,7 @@ from typing_extensions import override
 from singer_delivery.retry import NO_ANSWER, Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 GZIP_LEVEL = 1  # 6 takes three times as long and saves a tenth more
 EXCERPT_CHARACTERS = 500
@@ -33,11 +33,12 @@ class Service(Protocol):
         """Where batches are posted."""
 
     @property
+    def headers(self) -> Mapping[str, str]:
+        """What each request carries besides, such as what proves who we are."""
+
+    @property
     def secrets(self) -> Sequence[str]:
         """What must never appear in a log or a rejects file."""
-
-    def authorize(self, headers: dict[str, str]) -> None:
-        """Add what proves who we are to a request's headers."""
 
     def body(self, messages: Sequence[bytes]) -> bytes:
         """Make the body of one attempt to deliver these messages."""
@@ -47,17 +48,14 @@ class Service(Protocol):
 
 
 class HeaderAuth(AuthBase):
-    """Our headers, as `requests` wants them so that a netrc file does not replace them."""
+    """Headers as `requests` wants them so that a netrc file does not replace them."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
 
     @override
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the service's headers."""
-        headers: dict[str, str] = {}
-        self._service.authorize(headers)
-        request.headers.update(headers)
+        request.headers.update(self._headers)
         return request
 
 
@@ -78,7 +76,7 @@ class Connection:
         self._service = service
         self._timeout = timeout
         self._compress = compress
-        self._auth = HeaderAuth(service)
+        self._auth = HeaderAuth(service.headers)
         self._failures = 0
         self._session = requests.Session()
         self._session.headers.update({"Content-Type": "application/json", "User-Agent": user_agent})

@@ -132,6 +132,7 @@ class Lane(threading.Thread):
         report: Takes outcomes; called on this thread.
         stop: Set when the run ends early: nothing new is sent from then on.
         clock: Seconds on a clock that never goes back.
+        uniform: A number from 0 to 1, for the jitter of waits.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class Lane(threading.Thread):
         report: Callable[[Outcome], None],
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
+        uniform: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.queued = 0  # the reading thread's own count of batches given and not finished
@@ -154,6 +156,7 @@ class Lane(threading.Thread):
         self._report = report
         self._stop_sending = stop
         self._clock = clock
+        self._uniform = uniform
         self._inbox: queue.SimpleQueue[list[Message] | None] = queue.SimpleQueue()
 
     def put(self, batch: list[Message]) -> None:
@@ -206,7 +209,7 @@ class Lane(threading.Thread):
             if verdict(answer) is not Verdict.AGAIN:
                 return answer
             seconds, asked = patience.wait(
-                answer, now=self._clock(), wall=time.time(), random=random.random
+                answer, now=self._clock(), wall=time.time(), random=self._uniform
             )
             self.traffic.retries += 1
             logger.warning("%s; trying again in %.1f s", answer.detail, seconds)

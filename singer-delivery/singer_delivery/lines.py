@@ -52,6 +52,11 @@ class Wakeup:
                     pass
         return any(file in readable for file in also)
 
+    def close(self) -> None:
+        """Give the files back."""
+        os.close(self._read)
+        os.close(self._write)
+
 
 class Lines:
     """The lines of one input, in portions.

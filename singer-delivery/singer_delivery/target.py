@@ -101,12 +101,9 @@ class Route:
 class DeliveryTarget(Target, abc.ABC):
     """A Singer target for an HTTP service.
 
-    A connector says where to (`service`), what a stream's records become (`encoder`) and how
-    large its envelope is; order, retries, checkpoints and rejects are dealt with here.
+    A connector says where to (`service`) and what a stream's records become (`encoder`);
+    order, batches, retries, checkpoints and rejects are dealt with here.
     """
-
-    envelope_bytes: ClassVar[int]
-    """Bytes of a request's body around the messages."""
 
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -155,7 +152,7 @@ class DeliveryTarget(Target, abc.ABC):
         service = self.service()
         return Delivery(
             self.settings,
-            envelope=self.envelope_bytes,
+            envelope=len(service.body([])),
             connect=lambda: Connection(
                 service,
                 timeout=self.settings.request_timeout_seconds,

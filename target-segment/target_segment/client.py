@@ -15,9 +15,8 @@ from urllib.parse import quote
 
 import msgspec
 import requests
-from typing_extensions import override
 
-from singer_delivery import Service, ServiceError
+from singer_delivery import ServiceError
 from singer_delivery.http import describe
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 HOSTS = {"us": "https://api.segment.io", "eu": "https://events.eu1.segmentapis.com"}
 CDN = "https://cdn.segment.com"
 CDN_TIMEOUT_SECONDS = 10
-ENVELOPE_BYTES = len(b'{"batch":[],"sentAt":"2026-01-01T00:00:00.000+00:00"}')
 
 
 def versioned(address: str) -> str:
@@ -37,8 +35,8 @@ def versioned(address: str) -> str:
     return address if address.endswith("/v1") else f"{address}/v1"
 
 
-class SegmentApi(Service):
-    """How Segment is written to.
+class SegmentApi:
+    """How Segment is written to: a `singer_delivery.Service`.
 
     Args:
         write_key: The source's.
@@ -47,35 +45,22 @@ class SegmentApi(Service):
     """
 
     def __init__(self, write_key: str, address: str, now: Callable[[], str]) -> None:
-        self._url = f"{address}/batch"
-        self._write_key = write_key
-        self._authorization = "Basic " + base64.b64encode(f"{write_key}:".encode()).decode()
+        credentials = base64.b64encode(f"{write_key}:".encode()).decode()
+        self.url = f"{address}/batch"
+        self.headers = {"Authorization": f"Basic {credentials}"}
+        self.secrets = (write_key, credentials)
         self._now = now
 
-    @property
-    @override
-    def url(self) -> str:
-        return self._url
-
-    @property
-    @override
-    def secrets(self) -> Sequence[str]:
-        return [self._write_key, self._authorization.removeprefix("Basic ")]
-
-    @override
-    def authorize(self, headers: dict[str, str]) -> None:
-        headers["Authorization"] = self._authorization
-
-    @override
     def body(self, messages: Sequence[bytes]) -> bytes:
+        """Put the messages into Segment's envelope, with the time of this attempt."""
         sent_at = self._now().encode()
         return b'{"batch":[' + b",".join(messages) + b'],"sentAt":"' + sent_at + b'"}'
 
-    @override
     def accepts(self, content: bytes) -> bool:
+        """Tell whether Segment says success."""
         try:
             answer = msgspec.json.decode(content)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return False
         return isinstance(answer, dict) and answer.get("success") is True
 
@@ -121,7 +106,7 @@ def _region_in(content: bytes) -> str | None:
     try:
         settings: Any = msgspec.json.decode(content)
         host = settings["integrations"]["Segment.io"]["apiHost"]
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
         return None
     if not isinstance(host, str):
         return None

@@ -12,7 +12,6 @@ from singer_delivery import DeliveryTarget, Service, delivery_settings
 from singer_delivery.routing import Shape, shape_of
 from target_segment.client import (
     CDN,
-    ENVELOPE_BYTES,
     HOSTS,
     SegmentApi,
     verify_write_key,
@@ -31,7 +30,6 @@ class TargetSegment(DeliveryTarget):
     """Sends records to Segment as identify, group and track calls, and loses none."""
 
     name = "target-segment"
-    envelope_bytes = ENVELOPE_BYTES
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(

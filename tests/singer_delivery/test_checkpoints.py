@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from singer_delivery.checkpoints import Checkpoints, Stretch
+
+
+def test_a_state_waits_for_every_record_before_it() -> None:
+    checkpoints = Checkpoints()
+    first, second = checkpoints.record(), checkpoints.record()
+    checkpoints.state("after two")
+    checkpoints.settle(second)
+    assert checkpoints.due() is None
+    checkpoints.settle(first)
+    assert checkpoints.due() == "after two"
+
+
+def test_a_state_does_not_wait_for_records_after_it() -> None:
+    checkpoints = Checkpoints()
+    checkpoints.state("at once")
+    checkpoints.record()
+    assert checkpoints.due() == "at once"
+
+
+def test_a_state_is_given_once() -> None:
+    checkpoints = Checkpoints()
+    checkpoints.state("once")
+    assert checkpoints.due() == "once"
+    assert checkpoints.due() is None
+
+
+def test_a_later_state_waits_for_an_earlier_record() -> None:
+    checkpoints = Checkpoints()
+    early = checkpoints.record()
+    checkpoints.state(1)
+    late = checkpoints.record()
+    checkpoints.state(2)
+    checkpoints.settle(late)
+    assert checkpoints.due() is None
+    checkpoints.settle(early)
+    assert checkpoints.due() == 2
+
+
+def test_a_flood_of_states_without_records_takes_no_memory() -> None:
+    checkpoints = Checkpoints()
+    record = checkpoints.record()
+    for number in range(1000):
+        checkpoints.state(number)
+    assert len(checkpoints._stretches) == 2
+    checkpoints.settle(record)
+    assert checkpoints.due() == 999
+
+
+events = st.lists(st.one_of(st.just("record"), st.just("state"), st.integers(0, 30)), max_size=60)
+
+
+@given(events)
+def test_whatever_the_order_of_answers_a_state_stands_only_behind_settled_records(
+    happenings: list[str | int],
+) -> None:
+    """A number settles one of the records on their way; a model counts from the beginning."""
+    checkpoints = Checkpoints()
+    unsettled: list[tuple[int, Stretch]] = []
+    states: list[tuple[int, int]] = []  # how many records stand before it, and its value
+    read = written = 0
+    for happening in happenings:
+        if happening == "record":
+            unsettled.append((read, checkpoints.record()))
+            read += 1
+        elif happening == "state":
+            states.append((read, len(states) + 1))
+            checkpoints.state(len(states))
+        elif unsettled:
+            checkpoints.settle(unsettled.pop(int(happening) % len(unsettled))[1])
+        reached = min((number for number, _ in unsettled), default=read)
+        expected = max((value for before, value in states if before <= reached), default=0)
+        due = checkpoints.due()
+        assert due == (expected if expected > written else None)
+        written = max(written, expected)

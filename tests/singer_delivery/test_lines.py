@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from singer_delivery.errors import InputError
+from singer_delivery.lines import Lines, MessageReader, Wakeup
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Sequence
+
+
+def read_all(chunks: Sequence[bytes]) -> list[bytes]:
+    """Write chunks into a pipe and give the lines that come out of it."""
+    read, write = os.pipe()
+    wakeup = Wakeup()
+    with os.fdopen(read, "rb") as source:
+        lines = Lines(source, wakeup)
+        found: list[bytes] = []
+        for chunk in chunks:
+            os.write(write, chunk)
+            found += lines.read(None) or []
+        os.close(write)
+        while (more := lines.read(None)) is not None:
+            found += more
+    wakeup.close()
+    return found
+
+
+@given(
+    lines=st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line), max_size=10),
+    cuts=st.lists(st.integers(1, 200), max_size=5),
+    ended=st.booleans(),
+)
+def test_however_the_input_is_cut_the_lines_are_whole(
+    lines: list[bytes], cuts: list[int], ended: bool
+) -> None:
+    text = b"\n".join(lines) + (b"\n" if ended and lines else b"")
+    borders = [0, *sorted({cut for cut in cuts if cut < len(text)}), len(text)]
+    chunks = [text[a:b] for a, b in itertools.pairwise(borders) if a < b]
+    expected = text.split(b"\n")
+    if not expected[-1]:
+        expected.pop()
+    assert read_all(chunks) == expected
+
+
+def test_a_wait_for_input_ends_when_woken() -> None:
+    read, write = os.pipe()
+    wakeup = Wakeup()
+    with os.fdopen(read, "rb") as source, os.fdopen(write, "wb"):
+        lines = Lines(source, wakeup)
+        threading.Thread(target=wakeup).start()
+        assert lines.read(None) == []
+
+
+def test_a_wait_for_input_ends_in_time() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as source, os.fdopen(write, "wb"):
+        assert Lines(source, Wakeup()).read(0.0) == []
+
+
+def test_a_thousand_calls_before_a_wait_wake_it_once() -> None:
+    wakeup = Wakeup()
+    for _ in range(100_000):
+        wakeup()
+    assert wakeup.wait(None) is False
+    read, write = os.pipe()
+    os.write(write, b"x")
+    assert wakeup.wait(0.0, read) is True
+    os.close(read)
+    os.close(write)
+
+
+def read_messages(text: str) -> tuple[Counter[str], list[dict[str, Any]]]:
+    reader = MessageReader(lambda: None, Wakeup())
+    heard: list[dict[str, Any]] = []
+    counts = reader.process_lines(
+        io.StringIO(text), {"RECORD": heard.append, "STATE": heard.append}
+    )
+    return counts, heard
+
+
+def test_messages_are_handed_out_by_type() -> None:
+    counts, heard = read_messages('{"type":"RECORD","n":1}\n\n  \n{"type":"STATE","value":2}\n')
+    assert counts == {"RECORD": 1, "STATE": 1}
+    assert [message["type"] for message in heard] == ["RECORD", "STATE"]
+
+
+def test_integers_keep_all_their_digits() -> None:
+    _, [message] = read_messages('{"type":"RECORD","n":123456789012345678901234567890}')
+    assert message["n"] == 123456789012345678901234567890
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INFO starting jane@example.com",
+        "[1, 2]",
+        '"text"',
+        "{",
+        '{"no": "type"}',
+        '{"type": "NONSENSE", "email": "jane@example.com"}',
+        '{"type": ["RECORD"]}',
+    ],
+)
+def test_a_line_that_is_no_message_is_named_by_its_number_alone(line: str) -> None:
+    with pytest.raises(InputError, match="Line 2 of the input is no Singer message") as caught:
+        read_messages('{"type":"STATE","value":1}\n' + line + "\n")
+    assert "jane" not in str(caught.value)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from singer_delivery.lanes import Traffic
+from singer_delivery.summary import Summary
+
+
+def counted() -> Summary:
+    summary = Summary()
+    summary.read.update({"users": 5, "orders": 2})
+    summary.fates["delivered"]["users"] = 3
+    summary.fates["rejected"]["users"] = 1
+    summary.fates["skipped"]["orders"] = 2
+    summary.reasons["id_not_string"] = 1
+    return summary
+
+
+def test_the_summary_for_machines_says_everything_by_stream() -> None:
+    traffic = Traffic(requests=4, retries=1, waited_seconds=0.5, bytes_sent=100)
+    assert counted().as_dict(traffic, 2.0, 3) == {
+        "read": 7,
+        "delivered": 3,
+        "unchanged": 0,
+        "skipped": 2,
+        "rejected": 1,
+        "undelivered": 1,
+        "rejected_by_reason": {"id_not_string": 1},
+        "requests": 4,
+        "retries": 1,
+        "waited_seconds": 0.5,
+        "bytes_sent": 100,
+        "seconds": 2.0,
+        "records_per_second": 3.5,
+        "exit_code": 3,
+        "streams": {
+            "users": {"read": 5, "delivered": 3, "unchanged": 0, "skipped": 0, "rejected": 1},
+            "orders": {"read": 2, "delivered": 0, "unchanged": 0, "skipped": 2, "rejected": 0},
+        },
+    }
+
+
+def test_the_summary_for_people_is_one_line() -> None:
+    sentence = counted().sentence(Traffic(requests=4, retries=1, bytes_sent=100), 2.0)
+    assert sentence == (
+        "7 records read: 3 delivered; 2 skipped; 1 rejected; 1 undelivered; "
+        "rejected for: id_not_string 1. 4 requests, 1 retries, 100 bytes in 2.0 s, 4 records/s."
+    )
+
+
+def test_a_run_of_no_time_at_all_has_no_rate() -> None:
+    assert "records/s" not in Summary().sentence(Traffic(), 0.0)
+    assert Summary().as_dict(Traffic(), 0.0, 0)["records_per_second"] == 0
