@@ -41,7 +41,8 @@ class Delivery:
         connect: Makes one lane's connection.
         rejects: Takes what cannot be delivered.
         wakeup: Ends a wait of the reading thread.
-        checkpoint: Handles STATE: checkpoint values whose records are settled.
+        checkpoint: Takes the values of STATE lines behind which all is settled.
+        interrupt: Called at each turn; raises where the run must end.
         clock: Seconds on a clock that never goes back.
     """
 
@@ -54,12 +55,14 @@ class Delivery:
         rejects: Rejects,
         wakeup: Wakeup,
         checkpoint: Callable[[Any], None],
+        interrupt: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.summary = Summary()
         self.rejects = rejects
         self._wakeup = wakeup
         self._checkpoint = checkpoint
+        self._interrupt = interrupt
         self._clock = clock
         self._started = clock()
         self._checkpoints = Checkpoints()
@@ -128,6 +131,7 @@ class Delivery:
         Returns:
             Seconds until there is something to do again, or None if nothing waits.
         """
+        self._interrupt()
         self._take_outcomes()
         now = self._clock()
         self._lanes.flush(now)

@@ -150,7 +150,7 @@ class MessageReader(GenericSingerReader[bytes]):
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         try:
             message = self._decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self.wrong("it is not JSON") from error
         if not isinstance(message, dict):
             raise self.wrong("it is not an object")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
@@ -140,7 +141,13 @@ class DeliverySettings:
     def of(cls, config: Mapping[str, Any]) -> DeliverySettings:
         """Read them from a validated configuration, defaults filled in."""
         values: dict[str, Any] = {field.name: config.get(field.name) for field in fields(cls)}
-        return cls(**values)
+        # singer-sdk reads a configuration's fractions as Decimal, which no clock adds up with.
+        return cls(
+            **{
+                name: float(value) if isinstance(value, Decimal) else value
+                for name, value in values.items()
+            }
+        )
 
 
 def setting_errors(schema: dict[str, Any], config: dict[str, Any], env_prefix: str) -> list[str]:

@@ -10,6 +10,7 @@ signal handling lose data and are not used.
 from __future__ import annotations
 
 import abc
+import logging
 import os
 import sys
 from datetime import datetime, timezone
@@ -169,6 +170,7 @@ class DeliveryTarget(Target, abc.ABC):
             ),
             wakeup=self._wakeup,
             checkpoint=write_state,
+            interrupt=self._interrupt,
         )
 
     @override
@@ -199,8 +201,8 @@ class DeliveryTarget(Target, abc.ABC):
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        route = self._routes.get(message_dict.get("stream", ""))
-        record = message_dict.get("record")
+        stream, record = message_dict.get("stream"), message_dict.get("record")
+        route = self._routes.get(stream) if isinstance(stream, str) else None
         if route is None or not isinstance(record, dict):
             raise self._reader.wrong("a RECORD needs a record, and its SCHEMA before it")
         source = self.delivery.record(message_dict["stream"], self._reader.line)
@@ -213,8 +215,7 @@ class DeliveryTarget(Target, abc.ABC):
                 self.delivery.send(source, messages)
             else:
                 self.delivery.skip(source)
-        if self._signal is not None:
-            raise Interrupted(self._signal)
+        self._interrupt()
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -237,9 +238,11 @@ class DeliveryTarget(Target, abc.ABC):
         self.delivery.finish()
 
     def _tend(self) -> float | None:
+        return self.delivery.tend()
+
+    def _interrupt(self) -> None:
         if self._signal is not None:
             raise Interrupted(self._signal)
-        return self.delivery.tend()
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -258,6 +261,7 @@ class DeliveryTarget(Target, abc.ABC):
         """
         try:
             self.listen(file_input)
+            self._interrupt()
             code = self._exit_code()
         except DeliveryError as error:
             self.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
@@ -317,6 +321,8 @@ class DeliveryTarget(Target, abc.ABC):
             cls.print_about(about_format)
             sys.exit(0)
         cls.print_version(print_fn=cls.logger.info)
+        # Its debug lines hold addresses, and an address can hold a key.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
         try:
             target = cls(
                 config=config.config if config else None,

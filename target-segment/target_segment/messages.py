@@ -20,7 +20,7 @@ from target_segment.rules import check_call, check_size
 MOESIF_DESTINATION = "Moesif API Analytics"
 """The name of Moesif's destination in Segment's catalog."""
 
-encode = msgspec.json.Encoder(order="sorted").encode
+encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Calls:
         Raises:
             RecordRejected: Segment would discard it.
         """
-        context = record.pop("context", None) or {}
+        context = record.pop("context") if isinstance(record.get("context"), dict) else {}
         if not self.null_traits:
             record = {name: value for name, value in record.items() if value is not None}
         call = {

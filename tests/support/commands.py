@@ -1,0 +1,135 @@
+"""The installed commands, run as a user's shell runs them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+COMMANDS = Path(sys.executable).parent
+READY = "moesif-sandbox ready on "
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def messages(self) -> list[Any]:
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    def says_plainly(self, *secrets: str) -> bool:
+        """Whether it told its trouble without a traceback and without these words."""
+        said = self.stdout + self.stderr
+        return "Traceback" not in said and not any(secret in said for secret in secrets)
+
+
+@contextlib.contextmanager
+def started(
+    name: str, *arguments: str, stdin: int = subprocess.PIPE, **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command with its streams in pipes; nothing of it is left afterwards."""
+    process = subprocess.Popen(
+        [COMMANDS / name, *arguments],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **options.pop("env", {})},
+        **options,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+
+def feed(process: subprocess.Popen[bytes], *lines: Mapping[str, Any]) -> None:
+    """Write lines to a command's standard input, which stays open."""
+    assert process.stdin is not None
+    process.stdin.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+    process.stdin.flush()
+
+
+def next_line(process: subprocess.Popen[bytes]) -> Any:
+    """Wait for the next line of a command's standard output."""
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
+
+
+def run(
+    name: str,
+    folder: Path,
+    config: Mapping[str, Any],
+    *arguments: str,
+    lines: Iterable[Mapping[str, Any] | str] = (),
+) -> Ended:
+    """Run a command with a configuration, in a folder, on lines of input, to its end."""
+    (folder / "config.json").write_text(json.dumps(config))
+    text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+    with started(name, "--config", "config.json", *arguments, cwd=folder) as process:
+        stdout, stderr = process.communicate(text.encode(), timeout=100)
+    return Ended(process.returncode, stdout.decode(), stderr.decode())
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running moesif-sandbox and what it can be asked."""
+
+    url: str
+
+    def segment(self) -> dict[str, Any]:
+        received: dict[str, Any] = self._get("/sandbox/segment")
+        return received
+
+    def requests(self) -> list[dict[str, Any]]:
+        log: list[dict[str, Any]] = self._get("/sandbox/requests")
+        return log
+
+    def touch(self, **counts: int) -> dict[str, list[str]]:
+        touched: dict[str, list[str]] = self._post("/sandbox/touch", counts)
+        return touched
+
+    def put(self, **documents: Any) -> None:
+        self._post("/sandbox/documents", documents)
+
+    def reset(self) -> None:
+        self._post("/sandbox/reset", {})
+
+    def _get(self, path: str) -> Any:
+        answer = requests.get(f"{self.url}{path}", timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _post(self, path: str, body: Any) -> Any:
+        answer = requests.post(f"{self.url}{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+
+@contextlib.contextmanager
+def sandbox(*arguments: str) -> Iterator[Sandbox]:
+    """Run a sandbox on a free port."""
+    with started("moesif-sandbox", "--port", "0", *arguments, stdin=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        assert line.startswith(READY), line
+        yield Sandbox(line.removeprefix(READY).strip())

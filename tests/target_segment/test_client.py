@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripted import Reply, ScriptedService
+from singer_delivery import ServiceError
+from target_segment.client import SegmentApi, verify_write_key, versioned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://api.segment.io",
+        "https://api.segment.io/",
+        "https://api.segment.io/v1",
+        "https://api.segment.io/v1/",
+        "api.segment.io",
+        " api.segment.io/v1 ",
+    ],
+)
+def test_a_host_may_be_written_in_every_way(written: str) -> None:
+    assert versioned(written) == "https://api.segment.io/v1"
+
+
+def test_a_path_before_v1_is_kept() -> None:
+    assert versioned("http://127.0.0.1:8700/segment") == "http://127.0.0.1:8700/segment/v1"
+
+
+def test_a_batch_is_segments_envelope_with_the_time_of_each_attempt() -> None:
+    times = iter(["2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:09.000+00:00"])
+    api = SegmentApi("key", "https://api.segment.io/v1", lambda: next(times))
+    first, second = (json.loads(api.body([b'{"a":1}', b'{"b":2}'])) for _ in range(2))
+    assert api.url == "https://api.segment.io/v1/batch"
+    assert first == {"batch": [{"a": 1}, {"b": 2}], "sentAt": "2026-01-01T00:00:00.000+00:00"}
+    assert second["sentAt"] == "2026-01-01T00:00:09.000+00:00"
+
+
+def test_the_write_key_is_the_user_name_and_the_colon_counts() -> None:
+    api = SegmentApi("key", "https://api.segment.io/v1", lambda: "")
+    credentials = api.headers["Authorization"].removeprefix("Basic ")
+    assert base64.b64decode(credentials) == b"key:"
+    assert {*api.secrets} == {"key", credentials}
+
+
+@pytest.mark.parametrize(
+    ("content", "accepted"),
+    [
+        (b'{"success": true}', True),
+        (b'{"success": true, "more": 1}', True),
+        (b'{"success": false}', False),
+        (b'{"success": 1}', False),
+        (b"{}", False),
+        (b"[]", False),
+        (b"ok", False),
+        (b"", False),
+        (b"\xff", False),
+    ],
+)
+def test_only_success_true_is_success(content: bytes, accepted: bool) -> None:
+    api = SegmentApi("key", "https://api.segment.io/v1", lambda: "")
+    assert api.accepts(content) is accepted
+
+
+@pytest.fixture
+def cdn() -> Iterator[ScriptedService]:
+    with ScriptedService(lambda _: Reply(body={})) as service:
+        yield service
+
+
+def home(host: str) -> Reply:
+    return Reply(body={"integrations": {"Segment.io": {"apiHost": host}}})
+
+
+US, EU = home("api.segment.io/v1"), home("events.eu1.segmentapis.com/v1")
+
+
+@pytest.mark.parametrize(
+    ("reply", "region"), [(US, "us"), (EU, "eu"), (home("proxy.example"), "us")]
+)
+def test_a_key_of_this_region_is_verified(cdn: ScriptedService, reply: Reply, region: str) -> None:
+    cdn.script.append(reply)
+    assert verify_write_key("k/é y", region, cdn.url) is None
+    assert cdn.requests[0].path == "/projects/k%2F%C3%A9%20y/settings"
+
+
+@pytest.mark.parametrize(("reply", "region"), [(US, "eu"), (EU, "us")])
+def test_a_key_of_the_other_region_is_said_with_what_to_set(
+    cdn: ScriptedService, reply: Reply, region: str
+) -> None:
+    cdn.script.append(reply)
+    with pytest.raises(ServiceError, match=f"Set region: {'us' if region == 'eu' else 'eu'}"):
+        verify_write_key("key", region, cdn.url)
+
+
+def test_an_unknown_key_is_said(cdn: ScriptedService) -> None:
+    cdn.script.append(Reply(404, b"Cannot GET /projects/SECRET/settings"))
+    with pytest.raises(ServiceError, match="write_key") as caught:
+        verify_write_key("SECRET", "us", cdn.url)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(500), Reply(403), Reply(closed=True)],
+)
+def test_no_answer_to_the_question_is_only_a_warning(cdn: ScriptedService, reply: Reply) -> None:
+    cdn.answer = lambda _: reply
+    assert verify_write_key("key", "us", cdn.url)
+
+
+@pytest.mark.parametrize("body", [b"<html>", [], {"integrations": []}, {"integrations": None}, 5])
+def test_an_answer_that_does_not_name_a_region_claims_nothing(
+    cdn: ScriptedService, body: object
+) -> None:
+    cdn.script.append(Reply(body=body))
+    assert verify_write_key("key", "us", cdn.url) is None

@@ -1,0 +1,476 @@
+"""The installed command, fed lines as a tap feeds it, writing to a scripted Segment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commands import Ended, feed, next_line, run, started
+from scripted import Reply, Request, ScriptedService
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "w-key-CANARY"
+EMAIL = "jane.canary@example.com"
+SUCCESS = Reply(body={"success": True})
+PROPERTIES = ("id", "modifiedTime", "firstSeenTime", "email", "context")
+SCHEMA: dict[str, Any] = {
+    "type": "SCHEMA",
+    "stream": "users",
+    "schema": {"properties": {name: {} for name in PROPERTIES}},
+    "key_properties": ["id"],
+}
+
+
+def record(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "type": "RECORD",
+        "stream": "users",
+        "record": {"id": f"user-{number}", "email": EMAIL, **fields},
+        "time_extracted": "2026-01-01T00:00:00Z",
+    }
+
+
+def state(value: Any) -> dict[str, Any]:
+    return {"type": "STATE", "value": value}
+
+
+@pytest.fixture
+def segment() -> Iterator[ScriptedService]:
+    with ScriptedService(lambda _: SUCCESS) as service:
+        yield service
+
+
+def config(service: ScriptedService, **settings: Any) -> dict[str, Any]:
+    return {"write_key": KEY, "host": service.url, "summary_path": "summary.json", **settings}
+
+
+def sent(service: ScriptedService) -> list[dict[str, Any]]:
+    return [message for request in service.requests for message in request.json["batch"]]
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    fates = ("delivered", "unchanged", "skipped", "rejected", "undelivered")
+    assert found["read"] == sum(found[fate] for fate in fates)
+    return found
+
+
+def rejected(folder: Path) -> list[dict[str, Any]]:
+    [path] = (folder / "rejects").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_record_is_delivered_and_then_the_state_is_written(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    lines = [SCHEMA, *(record(n) for n in range(100)), state({"seen": 100})]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.messages) == (0, [{"seen": 100}])
+    assert ended.says_plainly(KEY, EMAIL)
+    assert sorted(m["userId"] for m in sent(segment)) == sorted(f"user-{n}" for n in range(100))
+    assert {request.path for request in segment.requests} == {"/v1/batch"}
+    assert summary(tmp_path)["delivered"] == 100
+    assert not (tmp_path / "rejects").exists()
+
+
+def test_the_same_input_is_the_same_messages_in_another_run(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    lines = [SCHEMA, *(record(n) for n in range(20))]
+    for _ in range(2):
+        run("target-segment", tmp_path, config(segment, lanes=1), lines=lines)
+    first, second = (request.json["batch"] for request in segment.requests)
+    assert first == second
+
+
+def test_no_state_in_is_no_state_out(segment: ScriptedService, tmp_path: Path) -> None:
+    ended = run("target-segment", tmp_path, config(segment), lines=[SCHEMA, record(1)])
+    assert (ended.code, ended.stdout) == (0, "")
+
+
+def test_no_input_is_no_request(segment: ScriptedService, tmp_path: Path) -> None:
+    ended = run("target-segment", tmp_path, config(segment))
+    assert (ended.code, ended.stdout, segment.requests) == (0, "", [])
+    assert summary(tmp_path)["read"] == 0
+
+
+def test_bad_records_cost_only_themselves(segment: ScriptedService, tmp_path: Path) -> None:
+    bad = [record(1, id=""), record(2, id=None), record(3, email="x" * 40_000)]
+    lines = [SCHEMA, record(0), *bad, record(4), state("end")]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.messages) == (3, ["end"])
+    assert {m["userId"] for m in sent(segment)} == {"user-0", "user-4"}
+    schema, *records = rejected(tmp_path)
+    assert schema == SCHEMA
+    reasons = [line["record"].pop("_delivery_reject")["reason"] for line in records]
+    assert reasons == ["id_not_string", "no_user_anon_id", "message_too_large"]
+    assert records == bad
+    assert summary(tmp_path)["rejected_by_reason"] == dict.fromkeys(reasons, 1)
+
+
+def test_as_many_rejects_as_are_allowed_are_no_failure(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    lines = [SCHEMA, record(1, id="")]
+    codes = [
+        run("target-segment", tmp_path, config(segment, max_rejects=n), lines=lines).code
+        for n in (0, 1, -1)
+    ]
+    assert codes == [3, 0, 0]
+
+
+def test_what_segment_refuses_is_isolated_and_can_be_replayed(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    def poisoned(request: Request) -> Reply:
+        bad = any(m["userId"] == "user-7" for m in request.json["batch"])
+        return Reply(400, {"message": f"bad batch of {KEY}"}) if bad else SUCCESS
+
+    segment.answer = poisoned
+    lines = [SCHEMA, *(record(n) for n in range(50)), state("end")]
+    ended = run("target-segment", tmp_path, config(segment, lanes=2), lines=lines)
+    assert (ended.code, ended.messages) == (3, ["end"])
+    schema, reject = rejected(tmp_path)
+    reason = reject["record"]["_delivery_reject"]
+    assert reject["record"]["id"] == "user-7"
+    assert reason["reason"] == "refused_by_service"
+    assert "bad batch of ***" in reason["detail"]
+    assert summary(tmp_path)["delivered"] == 49
+
+    segment.answer = lambda _: SUCCESS
+    segment.requests.clear()
+    replay = run("target-segment", tmp_path, config(segment), lines=[schema, reject])
+    assert replay.code == 0
+    [message] = sent(segment)
+    assert message["traits"] == {"id": "user-7", "email": EMAIL}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Reply(503), Reply(closed=True), Reply(429, headers={"Retry-After": "0.01"}), Reply(200, b"?")],
+)
+def test_a_passing_failure_loses_nothing(
+    segment: ScriptedService, tmp_path: Path, failure: Reply
+) -> None:
+    segment.script.append(failure)
+    lines = [SCHEMA, record(1), state("end")]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.messages) == (0, ["end"])
+    ids = [message["messageId"] for message in sent(segment)]
+    assert len(ids) > 1
+    assert len({*ids}) == 1
+    assert summary(tmp_path)["retries"] >= 1
+
+
+@contextmanager
+def running(
+    folder: Path, service: ScriptedService, **settings: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    (folder / "config.json").write_text(json.dumps(config(service, **settings)))
+    with started("target-segment", "--config", "config.json", cwd=folder) as process:
+        yield process
+
+
+def test_a_state_comes_while_the_tap_is_still_silent(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    with running(tmp_path, segment, batch_wait_limit_seconds=0.05) as target:
+        feed(target, SCHEMA, record(1), state("early"))
+        assert next_line(target) == "early"
+        rest, _ = target.communicate(timeout=30)
+    assert (target.returncode, rest) == (0, b"")
+
+
+def test_a_later_state_waits_for_a_slow_lane(segment: ScriptedService, tmp_path: Path) -> None:
+    """Nothing is written while one of the lanes has no answer; then the newest, once."""
+    hold, asked = threading.Event(), threading.Semaphore(0)
+
+    def slow_for_one(request: Request) -> Reply:
+        asked.release()
+        slow = any(m["userId"] == "user-0" for m in request.json["batch"])
+        return Reply(body={"success": True}, hold=hold if slow else None)
+
+    segment.answer = slow_for_one
+    with running(tmp_path, segment, batch_size_rows=1) as target:
+        feed(target, SCHEMA)
+        for n in range(3):
+            feed(target, record(n), state(n))
+        for _ in range(3):
+            assert asked.acquire(timeout=30)
+        assert target.stdout is not None
+        os.set_blocking(target.stdout.fileno(), False)
+        assert target.stdout.read() is None
+        os.set_blocking(target.stdout.fileno(), True)
+        hold.set()
+        out, _ = target.communicate(timeout=30)
+    assert [json.loads(line) for line in out.splitlines()] == [2]
+
+
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [
+        ([signal.SIGTERM], 143),
+        ([signal.SIGINT], 130),
+        ([signal.SIGTERM, signal.SIGTERM], 143),
+    ],
+)
+def test_a_signal_ends_the_run_with_an_honest_state(
+    segment: ScriptedService, tmp_path: Path, signals: list[signal.Signals], code: int
+) -> None:
+    with running(tmp_path, segment, batch_size_rows=1) as target:
+        feed(target, SCHEMA, record(1), state("sent"))
+        assert next_line(target) == "sent"
+        for number in signals:
+            target.send_signal(number)
+        rest, stderr = target.communicate(timeout=30)
+    assert (target.returncode, rest) == (code, b"")
+    assert b"1 delivered" in stderr
+    assert b"Traceback" not in stderr
+    assert summary(tmp_path)["exit_code"] == code
+
+
+def test_both_signals_at_once_as_meltano_sends_them_end_the_run_once(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    with running(tmp_path, segment, batch_size_rows=1) as target:
+        feed(target, SCHEMA, record(1), state("sent"))
+        assert next_line(target) == "sent"
+        target.send_signal(signal.SIGINT)
+        target.send_signal(signal.SIGTERM)
+        _, stderr = target.communicate(timeout=30)
+    assert target.returncode in {130, 143}  # whichever the system delivers first
+    assert stderr.count(b"1 delivered") == 1
+
+
+@pytest.mark.parametrize("input_ended", [True, False])
+def test_a_signal_while_a_batch_fails_claims_nothing_for_it(
+    segment: ScriptedService, tmp_path: Path, *, input_ended: bool
+) -> None:
+    asked = threading.Event()
+
+    def unavailable(_: Request) -> Reply:
+        asked.set()
+        return Reply(503)
+
+    segment.answer = unavailable
+    with running(tmp_path, segment, batch_size_rows=1) as target:
+        feed(target, SCHEMA, record(1), state("never"))
+        if input_ended:
+            assert target.stdin is not None
+            target.stdin.close()
+            target.stdin = None
+        assert asked.wait(30)
+        target.send_signal(signal.SIGTERM)
+        stdout, _ = target.communicate(timeout=30)
+    assert (target.returncode, stdout) == (143, b"")
+    assert summary(tmp_path)["undelivered"] == 1
+
+
+def test_a_stream_without_a_route_is_skipped_with_a_word_of_advice(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    """As Meltano tests a loader: neither `error` nor `exception` may be said."""
+    stream = {"stream": "meltano_test_stream"}
+    schema = {**SCHEMA, **stream, "schema": {"properties": {"id": {}, "name": {}}}}
+    row = {"type": "RECORD", **stream, "record": {"id": 1, "name": "x"}}
+    lines = [schema, row, row, state("end")]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.messages, segment.requests) == (0, ["end"], [])
+    assert "'meltano_test_stream' is not sent" in ended.stderr
+    assert not {"error", "exception"} & {*ended.stderr.lower().split()}
+    assert summary(tmp_path)["skipped"] == 2
+
+
+def test_companies_are_not_sent_by_themselves(segment: ScriptedService, tmp_path: Path) -> None:
+    names = ("id", "modifiedTime", "firstSeenTime", "companyDomain")
+    schema = {**SCHEMA, "schema": {"properties": {name: {} for name in names}}}
+    ended = run("target-segment", tmp_path, config(segment), lines=[schema, record(1)])
+    assert (ended.code, segment.requests) == (0, [])
+
+
+def test_a_schema_that_changes_in_between_loses_nothing(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    wider = {**SCHEMA, "schema": {"properties": {**SCHEMA["schema"]["properties"], "n": {}}}}
+    lines = [SCHEMA, record(1), wider, record(2, n=5), state("end")]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.messages) == (0, ["end"])
+    assert {m["userId"] for m in sent(segment)} == {"user-1", "user-2"}
+
+
+def test_stream_maps_work_before_anything_is_sent(segment: ScriptedService, tmp_path: Path) -> None:
+    maps = {"users": {"email": "md5(email)", "__filter__": "id != 'user-2'"}}
+    lines = [SCHEMA, record(1), record(2), state("end")]
+    ended = run("target-segment", tmp_path, config(segment, stream_maps=maps), lines=lines)
+    assert (ended.code, ended.messages) == (0, ["end"])
+    [message] = sent(segment)
+    assert message["userId"] == "user-1"
+    assert len(message["traits"]["email"]) == 32
+    assert summary(tmp_path)["skipped"] == 1
+
+
+def test_records_are_validated_where_that_is_wanted(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    typed = {name: {"type": ["string", "object", "null"]} for name in PROPERTIES}
+    lines = [{**SCHEMA, "schema": {"properties": typed}}, record(1, email=5), record(2)]
+    ended = run("target-segment", tmp_path, config(segment, validate_records=True), lines=lines)
+    assert ended.code == 3
+    assert [m["userId"] for m in sent(segment)] == ["user-2"]
+    assert summary(tmp_path)["rejected_by_reason"] == {"invalid_record": 1}
+
+
+def plain_failure(ended: Ended, *words: str) -> bool:
+    return (
+        ended.code == 1
+        and ended.says_plainly(KEY, EMAIL)
+        and all(word in ended.stderr for word in words)
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (f"INFO log line of {EMAIL}", "not JSON"),
+        (json.dumps({"type": "RECORD", "stream": "nobody", "record": {"e": EMAIL}}), "SCHEMA"),
+        (json.dumps({"type": "RECORD", "stream": "users", "record": EMAIL}), "record"),
+        (json.dumps({"type": "RECORD", "stream": ["users"], "record": {}}), "SCHEMA"),
+        (json.dumps({"type": "SCHEMA", "stream": "users"}), "schema"),
+        (json.dumps({"type": "STATE"}), "value"),
+        (json.dumps({"type": "BATCH", "stream": "users"}), "batch_config"),
+    ],
+)
+def test_a_line_that_is_no_singer_message_ends_the_run_after_what_came_before(
+    segment: ScriptedService, tmp_path: Path, line: str, words: str
+) -> None:
+    before, after = [SCHEMA, state("before"), record(1)], [state("after")]
+    ended = run("target-segment", tmp_path, config(segment), lines=[*before, line, *after])
+    assert plain_failure(ended, "Line 4", words)
+    assert ended.messages == ["before"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"write_key": None}, "write_key"),
+        ({"write_key": ""}, "write_key"),
+        ({"write_key": [KEY]}, "write_key"),
+        ({"region": "mars"}, "region"),
+        ({"lanes": 0}, "lanes"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    segment: ScriptedService, tmp_path: Path, settings: dict[str, Any], word: str
+) -> None:
+    wrong = {k: v for k, v in config(segment, **settings).items() if v is not None}
+    ended = run("target-segment", tmp_path, wrong, lines=[SCHEMA, record(1), state(1)])
+    assert plain_failure(ended, word)
+    assert (ended.stdout, segment.requests) == ("", [])
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 302])
+def test_a_service_that_refuses_us_stops_the_run_and_rejects_nothing(
+    segment: ScriptedService, tmp_path: Path, status: int
+) -> None:
+    segment.answer = lambda _: Reply(status, {"message": f"no {KEY}"})
+    ended = run("target-segment", tmp_path, config(segment), lines=[SCHEMA, record(1), state(1)])
+    assert plain_failure(ended, f"HTTP {status}")
+    assert ended.stdout == ""
+    assert not (tmp_path / "rejects").exists()
+
+
+def test_an_unreachable_service_stops_the_run_in_time(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        host = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    settings = {"write_key": KEY, "host": host, "retry_max_seconds": 0}
+    ended = run("target-segment", tmp_path, settings, lines=[SCHEMA, record(1), state(1)])
+    assert plain_failure(ended, "connection refused", "retry_max_seconds")
+    assert ended.stdout == ""
+
+
+def test_an_unknown_key_is_found_before_anything_is_lost(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    segment.answer = lambda _: Reply(404)
+    settings = config(segment, cdn_url=segment.url)
+    ended = run("target-segment", tmp_path, settings, lines=[SCHEMA, record(1), state(1)])
+    assert plain_failure(ended, "write_key")
+    assert ended.stdout == ""
+    assert [request.method for request in segment.requests] == ["GET"]
+
+
+def test_a_key_that_cannot_be_verified_is_a_warning(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    segment.script.append(Reply(403))
+    settings = config(segment, cdn_url=segment.url)
+    ended = run("target-segment", tmp_path, settings, lines=[SCHEMA, record(1), state(1)])
+    assert (ended.code, ended.messages) == (0, [1])
+    assert "could not be verified: HTTP 403" in ended.stderr
+
+
+@pytest.mark.parametrize("setting", ["rejects_path", "summary_path"])
+def test_a_place_that_cannot_be_written_is_said(
+    segment: ScriptedService, tmp_path: Path, setting: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    settings = config(segment, **{setting: "file/below"})
+    lines = [SCHEMA, record(1, id=""), state("end")]
+    ended = run("target-segment", tmp_path, settings, lines=lines)
+    assert ended.says_plainly(KEY, EMAIL)
+    assert setting in ended.stderr
+    assert ended.code == (1 if setting == "rejects_path" else 3)
+    assert ended.messages == ([] if setting == "rejects_path" else ["end"])
+
+
+def test_a_standard_output_that_nobody_reads_is_said(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    with running(tmp_path, segment) as target:
+        assert target.stdout is not None
+        target.stdout.close()
+        feed(target, SCHEMA, record(1), state("end"))
+        _, stderr = target.communicate(timeout=30)
+    assert target.returncode == 1
+    assert b"Standard output cannot be written" in stderr
+    assert b"Traceback" not in stderr
+    assert b"BrokenPipe" not in stderr
+
+
+def test_the_input_can_be_a_file(segment: ScriptedService, tmp_path: Path) -> None:
+    lines = [json.dumps(line) for line in (SCHEMA, record(1), state("end"))]
+    (tmp_path / "input.jsonl").write_text("\n".join(lines))
+    ended = run("target-segment", tmp_path, config(segment), "--input", "input.jsonl")
+    assert (ended.code, ended.messages) == (0, ["end"])
+
+
+def test_a_key_is_not_told_even_to_somebody_who_debugs(
+    segment: ScriptedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGLEVEL", "DEBUG")
+    settings = config(segment, cdn_url=segment.url)
+    ended = run("target-segment", tmp_path, settings, lines=[SCHEMA, record(1), state("end")])
+    assert ended.code == 0
+    assert "DEBUG" in ended.stderr
+    assert ended.says_plainly(KEY, EMAIL)
+
+
+def test_about_marks_the_key_as_secret_and_describes_every_setting(tmp_path: Path) -> None:
+    ended = run("target-segment", tmp_path, {}, "--about", "--format=json")
+    settings = json.loads(ended.stdout)["settings"]["properties"]
+    assert [name for name, s in settings.items() if s.get("secret")] == ["write_key"]
+    assert [name for name, s in settings.items() if not s.get("description")] == []
