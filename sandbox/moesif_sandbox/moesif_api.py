@@ -1,0 +1,174 @@
+"""Moesif's management API over HTTP: the reading half, as far as its reference describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timezone
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from moesif_sandbox.answers import error_answer, json_answer
+from moesif_sandbox.moesif_dsl import Json, SearchError, as_choice
+from moesif_sandbox.moesif_search import read_body, search
+from moesif_sandbox.moesif_times import parse_boundary, zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from moesif_sandbox.moesif_access import Access, MinuteLimit
+    from moesif_sandbox.moesif_index import Index
+    from moesif_sandbox.store import Store
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+_SEARCH = "/search/{org}/search"
+_COUNT = "/search/{org}/count"
+_COHORT_TYPES = ("user", "company")
+
+
+@dataclass
+class MoesifApi:
+    """The endpoints, with what they need."""
+
+    store: Store
+    access: Access
+    limit: MinuteLimit
+    clock: Callable[[], datetime]
+    total_as_object: bool = False
+
+    def routes(self) -> list[Route]:
+        """Return the endpoints; where a path has `~`, any organisation is taken."""
+        users, companies = self.store.users, self.store.companies
+        return [
+            self._post(f"{_SEARCH}/users", "read:users", self._search(users)),
+            self._post(f"{_SEARCH}/usermetrics/users", "read:users", self._search(users)),
+            self._post(f"{_SEARCH}/companies", "read:companies", self._search(companies)),
+            self._post(
+                f"{_SEARCH}/companymetrics/companies", "read:companies", self._search(companies)
+            ),
+            self._post(f"{_SEARCH}/events", "read:events", self._search_events(status=201)),
+            self._post(f"{_COUNT}/users", "read:users", self._search(users, count=True)),
+            self._post(
+                f"{_COUNT}/companies", "read:companies", self._search(companies, count=True)
+            ),
+            self._post(f"{_COUNT}/events", "read:events", self._search_events(count=True)),
+            self._get("/search/{org}/users/{id}", "read:users", self._single(users)),
+            self._get("/search/{org}/companies/{id}", "read:companies", self._single(companies)),
+            self._get(
+                "/search/{org}/companies/{id}/subscriptions", "read:companies", self._subscriptions
+            ),
+            self._get("/search/{org}/subscriptions/{id}", "read:subscriptions", self._subscription),
+            self._get("/{org}/cohorts", "read:cohorts", self._cohorts),
+        ]
+
+    def _post(self, path: str, scope: str, endpoint: Endpoint) -> Route:
+        return Route(path, self._guarded(scope, endpoint), methods=["POST"])
+
+    def _get(self, path: str, scope: str, endpoint: Endpoint) -> Route:
+        return Route(path, self._guarded(scope, endpoint), methods=["GET"])
+
+    def _guarded(self, scope: str, endpoint: Endpoint) -> Endpoint:
+        async def guarded(request: Request) -> Response:
+            if not self.limit.allows(self.clock()):
+                return error_answer(429, "rate_limited", "too many queries in this minute")
+            refusal = self.access.refusal(request.headers.get("authorization"), scope)
+            if refusal:
+                return error_answer(401, "unauthorized", refusal)
+            try:
+                return await endpoint(request)
+            except SearchError as error:
+                return error_answer(400, "search_error", str(error))
+
+        return guarded
+
+    def _search(self, index: Index, *, count: bool = False) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            body = read_body(await request.body())
+            self._optional_window(request)
+            return self._found(index, body | {"size": 0} if count else body, status=200)
+
+        return endpoint
+
+    def _search_events(self, *, status: int = 200, count: bool = False) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            body = within(read_body(await request.body()), *self._window(request))
+            return self._found(self.store.events, body | {"size": 0} if count else body, status)
+
+        return endpoint
+
+    def _found(self, index: Index, body: Json, status: int) -> Response:
+        started = perf_counter()
+        found = search(index, body, self.clock())
+        total: object = found.total
+        if self.total_as_object:
+            total = {"value": found.total, "relation": found.relation}
+        hits: Json = {} if found.total is None else {"total": total}
+        answer: Json = {
+            "took": int((perf_counter() - started) * 1000),
+            "timed_out": False,
+            "hits": hits | {"hits": found.hits},
+        }
+        if found.aggregations:
+            answer["aggregations"] = found.aggregations
+        return json_answer(answer, status)
+
+    def _window(self, request: Request) -> tuple[int, int]:
+        """Return the time that an event search spans: both of its ends must be given."""
+        given = request.query_params
+        zone = zone_of(given["time_zone"]) if "time_zone" in given else timezone.utc
+        missing = [name for name in ("from", "to") if not given.get(name)]
+        if missing:
+            raise SearchError(f"the query parameter [{missing[0]}] is required")
+        now = self.clock()
+        start = parse_boundary(given["from"], now, zone, end=False, where="from")
+        end = parse_boundary(given["to"], now, zone, end=True, where="to")
+        if start > end:
+            raise SearchError("[from] is later than [to]")
+        return start, end
+
+    def _optional_window(self, request: Request) -> None:
+        """Check the window of a profile search; it limits the metrics, not the profiles."""
+        if "from" in request.query_params and "to" in request.query_params:
+            self._window(request)
+
+    def _single(self, index: Index) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            document = index.get(request.path_params["id"])
+            if document is None:
+                return error_answer(404, "not_found", "no such document")
+            return json_answer({"_id": document.id, "_source": document.source})
+
+        return endpoint
+
+    async def _subscriptions(self, request: Request) -> Response:
+        company = self.store.companies.get(request.path_params["id"])
+        if company is None:
+            return error_answer(404, "not_found", "no such company")
+        return json_answer(company.source.get("subscriptions", []))
+
+    async def _subscription(self, request: Request) -> Response:
+        wanted = request.path_params["id"]
+        for company in self.store.companies.documents:
+            listed = company.source.get("subscriptions")
+            for subscription in listed if isinstance(listed, list) else []:
+                if subscription.get("subscription_id") == wanted:
+                    return json_answer(subscription)
+        return error_answer(404, "not_found", "no such subscription")
+
+    async def _cohorts(self, request: Request) -> Response:
+        kind = as_choice(request.query_params.get("cohort_type"), "cohort_type", _COHORT_TYPES)
+        return json_answer([part for part in self.store.cohorts if part["cohort_type"] == kind])
+
+
+def within(body: Json, start: int, end: int) -> Json:
+    """Return an event search that is limited to a half-open span of time."""
+    limits = {"gte": start, "lt": end, "format": "epoch_millis"}
+    window: Json = {"range": {"request.time": limits}}
+    query = body.get("query", {"match_all": {}})
+    return body | {"query": {"bool": {"filter": [query, window]}}}

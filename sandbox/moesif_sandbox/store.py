@@ -1,0 +1,137 @@
+"""Everything the sandbox holds, in memory: Moesif's documents and what Segment was sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from moesif_sandbox.moesif_index import Document, Index, Kind
+from moesif_sandbox.seed_values import bare
+from moesif_sandbox.segment import DuplicateWindow, has_too_many_traits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from moesif_sandbox.moesif_dsl import Json
+    from moesif_sandbox.seed import SeedData
+    from moesif_sandbox.segment import Message, Verdict
+
+_TEXT = ("user_id", "identified_user_id", "company_id", "name", "email", "app_id", "org_id")
+_DATES = ("created", "created_at", "create_time", "modified_time", "first_seen_time",
+          "last_seen_time")  # fmt: skip
+_PROFILE = dict.fromkeys(_TEXT, Kind.TEXT) | dict.fromkeys(_DATES, Kind.DATE)
+# What Moesif maps whatever the documents hold, so that an account without any can be searched.
+USER_FIELDS: Mapping[str, Kind] = _PROFILE
+COMPANY_FIELDS: Mapping[str, Kind] = _PROFILE | {"company_domain": Kind.TEXT, "ttfhw_s": Kind.LONG}
+EVENT_FIELDS: Mapping[str, Kind] = {
+    "user_id": Kind.TEXT,
+    "company_id": Kind.TEXT,
+    "event_type": Kind.TEXT,
+    "action_name": Kind.TEXT,
+    "duration_ms": Kind.DOUBLE,
+    "request.time": Kind.DATE,
+    "request.verb": Kind.TEXT,
+    "request.route": Kind.TEXT,
+    "request.uri": Kind.TEXT,
+    "response.time": Kind.DATE,
+    "response.status": Kind.LONG,
+}
+
+
+@dataclass
+class SegmentLedger:
+    """What Segment was sent, and what became of it."""
+
+    requests: int = 0
+    refused: list[str] = field(default_factory=list)  # why a whole request got a 400
+    accepted: list[Message] = field(default_factory=list)
+    discarded: list[tuple[str, object]] = field(default_factory=list)  # reason, message
+    duplicates: list[Message] = field(default_factory=list)
+    flagged: list[tuple[str, Message]] = field(default_factory=list)  # accepted nevertheless
+    _window: DuplicateWindow = field(default_factory=DuplicateWindow)
+
+    def refuse(self, reason: str) -> None:
+        """Record a request of which nothing was taken."""
+        self.requests += 1
+        self.refused.append(reason)
+
+    def receive(self, verdict: Verdict, at: datetime) -> None:
+        """Record the messages of a request that was answered with 200."""
+        self.requests += 1
+        self.discarded += verdict.discarded
+        for message in verdict.accepted:
+            if self._window.is_repeat(str(message["messageId"]), at):
+                self.duplicates.append(message)
+                continue
+            self.accepted.append(message)
+            if has_too_many_traits(message):
+                self.flagged.append(("too_many_traits", message))
+
+
+class Store:
+    """The documents of Moesif and the ledger of Segment."""
+
+    def __init__(self, seed: SeedData) -> None:
+        """Start with the seed, to which `reset` returns."""
+        self._seed = seed
+        self.users = Index(USER_FIELDS)
+        self.companies = Index(COMPANY_FIELDS)
+        self.events = Index(EVENT_FIELDS)
+        self.cohorts = seed.cohorts
+        self.segment = SegmentLedger()
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the seed and forget what Segment was sent."""
+        self.replace(self.users, self._seed.users)
+        self.replace(self.companies, self._seed.companies)
+        self.replace(self.events, self._seed.events)
+        self.segment = SegmentLedger()
+
+    @staticmethod
+    def replace(index: Index, documents: Iterable[Document]) -> None:
+        """Put documents in the place of all that an index holds."""
+        index.clear()
+        index.put(documents)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many documents there are of each kind."""
+        return {
+            "users": len(self.users),
+            "companies": len(self.companies),
+            "events": len(self.events),
+        }
+
+
+def touch(index: Index, count: int, at: datetime) -> list[str]:
+    """Change a metadata value and `modified_time` of so many documents; return their ids.
+
+    Which ones depends on nothing but how many there are: they are spread evenly.
+    """
+    total = len(index)
+    count = min(count, total)
+    chosen = [index.documents[part * total // count] for part in range(count)]
+    index.put([Document(document.id, _touched(document.source, at)) for document in chosen])
+    return [document.id for document in chosen]
+
+
+def _touched(source: Json, at: datetime) -> Json:
+    changed: Json = {**source, "modified_time": bare(at)}
+    name = "body" if "body" in source and "metadata" not in source else "metadata"
+    metadata = source.get(name, {})
+    if isinstance(metadata, dict):  # one of a wrong type stays as it is
+        touches = metadata.get("touches", 0)
+        changed[name] = {**metadata, "touches": touches + 1 if isinstance(touches, int) else 1}
+    return changed
+
+
+def documents_of(raw: Sequence[Json], id_fields: Sequence[str]) -> list[Document]:
+    """Return raw documents with their ids: `_id`, else the first id field, else their number."""
+    documents = []
+    for number, given in enumerate(raw):
+        names = ("_id", *id_fields)
+        found = next((given[name] for name in names if given.get(name)), f"document_{number:06d}")
+        source = {name: value for name, value in given.items() if name != "_id"}
+        documents.append(Document(str(found), source))
+    return documents

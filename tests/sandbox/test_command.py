@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Sandbox
+
+NOW = ("--now", "2026-03-10T15:30:00Z", "--users", "30")
+
+
+COMMAND = (sys.executable, "-c", "from moesif_sandbox.app import main; main()")
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_the_installed_command_announces_itself_and_ends_with_0() -> None:
+    command = shutil.which("moesif-sandbox", path=str(Path(sys.executable).parent))
+    assert command is not None
+    with subprocess.Popen(
+        [command, "--port", "0", "--users", "5"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.terminate()
+        rest, hints = process.communicate(timeout=10)
+    assert line.startswith("moesif-sandbox ready on http://127.0.0.1:")
+    assert (rest, process.returncode) == ("", 0)
+    assert "/sandbox/segment" in hints
+    assert "Traceback" not in hints
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_quietly_with_a_connection_open(
+    start: Callable[..., Sandbox], number: signal.Signals
+) -> None:
+    sandbox = start("--users", "5")
+    sandbox.search("users")
+    sandbox.process.send_signal(number)
+    assert sandbox.process.wait(timeout=5) == 0
+
+
+def test_the_numbers_asked_for_are_there_from_the_start(start: Callable[..., Sandbox]) -> None:
+    sandbox = start("--users", "20", "--companies", "3", "--events-per-user", "2")
+    counts = sandbox.get("/sandbox/moesif").json()
+    assert counts == {"users": 20, "companies": 3, "events": 36}
+
+
+def test_the_data_is_the_same_for_the_same_seed_and_time(start: Callable[..., Sandbox]) -> None:
+    body = {"size": 100, "sort": "_id"}
+    pages = [start(*NOW).search("users", body).json()["hits"] for _ in range(2)]
+    assert pages[0] == pages[1]
+    other = start(*NOW, "--seed", "2").search("users", body).json()["hits"]
+    assert other != pages[0]
+
+
+def test_a_port_that_is_taken_is_said_so() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = run("--port", str(taken.getsockname()[1]))
+    assert result.returncode == 1
+    assert "take another with --port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--fault", "{"),
+        ("--fault", '{"path": "/x", "kind": "explode"}'),
+        ("--now", "soon"),
+        ("--management-scopes", "read:everything"),
+        ("--region", "mars"),
+        ("--users", "-1"),
+        ("--nothing",),
+    ],
+)
+def test_a_wrong_option_is_a_usage_message(options: tuple[str, ...]) -> None:
+    result = run(*options)
+    assert result.returncode == 2
+    assert "Usage:" in result.stderr
+
+
+def test_help_explains_every_option() -> None:
+    text = run("--help").stdout
+    for option in ("--users", "--fault", "--now", "--latency-ms", "--moesif-requests-per-minute"):
+        assert option in text
