@@ -162,6 +162,7 @@ class Delivery:
         """End early: wait a bounded time for what is in flight, claim only what is so."""
         self._stop.set()
         deadline = self._clock() + STOP_SECONDS
+        self._take_outcomes(also_after_failure=True)  # of which the wakeup may be used up
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
             self._take_outcomes(also_after_failure=True)

@@ -140,14 +140,12 @@ class DeliverySettings:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> DeliverySettings:
         """Read them from a validated configuration, defaults filled in."""
-        values: dict[str, Any] = {field.name: config.get(field.name) for field in fields(cls)}
         # singer-sdk reads a configuration's fractions as Decimal, which no clock adds up with.
-        return cls(
-            **{
-                name: float(value) if isinstance(value, Decimal) else value
-                for name, value in values.items()
-            }
-        )
+        values: dict[str, Any] = {
+            name: float(value) if isinstance(value := config.get(name), Decimal) else value
+            for name in (field.name for field in fields(cls))
+        }
+        return cls(**values)
 
 
 def setting_errors(schema: dict[str, Any], config: dict[str, Any], env_prefix: str) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import abc
 import logging
 import os
+import signal
 import sys
 from datetime import datetime, timezone
 from functools import cached_property
@@ -332,7 +333,7 @@ class DeliveryTarget(Target, abc.ABC):
             cls.logger.error("%s", error)  # noqa: TRY400
             sys.exit(1)
         code = target.run(file_input)
-        _let_go_of_stdout()
+        _leave_quietly()
         sys.exit(code)
 
     @override
@@ -367,8 +368,14 @@ def _where(error: Exception) -> str:
     return f"{type(error).__name__} in {file.parent.name}/{file.name}, line {place.tb_lineno}"
 
 
-def _let_go_of_stdout() -> None:
-    """Keep Python from failing once more at its exit where nobody reads standard output."""
+def _leave_quietly() -> None:
+    """Keep the exit code as it is, whatever comes while Python shuts down.
+
+    A second signal would kill the process there, and a standard output that nobody reads would
+    fail once more.
+    """
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
