@@ -1,0 +1,94 @@
+"""This repository as a Meltano project, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from commands import COMMANDS, Sandbox
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def meltano(folder: Path, environment: dict[str, str], *arguments: str) -> str:
+    ended = subprocess.run(
+        [COMMANDS / "meltano", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return ended.stdout
+
+
+@pytest.mark.timeout(600)
+def test_the_job_runs_from_any_directory_and_reads_again_only_what_changed(
+    services: Sandbox, meltano_environment: dict[str, str]
+) -> None:
+    below = PROJECT / "tests"
+    meltano(PROJECT, meltano_environment, "install")
+    meltano(below, meltano_environment, "run", "moesif-to-segment")
+    first = services.segment()
+    assert first["counts"]["accepted"] == 60
+
+    [changed] = services.touch(users=1)["users"]
+    meltano(below, meltano_environment, "run", "moesif-to-segment")
+    again = services.segment()
+    assert [m["userId"] for m in again["accepted"][60:]] == [changed]
+    assert again["counts"]["duplicates"] < 30, "the second run reads no more than it looks back"
+
+    [state] = meltano(PROJECT, meltano_environment, "state", "list").split()
+    assert state == "sandbox:tap-moesif-to-target-segment"
+    bookmarks = json.loads(meltano(PROJECT, meltano_environment, "state", "get", state))
+    assert bookmarks["singer_state"]["bookmarks"]["users"]["replication_key"] == "modifiedTime"
+
+
+@pytest.mark.timeout(300)
+def test_the_keys_are_not_shown(meltano_environment: dict[str, str]) -> None:
+    secret = {**meltano_environment, "TARGET_SEGMENT_WRITE_KEY": "w-CANARY"}
+    shown = meltano(PROJECT, secret, "config", "list", "target-segment")
+    assert "write_key" in shown
+    assert "CANARY" not in shown
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_shows_what_arrived() -> None:
+    ended = subprocess.run(
+        [sys.executable, PROJECT / "sandbox" / "demo.py"],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1000 delivered to Segment as identify" in ended.stdout
+    begin, end = ended.stdout.index("\n{"), ended.stdout.index("\n}\n")
+    message = json.loads(ended.stdout[begin : end + 2])
+    assert message["type"] == "identify"
+    assert message["traits"]["id"] == message["userId"]
+    assert "0 discarded" in ended.stdout
+
+
+def test_a_demo_that_cannot_go_on_says_which_step_and_why(tmp_path: Path) -> None:
+    """With an unwritable place for Meltano's own folder its install step fails."""
+    (tmp_path / "file").write_text("")
+    ended = subprocess.run(
+        [sys.executable, PROJECT / "sandbox" / "demo.py"],
+        env={**os.environ, "MELTANO_SYS_DIR_ROOT": str(tmp_path / "file" / "below")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "The demo stopped: `meltano install` ended with" in ended.stderr
+    assert "demo.py" not in ended.stderr, "no traceback"
