@@ -36,8 +36,9 @@ RATE_WINDOW_SECONDS = 60
 
 TIMEOUT_SECONDS = 120
 MAX_FAILURES = 8  # in a row; about a minute in all
-MAX_FAILURES_UNANSWERED = 4  # where nothing ever answered: a wrong address, more likely
+MAX_FAILURES_UNANSWERED = 4  # where no API ever answered: a wrong address, more likely
 MAX_REFUSALS_FOR_RATE = 20  # in a row: somebody else uses up the limit
+MAX_RATE_WAIT_SECONDS = 3_600  # asked for at once: better to run again then
 BACKOFF_FIRST_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 30.0
 
@@ -204,15 +205,17 @@ class Moesif:
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: urllib3's, of a host
             raise _FailedError(
                 f"No answer from Moesif at {self.url} ({_reason(error)}). Is api_url right, and "
                 "can this machine reach it?"
             ) from error
-        self._answered = True
-        if not response.ok or response.is_redirect:
+        if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            self._answered = True
             raise self._error(response, path, scope, otherwise)
-        return _answer(response.content, path)
+        answer = _answer(response.content, path)
+        self._answered = True
+        return answer
 
     def _error(
         self, response: requests.Response, path: str, scope: str, otherwise: str
@@ -225,7 +228,10 @@ class Moesif:
                 f"Settings > API Keys > Management API{otherwise}."
             )
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            return _RateLimitedError(self._rate_wait(response.headers.get("Retry-After")))
+            wait = self._rate_wait(response.headers.get("Retry-After"))
+            if wait > MAX_RATE_WAIT_SECONDS:
+                return MoesifError(f"Moesif asks to wait {wait:.0f} s; run again after that.")
+            return _RateLimitedError(wait)
         if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return _FailedError(f"Moesif answers {path} with HTTP {status}.")
         hint = HINTS.get(status, "is api_url right?")
@@ -287,7 +293,7 @@ def _answer(content: bytes, path: str) -> dict[str, Any]:
     return answer  # type: ignore[no-any-return]
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: Exception) -> str:
     """Say in a word why there was no answer; the exception's own text can hold addresses."""
     if isinstance(error, requests.Timeout):
         return f"nothing within {TIMEOUT_SECONDS} s"

@@ -29,9 +29,10 @@ EPOCH_MILLIS_FROM = 100_000_000_000
 """A smaller number (before March 1973) is no time in milliseconds."""
 
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(?:(Z|z)|([+-])(\d\d):?(\d\d)?)?"
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s*(?:(Z|z)|([+-])(\d\d):?(\d\d)?)?",
+    re.ASCII,
 )
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -50,14 +51,16 @@ def user_document(document: Document) -> Document:
     if company_id is not None:
         if not isinstance(company, dict):
             company = {} if company is None else {"company": company}
-        document["company"] = company = {"company_id": company_id, **company}
+        if company.get("company_id") is None:
+            company = {**company, "company_id": company_id}
+        document["company"] = company
         if company["company_id"] == company_id:
             del document["company_id"]
     if isinstance(geo := document.get("geo_ip"), dict):
         document["geo_ip"] = geo = _with_coordinates(geo)
         if document.get("ip_address") in (None, geo.get("ip")) and isinstance(geo.get("ip"), str):
             document["ip_address"] = geo.pop("ip")
-    if isinstance(document.get("user_agent"), str) and "user_agent_string" not in document:
+    if isinstance(document.get("user_agent"), str) and document.get("user_agent_string") is None:
         document["user_agent_string"] = document.pop("user_agent")
     return document
 
@@ -98,7 +101,8 @@ def _take(document: Document, fields: Iterable[Field], path: str, misfit: Misfit
     record: Document = {}
     for field in fields:
         if field.kind is Kind.REST:
-            document.pop("_id", None)
+            if not path:
+                document.pop("_id", None)  # the hit's, which is no part of the document
             if document:
                 record[field.name] = document
         elif field.kind is Kind.GROUP:
@@ -115,23 +119,28 @@ def _take_field(
     for name in field.raw:
         if name not in document:
             continue
-        value = document[name]
-        if field.name in record and record[field.name] is not None:
-            if value is None or value == record[field.name]:
-                del document[name]  # says the same under another name
-            continue
-        if value is None:
-            record[field.name] = document.pop(name)
-            continue
-        try:
-            record[field.name], left = _convert(value, field, f"{path}{name}", misfit)
-        except _MisfitError:
-            misfit(f"{path}{name}")
-            continue
-        if left:
-            document[name] = left
-        else:
+        if document[name] is None:
             del document[name]
+            if field.kind is not Kind.ID:  # an id that is null is none
+                record.setdefault(field.name, None)
+        elif record.get(field.name) is None:
+            _take_value(document, name, field, record, path, misfit)
+        elif document[name] == record[field.name]:
+            del document[name]  # says the same under another name
+
+
+def _take_value(
+    document: Document, name: str, field: Field, record: Document, path: str, misfit: Misfit
+) -> None:
+    try:
+        record[field.name], left = _convert(document[name], field, f"{path}{name}", misfit)
+    except _MisfitError:
+        misfit(f"{path}{name}")
+        return
+    if left:
+        document[name] = left
+    else:
+        del document[name]
 
 
 def _convert(value: Any, field: Field, path: str, misfit: Misfit) -> tuple[Any, Any]:  # noqa: ANN401

@@ -36,7 +36,7 @@ class MoesifStream(Stream):
         path_setting: The setting that holds the search's path.
         scope: What the management key must be allowed to do.
         fields: Of a record.
-        usage_field: Holds this stream's id in an event, for the roll-up.
+        usage_field: Holds this stream's id in an event, where `fields` have the roll-up.
     """
 
     path_setting: ClassVar[str]
@@ -50,6 +50,8 @@ class MoesifStream(Stream):
     STATE_MSG_FREQUENCY = STATE_EVERY_RECORDS
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # `to_record` conforms, and loses nothing
 
+    _tap: TapMoesif
+
     @staticmethod
     def prepare(document: dict[str, Any]) -> dict[str, Any]:
         """Bring what Moesif writes in several ways into one, where it does."""
@@ -57,14 +59,14 @@ class MoesifStream(Stream):
 
     def __init__(self, tap: TapMoesif) -> None:
         super().__init__(tap, schema=schemas.json_schema(self.fields))
-        self._moesif = tap.moesif
         self._began = datetime.fromtimestamp(tap.initialized_at / 1000, tz=timezone.utc)
         self._dropped = () if self.config["emit_session_tokens"] else (SESSION_TOKEN,)
         self._misfits: Counter[str] = Counter()
+        self._bookmark = "0"  # before any time
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
-        pages = self._moesif.pages(
+        pages = self._tap.moesif.pages(
             self.config[self.path_setting],
             changed_between(RAW_REPLICATION_KEY, self._since(context), self.config.get("end_date")),
             # The engine puts those without a time last.
@@ -83,14 +85,20 @@ class MoesifStream(Stream):
 
     def _since(self, context: Context | None) -> str | None:
         """Where to begin: the bookmark less the time that Moesif may be late, or `start_date`."""
-        bookmark = None
-        if self.replication_method != "FULL_TABLE":
-            bookmark = self.get_context_state(context).get("replication_key_value")
-        if bookmark is None:
+        state = self.get_context_state(context)
+        bookmark = state.get("replication_key_value")
+        if bookmark is None or self.replication_method == "FULL_TABLE":
             start: str | None = self.config.get("start_date")
             return start
         late = timedelta(minutes=self.config["lookback_minutes"])
-        return utc((datetime.fromisoformat(utc(bookmark)[:-1]) - late).isoformat())
+        try:
+            self._bookmark = state["replication_key_value"] = utc(bookmark)
+            return utc((datetime.fromisoformat(self._bookmark[:-1]) - late).isoformat())
+        except (ValueError, OverflowError) as error:
+            raise MoesifError(
+                f"The bookmark of '{self.name}' in the state is no time; take it out to read "
+                "everything again."
+            ) from error
 
     def _record(self, hit: Hit) -> Record | None:
         source = hit.get("_source")
@@ -115,8 +123,8 @@ class MoesifStream(Stream):
 
     @property
     def _rolls_up(self) -> bool:
-        selected = self.mask.get(("properties", schemas.USAGE.name), True)
-        return bool(self.config["usage_rollup"] and selected)
+        wanted = self.config["usage_rollup"] and schemas.USAGE in self.fields
+        return bool(wanted and self.mask.get(("properties", schemas.USAGE.name), True))
 
     def _add_usage(self, records: list[Record]) -> None:
         """Give each record its roll-up, but those that brought one along."""
@@ -124,7 +132,7 @@ class MoesifStream(Stream):
         start, end = usage.window(self._began)
         for first in range(0, len(missing), usage.MAX_IDS):
             some = missing[first : first + usage.MAX_IDS]
-            answer = self._moesif.search(
+            answer = self._tap.moesif.search(
                 usage.EVENTS_PATH,
                 usage.usage_search(self.usage_field, [r["id"] for r in some], start, end),
                 params={"from": start, "to": end},
@@ -133,7 +141,7 @@ class MoesifStream(Stream):
             )
             try:
                 roll_ups = usage.read_usage(answer)
-            except (LookupError, TypeError) as error:
+            except (LookupError, TypeError, ValueError) as error:
                 raise MoesifError(
                     "Moesif's answer to the search for usage has not the shape of one; set "
                     "usage_rollup: false to sync without last24HourAggResults."
@@ -149,7 +157,8 @@ class MoesifStream(Stream):
     def _increment_stream_state(
         self, latest_record: Record, *, context: Context | None = None
     ) -> None:
-        if latest_record.get(REPLICATION_KEY) is not None:
+        # What is read again from before the bookmark does not move it back.
+        if (latest_record.get(REPLICATION_KEY) or "") >= self._bookmark:
             super()._increment_stream_state(latest_record, context=context)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -23,14 +24,48 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
+    from click import Context, Option
+    from singer_sdk.plugin_base import _ConfigInput
+    from singer_sdk.singerlib.encoding.simple import Message
+
 STREAMS: tuple[type[MoesifStream], ...] = (Users, Companies)
+
+KEY_CHARACTERS = re.compile(r"[!-~]+")
+"""What an HTTP header takes and a blank does not end: visible ASCII."""
+
+
+class UntornWriter(MsgSpecWriter):
+    """Writes messages as lines that a signal does not tear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = False
+        self._exit_code: int | None = None
+
+    @override
+    def write_message(self, message: Message) -> None:
+        line = memoryview(bytes(self.format_message(message)))
+        self._writing = True
+        while line:  # unbuffered, a signal makes it a short write
+            line = line[sys.stdout.buffer.write(line) :]
+        sys.stdout.flush()
+        self._writing = False
+        if self._exit_code is not None:
+            sys.exit(self._exit_code)
+
+    def leave(self, exit_code: int) -> None:
+        """Exit behind the line that is being written; when asked again, at once."""
+        if not self._writing or self._exit_code is not None:
+            sys.exit(exit_code)
+        self._exit_code = exit_code
 
 
 class TapMoesif(Tap):
     """Emits Moesif's users and companies, with a 24-hour roll-up of their API usage."""
 
     name = "tap-moesif"
-    message_writer_class = MsgSpecWriter
+    message_writer_class = UntornWriter
+    message_writer: UntornWriter
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(
@@ -147,11 +182,14 @@ class TapMoesif(Tap):
 
     def _setting_errors(self) -> list[str]:
         """Check the settings, without repeating a value that may be a key; normalise dates."""
+        self._config = {name: value for name, value in self._config.items() if value is not None}
         try:
             super()._validate_config()
         except ConfigValidationError as error:
             key = repr(self._config.get("management_api_key"))
             return [f"Wrong setting: {text.replace(key, 'its value')}" for text in error.errors]
+        if not KEY_CHARACTERS.fullmatch(self._config["management_api_key"]):
+            return ["Wrong setting: management_api_key holds a blank, a line break or the like."]
         for name in ("start_date", "end_date"):
             if name in self._config:
                 try:
@@ -165,9 +203,18 @@ class TapMoesif(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        # The last STATE line stands; another one could tear the line that is being written.
+        # The last STATE line stands.
         self.logger.warning("Stopped by signal %d", signum)
-        sys.exit(128 + signum)
+        self.message_writer.leave(128 + signum)
+
+    @override
+    @classmethod
+    def cb_config(cls, ctx: Context, param: Option, value: tuple[str, ...]) -> _ConfigInput:
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError):
+            cls.logger.error("--config names no file that holds a JSON object")  # noqa: TRY400
+            sys.exit(1)
 
     @override
     @classmethod
@@ -187,6 +234,10 @@ class TapMoesif(Tap):
         """End with one sentence and exit code 1 where the sync cannot go on."""
         try:
             yield
+        except ConfigValidationError as error:
+            for text in error.errors:
+                cls.logger.error("%s", text)  # noqa: TRY400
+            sys.exit(1)
         except (MoesifError, InvalidStreamSortException) as error:
             cls.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
             sys.exit(1)

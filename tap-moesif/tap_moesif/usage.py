@@ -76,6 +76,7 @@ def read_usage(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     Raises:
         LookupError: The answer has not the shape of one.
         TypeError: Likewise.
+        ValueError: Likewise.
     """
     return {
         str(bucket["key"]): _roll_up(bucket)
@@ -114,5 +115,7 @@ def _roll_up(bucket: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _milliseconds(value: float | None) -> float:
-    return 0 if value is None else round(value, 1)
+def _milliseconds(value: float | str | None) -> float:
+    if value is None or value == "NaN":  # older engines' word for the percentile of nothing
+        return 0
+    return round(float(value), 1)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from scripted import Reply, Request, ScriptedService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    Documents = Sequence[dict[str, Any]]
+
+READY = "moesif-sandbox ready on "
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox, and what tests ask of it."""
+
+    url: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The smallest settings that lead here."""
+        return {
+            "management_api_key": "sandbox-management-key",
+            "api_url": f"{self.url}/moesif/api/v1",
+        }
+
+    def put(self, **documents: Documents) -> None:
+        """Replace everything that is there."""
+        empty: dict[str, Documents] = {"users": (), "companies": (), "events": ()}
+        self._post("documents", {**empty, **documents, "replace": True})
+
+    def touch(self, users: int) -> list[str]:
+        """Change so many users; return their ids."""
+        touched: list[str] = self._post("touch", {"users": users})["users"]
+        return touched
+
+    def _post(self, path: str, body: object) -> Any:
+        answer = requests.post(f"{self.url}/sandbox/{path}", json=body, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """One for all tests; each puts the documents it reads."""
+    command = Path(sys.executable).parent / "moesif-sandbox"
+    with subprocess.Popen(
+        [command, "--port", "0", "--users", "1", "--companies", "1"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith(READY)
+            yield Sandbox(line.removeprefix(READY).strip())
+        finally:
+            process.terminate()
+
+
+def hits(documents: Documents, first: int = 0) -> dict[str, Any]:
+    """Write documents as a search's answer, with their numbers from 1 as sort values."""
+    numbered = enumerate(documents, first + 1)
+    return {
+        "hits": {
+            "hits": [
+                {
+                    "_id": document.get("_id", f"id_{number}"),
+                    "_source": {name: value for name, value in document.items() if name != "_id"},
+                    "sort": [number],
+                }
+                for number, document in numbered
+            ]
+        }
+    }
+
+
+def page_of(documents: Documents, request: Request) -> Reply:
+    """Answer one search as Moesif does."""
+    if "/events" in request.path:
+        return Reply(201, {**hits(()), "aggregations": {"usage": {"buckets": []}}})
+    body = request.json
+    first = body.get("search_after", [0])[0]
+    chosen = documents if "/users" in request.path else ()
+    return Reply(200, hits(chosen[first : first + body["size"]], first))
+
+
+@pytest.fixture
+def moesif_with() -> Iterator[Callable[[Documents], ScriptedService]]:
+    """A scripted Moesif that has some users, no companies and no events."""
+    with ExitStack() as stack:
+        yield lambda users: stack.enter_context(
+            ScriptedService(lambda request: page_of(users, request))
+        )
+
+
+@pytest.fixture(autouse=True)
+def _signals_stay_with_pytest() -> Iterator[None]:
+    """A tap takes them when it is made."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -1,0 +1,459 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from singer_sdk.testing import SuiteConfig, get_tap_test_class
+from singer_sdk.testing.runners import TapTestRunner
+
+from scripted import Reply, ScriptedService
+from tap_moesif import TapMoesif
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.tap_moesif.conftest import Documents, Sandbox
+
+    MoesifWith = Callable[[Documents], ScriptedService]
+    Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+COMMAND = Path(sys.executable).parent / "tap-moesif"
+KEY = "management-key-nobody-may-see"
+PERSON = "zoe@example.com"
+LARGER_THAN_THE_PIPE = 100_000  # which holds 65,536
+MORE_THAN_SCHEMAS = 40_000
+
+SETTINGS = {
+    "management_api_key": None,
+    "api_url": "https://api.moesif.com/v1",
+    "app_id": None,
+    "start_date": None,
+    "end_date": None,
+    "page_size": 1000,
+    "lookback_minutes": 20,
+    "requests_per_minute": 500,
+    "users_path": "/search/~/search/users",
+    "companies_path": "/search/~/search/companies",
+    "usage_rollup": True,
+    "emit_session_tokens": False,
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run the installed command, each option's value in a file of its own."""
+
+    def run(*arguments: str, **files: object) -> subprocess.CompletedProcess[str]:
+        options = list(arguments)
+        for option, content in files.items():
+            path = tmp_path / f"{option}.json"
+            path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+            options += [f"--{option}", str(path)]
+        return subprocess.run(
+            [COMMAND, *options], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+def config(url: str, **settings: object) -> dict[str, Any]:
+    return {"management_api_key": KEY, "api_url": url, **settings}
+
+
+def messages(output: str) -> list[dict[str, Any]]:
+    assert not output or output.endswith("\n")
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """Give the one sentence that a failed run ends with."""
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert KEY not in done.stdout + done.stderr
+    assert PERSON not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if "| ERROR " in line]
+    return errors[-1].split(" | ")[-1].strip()
+
+
+def discovered(run: Run, **files: object) -> dict[str, Any]:
+    done = run("--discover", **files)
+    assert done.returncode == 0, done.stderr
+    catalog: dict[str, Any] = json.loads(done.stdout)
+    return catalog
+
+
+def test_about_tells_every_setting(run: Run) -> None:
+    about = json.loads(run("--about", "--format", "json").stdout)
+
+    told = about["settings"]["properties"]
+    assert {name: told[name].get("default") for name in SETTINGS} == SETTINGS
+    for name in SETTINGS:
+        assert told[name]["title"], name
+        assert told[name]["description"].endswith("."), name
+    assert about["settings"]["required"] == ["management_api_key"]
+    assert [name for name in told if told[name].get("secret")] == ["management_api_key"]
+
+
+def test_meltano_yml_tells_the_same_settings(run: Run) -> None:
+    about = json.loads(run("--about", "--format", "json").stdout)["settings"]["properties"]
+    project = Path(__file__).parents[2] / "meltano.yml"
+    plugins = yaml.safe_load(project.read_text("utf-8"))["plugins"]["extractors"]
+    settings = next(plugin for plugin in plugins if plugin["name"] == "tap-moesif")["settings"]
+
+    assert {entry["name"]: entry.get("value") for entry in settings} == SETTINGS
+    for entry in settings:
+        assert entry["description"] == about[entry["name"]]["description"], entry["name"]
+        assert entry.get("sensitive", False) == about[entry["name"]].get("secret", False)
+
+
+@pytest.mark.parametrize("files", [{}, {"config": {"management_api_key": KEY}}])
+def test_the_catalog_is_discovered_with_and_without_settings(
+    run: Run, files: dict[str, Any]
+) -> None:
+    catalog = discovered(run, **files)
+
+    assert [stream["tap_stream_id"] for stream in catalog["streams"]] == ["companies", "users"]
+    for stream in catalog["streams"]:
+        Draft202012Validator.check_schema(stream["schema"])
+        assert stream["key_properties"] == ["id"]
+        assert stream["replication_key"] == "modifiedTime"
+        properties = stream["schema"]["properties"]
+        assert all(inner["description"] for inner in properties.values())
+        selectable = [tuple(entry["breadcrumb"]) for entry in stream["metadata"]]
+        assert {("properties", name) for name in properties} < set(selectable)
+
+
+def test_the_connection_can_be_tested(run: Run, sandbox: Sandbox) -> None:
+    sandbox.put(users=[{"user_id": f"u{n}"} for n in range(5)], companies=[{"company_id": "c1"}])
+
+    done = run("--test", config=sandbox.config)
+
+    assert done.returncode == 0
+    records = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
+    assert [record["stream"] for record in records] == ["companies", "users"]
+
+
+def test_a_run_takes_settings_catalog_and_state(run: Run, sandbox: Sandbox) -> None:
+    sandbox.put(
+        users=[
+            {"user_id": f"u{day}", "email": PERSON, "modified_time": f"2026-01-0{day}T00:00:00"}
+            for day in (1, 2, 3)
+        ],
+        companies=[{"company_id": "c1"}],
+    )
+    catalog = discovered(run)
+    companies, users = catalog["streams"]
+    for entry in users["metadata"]:
+        entry["metadata"]["selected"] = entry["breadcrumb"][1:] != ["email"]
+    bookmark = {"replication_key": "modifiedTime", "replication_key_value": "2026-01-03"}
+    for entry in companies["metadata"]:
+        if not entry["breadcrumb"]:
+            entry["metadata"]["selected"] = False
+
+    done = run(config=sandbox.config, catalog=catalog, state={"bookmarks": {"users": bookmark}})
+
+    assert done.returncode == 0, done.stderr
+    records = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
+    assert [(record["stream"], record["record"]["id"]) for record in records] == [("users", "u3")]
+    assert "email" not in records[0]["record"]
+    assert messages(done.stdout)[-1]["value"]["bookmarks"]["users"] == {
+        "replication_key": "modifiedTime",
+        "replication_key_value": "2026-01-03T00:00:00.000Z",
+    }
+
+
+def test_a_run_says_nothing_of_whom_it_reads(run: Run, moesif_with: MoesifWith) -> None:
+    awkward: Documents = [
+        {"email": PERSON},
+        {"email": [PERSON]},
+        {"user_id": PERSON, "created": PERSON},
+    ]
+
+    done = run(config=config(moesif_with(awkward).url))
+
+    assert done.returncode == 0
+    assert PERSON in done.stdout
+    assert PERSON not in done.stderr
+    assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "'management_api_key' is a required property"),
+        ({"management_api_key": None}, "'management_api_key' is a required property"),
+        ({"management_api_key": ""}, "should be non-empty in config['management_api_key']"),
+        ({"management_api_key": [KEY]}, "not of type 'string' in config['management_api_key']"),
+        ({"management_api_key": {"k": KEY}}, "of type 'string' in config['management_api_key']"),
+        ({"management_api_key": f"{KEY}\n"}, "management_api_key holds a blank"),
+        ({"management_api_key": f"{KEY} ключ"}, "management_api_key holds a blank"),
+        ({"page_size": "many"}, "'many' is not of type 'integer'"),
+        ({"page_size": 0}, "config['page_size']"),
+        ({"page_size": 10_001}, "config['page_size']"),
+        ({"requests_per_minute": 0}, "config['requests_per_minute']"),
+        ({"lookback_minutes": -1}, "config['lookback_minutes']"),
+        ({"api_url": "api.moesif.com"}, "config['api_url']"),
+        ({"users_path": "search"}, "config['users_path']"),
+        ({"usage_rollup": "no"}, "config['usage_rollup']"),
+        ({"start_date": "yesterday"}, "start_date is no date; write it as 2026-01-31."),
+        ({"end_date": "2026-02-30"}, "end_date is no date; write it as 2026-01-31."),
+        (
+            {"start_date": "2026-01-02T01:00:00+01:00", "end_date": "2026-01-02"},
+            "end_date is not after start_date.",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(run: Run, settings: dict[str, Any], told: str) -> None:
+    others = {} if settings in ({}, {"management_api_key": None}) else config("http://127.0.0.1:1")
+
+    done = run(config={**others, **settings})
+
+    assert told in sentence(done)
+    assert done.stderr.count("| ERROR ") == 1
+    assert done.stdout == ""
+
+
+def test_a_test_of_wrong_settings_is_one_sentence(run: Run) -> None:
+    assert "'management_api_key' is a required property" in sentence(run("--test"))
+
+
+@pytest.mark.parametrize("content", ["no json", "[1]", '"text"'])
+def test_settings_that_are_no_object_are_one_sentence(run: Run, content: str) -> None:
+    assert sentence(run(config=content)) == "--config names no file that holds a JSON object"
+
+
+def test_settings_that_are_not_there_are_one_sentence(run: Run, tmp_path: Path) -> None:
+    done = run("--config", str(tmp_path / "nowhere.json"))
+
+    assert sentence(done) == "--config names no file that holds a JSON object"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(401, {"for": PERSON}), "lacks the scope read:companies"),
+        (Reply(403), "lacks the scope read:companies"),
+        (Reply(400, {"for": PERSON}), "HTTP 400: the search was not understood"),
+        (Reply(404, b"<html>"), "HTTP 404: there is no such path"),
+        (Reply(302, headers={"Location": "/login"}), "HTTP 302: is api_url right?"),
+        (Reply(200, f"<html>{PERSON}</html>".encode()), "is not the JSON of a search"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_sentence(
+    run: Run, moesif_with: MoesifWith, reply: Reply, told: str
+) -> None:
+    service = moesif_with(())
+    service.answer = lambda _: reply
+
+    done = run(config=config(service.url))
+
+    assert told in sentence(done)
+    assert [message["type"] for message in messages(done.stdout)] == ["SCHEMA"]
+
+
+def test_a_test_with_a_wrong_key_is_one_sentence(run: Run, moesif_with: MoesifWith) -> None:
+    service = moesif_with(())
+    service.answer = lambda _: Reply(401)
+
+    assert "lacks the scope read:companies" in sentence(run("--test", config=config(service.url)))
+
+
+def test_a_host_that_does_not_answer_is_one_sentence(run: Run) -> None:
+    with socket.socket() as taken:  # bound, not listening
+        taken.bind(("127.0.0.1", 0))
+        done = run(config=config(f"http://127.0.0.1:{taken.getsockname()[1]}"))
+
+    assert "Is api_url right, and can this machine reach it?" in sentence(done)
+    assert done.stderr.count("trying again") == 3
+
+
+def test_a_run_that_fails_leaves_what_was_delivered(run: Run, moesif_with: MoesifWith) -> None:
+    service = moesif_with([{"user_id": f"u{n}", "email": PERSON} for n in range(4)])
+    whole = service.answer
+    service.answer = lambda request: (
+        Reply(404) if b"search_after" in request.body else whole(request)
+    )
+
+    done = run(config=config(service.url, page_size=2, usage_rollup=False))
+
+    assert "HTTP 404" in sentence(done)
+    records = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
+    assert [record["record"]["id"] for record in records] == ["u0", "u1"]
+    states = [message["value"] for message in messages(done.stdout) if message["type"] == "STATE"]
+    assert not any("users" in state.get("bookmarks", {}) for state in states)
+
+
+def test_a_service_that_does_not_sort_is_one_sentence(run: Run, moesif_with: MoesifWith) -> None:
+    days = [{"modified_time": f"2026-01-0{day}"} for day in (2, 1)]
+
+    done = run(config=config(moesif_with(days).url, usage_rollup=False))
+
+    assert sentence(done).startswith("Unsorted data detected")
+
+
+@pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
+def stuck(
+    moesif_with: MoesifWith, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A run in the middle of a record that its reader does not take."""
+    service = moesif_with(
+        [{"user_id": f"u{n}", "metadata": {"x": "y" * LARGER_THAN_THE_PIPE}} for n in range(20)]
+    )
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config(service.url, usage_rollup=False)))
+    with subprocess.Popen(
+        [COMMAND, "--config", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": request.param},
+    ) as process:
+        try:
+            until(lambda: waiting(process.stdout) > MORE_THAN_SCHEMAS)
+            yield process
+        finally:
+            process.kill()
+
+
+def waiting(pipe: IO[bytes] | None) -> int:
+    """Count the bytes in a pipe."""
+    assert pipe is not None
+    count: int = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
+    return count
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(3_000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("waited in vain")
+
+
+def told(process: subprocess.Popen[bytes], words: bytes) -> bool:
+    """Read what a process says until it has said something."""
+    assert process.stderr is not None
+    return any(words in line for line in process.stderr)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_behind_a_whole_line(
+    stuck: subprocess.Popen[bytes], number: signal.Signals
+) -> None:
+    stuck.send_signal(number)
+    assert told(stuck, f"Stopped by signal {number}".encode())
+
+    output, errors = stuck.communicate(timeout=30)
+
+    assert stuck.returncode == 128 + number
+    assert b"Traceback" not in errors
+    kinds = [message["type"] for message in messages(output.decode())]
+    assert kinds[-1] == "RECORD"
+    assert kinds.count("RECORD") == 1
+
+
+def test_asked_again_the_run_does_not_wait_for_its_reader(
+    stuck: subprocess.Popen[bytes],
+) -> None:
+    stuck.terminate()
+    assert told(stuck, b"Stopped by signal 15")
+    for _ in range(20):  # one may arrive between two of Python's looks at its signals
+        stuck.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            stuck.wait(timeout=1)
+            break
+
+    assert stuck.returncode == 143
+
+
+@pytest.mark.parametrize("size", [2_000, LARGER_THAN_THE_PIPE])
+def test_a_reader_that_goes_ends_the_run(
+    moesif_with: MoesifWith, tmp_path: Path, size: int
+) -> None:
+    service = moesif_with([{"user_id": f"u{n}", "metadata": {"x": "y" * size}} for n in range(99)])
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config(service.url, usage_rollup=False)))
+    with subprocess.Popen(
+        [COMMAND, "--config", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+
+    assert process.returncode == 1
+    assert b"Whoever reads the records has gone" in errors
+    assert b"BrokenPipeError" not in errors
+
+
+WHOLE_COMPANY = {
+    "company_id": "c1",
+    "created": "2026-01-01",
+    "modified_time": "2026-01-01T00:00:00",
+    "first_seen_time": "2026-01-01",
+    "last_seen_time": "2026-01-01",
+    "ip_address": "10.0.0.1",
+    "company_domain": "acme.example",
+    "ttfhw_s": 5,
+    "metadata": {},
+    "name": "Acme",
+}
+WHOLE_USER = {
+    "user_id": "u1",
+    "created": "2026-01-01",
+    "modified_time": "2026-01-01T00:00:00",
+    "first_seen_time": "2026-01-01",
+    "last_seen_time": "2026-01-01",
+    "name": "Zoë Doe",
+    "first_name": "Zoë",
+    "last_name": "Doe",
+    "email": PERSON,
+    "user_name": "@zoe",
+    "phone": "+1 555",
+    "photo_url": "https://x/y.png",
+    "company": WHOLE_COMPANY,
+    "campaign": {"utm_source": "x"},
+    "clearbit": {},
+    "metadata": {},
+    "user_agent": {"name": "Chrome"},
+    "ip_address": "10.0.0.1",
+    "app_id": "198:3",
+}
+
+StandardTests = get_tap_test_class(
+    TapMoesif, config=config("http://127.0.0.1:1"), parse_env_config=False
+)
+
+
+class TestTheSdksOwnTests(StandardTests):  # type: ignore[valid-type, misc]  # made at run time
+    """They are made without a service; `runner` gives them one."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def runner(cls, sandbox: Sandbox) -> TapTestRunner:
+        sandbox.put(users=[WHOLE_USER, {"user_id": "u2"}], companies=[WHOLE_COMPANY])
+        runner = TapTestRunner(
+            TapMoesif,
+            config=sandbox.config,
+            suite_config=SuiteConfig(max_records_limit=None),
+            parse_env_config=False,
+        )
+        runner.sync_all()
+        return runner
