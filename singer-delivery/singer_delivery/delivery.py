@@ -8,6 +8,7 @@ checkpoints and the rejects file. Lanes tell it outcomes through a queue; it tak
 from __future__ import annotations
 
 import queue
+import re
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ import msgspec
 
 from singer_delivery.batching import Limits, Message, Source
 from singer_delivery.checkpoints import Checkpoints
-from singer_delivery.errors import DeliveryError, OutputError, RecordRejected
+from singer_delivery.errors import DeliveryError, OutputError, RecordRejected, ServiceError
 from singer_delivery.lanes import Acknowledged, Failed, Lane, Lanes, Outcome, Pace, Poster, Refused
 from singer_delivery.summary import Summary
 
@@ -25,11 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from singer_delivery.lines import Wakeup
+    from singer_delivery.progress import Progress
     from singer_delivery.rejects import Rejects
+    from singer_delivery.retry import Answer
     from singer_delivery.settings import DeliverySettings
 
 STOP_SECONDS = 30
 """How long a run that ends early waits for answers to what is in flight."""
+
+ALIKE_REFUSALS = 20
+"""So many records refused one after the other, with one answer, have nothing wrong in common
+but the sender."""
 
 
 class Delivery:
@@ -43,6 +50,7 @@ class Delivery:
         wakeup: Ends a wait of the reading thread.
         checkpoint: Takes the values of STATE lines behind which all is settled.
         interrupt: Called at each turn; raises where the run must end.
+        progress: Shows how far the run is.
         clock: Seconds on a clock that never goes back.
     """
 
@@ -56,6 +64,7 @@ class Delivery:
         wakeup: Wakeup,
         checkpoint: Callable[[Any], None],
         interrupt: Callable[[], None],
+        progress: Progress,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.summary = Summary()
@@ -63,8 +72,11 @@ class Delivery:
         self._wakeup = wakeup
         self._checkpoint = checkpoint
         self._interrupt = interrupt
+        self._progress = progress
+        self._refusals = Refusals(settings.max_rejects)
         self._clock = clock
         self._started = clock()
+        self._shown_at = self._started
         self._checkpoints = Checkpoints()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -135,8 +147,9 @@ class Delivery:
         self._take_outcomes()
         now = self._clock()
         self._lanes.flush(now)
-        deadline = self._lanes.deadline
-        return None if deadline is None else max(0.0, deadline - now)
+        due = [self._lanes.deadline, self._show_progress(now)]
+        times = [time for time in due if time is not None]
+        return max(0.0, min(times) - now) if times else None
 
     def wait(self) -> None:
         """Sleep until a lane has something to tell or a batch must leave, then tend to it."""
@@ -181,6 +194,15 @@ class Delivery:
         """The summary for people."""
         return self.summary.sentence(self._lanes.traffic, self.seconds)
 
+    def _show_progress(self, now: float) -> float | None:
+        """Show how far it is, from time to time; say when next, if anything is going on."""
+        if not self._lanes.busy and self._lanes.deadline is None:
+            return None
+        if now >= self._shown_at + self._progress.seconds:
+            self._shown_at = now
+            self._progress.show(self.summary.progress(self._lanes.traffic, self.seconds))
+        return self._shown_at + self._progress.seconds
+
     # What becomes of it.
 
     def _report(self, outcome: Outcome) -> None:
@@ -188,32 +210,38 @@ class Delivery:
         self._wakeup()
 
     def _take_outcomes(self, *, also_after_failure: bool = False) -> None:
-        failure = None
+        failure: DeliveryError | None = None
         while True:
             try:
                 outcome = self._outcomes.get_nowait()
             except queue.Empty:
                 break
             if isinstance(outcome, Acknowledged):
+                self._refusals.end()
                 for message in outcome.messages:
                     self._settle_message(message.source)
             elif isinstance(outcome, Refused):
-                self._refuse(outcome)
+                failure = failure or self._refuse(outcome)
             elif isinstance(outcome, Failed):
                 failure = failure or outcome.error
             else:
                 outcome.lane.queued -= 1
         self._write_checkpoint()
         if failure and not also_after_failure:
+            self._stop.set()
             raise failure
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: Refused) -> DeliveryError | None:
+        """Reject a message's record; give the error that ends the run if that is one too many."""
+        if self._refusals.too_many:
+            return None  # what is refused from then on is not the records' fault
         source = refused.message.source
         answer = refused.answer
         detail = f"{answer.detail}: {answer.excerpt}" if answer.excerpt else answer.detail
         if not source.rejected:
             self.reject(source, RecordRejected("refused_by_service", detail))
         self._settle_message(source)
+        return self._refusals.add(answer)
 
     def _settle_message(self, source: Source) -> None:
         source.unsettled -= 1
@@ -231,9 +259,47 @@ class Delivery:
             self._checkpoint(value)
 
     def _close(self) -> None:
+        self._progress.end()
         self._lanes.close()
         self.rejects.sync()
         self.rejects.close()
+
+
+class Refusals:
+    """Notices when it is not the records that the service refuses.
+
+    Args:
+        max_rejects: Records that may be rejected; more than `ALIKE_REFUSALS` raise that limit,
+            and -1 takes it away.
+    """
+
+    def __init__(self, max_rejects: int) -> None:
+        self._limit = None if max_rejects < 0 else max(ALIKE_REFUSALS, max_rejects)
+        self._answer: tuple[int, str] | None = None
+        self._count = 0
+        self.too_many = False
+
+    def add(self, answer: Answer) -> ServiceError | None:
+        """Count a record refused alone; give the error that ends the run if it is one too many."""
+        alike = (answer.status, _VARYING.sub("#", answer.excerpt))
+        self._count = self._count + 1 if alike == self._answer else 1
+        self._answer = alike
+        self.too_many = self._limit is not None and self._count >= self._limit
+        if not self.too_many:
+            return None
+        return ServiceError(
+            f"{self._count} records in a row were refused with the same answer ({answer.detail}), "
+            "so the fault is hardly theirs. They are in the rejects file with that answer; if they "
+            "are all bad, set a larger max_rejects."
+        )
+
+    def end(self) -> None:
+        """A delivery was acknowledged: the row ends."""
+        self._count = 0
+
+
+_VARYING = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\d+", re.IGNORECASE)
+"""What differs between answers that say the same: ids, positions, times."""
 
 
 def write_state(value: Any) -> None:  # noqa: ANN401

@@ -7,6 +7,7 @@ outcome, a signal, or the time at which a batch must leave.
 from __future__ import annotations
 
 import io
+import json
 import os
 import select
 import sys
@@ -110,13 +111,20 @@ class MessageReader(GenericSingerReader[bytes]):
     Args:
         tend: Called before each wait for input; says how long the wait may be.
         wakeup: Ends a wait for input.
+        not_json: Takes a RECORD that only a lenient reader can make out.
     """
 
-    def __init__(self, tend: Callable[[], float | None], wakeup: Wakeup) -> None:
+    def __init__(
+        self,
+        tend: Callable[[], float | None],
+        wakeup: Wakeup,
+        not_json: Callable[[dict[str, Any]], None],
+    ) -> None:
         super().__init__()
         self.line = b""  # as it came: what `callbacks` are working on
         self._tend = tend
         self._wakeup = wakeup
+        self._not_json = not_json
         self._number = 0
         self._decode = msgspec.json.Decoder().decode
 
@@ -138,8 +146,13 @@ class MessageReader(GenericSingerReader[bytes]):
                 self._number += 1
                 if not self.line.strip():
                     continue
-                message = self.deserialize_json(self.line)
-                kind = str(message.get("type"))
+                try:
+                    message = self._decode(self.line)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    self._not_json(self._record_read_leniently())
+                    counts["RECORD"] += 1
+                    continue
+                kind = str(message.get("type")) if isinstance(message, dict) else ""
                 if (callback := callbacks.get(kind)) is None:
                     raise self.wrong("its type is none of SCHEMA, RECORD and STATE")
                 callback(message)
@@ -148,12 +161,17 @@ class MessageReader(GenericSingerReader[bytes]):
 
     @override
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
+        message: dict[str, Any] = self._decode(line)
+        return message
+
+    def _record_read_leniently(self) -> dict[str, Any]:
+        """Make out a RECORD whose only fault is NaN, Infinity or half a character."""
         try:
-            message = self._decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            message = json.loads(self.line)
+        except (ValueError, RecursionError) as error:
             raise self.wrong("it is not JSON") from error
-        if not isinstance(message, dict):
-            raise self.wrong("it is not an object")
+        if not isinstance(message, dict) or message.get("type") != "RECORD":
+            raise self.wrong("it is not strict JSON")
         return message
 
     def wrong(self, what: str) -> InputError:

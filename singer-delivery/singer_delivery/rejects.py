@@ -7,6 +7,7 @@ reason, what the service or the check said, and when; on replay that field is le
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,9 +105,19 @@ def without_reason(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_reason(line: bytes, reason: dict[str, str]) -> bytes:
-    message = msgspec.json.decode(line)
-    message["record"][REJECT_FIELD] = reason
-    return msgspec.json.encode(message)
+    try:
+        message = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        # What JSON has no word for is kept as it came, for whoever mends it.
+        message = json.loads(line)
+        return json.dumps(_add(message, reason)).encode()
+    return msgspec.json.encode(_add(message, reason))
+
+
+def _add(message: dict[str, Any], reason: dict[str, str]) -> dict[str, Any]:
+    record = message.get("record")
+    message["record"] = {**(record if isinstance(record, dict) else {}), REJECT_FIELD: reason}
+    return message
 
 
 def _write(file: int, text: bytes) -> None:

@@ -1,19 +1,34 @@
-"""Which stream becomes which call."""
+"""Which stream becomes which call, and a record's way through its stream's maps to messages."""
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.exceptions import InvalidRecord, MappingError
+from singer_sdk.mapper import SameRecordTransform
+
+from singer_delivery.errors import RecordRejected
+from singer_delivery.rejects import without_reason
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from singer_sdk.mapper import StreamMap
+    from singer_sdk.sinks.core import JSONSchemaValidator
+
+    Record = dict[str, Any]
+    Encode = Callable[[Record, str | None], Iterable[tuple[str, bytes]]]
 
 
 class Shape(Enum):
-    """A kind of stream that is known without being told."""
+    """A kind of stream that is known by its schema, without being told."""
 
-    MOESIF_USERS = auto()
-    MOESIF_COMPANIES = auto()
+    IDENTIFY = "identify"
+    GROUP = "group"
+    TRACK = "track"
+    MOESIF_USERS = "users"
+    MOESIF_COMPANIES = "companies"
 
 
 ONLY_COMPANIES_HAVE = frozenset({"created", "ipAddress", "companyDomain", "ttfhw_s"})
@@ -23,11 +38,15 @@ ONLY_USERS_HAVE = frozenset({"firstSeenTime", "lastSeenTime", "last24HourAggResu
 def shape_of(schema: Mapping[str, Any]) -> Shape | None:
     """Recognise a stream by its schema, whatever its name.
 
+    Segment's calls have a user's or an anonymous id and what makes each what it is.
+
     tap-moesif's streams always have `id` and `modifiedTime` (key and replication key), which
     no selection can take away, and some field that only a user or only a company has. A
     foreign `users` table has not, and must never be sent unasked.
     """
     properties = schema.get("properties", {}).keys()
+    if properties & {"userId", "anonymousId"}:
+        return _call_shape(properties)
     if not {"id", "modifiedTime"} <= properties:
         return None
     if properties & ONLY_COMPANIES_HAVE:
@@ -35,3 +54,74 @@ def shape_of(schema: Mapping[str, Any]) -> Shape | None:
     if properties & ONLY_USERS_HAVE:
         return Shape.MOESIF_USERS
     return None
+
+
+def _call_shape(properties: Any) -> Shape | None:  # noqa: ANN401, a view of a dict's keys
+    for name, shape in (
+        ("event", Shape.TRACK),
+        ("groupId", Shape.GROUP),
+        ("traits", Shape.IDENTIFY),
+    ):
+        if name in properties:
+            return shape
+    return None
+
+
+class Route:
+    """What happens to the records of one stream.
+
+    Args:
+        steps: For each stream that the stream maps make of this one: the map, and how its
+            records are encoded.
+        validator: Checks records against the stream's schema, where that is wanted.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[tuple[StreamMap, Encode]],
+        validator: JSONSchemaValidator | None,
+    ) -> None:
+        self.sends = bool(steps)
+        self._steps = [
+            (None if _changes_nothing(stream_map) else stream_map, encode)
+            for stream_map, encode in steps
+        ]
+        self._validator = validator
+
+    def messages(self, record: Record, time_extracted: str | None) -> list[tuple[str, bytes]]:
+        """Encode a record: the keys and bodies of its messages, none if it is left out.
+
+        Raises:
+            RecordRejected: It cannot be sent.
+        """
+        if not self.sends:
+            return []
+        without_reason(record)
+        if self._validator:
+            self._validate(self._validator, record)
+        messages: list[tuple[str, bytes]] = []
+        for stream_map, encode in self._steps:
+            mapped = record if stream_map is None else self._map(stream_map, record)
+            if mapped is not None:
+                messages += encode(mapped, time_extracted)
+        return messages
+
+    @staticmethod
+    def _validate(validator: JSONSchemaValidator, record: Record) -> None:
+        try:
+            validator.validate(record)
+        except InvalidRecord as error:
+            # Its message quotes the value, which must not reach a log: the file has the record.
+            raise RecordRejected("invalid_record", "It does not follow its schema.") from error
+
+    @staticmethod
+    def _map(stream_map: StreamMap, record: Record) -> Record | None:
+        try:
+            mapped: Record | None = stream_map.transform(record.copy())
+        except MappingError as error:
+            raise RecordRejected("stream_map_failed", "A stream map failed on it.") from error
+        return mapped
+
+
+def _changes_nothing(stream_map: StreamMap) -> bool:
+    return isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled

@@ -61,6 +61,17 @@ class Summary:
             },
         }
 
+    def progress(self, traffic: Traffic, seconds: float) -> str:
+        """How far the run is, for people, in a few words."""
+        parts = [f"{self.read.total()} read"]
+        parts += [f"{n} {fate}" for fate in FATES if (n := self.total(fate))]
+        parts.append(f"{traffic.requests} requests")
+        if traffic.retries:
+            parts.append(f"{traffic.retries} retries")
+        if seconds:
+            parts.append(f"{self.read.total() / seconds:.0f} records/s")
+        return ", ".join(parts)
+
     def sentence(self, traffic: Traffic, seconds: float) -> str:
         """Everything, for people, in one line."""
         parts = [f"{self.total('delivered')} delivered"]

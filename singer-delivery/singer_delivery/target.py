@@ -21,9 +21,9 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from singer_sdk import Target
-from singer_sdk.exceptions import ConfigValidationError, InvalidRecord, MappingError
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
-from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
+from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
@@ -31,11 +31,13 @@ from singer_delivery.delivery import Delivery, write_state
 from singer_delivery.errors import DeliveryError, Interrupted, OutputError, RecordRejected
 from singer_delivery.http import Connection
 from singer_delivery.lines import MessageReader, Wakeup
-from singer_delivery.rejects import Rejects, rejects_path, without_reason
+from singer_delivery.progress import progress_on
+from singer_delivery.rejects import Rejects, rejects_path
+from singer_delivery.routing import Route
 from singer_delivery.settings import DeliverySettings, setting_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -43,61 +45,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from singer_delivery.http import Service
-
-    Record = dict[str, Any]
-    Encode = Callable[[Record, str | None], Iterable[tuple[str, bytes]]]
-
-
-class Route:
-    """What happens to the records of one stream.
-
-    Args:
-        steps: For each stream that the stream maps make of this one: the map, or None where
-            it changes nothing, and how its records are encoded.
-        validator: Checks records against the stream's schema, where that is wanted.
-    """
-
-    def __init__(
-        self,
-        steps: Sequence[tuple[StreamMap | None, Encode]],
-        validator: JSONSchemaValidator | None,
-    ) -> None:
-        self._steps = steps
-        self._validator = validator
-
-    def messages(self, record: Record, time_extracted: str | None) -> list[tuple[str, bytes]]:
-        """Encode a record: the keys and bodies of its messages, none if it is left out.
-
-        Raises:
-            RecordRejected: It cannot be sent.
-        """
-        if not self._steps:
-            return []
-        without_reason(record)
-        if self._validator:
-            self._validate(self._validator, record)
-        messages: list[tuple[str, bytes]] = []
-        for stream_map, encode in self._steps:
-            mapped = record if stream_map is None else self._map(stream_map, record)
-            if mapped is not None:
-                messages += encode(mapped, time_extracted)
-        return messages
-
-    @staticmethod
-    def _validate(validator: JSONSchemaValidator, record: Record) -> None:
-        try:
-            validator.validate(record)
-        except InvalidRecord as error:
-            # Its message quotes the value, which must not reach a log: the file has the record.
-            raise RecordRejected("invalid_record", "It does not follow its schema.") from error
-
-    @staticmethod
-    def _map(stream_map: StreamMap, record: Record) -> Record | None:
-        try:
-            mapped: Record | None = stream_map.transform(record.copy())
-        except MappingError as error:
-            raise RecordRejected("stream_map_failed", "A stream map failed on it.") from error
-        return mapped
+    from singer_delivery.routing import Encode
 
 
 class DeliveryTarget(Target, abc.ABC):
@@ -119,7 +67,7 @@ class DeliveryTarget(Target, abc.ABC):
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._routes: dict[str, Route] = {}
-        self._reader = MessageReader(self._tend, self._wakeup)
+        self._reader = MessageReader(self._tend, self._wakeup, self._process_not_json)
         super().__init__(message_reader=self._reader, **kwargs)
         self.settings = DeliverySettings.of(self.config)
 
@@ -172,6 +120,7 @@ class DeliveryTarget(Target, abc.ABC):
             wakeup=self._wakeup,
             checkpoint=write_state,
             interrupt=self._interrupt,
+            progress=progress_on(sys.stderr, self.logger),
         )
 
     @override
@@ -184,7 +133,7 @@ class DeliveryTarget(Target, abc.ABC):
             stream, schema, message_dict.get("key_properties") or []
         )
         steps = [
-            (None if _changes_nothing(stream_map) else stream_map, encode)
+            (stream_map, encode)
             for stream_map in self.mapper.stream_maps[stream]
             if not isinstance(stream_map, RemoveRecordTransform)
             if (encode := self._encoder(stream_map)) is not None
@@ -203,9 +152,9 @@ class DeliveryTarget(Target, abc.ABC):
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         stream, record = message_dict.get("stream"), message_dict.get("record")
-        route = self._routes.get(stream) if isinstance(stream, str) else None
-        if route is None or not isinstance(record, dict):
-            raise self._reader.wrong("a RECORD needs a record, and its SCHEMA before it")
+        route = self._route_of(stream)
+        if not isinstance(record, dict):
+            raise self._reader.wrong("a RECORD needs a record")
         source = self.delivery.record(message_dict["stream"], self._reader.line)
         try:
             messages = route.messages(record, message_dict.get("time_extracted"))
@@ -217,6 +166,22 @@ class DeliveryTarget(Target, abc.ABC):
             else:
                 self.delivery.skip(source)
         self._interrupt()
+
+    def _process_not_json(self, message_dict: dict[str, Any]) -> None:
+        """Reject a RECORD with what JSON has no word for: NaN, Infinity, half a character."""
+        route = self._route_of(message_dict.get("stream"))
+        source = self.delivery.record(message_dict["stream"], self._reader.line)
+        if route.sends:
+            detail = "It holds NaN, Infinity or half a character, which JSON does not know."
+            self.delivery.reject(source, RecordRejected("not_json", detail))
+        else:
+            self.delivery.skip(source)
+
+    def _route_of(self, stream: object) -> Route:
+        route = self._routes.get(stream) if isinstance(stream, str) else None
+        if route is None:
+            raise self._reader.wrong("a RECORD needs a stream, and its SCHEMA before it")
+        return route
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -351,10 +316,6 @@ class DeliveryTarget(Target, abc.ABC):
                 "Wrong settings", errors=errors, schema=self.config_jsonschema
             )
         return errors
-
-
-def _changes_nothing(stream_map: StreamMap) -> bool:
-    return isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled
 
 
 def _where(error: Exception) -> str:

@@ -7,6 +7,7 @@ scroll and point-in-time are not offered.
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
@@ -279,9 +280,9 @@ def _answer(content: bytes, path: str) -> dict[str, Any]:
         _FailedError: It is none, or says itself that it is incomplete.
     """
     try:
-        answer = msgspec.json.decode(content)
+        answer = _decode(content)
         hits = answer["hits"]["hits"]
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise _FailedError(
             f"The answer to {path} is not the JSON of a search. Does api_url lead to Moesif's API, "
             "and not to a proxy's page?"
@@ -291,6 +292,31 @@ def _answer(content: bytes, path: str) -> dict[str, Any]:
     if answer.get("timed_out"):
         raise _FailedError(f"Moesif ran out of time over {path}; its page is incomplete.")
     return answer  # type: ignore[no-any-return]
+
+
+def _decode(content: bytes) -> Any:  # noqa: ANN401, JSON is what it is
+    """Read JSON; half a character, as a text cut short can end in, becomes U+FFFD.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _with_whole_characters(json.loads(content))
+
+
+def _with_whole_characters(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_with_whole_characters(inner) for inner in value]
+    if isinstance(value, dict):
+        return {
+            _with_whole_characters(name): _with_whole_characters(inner)
+            for name, inner in value.items()
+        }
+    return value
 
 
 def _reason(error: Exception) -> str:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk import typing as th
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError, InvalidStreamSortException
 from typing_extensions import override
 
 from tap_moesif.client import MAX_PAGE_SIZE, BearerAuth, Moesif, MoesifError, Pace
 from tap_moesif.documents import utc
 from tap_moesif.streams import Companies, MoesifStream, Users
+from tap_moesif.writer import UntornWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,38 +26,11 @@ if TYPE_CHECKING:
 
     from click import Context, Option
     from singer_sdk.plugin_base import _ConfigInput
-    from singer_sdk.singerlib.encoding.simple import Message
 
 STREAMS: tuple[type[MoesifStream], ...] = (Users, Companies)
 
 KEY_CHARACTERS = re.compile(r"[!-~]+")
 """What an HTTP header takes and a blank does not end: visible ASCII."""
-
-
-class UntornWriter(MsgSpecWriter):
-    """Writes messages as lines that a signal does not tear."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._writing = False
-        self._exit_code: int | None = None
-
-    @override
-    def write_message(self, message: Message) -> None:
-        line = memoryview(bytes(self.format_message(message)))
-        self._writing = True
-        while line:  # unbuffered, a signal makes it a short write
-            line = line[sys.stdout.buffer.write(line) :]
-        sys.stdout.flush()
-        self._writing = False
-        if self._exit_code is not None:
-            sys.exit(self._exit_code)
-
-    def leave(self, exit_code: int) -> None:
-        """Exit behind the line that is being written; when asked again, at once."""
-        if not self._writing or self._exit_code is not None:
-            sys.exit(exit_code)
-        self._exit_code = exit_code
 
 
 class TapMoesif(Tap):

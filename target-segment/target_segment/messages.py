@@ -9,16 +9,36 @@ repeats across all its customers, so the write key has one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_segment.rules import check_call, check_size
+from target_segment.rules import check_call, check_size, iso_time
+
+if TYPE_CHECKING:
+    Record = dict[str, Any]
+    Call = dict[str, Any]
+    Message = tuple[str, bytes]
 
 MOESIF_DESTINATION = "Moesif API Analytics"
 """The name of Moesif's destination in Segment's catalog."""
+
+OWN_FIELDS: dict[str, tuple[str, ...]] = {
+    "identify": (),
+    "group": ("groupId",),
+    "track": ("event",),
+    "page": ("name", "category"),
+    "screen": ("name", "category"),
+    "alias": ("previousId",),
+}
+"""Segment's calls, and the fields that only each of them has."""
+
+COMMON_FIELDS = ("userId", "anonymousId", "messageId", "integrations", "context")
+IDS = frozenset({"userId", "anonymousId", "groupId", "previousId"})
+
+BOOKKEEPING = frozenset({"type", "sentAt", "receivedAt", "originalTimestamp", "version", "channel"})
+"""What Segment adds to a message on its way, and is no trait or property of anybody."""
 
 encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 
@@ -31,57 +51,103 @@ class Calls:
         tenant: What sets our ids apart from everybody else's, from `tenant_of`.
         integrations: Segment's `integrations` object, or None for each call's own.
         null_traits: Whether traits that are null are sent; they overwrite with null.
+        company_groups: Whether a Moesif user's company becomes a group call as well.
         library: Name and version of this program, for `context.library`.
     """
 
     tenant: bytes
     integrations: dict[str, Any] | None
     null_traits: bool
+    company_groups: bool
     library: dict[str, str]
 
-    def moesif_user(self, record: dict[str, Any], time_extracted: str | None) -> tuple[str, bytes]:
-        """Make a record of tap-moesif's `users` into an identify message.
+    def moesif_user(self, record: Record, time_extracted: str | None) -> list[Message]:
+        """Make a record of tap-moesif's `users` into an identify message, and perhaps a group's.
 
         `active: false` tells Segment to update the traits and not when the user was last seen.
-        The call is kept out of Moesif's own destination, where it would come round in a loop.
+        The calls are kept out of Moesif's own destination, where they would come round in a loop.
 
         Returns:
-            The user's id, which keeps his messages in order, and the message.
+            For each message what keeps it in order, the user's id, and its body.
 
         Raises:
             RecordRejected: Segment would discard it.
         """
         context = record.pop("context") if isinstance(record.get("context"), dict) else {}
-        if not self.null_traits:
-            record = {name: value for name, value in record.items() if value is not None}
+        company = record.get("company")
         call = {
-            "type": "identify",
             "userId": as_id(record.get("id")),
-            "traits": record,
-            "context": {**context, "active": False},
             "integrations": {MOESIF_DESTINATION: False},
+            "context": {**context, "active": False},
         }
-        return self.message(call, timestamp=aware_time(time_extracted))
+        calls = [{**call, "type": "identify", "traits": record}]
+        if self.company_groups and isinstance(company, dict) and "id" in company:
+            group = {"type": "group", "groupId": as_id(company["id"]), "traits": company}
+            calls.append({**call, **group})
+        extracted = iso_time(time_extracted, zone_required=True)
+        return [self.message(call, extracted) for call in calls]
 
-    def message(self, call: dict[str, Any], *, timestamp: str | None) -> tuple[str, bytes]:
+    def segment_call(self, record: Record, kind: str) -> list[Message]:
+        """Make a record that has the shape of a Segment call into that call.
+
+        Args:
+            record: With Segment's own names; its `type` wins over `kind`.
+            kind: `identify`, `group` or `track`, from the stream's schema.
+
+        Raises:
+            RecordRejected: Segment would discard it.
+        """
+        if record.get("type") in OWN_FIELDS:
+            kind = record["type"]
+        taken = {
+            name: as_id(value) if name in IDS else value
+            for name in (*COMMON_FIELDS, *OWN_FIELDS[kind])
+            if (value := record.pop(name, None)) is not None
+        }
+        time = record.pop("timestamp", None) or record.get("originalTimestamp")
+        if time is not None:
+            taken["timestamp"] = time
+        if (content := content_of(kind)) is not None:
+            rest = {name: value for name, value in record.items() if name not in BOOKKEEPING}
+            own = rest.get(content, rest)
+            taken[content] = {} if own is None else own
+        return [self.message({"context": {}, **taken, "type": kind})]
+
+    def message(self, call: Call, extracted: str | None = None) -> Message:
         """Check and encode a call.
 
         Args:
-            call: As Segment's specification has it; its `context` is changed.
-            timestamp: When it happened, where that is not part of the record itself.
+            call: As Segment's specification has it, with a context.
+            extracted: The time for a call that has none of its own; no part of its id.
         """
         if self.integrations is not None:
             call["integrations"] = self.integrations
         check_call(call)
-        if "traits" in call:
-            call["traits"] = msgspec.Raw(encode(call["traits"]))  # the large part, encoded once
-        call["messageId"] = blake2b(encode(call), digest_size=16, key=self.tenant).hexdigest()
-        call["context"]["library"] = self.library
-        if timestamp is not None:
-            call["timestamp"] = timestamp
+        if "timestamp" in call:
+            call["timestamp"] = iso_time(call["timestamp"])
+        if (content := content_of(call["type"])) is not None:
+            # The large part is encoded once.
+            call[content] = msgspec.Raw(encode(self._without_nulls(call[content])))
+        if "messageId" not in call:
+            call["messageId"] = blake2b(encode(call), digest_size=16, key=self.tenant).hexdigest()
+        call["context"] = {"library": self.library, **call["context"]}
+        if extracted is not None:
+            call.setdefault("timestamp", extracted)
         body = encode(call)
         check_size(body)
-        return call["userId"], body
+        return call.get("userId") or call["anonymousId"], body
+
+    def _without_nulls(self, content: dict[str, Any]) -> dict[str, Any]:
+        if self.null_traits:
+            return content
+        return {name: value for name, value in content.items() if value is not None}
+
+
+def content_of(kind: str) -> str | None:
+    """Name the field that holds what the account itself puts into a call."""
+    if kind == "alias":
+        return None
+    return "traits" if kind in {"identify", "group"} else "properties"
 
 
 def tenant_of(write_key: str) -> bytes:
@@ -90,18 +156,9 @@ def tenant_of(write_key: str) -> bytes:
 
 
 def as_id(value: object) -> object:
-    """Write a number as the string that Segment wants for an id."""
+    """Write a whole number as the string that Segment wants for an id."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value
-
-
-def aware_time(value: str | None) -> str | None:
-    """Give back an ISO 8601 time with a zone, or None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return value if time.tzinfo else None

@@ -1,11 +1,14 @@
 """What Segment takes, checked before it is sent.
 
 Segment answers 200 and drops a bad message later, in silence. So its own discard codes (Segment,
-"Debugger and discarded events") are the checks made here, and the reasons in the rejects file.
+"Debugger and discarded events") are the checks made here, and the reasons in the rejects file;
+`message_too_large`, `message_id_invalid`, `timestamp_invalid` and `context_not_object` are ours.
 """
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery import RecordRejected
@@ -19,20 +22,62 @@ MAX_MESSAGE_BYTES = 32_000
 MAX_BATCH_BYTES = 475_000
 MAX_BATCH_MESSAGES = 2_500
 
+# Segment, "HTTP Tracking API": "messageId … of at most 100 characters"; clients keep to 99.
+MAX_MESSAGE_ID_CHARACTERS = 99
+
+_OBJECTS = {
+    "traits": "traits_not_object",
+    "properties": "properties_not_object",
+    "context": "context_not_object",
+}
+_TIME = re.compile(
+    r"(\d{4})-(\d\d?)-(\d\d?)"
+    r"(?:[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?",
+    re.IGNORECASE,
+)
+
 
 def check_call(call: Mapping[str, Any]) -> None:
     """Check a call for what makes Segment discard it.
 
     Raises:
-        RecordRejected: With Segment's discard code.
+        RecordRejected: With the code, and the field's name.
     """
-    ids = [call[name] for name in ("userId", "anonymousId") if call.get(name) is not None]
-    if not ids:
-        raise RecordRejected("no_user_anon_id", "Neither a user id nor an anonymous id.")
-    if not all(isinstance(value, str) and value for value in ids):
-        raise RecordRejected("id_not_string", "An id is empty or is no string.")
-    if not isinstance(call.get("traits", {}), dict):
-        raise RecordRejected("traits_not_object", "The traits are no object.")
+    _check_ids(call)
+    if call["type"] == "track":
+        _check_event(call.get("event"))
+    for name, reason in _OBJECTS.items():
+        if not isinstance(call.get(name, {}), dict):
+            raise RecordRejected(reason, f"Its {name} are no object.")
+    if "timestamp" in call and iso_time(call["timestamp"]) is None:
+        raise RecordRejected("timestamp_invalid", "Its timestamp is no ISO 8601 time.")
+    message_id = call.get("messageId", "-")
+    if not isinstance(message_id, str) or not 0 < len(message_id) <= MAX_MESSAGE_ID_CHARACTERS:
+        raise RecordRejected(
+            "message_id_invalid",
+            f"Its messageId is no string of 1 to {MAX_MESSAGE_ID_CHARACTERS} characters.",
+        )
+
+
+def _check_ids(call: Mapping[str, Any]) -> None:
+    names = ("userId", "anonymousId")
+    if all(call.get(name) is None for name in names):
+        raise RecordRejected("no_user_anon_id", "It has neither a user id nor an anonymous id.")
+    needed = {"group": ("groupId",), "alias": ("previousId",)}.get(call["type"], ())
+    for name in needed:
+        if call.get(name) is None:
+            raise RecordRejected("id_required", f"It has no {name}.")
+    for name in (*names, *needed):
+        value = call.get(name)
+        if value is not None and not (isinstance(value, str) and value):
+            raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
+
+
+def _check_event(event: object) -> None:
+    if event is None or event == "":
+        raise RecordRejected("event_not_defined", "It has no event.")
+    if not isinstance(event, str):
+        raise RecordRejected("event_not_string", "Its event is no string.")
 
 
 def check_size(body: bytes) -> None:
@@ -46,3 +91,25 @@ def check_size(body: bytes) -> None:
             "message_too_large",
             f"The message has {len(body)} bytes; Segment takes {MAX_MESSAGE_BYTES}.",
         )
+
+
+def iso_time(value: object, *, zone_required: bool = False) -> str | None:
+    """Write an ISO 8601 time in full; one without a zone is UTC, as warehouses have it.
+
+    Months and days of one digit are taken too: Segment's own specification shows some.
+
+    Returns:
+        The time, or None where it is none.
+    """
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return None
+    year, month, day, clock, fraction, zone = match.groups()
+    if zone_required and not zone:
+        return None
+    time = f"{year}-{month:0>2}-{day:0>2}T{clock or '00:00:00'}"
+    try:
+        datetime.fromisoformat(time)
+    except ValueError:
+        return None
+    return time + (f".{fraction}" if fraction else "") + (zone or "Z").upper()

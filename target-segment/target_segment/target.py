@@ -23,7 +23,7 @@ from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_delivery.target import Encode
+    from singer_delivery.routing import Encode
 
 
 class TargetSegment(DeliveryTarget):
@@ -63,6 +63,13 @@ class TargetSegment(DeliveryTarget):
             "own: which destinations get it.",
         ),
         th.Property(
+            "company_groups",
+            th.BooleanType(),
+            default=False,
+            title="Groups of companies",
+            description="Also send a group call for the company of each Moesif user.",
+        ),
+        th.Property(
             "verify_write_key",
             th.BooleanType(),
             default=True,
@@ -86,6 +93,7 @@ class TargetSegment(DeliveryTarget):
             tenant=tenant_of(self.config.get("write_key", "")),
             integrations=self.config.get("integrations"),
             null_traits=self.config.get("null_traits") == "send",
+            company_groups=bool(self.config.get("company_groups")),
             library={"name": self.name, "version": self.plugin_version},
         )
 
@@ -111,13 +119,17 @@ class TargetSegment(DeliveryTarget):
 
     @override
     def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | None:
-        if shape_of(schema) is Shape.MOESIF_USERS:
-            return lambda record, extracted: [self._calls.moesif_user(record, extracted)]
-        return None
+        shape = shape_of(schema)
+        if shape is None or shape is Shape.MOESIF_COMPANIES:
+            return None
+        if shape is Shape.MOESIF_USERS:
+            return self._calls.moesif_user
+        return lambda record, _: self._calls.segment_call(record, shape.value)
 
     @override
     def advice(self, stream: str) -> str:
         return (
-            "only tap-moesif's users are sent by themselves (a company's fields go with each of "
-            "its users). Deselect it in the tap to stop reading it."
+            "nothing in its schema says which call its records become. Give them userId (or "
+            "anonymousId) and traits, groupId or event, for instance with stream_maps; or deselect "
+            "it in the tap. A Moesif company goes along with each of its users."
         )

@@ -80,8 +80,8 @@ def test_a_thousand_calls_before_a_wait_wake_it_once() -> None:
 
 
 def read_messages(text: str) -> tuple[Counter[str], list[dict[str, Any]]]:
-    reader = MessageReader(lambda: None, Wakeup())
     heard: list[dict[str, Any]] = []
+    reader = MessageReader(lambda: None, Wakeup(), lambda m: heard.append({**m, "lenient": True}))
     counts = reader.process_lines(
         io.StringIO(text), {"RECORD": heard.append, "STATE": heard.append}
     )
@@ -99,9 +99,17 @@ def test_integers_keep_all_their_digits() -> None:
     assert message["n"] == 123456789012345678901234567890
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e400", r'"\ud800"', r'"\udc00x"'])
+def test_a_record_that_only_strict_json_refuses_is_made_out(value: str) -> None:
+    counts, [message] = read_messages(f'{{"type":"RECORD","stream":"s","n":{value}}}')
+    assert counts == {"RECORD": 1}
+    assert message["lenient"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
+        '{"type": "STATE", "value": NaN}',
         "INFO starting jane@example.com",
         "[1, 2]",
         '"text"',

@@ -14,7 +14,7 @@ from tap_moesif import TapMoesif, schemas, usage
 from tap_moesif.client import MoesifError
 from tap_moesif.schemas import Field, Kind
 from tap_moesif.streams import STATE_EVERY_RECORDS, MoesifStream
-from tap_moesif.tap import UntornWriter
+from tap_moesif.writer import UntornWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

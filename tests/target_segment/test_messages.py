@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_delivery import RecordRejected
-from target_segment.messages import Calls, aware_time, tenant_of
+from target_segment.messages import Calls, tenant_of
 
 LIBRARY = {"name": "target-segment", "version": "1.2.3"}
 USER = {
@@ -26,13 +26,14 @@ def calls(**options: Any) -> Calls:
         "tenant": tenant_of("key"),
         "integrations": None,
         "null_traits": False,
+        "company_groups": False,
         "library": LIBRARY,
     }
     return Calls(**{**settings, **options})
 
 
 def identify(record: dict[str, Any], extracted: str | None = EXTRACTED, **options: Any) -> Any:
-    _, body = calls(**options).moesif_user(json.loads(json.dumps(record)), extracted)
+    [(_, body)] = calls(**options).moesif_user(json.loads(json.dumps(record)), extracted)
     return json.loads(body)
 
 
@@ -67,7 +68,7 @@ def test_integrations_can_be_set_for_every_call() -> None:
 
 
 def test_a_users_messages_are_kept_in_order_by_the_users_id() -> None:
-    key, _ = calls().moesif_user(dict(USER), EXTRACTED)
+    [(key, _)] = calls().moesif_user(dict(USER), EXTRACTED)
     assert key == "user-1"
 
 
@@ -119,9 +120,8 @@ def test_numbers_keep_all_their_digits(number: int) -> None:
         (17, False),
     ],
 )
-def test_only_a_time_with_a_zone_becomes_the_timestamp(time: Any, kept: bool) -> None:
-    assert aware_time(time) == (time if kept else None)
-    assert ("timestamp" in identify(USER, time)) is kept
+def test_only_a_time_with_a_zone_says_when_a_record_was_extracted(time: Any, kept: bool) -> None:
+    assert identify(USER, time).get("timestamp") == (time if kept else None)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_segment_would_drop_is_rejected_with_its_code(
 
 def test_a_message_of_just_the_size_segment_takes_is_sent() -> None:
     def body(size: int) -> bytes:
-        return calls().moesif_user({"id": "u", "bio": "x" * size}, EXTRACTED)[1]
+        return calls().moesif_user({"id": "u", "bio": "x" * size}, EXTRACTED)[0][1]
 
     room = 32_000 - len(body(0))
     assert len(body(room)) == 32_000
@@ -160,3 +160,122 @@ def test_a_context_that_is_no_object_goes_along_as_a_trait(context: Any) -> None
     message = identify({"id": "u", "context": context})
     assert message["traits"]["context"] == context
     assert message["context"] == {"active": False, "library": LIBRARY}
+
+
+def test_a_company_becomes_a_group_where_that_is_wanted() -> None:
+    record = {**USER, "company": {"id": 7, "companyDomain": "acme.example", "ttfhw_s": None}}
+    (key, _), (group_key, body) = calls(company_groups=True).moesif_user(dict(record), EXTRACTED)
+    group = json.loads(body)
+    assert key == group_key
+    assert (group["type"], group["userId"], group["groupId"]) == ("group", "user-1", "7")
+    assert group["traits"] == {"id": 7, "companyDomain": "acme.example"}
+    assert group["integrations"] == {"Moesif API Analytics": False}
+    assert group["context"]["active"] is False
+
+
+def test_a_user_without_a_company_becomes_no_group() -> None:
+    assert len(calls(company_groups=True).moesif_user({"id": "u"}, EXTRACTED)) == 1
+
+
+def segment(record: dict[str, Any], kind: str, **options: Any) -> Any:
+    [(_, body)] = calls(**options).segment_call(json.loads(json.dumps(record)), kind)
+    message = json.loads(body)
+    assert message["context"].pop("library")
+    return message
+
+
+IDENTIFY = {"userId": "u", "traits": {"plan": "paid"}}
+GROUP = {"userId": "u", "groupId": "g", "traits": {"name": "Acme"}}
+TRACK = {"userId": "u", "event": "Ordered", "properties": {"revenue": 5}}
+
+
+@pytest.mark.parametrize(
+    ("record", "kind"), [(IDENTIFY, "identify"), (GROUP, "group"), (TRACK, "track")]
+)
+def test_a_record_in_the_shape_of_a_call_is_that_call(record: dict[str, Any], kind: str) -> None:
+    brought = {
+        "anonymousId": "a",
+        "messageId": "mine",
+        "timestamp": "2026-01-01T00:00:00.000Z",
+        "context": {"ip": "192.0.2.1"},
+        "integrations": {"All": False},
+    }
+    bookkeeping = {"sentAt": "2026-01-01T00:00:00Z", "receivedAt": "x", "version": 2}
+    message = segment({**record, **brought, **bookkeeping}, kind)
+    assert message == {"type": kind, **record, **brought}
+
+
+def test_the_records_own_type_wins() -> None:
+    page = {"type": "page", "userId": "u", "name": "Docs", "properties": {"path": "/"}}
+    assert segment(page, "track") == {
+        **page,
+        "messageId": segment(page, "track")["messageId"],
+        "context": {},
+    }
+    alias = {"type": "alias", "userId": "u", "previousId": 5}
+    assert segment(alias, "identify")["previousId"] == "5"
+
+
+def test_a_type_that_is_no_call_is_somebody_elses_column() -> None:
+    record = {"userId": "u", "event": "Ordered", "type": "premium"}
+    assert segment(record, "track")["type"] == "track"
+
+
+def test_what_is_not_used_elsewhere_is_the_content_where_there_is_none() -> None:
+    record = {"userId": 7, "event": "Ordered", "revenue": 5, "name": "shoe", "note": None}
+    message = segment(record, "track")
+    assert message["userId"] == "7"
+    assert message["properties"] == {"revenue": 5, "name": "shoe"}
+
+
+def test_an_events_own_time_is_part_of_its_id() -> None:
+    """Two log-ins of one user are two events, though they differ in nothing else."""
+    first = segment({**TRACK, "timestamp": "2026-01-01T00:00:00Z"}, "track")
+    second = segment({**TRACK, "timestamp": "2026-01-01T00:00:01Z"}, "track")
+    assert first["messageId"] != second["messageId"]
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "reason"),
+    [
+        ({"traits": {}}, "identify", "no_user_anon_id"),
+        ({"userId": "", "traits": {}}, "identify", "id_not_string"),
+        ({"userId": 1.5, "traits": {}}, "identify", "id_not_string"),
+        ({"userId": "u", "anonymousId": {}, "traits": {}}, "identify", "id_not_string"),
+        ({"userId": "u", "traits": [1]}, "identify", "traits_not_object"),
+        ({"userId": "u", "traits": "text"}, "identify", "traits_not_object"),
+        ({"userId": "u", "traits": {}}, "group", "id_required"),
+        ({"userId": "u", "groupId": "", "traits": {}}, "group", "id_not_string"),
+        ({"userId": "u", "type": "alias"}, "identify", "id_required"),
+        ({"userId": "u"}, "track", "event_not_defined"),
+        ({"userId": "u", "event": ""}, "track", "event_not_defined"),
+        ({"userId": "u", "event": 5}, "track", "event_not_string"),
+        ({"userId": "u", "event": "e", "properties": 5}, "track", "properties_not_object"),
+        ({"userId": "u", "event": "e", "context": "c"}, "track", "context_not_object"),
+        ({"userId": "u", "event": "e", "timestamp": "soon"}, "track", "timestamp_invalid"),
+        ({"userId": "u", "event": "e", "timestamp": 5}, "track", "timestamp_invalid"),
+        ({"userId": "u", "event": "e", "timestamp": "2026-13-01"}, "track", "timestamp_invalid"),
+        ({"userId": "u", "event": "e", "messageId": "x" * 100}, "track", "message_id_invalid"),
+        ({"userId": "u", "event": "e", "messageId": 5}, "track", "message_id_invalid"),
+    ],
+)
+def test_a_call_that_segment_would_discard_is_rejected_with_its_code(
+    record: dict[str, Any], kind: str, reason: str
+) -> None:
+    with pytest.raises(RecordRejected) as rejected:
+        segment(record, kind)
+    assert rejected.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31 12:00:00.123+02", "2026-01-31T12:00:00.123+02"),
+        ("2026-01-31T12:00:00", "2026-01-31T12:00:00Z"),
+        ("2026-01-31", "2026-01-31T00:00:00Z"),
+        ("2015-2-02T00:30:08.276Z", "2015-02-02T00:30:08.276Z"),
+    ],
+)
+def test_a_time_is_sent_in_full_and_with_a_zone(written: str, sent: str) -> None:
+    assert segment({**TRACK, "timestamp": written}, "track")["timestamp"] == sent

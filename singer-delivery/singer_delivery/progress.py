@@ -1,0 +1,86 @@
+"""How far a run is, on standard error, every now and then."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+LOG_SECONDS = 10.0
+LIVE_SECONDS = 0.5
+_CLEAR = "\r\x1b[K"
+
+
+class Progress(Protocol):
+    """Shows where a run stands."""
+
+    seconds: float
+
+    def show(self, text: str) -> None:
+        """Show it."""
+
+    def end(self) -> None:
+        """Leave the screen as it should be."""
+
+
+class LogLines:
+    """Progress as lines of the log, where nobody watches."""
+
+    seconds = LOG_SECONDS
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def show(self, text: str) -> None:
+        """Write a line."""
+        self._logger.info("%s", text)
+
+    def end(self) -> None:
+        """Nothing is left over."""
+
+
+class LiveLine(logging.Filter):
+    """Progress as one line that is written over, on a terminal; lines of the log go above it.
+
+    Args:
+        stream: The terminal.
+        handlers: Of the log, that write to it too.
+    """
+
+    seconds = LIVE_SECONDS
+
+    def __init__(self, stream: TextIO, handlers: Sequence[logging.Handler]) -> None:
+        super().__init__()
+        self._stream = stream
+        self._handlers = [*handlers]
+        for handler in self._handlers:
+            handler.addFilter(self)
+
+    def show(self, text: str) -> None:
+        """Write over the line."""
+        self._stream.write(f"{_CLEAR}{text}")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Take the line away."""
+        self._stream.write(_CLEAR)
+        self._stream.flush()
+        for handler in self._handlers:
+            handler.removeFilter(self)
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        self._stream.write(_CLEAR)
+        return True
+
+
+def progress_on(stream: TextIO, logger: logging.Logger) -> Progress:
+    """Choose a live line for a terminal, and lines of the log for anything else."""
+    if stream.isatty():
+        return LiveLine(stream, logging.getLogger().handlers)
+    return LogLines(logger)

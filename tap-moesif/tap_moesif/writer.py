@@ -1,0 +1,38 @@
+"""Singer messages on standard output, each a whole line whatever happens."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from singer_sdk.singerlib.encoding.simple import Message
+
+
+class UntornWriter(MsgSpecWriter):
+    """Writes messages as lines that a signal does not tear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = False
+        self._exit_code: int | None = None
+
+    @override
+    def write_message(self, message: Message) -> None:
+        line = memoryview(bytes(self.format_message(message)))
+        self._writing = True
+        while line:  # unbuffered, a signal makes it a short write
+            line = line[sys.stdout.buffer.write(line) :]
+        sys.stdout.flush()
+        self._writing = False
+        if self._exit_code is not None:
+            sys.exit(self._exit_code)
+
+    def leave(self, exit_code: int) -> None:
+        """Exit behind the line that is being written; when asked again, at once."""
+        if not self._writing or self._exit_code is not None:
+            sys.exit(exit_code)
+        self._exit_code = exit_code

@@ -1,0 +1,325 @@
+"""The books of a run: what is claimed, for every order in which a service may answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from singer_delivery.delivery import ALIKE_REFUSALS, Delivery, Refusals
+from singer_delivery.errors import Interrupted, RecordRejected, ServiceError
+from singer_delivery.lines import Wakeup
+from singer_delivery.rejects import Rejects
+from singer_delivery.retry import Answer
+from singer_delivery.settings import DeliverySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+OK = Answer(200, accepted=True)
+BAD = Answer(400, detail="HTTP 400", excerpt="no")
+
+
+def delivery_settings(**changes: Any) -> DeliverySettings:
+    values: dict[str, Any] = {
+        "batch_size_rows": 3,
+        "batch_max_bytes": 100_000,
+        "batch_wait_limit_seconds": 0.01,
+        "lanes": 3,
+        "max_requests_per_second": None,
+        "request_timeout_seconds": 1.0,
+        "retry_max_seconds": 0.0,
+        "compression": "none",
+        "rejects_path": "",
+        "max_rejects": -1,
+        "validate_records": False,
+        "summary_path": None,
+    }
+    return DeliverySettings(**{**values, **changes})
+
+
+class Service:
+    """Takes messages, but those whose body is `bad`; keeps what it took, in order."""
+
+    def __init__(self) -> None:
+        self.bytes_sent = 0
+        self.taken: list[bytes] = []
+        self._lock = threading.Lock()
+
+    def post(self, messages: Sequence[bytes]) -> Answer:
+        assert messages, "no empty request is ever sent"
+        if any(b"bad" in message for message in messages):
+            return BAD
+        with self._lock:
+            self.taken += messages
+        return OK
+
+    def close(self) -> None:
+        pass
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def __init__(self, seconds: float = 1e9) -> None:
+        self.seconds = seconds
+        self.shown: list[str] = []
+
+    def show(self, text: str) -> None:
+        self.shown.append(text)
+
+    def end(self) -> None:
+        pass
+
+
+class Run:
+    """A delivery with everything around it in plain sight."""
+
+    def __init__(self, folder: Path, service: Any = None, **changes: Any) -> None:
+        self.service = service or Service()
+        self.states: list[Any] = []
+        self.progress = Silent()
+        self.interrupted_by: int | None = None
+        self.wakeup = Wakeup()
+        self.delivery = Delivery(
+            delivery_settings(**changes),
+            envelope=2,
+            connect=lambda: self.service,
+            rejects=Rejects(folder / "rejects.jsonl", lambda: "now"),
+            wakeup=self.wakeup,
+            checkpoint=self.states.append,
+            interrupt=self._interrupt,
+            progress=self.progress,
+        )
+
+    def send(self, key: str, *bodies: str) -> None:
+        line = b'{"type":"RECORD","stream":"s","record":{}}'
+        source = self.delivery.record("s", line)
+        self.delivery.send(source, [(key, body.encode()) for body in bodies])
+
+    def _interrupt(self) -> None:
+        if self.interrupted_by:
+            raise Interrupted(self.interrupted_by)
+
+    def close(self) -> None:
+        self.delivery._lanes.close()
+        for lane in self.delivery._lanes.lanes:
+            lane.join(30)
+        self.wakeup.close()
+
+    def fates(self) -> Counter[str]:
+        summary = self.delivery.summary
+        return Counter({fate: n for fate in summary.fates if (n := summary.total(fate))})
+
+
+@pytest.fixture
+def run_of(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def make(service: Any = None, **changes: Any) -> Run:
+        runs.append(Run(tmp_path, service, **changes))
+        return runs[-1]
+
+    yield make
+    for run in runs:
+        run.close()
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["good", "bad", "both"]), st.integers(0, 5)),
+        st.tuples(st.sampled_from(["skip", "reject", "state", "tend"]), st.just(0)),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=steps, lanes=st.integers(1, 4), rows=st.integers(1, 5))
+def test_the_books_are_right_for_every_stream_of_records(
+    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[tuple[str, int]],
+    lanes: int,
+    rows: int,
+) -> None:
+    """Real lanes, answering in any order: no state runs ahead, counts add up, keys keep order."""
+    run = Run(tmp_path_factory.mktemp("run"), lanes=lanes, batch_size_rows=rows)
+    expected: Counter[str] = Counter()
+    sent: dict[int, list[bytes]] = {}
+    states = 0
+    for number, (step, key) in enumerate(steps):
+        if step in {"good", "bad", "both"}:
+            bodies = {"good": ["good"], "bad": ["bad"], "both": ["good", "bad"]}[step]
+            run.send(f"user-{key}", *(f"{body} {key} {number}" for body in bodies))
+            expected["delivered" if step == "good" else "rejected"] += 1
+            sent.setdefault(key, []).extend(
+                f"good {key} {number}".encode() for body in bodies if body == "good"
+            )
+        elif step in {"skip", "reject"}:
+            source = run.delivery.record("s", b'{"record":{}}')
+            if step == "skip":
+                run.delivery.skip(source)
+                expected["skipped"] += 1
+            else:
+                run.delivery.reject(source, RecordRejected("why", "so"))
+                expected["rejected"] += 1
+        elif step == "state":
+            states += 1
+            run.delivery.state(states)
+        else:
+            run.delivery.tend()
+        assert run.states == sorted(set(run.states))
+    run.delivery.finish()
+    run.close()
+    assert run.fates() == expected
+    assert run.delivery.summary.undelivered == 0
+    assert run.states[-1:] == ([states] if states else [])
+    for key, mine in sent.items():
+        assert [body for body in run.service.taken if body.split()[1] == b"%d" % key] == mine
+
+
+class Gate:
+    """Answers each key only when told to."""
+
+    def __init__(self) -> None:
+        self.bytes_sent = 0
+        self.open = {name: threading.Event() for name in (b"a", b"b", b"c")}
+
+    def post(self, messages: Sequence[bytes]) -> Answer:
+        assert self.open[messages[0]].wait(30)
+        return OK
+
+    def close(self) -> None:
+        pass
+
+
+def test_states_wait_for_the_slowest_answer_before_them_and_for_no_other(
+    run_of: Callable[..., Run],
+) -> None:
+    gate = Gate()
+    run = run_of(gate, lanes=8, batch_size_rows=1)
+    for number, name in enumerate("abc"):  # three keys in three lanes
+        run.send(name, name)
+        run.delivery.state(number)
+    for opened, due in ((b"c", []), (b"a", [0]), (b"b", [0, 2])):
+        busy = sum(lane.queued for lane in run.delivery._lanes.lanes)
+        gate.open[opened].set()
+        while sum(lane.queued for lane in run.delivery._lanes.lanes) == busy:
+            run.delivery.wait()
+        assert run.states == due
+    run.delivery.finish()
+
+
+def test_an_end_before_its_time_does_not_wait_for_what_is_already_known(
+    run_of: Callable[..., Run],
+) -> None:
+    """The lane's last word may have come with a wakeup that is used up already."""
+    run = run_of(lanes=1, batch_size_rows=1)
+    run.send("a", "good")
+    run.delivery.state("end")
+    lane = run.delivery._lanes.lanes[0]
+    lane.close()
+    lane.join(30)
+    run.wakeup.wait(0)
+    began = time.monotonic()
+    run.delivery.abandon()
+    assert time.monotonic() - began < 10
+    assert run.states == ["end"]
+
+
+def test_an_interrupt_ends_a_wait_for_answers(run_of: Callable[..., Run]) -> None:
+    gate = Gate()
+    run = run_of(gate, batch_size_rows=1)
+    run.send("a", "a")
+    run.interrupted_by = 15
+    with pytest.raises(Interrupted):
+        run.delivery.finish()
+    gate.open[b"a"].set()
+
+
+def test_a_record_of_several_messages_is_delivered_when_all_are(
+    run_of: Callable[..., Run],
+) -> None:
+    run = run_of()
+    run.send("a", "good 1", "good 2")
+    run.delivery.finish()
+    assert run.fates() == {"delivered": 1}
+    assert len(run.service.taken) == 2
+
+
+def test_a_record_with_several_bad_messages_is_rejected_once(run_of: Callable[..., Run]) -> None:
+    run = run_of()
+    run.send("a", "bad 1", "good", "bad 2")
+    run.delivery.finish()
+    assert run.fates() == {"rejected": 1}
+    assert run.delivery.rejects.path.read_bytes().count(b"\n") == 1
+
+
+def test_a_checkpoint_waits_until_the_rejects_are_on_the_disk(
+    run_of: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of()
+    happened: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda _: happened.append("fsync"))
+    run.delivery._checkpoint = lambda _: happened.append("state")
+    run.delivery.reject(run.delivery.record("s", b'{"record":{}}'), RecordRejected("why", "so"))
+    run.delivery.state(1)
+    assert happened == ["fsync", "state"]
+
+
+def test_a_service_that_refuses_everything_ends_the_run_and_not_the_records(
+    run_of: Callable[..., Run],
+) -> None:
+    run = run_of(max_rejects=0, lanes=1, batch_size_rows=2000)
+    for number in range(2000):
+        run.send(f"user-{number}", f"bad {number}")
+    with pytest.raises(ServiceError, match="20 records in a row"):
+        run.delivery.finish()
+    run.delivery.abandon()
+    assert run.fates() == {"rejected": ALIKE_REFUSALS}
+    assert run.delivery.summary.undelivered == 2000 - ALIKE_REFUSALS
+
+
+@pytest.mark.parametrize(("max_rejects", "limit"), [(0, 20), (20, 20), (50, 50), (-1, None)])
+def test_so_many_refusals_alike_are_too_many(max_rejects: int, limit: int | None) -> None:
+    refusals = Refusals(max_rejects)
+    errors = [refusals.add(BAD) for _ in range(200)]
+    first = next((n for n, error in enumerate(errors, 1) if error), None)
+    assert first == limit
+
+
+def test_refusals_that_differ_or_do_not_follow_each_other_are_none_too_many() -> None:
+    refusals = Refusals(0)
+    for number in range(100):
+        words = ("no id", "bad time")[number % 2]
+        assert refusals.add(Answer(400, excerpt=words)) is None
+    for _ in range(10):
+        for _ in range(ALIKE_REFUSALS - 1):
+            assert refusals.add(BAD) is None
+        refusals.end()
+
+
+def test_ids_and_positions_do_not_make_two_answers_differ() -> None:
+    refusals = Refusals(0)
+    answers = [
+        Answer(400, excerpt=f"bad message {n}, request 7d1f0c0{n % 10}-aa11") for n in range(20)
+    ]
+    assert [refusals.add(answer) is not None for answer in answers] == [False] * 19 + [True]
+
+
+def test_progress_is_shown_while_something_is_going_on(run_of: Callable[..., Run]) -> None:
+    gate = Gate()
+    run = run_of(gate, batch_size_rows=1)
+    assert run.delivery.tend() is None, "nothing is going on"
+    run.progress.seconds = 0.0
+    run.send("a", "a")
+    run.delivery.tend()
+    assert run.progress.shown[0].startswith("1 read, 0 requests")
+    gate.open[b"a"].set()
+    run.delivery.finish()
