@@ -76,7 +76,7 @@ class Delivery:
         self._refusals = Refusals(settings.max_rejects)
         self._clock = clock
         self._started = clock()
-        self._shown_at = self._started
+        self._progress_due = self._started + progress.seconds
         self._checkpoints = Checkpoints()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -147,14 +147,18 @@ class Delivery:
         self._take_outcomes()
         now = self._clock()
         self._lanes.flush(now)
-        due = [self._lanes.deadline, self._show_progress(now)]
-        times = [time for time in due if time is not None]
-        return max(0.0, min(times) - now) if times else None
+        if now >= self._progress_due and self._going_on:
+            self._progress_due = now + self._progress.seconds
+            self._progress.show(self.summary.progress(self._lanes.traffic, self.seconds))
+        return self._time_left()
 
     def wait(self) -> None:
-        """Sleep until a lane has something to tell or a batch must leave, then tend to it."""
-        self._wakeup.wait(self.tend())
-        self._take_outcomes()
+        """Sleep until a lane has something to tell or a batch must leave, then tend to it.
+
+        In this order: what is taken up before the sleep wakes nobody any more.
+        """
+        self._wakeup.wait(self._time_left())
+        self.tend()
 
     def finish(self) -> None:
         """Deliver all that was taken.
@@ -165,7 +169,6 @@ class Delivery:
         self._lanes.flush()
         while self._lanes.busy:
             self.wait()
-        self._take_outcomes()
         self._close()
         if self.summary.undelivered:
             message = f"{self.summary.undelivered} records are unaccounted for"
@@ -175,7 +178,6 @@ class Delivery:
         """End early: wait a bounded time for what is in flight, claim only what is so."""
         self._stop.set()
         deadline = self._clock() + STOP_SECONDS
-        self._take_outcomes(also_after_failure=True)  # of which the wakeup may be used up
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
             self._take_outcomes(also_after_failure=True)
@@ -194,14 +196,16 @@ class Delivery:
         """The summary for people."""
         return self.summary.sentence(self._lanes.traffic, self.seconds)
 
-    def _show_progress(self, now: float) -> float | None:
-        """Show how far it is, from time to time; say when next, if anything is going on."""
-        if not self._lanes.busy and self._lanes.deadline is None:
+    @property
+    def _going_on(self) -> bool:
+        return self._lanes.busy or self._lanes.deadline is not None
+
+    def _time_left(self) -> float | None:
+        """Seconds until a batch must leave or progress is to be shown, whichever comes first."""
+        if not self._going_on:
             return None
-        if now >= self._shown_at + self._progress.seconds:
-            self._shown_at = now
-            self._progress.show(self.summary.progress(self._lanes.traffic, self.seconds))
-        return self._shown_at + self._progress.seconds
+        due = min(self._lanes.deadline or self._progress_due, self._progress_due)
+        return max(0.0, due - self._clock())
 
     # What becomes of it.
 
@@ -211,6 +215,7 @@ class Delivery:
 
     def _take_outcomes(self, *, also_after_failure: bool = False) -> None:
         failure: DeliveryError | None = None
+        self._wakeup.clear()
         while True:
             try:
                 outcome = self._outcomes.get_nowait()

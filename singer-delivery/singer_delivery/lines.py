@@ -28,7 +28,11 @@ CHUNK_BYTES = 1 << 18
 
 
 class Wakeup:
-    """Ends a wait of the reading thread, from any thread or signal handler."""
+    """Ends a wait of the reading thread, from any thread or signal handler.
+
+    It holds until `clear`, which must come before what it told of is taken up: so nothing can
+    be told in between and be slept over.
+    """
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
@@ -47,11 +51,13 @@ class Wakeup:
             Whether one of the files can be read.
         """
         readable, _, _ = select.select([self._read, *also], [], [], timeout)
-        if self._read in readable:
-            with suppress(BlockingIOError):
-                while os.read(self._read, 1024):
-                    pass
         return any(file in readable for file in also)
+
+    def clear(self) -> None:
+        """Let the next wait sleep."""
+        with suppress(BlockingIOError):
+            while os.read(self._read, 1 << 16):
+                pass
 
     def close(self) -> None:
         """Give the files back."""

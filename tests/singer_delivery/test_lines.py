@@ -72,11 +72,27 @@ def test_a_thousand_calls_before_a_wait_wake_it_once() -> None:
     for _ in range(100_000):
         wakeup()
     assert wakeup.wait(None) is False
+    wakeup.clear()
     read, write = os.pipe()
+    assert wakeup.wait(0.0, read) is False
     os.write(write, b"x")
-    assert wakeup.wait(0.0, read) is True
+    assert wakeup.wait(None, read) is True
     os.close(read)
     os.close(write)
+    wakeup.close()
+
+
+def test_a_wakeup_holds_until_it_is_cleared() -> None:
+    """A wait that ends for another reason as well must not use it up: see `Delivery.wait`."""
+    wakeup = Wakeup()
+    wakeup()
+    read, write = os.pipe()
+    os.write(write, b"x")
+    assert wakeup.wait(None, read) is True
+    assert wakeup.wait(None) is False
+    os.close(read)
+    os.close(write)
+    wakeup.close()
 
 
 def read_messages(text: str) -> tuple[Counter[str], list[dict[str, Any]]]:
