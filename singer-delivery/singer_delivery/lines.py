@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import select
 import sys
@@ -23,6 +24,8 @@ from singer_delivery.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+logger = logging.getLogger("singer_delivery")
 
 CHUNK_BYTES = 1 << 18
 
@@ -75,6 +78,7 @@ class Lines:
 
     def __init__(self, source: IO[str] | IO[bytes] | None, wakeup: Wakeup) -> None:
         source = source if source is not None else sys.stdin
+        self.torn = False  # whether the last line had no end
         self._wakeup = wakeup
         self._rest: list[bytes] = []
         try:
@@ -97,6 +101,7 @@ class Lines:
         chunk = os.read(self._file, CHUNK_BYTES)
         if not chunk:
             rest, self._rest = b"".join(self._rest), []
+            self.torn = bool(rest)
             return [rest] if rest else None
         if b"\n" not in chunk:
             self._rest.append(chunk)
@@ -118,6 +123,8 @@ class MessageReader(GenericSingerReader[bytes]):
         tend: Called before each wait for input; says how long the wait may be.
         wakeup: Ends a wait for input.
         not_json: Takes a RECORD that only a lenient reader can make out.
+        replaying: Tells whether all records so far came from a rejects file, whose last line
+            a kill may have torn.
     """
 
     def __init__(
@@ -125,12 +132,14 @@ class MessageReader(GenericSingerReader[bytes]):
         tend: Callable[[], float | None],
         wakeup: Wakeup,
         not_json: Callable[[dict[str, Any]], None],
+        replaying: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.line = b""  # as it came: what `callbacks` are working on
         self._tend = tend
         self._wakeup = wakeup
         self._not_json = not_json
+        self._replaying = replaying
         self._number = 0
         self._decode = msgspec.json.Decoder().decode
 
@@ -155,6 +164,9 @@ class MessageReader(GenericSingerReader[bytes]):
                 try:
                     message = self._decode(self.line)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    if source.torn and self._replaying():
+                        logger.warning("The rejects file ends in half a line, which is left out")
+                        break
                     self._not_json(self._record_read_leniently())
                     counts["RECORD"] += 1
                     continue

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REJECT_FIELD = "_delivery_reject"
 _OWNER_ONLY = 0o600
+_BLOCK = 1 << 16
 
 
 class Rejects:
@@ -86,9 +87,7 @@ class Rejects:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
             self._file = os.open(self.path, flags, _OWNER_ONLY)
-            end = os.fstat(self._file).st_size
-            if end and os.pread(self._file, 1, end - 1) != b"\n":
-                _write(self._file, b"\n")  # a run was killed in the middle of a line
+            _drop_torn_line(self._file)
         return self._file
 
     def _cannot(self, error: OSError) -> OutputError:
@@ -118,6 +117,20 @@ def _add(message: dict[str, Any], reason: dict[str, str]) -> dict[str, Any]:
     record = message.get("record")
     message["record"] = {**(record if isinstance(record, dict) else {}), REJECT_FIELD: reason}
     return message
+
+
+def _drop_torn_line(file: int) -> None:
+    """Take away the half line that a killed run left; no state stands behind it."""
+    end = position = os.fstat(file).st_size
+    while position:
+        start = max(0, position - _BLOCK)
+        newline = os.pread(file, position - start, start).rfind(b"\n")
+        if newline >= 0:
+            position = start + newline + 1
+            break
+        position = start
+    if position < end:
+        os.ftruncate(file, position)
 
 
 def _write(file: int, text: bytes) -> None:

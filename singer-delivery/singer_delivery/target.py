@@ -32,7 +32,7 @@ from singer_delivery.errors import DeliveryError, Interrupted, OutputError, Reco
 from singer_delivery.http import Connection
 from singer_delivery.lines import MessageReader, Wakeup
 from singer_delivery.progress import progress_on
-from singer_delivery.rejects import Rejects, rejects_path
+from singer_delivery.rejects import REJECT_FIELD, Rejects, rejects_path
 from singer_delivery.routing import Route
 from singer_delivery.settings import DeliverySettings, setting_errors
 
@@ -67,7 +67,10 @@ class DeliveryTarget(Target, abc.ABC):
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._routes: dict[str, Route] = {}
-        self._reader = MessageReader(self._tend, self._wakeup, self._process_not_json)
+        self._replaying = True  # until a record comes that no rejects file holds
+        self._reader = MessageReader(
+            self._tend, self._wakeup, self._process_not_json, lambda: self._replaying
+        )
         super().__init__(message_reader=self._reader, **kwargs)
         self.settings = DeliverySettings.of(self.config)
 
@@ -155,6 +158,7 @@ class DeliveryTarget(Target, abc.ABC):
         route = self._route_of(stream)
         if not isinstance(record, dict):
             raise self._reader.wrong("a RECORD needs a record")
+        self._replaying = self._replaying and REJECT_FIELD in record
         source = self.delivery.record(message_dict["stream"], self._reader.line)
         try:
             messages = route.messages(record, message_dict.get("time_extracted"))

@@ -14,7 +14,7 @@ from singer_delivery.delivery import ALIKE_REFUSALS, Delivery, Refusals
 from singer_delivery.errors import Interrupted, RecordRejected, ServiceError
 from singer_delivery.lines import Wakeup
 from singer_delivery.rejects import Rejects
-from singer_delivery.retry import Answer
+from singer_delivery.retry import NO_ANSWER, Answer
 from singer_delivery.settings import DeliverySettings
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OK = Answer(200, accepted=True)
+KEYS = ("u0", "u1", "u2", "u3")  # in lanes of their own, of eight
 BAD = Answer(400, detail="HTTP 400", excerpt="no")
 
 
@@ -66,7 +67,7 @@ class Service:
 class Silent:
     """Progress that nobody watches."""
 
-    def __init__(self, seconds: float = 1e9) -> None:
+    def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.shown: list[str] = []
 
@@ -80,10 +81,12 @@ class Silent:
 class Run:
     """A delivery with everything around it in plain sight."""
 
-    def __init__(self, folder: Path, service: Any = None, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, service: Any = None, progress_seconds: float = 1e9, **changes: Any
+    ) -> None:
         self.service = service or Service()
         self.states: list[Any] = []
-        self.progress = Silent()
+        self.progress = Silent(progress_seconds)
         self.interrupted_by: int | None = None
         self.wakeup = Wakeup()
         self.delivery = Delivery(
@@ -121,8 +124,8 @@ class Run:
 def run_of(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
-    def make(service: Any = None, **changes: Any) -> Run:
-        runs.append(Run(tmp_path, service, **changes))
+    def make(service: Any = None, **options: Any) -> Run:
+        runs.append(Run(tmp_path, service, **options))
         return runs[-1]
 
     yield make
@@ -184,35 +187,71 @@ def test_the_books_are_right_for_every_stream_of_records(
 
 
 class Gate:
-    """Answers each key only when told to."""
+    """Answers each message only when told to, with its own answers first."""
 
     def __init__(self) -> None:
         self.bytes_sent = 0
-        self.open = {name: threading.Event() for name in (b"a", b"b", b"c")}
+        self.open = {name: threading.Event() for name in (b"a", b"b", b"c", b"d")}
+        self.answers: dict[bytes, list[Answer]] = {}
 
     def post(self, messages: Sequence[bytes]) -> Answer:
         assert self.open[messages[0]].wait(30)
-        return OK
+        mine = self.answers.get(messages[0])
+        return mine.pop(0) if mine else OK
 
     def close(self) -> None:
         pass
 
 
-def test_states_wait_for_the_slowest_answer_before_them_and_for_no_other(
-    run_of: Callable[..., Run],
+SOON = {"Retry-After": "0.001"}
+FAULTS: dict[str, list[Answer]] = {
+    "all good": [],
+    "fails for a while": [Answer(503, headers=SOON), Answer(500, headers=SOON)],
+    "is asked to wait": [Answer(429, headers={"X-RateLimit-Reset": "0.001"})],
+    "an unreadable success": [Answer(200, accepted=False, headers=SOON)],
+    "a lost answer": [Answer(NO_ANSWER, headers=SOON)],
+    "refused for good": [BAD],
+    "refused as a sender": [Answer(403)],
+    "fails for too long": [Answer(503, headers={"Retry-After": "9999"})],
+}
+STOPS = {"refused as a sender", "fails for too long"}
+ORDERS = {"in order": "abcd", "out of order": "cadb", "a slow lane": "bcda"}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_exactly_those_states_are_written_behind_which_all_is_settled(
+    run_of: Callable[..., Run], fault: str, order: str
 ) -> None:
+    """Four records in four lanes, a STATE behind each; the second one's answer goes wrong."""
     gate = Gate()
-    run = run_of(gate, lanes=8, batch_size_rows=1)
-    for number, name in enumerate("abc"):  # three keys in three lanes
-        run.send(name, name)
+    gate.answers[b"b"] = [*FAULTS[fault]]
+    run = run_of(gate, lanes=8, batch_size_rows=1, retry_max_seconds=60.0)
+    for number, name in enumerate("abcd"):
+        run.send(KEYS[number], name)
         run.delivery.state(number)
-    for opened, due in ((b"c", []), (b"a", [0]), (b"b", [0, 2])):
-        busy = sum(lane.queued for lane in run.delivery._lanes.lanes)
-        gate.open[opened].set()
-        while sum(lane.queued for lane in run.delivery._lanes.lanes) == busy:
+    lanes, settled = run.delivery._lanes.lanes, set()
+    expected: list[int] = []
+    for name in order:
+        busy = sum(lane.queued for lane in lanes)
+        gate.open[name.encode()].set()
+        if name == "b" and fault in STOPS:
+            with pytest.raises(ServiceError):
+                run.delivery.finish()
+            break
+        while sum(lane.queued for lane in lanes) == busy:
             run.delivery.wait()
-        assert run.states == due
-    run.delivery.finish()
+        settled.add("abcd".index(name))
+        reached = next(n for n in range(5) if n not in settled)
+        if reached > (expected[-1] + 1 if expected else 0):
+            expected.append(reached - 1)
+        assert run.states == expected
+    for event in gate.open.values():
+        event.set()
+    run.delivery.abandon()
+    # What was in flight when the run stopped has been answered, and is claimed; no more.
+    assert run.states == ([0] if fault in STOPS else [*expected[:-1], 3])
+    assert run.fates()["rejected"] == (1 if fault == "refused for good" else 0)
 
 
 @pytest.mark.timeout(20)
@@ -237,6 +276,7 @@ def test_an_interrupt_ends_a_wait_for_answers(run_of: Callable[..., Run]) -> Non
     run = run_of(gate, batch_size_rows=1)
     run.send("a", "a")
     run.interrupted_by = 15
+    run.wakeup()
     with pytest.raises(Interrupted):
         run.delivery.finish()
     gate.open[b"a"].set()
@@ -314,11 +354,10 @@ def test_ids_and_positions_do_not_make_two_answers_differ() -> None:
 
 def test_progress_is_shown_while_something_is_going_on(run_of: Callable[..., Run]) -> None:
     gate = Gate()
-    run = run_of(gate, batch_size_rows=1)
+    run = run_of(gate, progress_seconds=0.0, batch_size_rows=1)
     assert run.delivery.tend() is None, "nothing is going on"
-    run.progress.seconds = 0.0
     run.send("a", "a")
     run.delivery.tend()
-    assert run.progress.shown[0].startswith("1 read, 0 requests")
     gate.open[b"a"].set()
     run.delivery.finish()
+    assert run.progress.shown[0].startswith("1 read, 0 requests")

@@ -97,7 +97,9 @@ def test_a_wakeup_holds_until_it_is_cleared() -> None:
 
 def read_messages(text: str) -> tuple[Counter[str], list[dict[str, Any]]]:
     heard: list[dict[str, Any]] = []
-    reader = MessageReader(lambda: None, Wakeup(), lambda m: heard.append({**m, "lenient": True}))
+    reader = MessageReader(
+        lambda: None, Wakeup(), lambda m: heard.append({**m, "lenient": True}), lambda: False
+    )
     counts = reader.process_lines(
         io.StringIO(text), {"RECORD": heard.append, "STATE": heard.append}
     )

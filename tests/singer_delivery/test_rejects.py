@@ -67,17 +67,28 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     file.close()
 
 
-def test_an_earlier_run_is_kept_and_its_torn_last_line_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize("torn", [b"", RECORD[:20], b"x" * 200_000])
+def test_an_earlier_run_is_kept_but_for_the_line_it_was_killed_in(
+    tmp_path: Path, torn: bytes
+) -> None:
     path = tmp_path / "rejects.jsonl"
-    path.write_bytes(SCHEMA + b"\n" + RECORD[:20])
+    path.write_bytes(SCHEMA + b"\n" + RECORD + torn)
     file = rejects(path)
     file.schema("users", SCHEMA)
     file.add("users", RECORD, "r", "d")
     file.close()
-    first, torn, *new = path.read_bytes().splitlines()
-    assert first == SCHEMA
-    assert torn == RECORD[:20]
+    first, second, *new = path.read_bytes().splitlines()
+    assert [first, second] == [SCHEMA, RECORD.strip()]
     assert [json.loads(line)["type"] for line in new] == ["SCHEMA", "RECORD"]
+
+
+def test_a_file_of_nothing_but_half_a_line_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.jsonl"
+    path.write_bytes(SCHEMA[:20])
+    file = rejects(path)
+    file.add("users", RECORD, "r", "d")
+    file.close()
+    assert [line["type"] for line in written(path)] == ["RECORD"]
 
 
 def test_a_schema_stands_again_where_it_changed(tmp_path: Path) -> None:

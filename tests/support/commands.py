@@ -70,9 +70,14 @@ def feed(process: subprocess.Popen[bytes], *lines: Mapping[str, Any]) -> None:
 
 
 def next_line(process: subprocess.Popen[bytes]) -> Any:
-    """Wait for the next line of a command's standard output."""
+    """Wait for the next line of a command's standard output; take nothing behind it."""
     assert process.stdout is not None
-    return json.loads(process.stdout.readline())
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(process.stdout.fileno(), 1)
+        assert byte, "the command has closed its standard output"
+        line += byte
+    return json.loads(line)
 
 
 def run(

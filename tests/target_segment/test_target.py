@@ -195,7 +195,7 @@ def test_a_state_comes_while_the_tap_is_still_silent(
 
 
 def test_a_later_state_waits_for_a_slow_lane(segment: ScriptedService, tmp_path: Path) -> None:
-    """Nothing is written while one of the lanes has no answer; then the newest, once."""
+    """Nothing is written while one of the lanes has no answer."""
     hold, asked = threading.Event(), threading.Semaphore(0)
 
     def slow_for_one(request: Request) -> Reply:
@@ -216,7 +216,9 @@ def test_a_later_state_waits_for_a_slow_lane(segment: ScriptedService, tmp_path:
         os.set_blocking(target.stdout.fileno(), True)
         hold.set()
         out, _ = target.communicate(timeout=30)
-    assert [json.loads(line) for line in out.splitlines()] == [2]
+    states = [json.loads(line) for line in out.splitlines()]
+    assert states == sorted({*states})
+    assert states[-1] == 2
 
 
 @pytest.mark.parametrize(
@@ -277,6 +279,109 @@ def test_a_signal_while_a_batch_fails_claims_nothing_for_it(
         stdout, _ = target.communicate(timeout=30)
     assert (target.returncode, stdout) == (143, b"")
     assert summary(tmp_path)["undelivered"] == 1
+
+
+def test_a_signal_while_sending_waits_for_the_answer_and_sends_nothing_more(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    """Two records are on their way, a third waits for its batch to fill."""
+    hold, asked = threading.Event(), threading.Event()
+
+    def slow(_: Request) -> Reply:
+        asked.set()
+        return Reply(body={"success": True}, hold=hold)
+
+    segment.answer = slow
+    with running(tmp_path, segment, lanes=1, batch_size_rows=2) as target:
+        feed(target, SCHEMA, record(1), record(2), state("two"), record(3), state("three"))
+        assert asked.wait(30)
+        target.send_signal(signal.SIGTERM)
+        hold.set()
+        stdout, _ = target.communicate(timeout=30)
+    assert target.returncode == 143
+    assert [json.loads(line) for line in stdout.splitlines()] == ["two"]
+    assert [message["userId"] for message in sent(segment)] == ["user-1", "user-2"]
+    assert summary(tmp_path)["delivered"] == 2
+
+
+def test_a_signal_while_rejects_are_written_leaves_whole_lines_behind_every_state(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    lines = [line for n in range(3000) for line in (record(n, id="", n=n), state(n))]
+    with running(tmp_path, segment) as target:
+        feed(target, SCHEMA, *lines)
+        assert next_line(target) >= 0
+        target.send_signal(signal.SIGTERM)
+        stdout, _ = target.communicate(timeout=30)
+    assert target.returncode in {143, 3}  # 3: all was rejected before the signal came
+    reached = max((json.loads(line) for line in stdout.splitlines()), default=0)
+    assert {*range(reached + 1)} <= {r["record"]["n"] for r in rejected(tmp_path)[1:]}
+
+
+def test_a_rejects_file_that_a_kill_has_torn_is_replayed(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    run("target-segment", tmp_path, config(segment), lines=[SCHEMA, record(1, id="")])
+    [path] = (tmp_path / "rejects").iterdir()
+    mended = path.read_text().replace('"id":""', '"id":"mended"')
+    path.write_text(mended + mended.splitlines()[-1][:40])
+    ended = run("target-segment", tmp_path, config(segment), "--input", str(path))
+    assert ended.code == 0, ended.stderr
+    assert "half a line" in ended.stderr
+    assert [message["userId"] for message in sent(segment)] == ["mended"]
+
+
+def test_half_a_line_of_a_tap_ends_the_run(segment: ScriptedService, tmp_path: Path) -> None:
+    (tmp_path / "input").write_text("\n".join(map(json.dumps, (SCHEMA, record(1)))) + '\n{"type"')
+    ended = run("target-segment", tmp_path, config(segment), "--input", "input")
+    assert plain_failure(ended, "Line 3", "not JSON")
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", r'"\ud83d"'])
+def test_a_record_that_json_has_no_word_for_costs_only_itself(
+    segment: ScriptedService, tmp_path: Path, text: str
+) -> None:
+    line = json.dumps(record(1, n=0)).replace('"n": 0', f'"n": {text}')
+    ended = run(
+        "target-segment", tmp_path, config(segment), lines=[SCHEMA, line, record(2), state(1)]
+    )
+    assert (ended.code, ended.messages) == (3, [1])
+    assert [message["userId"] for message in sent(segment)] == ["user-2"]
+    assert rejected(tmp_path)[1]["record"]["_delivery_reject"]["reason"] == "not_json"
+
+
+def test_streams_in_the_shape_of_calls_are_sent_as_them(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    def stream(name: str, *properties: str) -> dict[str, Any]:
+        return {**SCHEMA, "stream": name, "schema": {"properties": {p: {} for p in properties}}}
+
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("logins", {"userId": 7, "event": "Logged in", "properties": {"ok": True}}),
+        ("teams", {"userId": "u", "groupId": "g", "traits": {"name": "Acme"}}),
+        ("people", {"anonymousId": "a", "traits": {"plan": "paid"}}),
+    ]
+    lines: list[dict[str, Any]] = []
+    for name, row in rows:
+        lines += [stream(name, *row), {"type": "RECORD", "stream": name, "record": row}]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert ended.code == 0, ended.stderr
+    arrived = {m["type"]: m for m in sent(segment)}
+    assert arrived["track"]["userId"] == "7"
+    assert arrived["group"]["groupId"] == "g"
+    assert arrived["identify"]["anonymousId"] == "a"
+
+
+def test_a_service_that_refuses_everything_alike_stops_the_run(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    segment.answer = lambda _: Reply(400, {"message": f"nothing of {KEY} today"})
+    lines = [SCHEMA, *(record(n) for n in range(500)), state("end")]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert plain_failure(ended, "20 records in a row", "max_rejects")
+    assert ended.stdout == ""
+    found = summary(tmp_path)
+    assert (found["rejected"], found["delivered"]) == (20, 0)
 
 
 def test_a_stream_without_a_route_is_skipped_with_a_word_of_advice(
