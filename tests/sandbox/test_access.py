@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_a_key_may_do_what_its_scopes_say(scopes: Sequence[str], refused: bool) 
     assert (access.refusal("Bearer key", "read:users") is not None) is refused
 
 
-def call(app: ASGIApp, method: str, path: str, body: object = None) -> tuple[int, set[str], object]:
+def call(app: ASGIApp, method: str, path: str, body: object = None) -> tuple[int, set[str], Any]:
     """Return an answer's status, the names of its headers, and its content."""
     sent: list[Message] = []
     scope = {
@@ -60,7 +60,10 @@ def call(app: ASGIApp, method: str, path: str, body: object = None) -> tuple[int
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    async def exchange() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(exchange())
     names = {name.decode() for name, _ in sent[0]["headers"]}
     return sent[0]["status"], names, json.loads(sent[1]["body"])
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -8,6 +9,9 @@ from moesif_sandbox.moesif_dsl import SearchError
 from moesif_sandbox.moesif_index import Document, Index
 from moesif_sandbox.moesif_search import search
 from moesif_sandbox.store import EVENT_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=timezone.utc)
 CALLS = [
@@ -38,12 +42,12 @@ def calls() -> Index:
     )
 
 
-def result(aggregation: dict[str, object], query: dict[str, object] | None = None) -> object:
+def result(aggregation: Mapping[str, Any], query: Mapping[str, Any] | None = None) -> Any:
     body = {"size": 0, "aggs": {"x": aggregation}} | ({"query": query} if query else {})
     return search(calls(), body, NOW).aggregations["x"]
 
 
-def buckets(aggregation: dict[str, object]) -> list[tuple[object, object]]:
+def buckets(aggregation: Mapping[str, Any]) -> list[tuple[object, object]]:
     return [(bucket["key"], bucket["doc_count"]) for bucket in result(aggregation)["buckets"]]
 
 
@@ -137,7 +141,7 @@ def test_a_range_ends_before_its_end() -> None:
 
 
 def test_a_date_histogram_shows_empty_hours_in_between() -> None:
-    hourly = {"date_histogram": {"field": "request.time", "fixed_interval": "1h"}}
+    hourly: dict[str, Any] = {"date_histogram": {"field": "request.time", "fixed_interval": "1h"}}
     found = result(hourly)["buckets"]
     assert [bucket["doc_count"] for bucket in found] == [2, 0, 2, 1]
     assert found[0]["key_as_string"] == "2026-03-10T10:00:00.000Z"
@@ -165,7 +169,8 @@ def test_a_composite_is_paged_by_its_after_key(order: str, size: int) -> None:
         {"user": {"terms": {"field": "user_id.raw", "missing_bucket": True, "order": order}}},
         {"status": {"terms": {"field": "response.status"}}},
     ]
-    seen, after = [], {}
+    seen: list[tuple[object, ...]] = []
+    after: dict[str, object] = {}
     while True:
         page = result({"composite": {"sources": sources, "size": size, **after}})
         if not page["buckets"]:

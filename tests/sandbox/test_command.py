@@ -1,59 +1,55 @@
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
+
+from commands import READY, Ended, started
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
-    from conftest import Sandbox
+    from tests.sandbox.conftest import Sandbox
 
 NOW = ("--now", "2026-03-10T15:30:00Z", "--users", "30")
 
 
-COMMAND = (sys.executable, "-c", "from moesif_sandbox.app import main; main()")
+def run(*options: str) -> Ended:
+    with started("moesif-sandbox", *options) as process:
+        stdout, stderr = process.communicate(timeout=30)
+    return Ended(process.returncode, stdout.decode(), stderr.decode())
 
 
-def run(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False
-    )
+def url_of(process: subprocess.Popen[bytes]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    assert line.startswith(f"{READY}http://127.0.0.1:")
+    return line.removeprefix(READY).strip()
 
 
 def test_the_installed_command_announces_itself_and_ends_with_0() -> None:
-    command = shutil.which("moesif-sandbox", path=str(Path(sys.executable).parent))
-    assert command is not None
-    with subprocess.Popen(
-        [command, "--port", "0", "--users", "5"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
+    with started("moesif-sandbox", "--port", "0", "--users", "5") as process:
+        url_of(process)
         process.terminate()
         rest, hints = process.communicate(timeout=10)
-    assert line.startswith("moesif-sandbox ready on http://127.0.0.1:")
-    assert (rest, process.returncode) == ("", 0)
-    assert "/sandbox/segment" in hints
-    assert "Traceback" not in hints
+    assert (rest, process.returncode) == (b"", 0)
+    assert b"/sandbox/segment" in hints
+    assert b"Traceback" not in hints
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_quietly_with_a_connection_open(
-    start: Callable[..., Sandbox], number: signal.Signals
-) -> None:
-    sandbox = start("--users", "5")
-    sandbox.search("users")
-    sandbox.process.send_signal(number)
-    assert sandbox.process.wait(timeout=5) == 0
+def test_a_signal_ends_it_quietly_with_a_connection_open(number: signal.Signals) -> None:
+    with (
+        started("moesif-sandbox", "--port", "0", "--users", "5") as process,
+        requests.Session() as session,
+    ):
+        session.get(f"{url_of(process)}/sandbox/moesif", timeout=10).raise_for_status()
+        process.send_signal(number)
+        assert process.wait(timeout=5) == 0
 
 
 def test_the_numbers_asked_for_are_there_from_the_start(start: Callable[..., Sandbox]) -> None:
@@ -75,7 +71,7 @@ def test_a_port_that_is_taken_is_said_so() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         result = run("--port", str(taken.getsockname()[1]))
-    assert result.returncode == 1
+    assert result.code == 1
     assert "take another with --port" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -94,7 +90,7 @@ def test_a_port_that_is_taken_is_said_so() -> None:
 )
 def test_a_wrong_option_is_a_usage_message(options: tuple[str, ...]) -> None:
     result = run(*options)
-    assert result.returncode == 2
+    assert result.code == 2
     assert "Usage:" in result.stderr
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from segment.analytics.client import Client
+from segment.analytics.client import Client  # type: ignore[import-untyped]  # has no types
 
 if TYPE_CHECKING:
-    from conftest import Sandbox
+    from tests.sandbox.conftest import Sandbox
 
 TRAITS = {"email": "ann@mail.example", "größe": "㊗️🎉", "nested": {"list": [1, 2.5, None, True]}}
 
@@ -28,7 +28,7 @@ def test_messages_of_segments_own_client_arrive_whole(sandbox: Sandbox, gzip: bo
     client.shutdown()
 
     assert failures == []
-    received = sandbox.received()
+    received = sandbox.segment()
     assert received["discarded"] == received["duplicates"] == []
     identify, group, track, page, alias = received["accepted"]
     assert identify["traits"] == TRAITS
@@ -51,5 +51,5 @@ def test_full_batches_of_segments_own_client_are_within_the_limits(sandbox: Sand
         client.identify(f"u{number}", {"pad": "x" * 30_000})
     client.shutdown()
     assert failures == []
-    users = [message["userId"] for message in sandbox.received()["accepted"]]
+    users = [message["userId"] for message in sandbox.segment()["accepted"]]
     assert users == [f"u{number}" for number in range(60)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Sandbox
+    from tests.sandbox.conftest import Sandbox
 
 README = Path(__file__).parents[2].joinpath("sandbox", "README.md").read_text(encoding="utf-8")
 CALL = re.compile(r"^\$ curl -s (-X DELETE )?localhost:8700(\S+)(?: -d '(.+)')?$", re.MULTILINE)

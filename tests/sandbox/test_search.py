@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,9 @@ from moesif_sandbox.moesif_dsl import SearchError
 from moesif_sandbox.moesif_index import Document, Index
 from moesif_sandbox.moesif_search import search
 from moesif_sandbox.store import USER_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=timezone.utc)
 LONG_MAX = 2**63 - 1
@@ -27,7 +31,7 @@ def index_of(documents: dict[str, dict[str, object]]) -> Index:
     return Index(USER_FIELDS, [Document(key, source) for key, source in documents.items()])
 
 
-def found(body: dict[str, object], index: Index | None = None) -> str:
+def found(body: Mapping[str, object], index: Index | None = None) -> str:
     hits = search(index or index_of(DOCUMENTS), {"size": 100, **body}, NOW).hits
     return "".join(str(hit["_id"]) for hit in hits)
 
@@ -218,7 +222,7 @@ def test_a_change_of_documents_is_seen_by_the_same_search() -> None:
 
 def test_now_moves_on_between_two_equal_searches() -> None:
     index = index_of({"a": {"modified_time": "2026-03-10T15:00:00Z"}})
-    body = {"query": {"range": {"modified_time": {"gte": "now-1h"}}}}
+    body: dict[str, Any] = {"query": {"range": {"modified_time": {"gte": "now-1h"}}}}
     assert search(index, body, NOW).total == 1
     assert search(index, body, NOW.replace(hour=18)).total == 0
 
@@ -255,7 +259,7 @@ def test_paging_visits_each_document_once_in_the_order_of_one_page(
 ) -> None:
     index = index_of({f"{number:02d}": source for number, source in enumerate(users)})
     body = {"sort": [*criteria, {"_id": id_order}], "size": size}
-    seen: list[object] = []
+    seen: list[Any] = []
     while True:
         page = search(index, body, NOW).hits
         if not page:

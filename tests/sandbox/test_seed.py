@@ -119,7 +119,7 @@ def test_some_users_have_calls_of_the_last_day_some_none_and_some_act() -> None:
     recent = {
         event.source["user_id"]
         for event in data.events
-        if str(event.source["request"]["time"]) >= "2026-03-09T15:30"
+        if str(of(event.source, "request", "time")) >= "2026-03-09T15:30"
     }
     known = {event.source["user_id"] for event in data.events}
     ids = {user.id for user in data.users}

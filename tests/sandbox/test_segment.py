@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ GOOD = {"type": "identify", "userId": "u", "traits": {"a": 1}}
 
 
 def verdict_on(
-    *messages: object, key: str | None = "key", region: str | None = None, **envelope: object
+    *messages: object, key: str | None = "key", region: str | None = None, **envelope: Any
 ) -> Verdict:
     batch = read(json.dumps({"batch": messages, **envelope}).encode(), None)
     return judge(batch, Arrival(AT, "192.0.2.9", key, region), SOURCE, lambda: "made-up")
@@ -105,7 +106,7 @@ def test_a_good_message_is_kept_whole(message: dict[str, object]) -> None:
     ],
 )
 def test_what_the_edge_accepts_in_silence_is_dropped_behind_it(
-    options: dict[str, str | None], reason: str
+    options: dict[str, Any], reason: str
 ) -> None:
     assert verdict_on(GOOD, **options).discarded == [(reason, GOOD)]
 
@@ -177,7 +178,10 @@ def test_a_time_that_can_not_be_corrected_stays(times: dict[str, str], stored: s
 
 def test_a_message_inherits_what_the_batch_says_and_overrides_it() -> None:
     message = {**GOOD, "context": {"ip": "1.1.1.1"}}
-    shared = {"context": {"ip": "2.2.2.2", "os": "x"}, "integrations": {"All": False}}
+    shared: dict[str, Any] = {
+        "context": {"ip": "2.2.2.2", "os": "x"},
+        "integrations": {"All": False},
+    }
     stored = verdict_on(message, **shared).accepted[0]
     assert stored["context"] == {"ip": "1.1.1.1", "os": "x"}
     assert stored["integrations"] == {"All": False}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -10,7 +10,7 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Sandbox
+    from tests.sandbox.conftest import Sandbox
 
 GOOD = {"type": "identify", "userId": "u", "traits": {"a": 1}}
 EVENTS_WINDOW = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-11T00:00:00Z"}
@@ -122,7 +122,7 @@ def test_touched_documents_are_the_ones_changed_since(sandbox: Sandbox) -> None:
     assert [hit["_id"] for hit in hits] == touched["users"]
     assert len(set(touched["users"])) == 5
     assert len(touched["companies"]) == 1
-    sandbox.own("reset")
+    sandbox.reset()
     assert sandbox.own("touch", {"users": 5})["users"] == touched["users"]
 
 
@@ -142,7 +142,7 @@ def test_what_segment_received_is_given_back_in_order(sandbox: Sandbox) -> None:
     sandbox.batch(
         {**GOOD, "messageId": "m1"}, {**GOOD, "traits": dict.fromkeys(map(str, range(300)))}
     )
-    received = sandbox.received()
+    received = sandbox.segment()
     assert received["requests"] == 2
     assert received["counts"] == {"accepted": 3, "discarded": 1, "duplicates": 1}
     assert [m["messageId"] for m in received["accepted"]][:2] == ["m0", "m1"]
@@ -171,7 +171,7 @@ def test_a_single_call_is_taken_as_its_type(
 ) -> None:
     url = f"{sandbox.url}/segment/v1/{path}"
     sandbox.session.post(url, json={**body, "writeKey": "sandbox-write-key"}, timeout=10)
-    stored = sandbox.received()["accepted"][0]
+    stored = sandbox.segment()["accepted"][0]
     assert stored["type"] == path
     assert body.items() <= stored.items()
     assert "writeKey" not in stored
@@ -186,11 +186,11 @@ def test_a_single_call_is_taken_as_its_type(
     ],
 )
 def test_a_200_may_mean_that_all_is_lost(
-    sandbox: Sandbox, options: dict[str, object], reason: str
+    sandbox: Sandbox, options: dict[str, Any], reason: str
 ) -> None:
     answer = sandbox.batch(GOOD, **options)
     assert (answer.status_code, answer.json()) == (200, {"success": True})
-    assert sandbox.received()["discarded"] == [{"reason": reason, "message": GOOD}]
+    assert sandbox.segment()["discarded"] == [{"reason": reason, "message": GOOD}]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_request_that_can_not_be_read_is_a_400(
         f"{sandbox.url}/segment/v1/batch", data=body, headers=headers, timeout=10
     )
     assert answer.status_code == 400
-    assert len(sandbox.received()["refused"]) == 1
+    assert len(sandbox.segment()["refused"]) == 1
 
 
 def test_the_limit_counts_before_compression(sandbox: Sandbox) -> None:
@@ -229,7 +229,7 @@ def test_the_cdn_knows_the_key_and_its_region(start: Callable[..., Sandbox]) -> 
     assert sandbox.get("/segment-cdn/v1/projects/other/settings").status_code == 404
     sandbox.batch(GOOD, path="/segment-us/v1/batch")
     sandbox.batch(GOOD, path="/segment-eu/v1/batch")
-    assert sandbox.received()["counts"] == {"accepted": 1, "discarded": 1, "duplicates": 0}
+    assert sandbox.segment()["counts"] == {"accepted": 1, "discarded": 1, "duplicates": 0}
 
 
 def test_requests_to_the_services_are_logged(sandbox: Sandbox) -> None:

@@ -193,8 +193,10 @@ class Gate:
         self.bytes_sent = 0
         self.open = {name: threading.Event() for name in (b"a", b"b", b"c", b"d")}
         self.answers: dict[bytes, list[Answer]] = {}
+        self.asked = threading.Semaphore(0)
 
     def post(self, messages: Sequence[bytes]) -> Answer:
+        self.asked.release()
         assert self.open[messages[0]].wait(30)
         mine = self.answers.get(messages[0])
         return mine.pop(0) if mine else OK
@@ -230,6 +232,7 @@ def test_exactly_those_states_are_written_behind_which_all_is_settled(
     for number, name in enumerate("abcd"):
         run.send(KEYS[number], name)
         run.delivery.state(number)
+        assert gate.asked.acquire(timeout=30)
     lanes, settled = run.delivery._lanes.lanes, set()
     expected: list[int] = []
     for name in order:
