@@ -2,6 +2,7 @@
 
 DeliveryError           the run ends
 ├── InputError          a line is no Singer message: exit 1
+│   └── NoSchemaError   a RECORD comes before its SCHEMA (singer-sdk's own error as well)
 ├── ServiceError        the service refuses us, or cannot be reached: exit 1
 ├── OutputError         a file or stdout cannot be written: exit 1
 └── Interrupted         SIGINT or SIGTERM: exit 130 or 143
@@ -12,6 +13,8 @@ No message of these carries a payload, a key or a user's id.
 
 from __future__ import annotations
 
+from singer_sdk.exceptions import RecordsWithoutSchemaException
+
 
 class DeliveryError(Exception):
     """The run ends; its message is one sentence for the operator."""
@@ -21,6 +24,10 @@ class DeliveryError(Exception):
 
 class InputError(DeliveryError):
     """A line of the input is no Singer message, or comes out of turn."""
+
+
+class NoSchemaError(InputError, RecordsWithoutSchemaException):
+    """A RECORD comes before its stream's SCHEMA."""
 
 
 class ServiceError(DeliveryError):

@@ -28,7 +28,13 @@ from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
 from singer_delivery.delivery import Delivery, write_state
-from singer_delivery.errors import DeliveryError, Interrupted, OutputError, RecordRejected
+from singer_delivery.errors import (
+    DeliveryError,
+    Interrupted,
+    NoSchemaError,
+    OutputError,
+    RecordRejected,
+)
 from singer_delivery.http import Connection
 from singer_delivery.lines import MessageReader, Wakeup
 from singer_delivery.progress import progress_on
@@ -131,7 +137,8 @@ class DeliveryTarget(Target, abc.ABC):
         stream, schema = message_dict.get("stream"), message_dict.get("schema")
         if not isinstance(stream, str) or not isinstance(schema, dict):
             raise self._reader.wrong("a SCHEMA needs a stream and a schema")
-        schema.setdefault("properties", {})
+        if not isinstance(schema.get("properties"), dict):
+            raise self._reader.wrong("the schema of a SCHEMA needs properties")
         self.mapper.register_raw_stream_schema(
             stream, schema, message_dict.get("key_properties") or []
         )
@@ -184,7 +191,9 @@ class DeliveryTarget(Target, abc.ABC):
     def _route_of(self, stream: object) -> Route:
         route = self._routes.get(stream) if isinstance(stream, str) else None
         if route is None:
-            raise self._reader.wrong("a RECORD needs a stream, and its SCHEMA before it")
+            raise NoSchemaError(
+                self._reader.wrong("a RECORD needs a stream and a SCHEMA before it")
+            )
         return route
 
     @override
