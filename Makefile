@@ -35,7 +35,7 @@ lint: install  ## Check style and types
 	@$(BIN)/mypy $(PACKAGES) tests benchmarks
 
 bench: install  ## Measure speed side by side with others
-	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python -m benchmarks.run
 
 format: install  ## Bring the code into the formatter's shape
 	@$(BIN)/ruff check --fix --quiet

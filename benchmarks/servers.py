@@ -1,0 +1,225 @@
+"""The other side of each comparison: neutral, prepared, and faster than anyone who talks to it.
+
+    sink [DELAY_MS]      answers 200 to every batch, after so long
+    pages FILE [PAGES]   answers searches with prepared pages
+
+Each runs as a process of its own and says its port on standard output. `GET /count` says what
+arrived since the last time it was asked; bodies are decompressed and decoded only then, so that
+counting costs the measured run nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from typing_extensions import override
+
+HEAD_END = b"\r\n\r\n"
+GZIP_MAGIC = b"\x1f\x8b"
+_HITS = msgspec.json.encode({"took": 1, "timed_out": False, "hits": {"total": 0, "hits": []}})
+
+
+class Site(Protocol):
+    """What a server is asked for."""
+
+    delay_seconds: float
+
+    def post(self, path: bytes, body: bytes) -> bytes:
+        """Answer a request."""
+
+    def count(self) -> dict[str, int]:
+        """Say what arrived since the last time."""
+
+
+class Exchange(asyncio.Protocol):
+    """One connection: reads whole requests, which have a Content-Length, and answers them."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._buffer = bytearray()
+        self._needed = 0  # bytes, of a request whose head is known
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101, for mypy
+        self._transport = transport
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) < self._needed:
+            return
+        end = self._buffer.find(HEAD_END)
+        if end < 0:
+            return
+        head = bytes(self._buffer[:end])
+        self._needed = end + len(HEAD_END) + _content_length(head)
+        if len(self._buffer) < self._needed:
+            return
+        body = bytes(self._buffer[end + len(HEAD_END) : self._needed])
+        self._buffer.clear()
+        self._needed = 0
+        self._answer(head, body)
+
+    def _answer(self, head: bytes, body: bytes) -> None:
+        method, path, _ = head.split(b" ", 2)
+        if method == b"GET":
+            self._write(msgspec.json.encode(self._site.count()))
+            return
+        content = self._site.post(path, body)
+        if self._site.delay_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._site.delay_seconds, self._write, content)
+        else:
+            self._write(content)
+
+    def _write(self, content: bytes) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self._transport.write(head % len(content) + content)
+
+
+def _content_length(head: bytes) -> int:
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+class SentMessage(msgspec.Struct):
+    """What is counted of a message."""
+
+    userId: str  # noqa: N815, Segment's name
+
+
+class SentBatch(msgspec.Struct):
+    """What is counted of a batch."""
+
+    batch: list[SentMessage]
+
+
+class Sink:
+    """Stands for Segment: keeps the bodies as they come and says success."""
+
+    def __init__(self, delay_ms: float = 0) -> None:
+        self.delay_seconds = delay_ms / 1000
+        self._bodies: list[bytes] = []
+
+    def post(self, path: bytes, body: bytes) -> bytes:
+        """Take a batch."""
+        del path
+        self._bodies.append(body)
+        return b'{"success":true}'
+
+    def count(self) -> dict[str, int]:
+        """Count the messages, and the users that they are of."""
+        bodies, self._bodies = self._bodies, []
+        decode = msgspec.json.Decoder(SentBatch).decode
+        messages = 0
+        users: set[str] = set()
+        for body in bodies:
+            batch = decode(gzip.decompress(body) if body.startswith(GZIP_MAGIC) else body).batch
+            messages += len(batch)
+            users.update(message.userId for message in batch)
+        size = sum(map(len, bodies))
+        return {"requests": len(bodies), "bytes": size, "messages": messages, "users": len(users)}
+
+
+class Hit(msgspec.Struct):
+    """What a page is found by."""
+
+    sort: tuple[object, str]
+
+
+class Hits(msgspec.Struct):
+    """The list in a page."""
+
+    hits: list[Hit]
+
+
+class Page(msgspec.Struct):
+    """An answer to a search."""
+
+    hits: Hits
+
+
+class Search(msgspec.Struct):
+    """A search for users."""
+
+    search_after: tuple[object, str] = (None, "")
+
+
+class Pages:
+    """Stands for Moesif: finds a prepared page by the id that the page before ends with."""
+
+    def __init__(self, file: Path, pages: int | None = None) -> None:
+        self.delay_seconds = 0.0
+        self._pages: dict[str, bytes] = {}
+        self._documents: dict[str, int] = {}
+        self._served = 0
+        after = ""
+        with file.open("rb") as lines:
+            for line in list(lines)[:pages]:
+                hits = msgspec.json.decode(line, type=Page).hits.hits
+                self._pages[after] = line
+                self._documents[after] = len(hits)
+                after = hits[-1].sort[1]
+
+    def post(self, path: bytes, body: bytes) -> bytes:
+        """Answer a search; that for events says how much each user asked for used."""
+        if b"/events" in path:
+            return _usage(body)
+        if b"/companies" in path:
+            return _HITS
+        after = msgspec.json.decode(body, type=Search).search_after[1]
+        self._served += self._documents.get(after, 0)
+        return self._pages.get(after, _HITS)
+
+    def count(self) -> dict[str, int]:
+        """Count the documents that were asked for."""
+        served, self._served = self._served, 0
+        return {"users": served}
+
+
+_BUCKET = (
+    '{"key":"%s","doc_count":42,"status":{"buckets":['
+    '{"key":"2xx","from":200.0,"to":300.0,"doc_count":38},'
+    '{"key":"3xx","from":300.0,"to":400.0,"doc_count":0},'
+    '{"key":"4xx","from":400.0,"to":500.0,"doc_count":3},'
+    '{"key":"5xx","from":500.0,"to":600.0,"doc_count":1},'
+    '{"key":"error","from":400.0,"doc_count":4}]},'
+    '"duration":{"value":81.25},"slow":{"values":{"90.0":212.5}},'
+    '"routes":{"buckets":[{"key":"/v1/orders","doc_count":30},{"key":"/v1/items","doc_count":12}]},'
+    '"last":{"value":1773147599999.0,"value_as_string":"2026-03-10T12:59:59.999Z"}}'
+)
+
+
+def _usage(body: bytes) -> bytes:
+    ids = msgspec.json.decode(body)["query"]["bool"]["filter"][0]["terms"]["user_id.raw"]
+    buckets = ",".join(_BUCKET % user for user in ids)
+    start = '{"took":1,"timed_out":false,"hits":{"total":0,"hits":[]},"aggregations":{"usage":'
+    return f'{start}{{"buckets":[{buckets}]}}}}}}'.encode()
+
+
+async def serve(site: Site) -> None:
+    """Serve on a free port of the loopback interface until killed."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Exchange(site), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def site_of(kind: str, *arguments: str) -> Site:
+    """Make what the command line asks for."""
+    if kind == "sink":
+        return Sink(*map(float, arguments))
+    return Pages(Path(arguments[0]), *map(int, arguments[1:]))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(site_of(*sys.argv[1:])))
