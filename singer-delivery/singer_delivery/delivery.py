@@ -115,9 +115,8 @@ class Delivery:
         """Put a record's messages on their way; waits while the lanes hold all they may."""
         source.unsettled = len(messages)
         now = self._clock()
-        for key, body in messages:
-            self._lanes.put(Message(key, body, source), now)
-        while self._lanes.congested:
+        left = [self._lanes.put(Message(key, body, source), now) for key, body in messages]
+        while any(left) and self._lanes.congested:
             self.wait()
 
     def skip(self, source: Source) -> None:

@@ -250,11 +250,12 @@ class Lanes:
     def __post_init__(self) -> None:
         self._batchers = [Batcher(self.limits) for _ in self.lanes]
 
-    def put(self, message: Message, now: float) -> None:
-        """Take a message; its batch leaves when it is full."""
+    def put(self, message: Message, now: float) -> bool:
+        """Take a message; its batch leaves when it is full. Tell whether one left."""
         number = zlib.crc32(message.key.encode()) % len(self.lanes)
         if full := self._batchers[number].add(message, now):
             self.lanes[number].put(full)
+        return full is not None
 
     def flush(self, now: float | None = None) -> None:
         """Let those batches leave that have waited long enough, or all of them."""

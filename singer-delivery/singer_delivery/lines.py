@@ -116,8 +116,20 @@ def _portions(source: Iterable[str] | Iterable[bytes]) -> Iterator[list[bytes]]:
         yield [line.encode() if isinstance(line, str) else line]
 
 
+class RecordLine(msgspec.Struct):
+    """What is looked at of a RECORD line; the record's own values stay encoded."""
+
+    type: str
+    stream: str | None = None
+    record: dict[str, msgspec.Raw] | None = None
+    time_extracted: str | None = None
+
+
 class MessageReader(GenericSingerReader[bytes]):
     """Reads Singer messages and hands them out by type.
+
+    The values of a record are handed out as they came, as `msgspec.Raw`: most are sent on as
+    they are, and decoding them to encode them again would cost more than all the rest.
 
     Args:
         tend: Called before each wait for input; says how long the wait may be.
@@ -142,6 +154,7 @@ class MessageReader(GenericSingerReader[bytes]):
         self._replaying = replaying
         self._number = 0
         self._decode = msgspec.json.Decoder().decode
+        self._decode_record = msgspec.json.Decoder(RecordLine).decode
 
     @property
     @override
@@ -162,7 +175,7 @@ class MessageReader(GenericSingerReader[bytes]):
                 if not self.line.strip():
                     continue
                 try:
-                    message = self._decode(self.line)
+                    message = self.deserialize_json(self.line)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     if source.torn and self._replaying():
                         logger.warning("The rejects file ends in half a line, which is left out")
@@ -170,16 +183,35 @@ class MessageReader(GenericSingerReader[bytes]):
                     self._not_json(self._record_read_leniently())
                     counts["RECORD"] += 1
                     continue
-                kind = str(message.get("type")) if isinstance(message, dict) else ""
-                if (callback := callbacks.get(kind)) is None:
+                if (callback := callbacks.get(message["type"])) is None:
                     raise self.wrong("its type is none of SCHEMA, RECORD and STATE")
                 callback(message)
-                counts[kind] += 1
+                counts[message["type"]] += 1
         return counts
 
     @override
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
-        message: dict[str, Any] = self._decode(line)
+        try:
+            record = self._decode_record(line)
+        except msgspec.ValidationError:  # JSON, but no RECORD as it should be
+            record = None
+        if record is None or record.type != "RECORD" or record.record is None:
+            return self._other_message(line)
+        if not line.isascii():
+            str(line, "utf-8")  # what stays encoded was not looked at
+        return {
+            "type": "RECORD",
+            "stream": record.stream,
+            "record": record.record,
+            "time_extracted": record.time_extracted,
+        }
+
+    def _other_message(self, line: bytes) -> dict[str, Any]:
+        message = self._decode(line)
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise self.wrong("its type is none of SCHEMA, RECORD and STATE")
+        if isinstance(record := message.get("record"), dict):
+            message["record"] = encoded(record)
         return message
 
     def _record_read_leniently(self) -> dict[str, Any]:
@@ -198,3 +230,16 @@ class MessageReader(GenericSingerReader[bytes]):
             f"Line {self._number} of the input is no Singer message: {what}. "
             "Does the tap write anything else to its standard output?"
         )
+
+
+def encoded(record: dict[str, Any]) -> dict[str, msgspec.Raw]:
+    """Encode a record's values, as they are handed out where nothing had to look at them."""
+    return {name: msgspec.Raw(_encode(value)) for name, value in record.items()}
+
+
+def decoded(record: dict[str, msgspec.Raw]) -> dict[str, Any]:
+    """Decode a record's values, for what must look at all of them."""
+    return {name: msgspec.json.decode(value) for name, value in record.items()}
+
+
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode

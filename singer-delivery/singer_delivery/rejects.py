@@ -97,12 +97,6 @@ class Rejects:
         )
 
 
-def without_reason(record: dict[str, Any]) -> dict[str, Any]:
-    """Take a rejects file's own field out of a record that is replayed."""
-    record.pop(REJECT_FIELD, None)
-    return record
-
-
 def _with_reason(line: bytes, reason: dict[str, str]) -> bytes:
     try:
         message = msgspec.json.decode(line)

@@ -9,15 +9,17 @@ from singer_sdk.exceptions import InvalidRecord, MappingError
 from singer_sdk.mapper import SameRecordTransform
 
 from singer_delivery.errors import RecordRejected
-from singer_delivery.rejects import without_reason
+from singer_delivery.lines import decoded, encoded
+from singer_delivery.rejects import REJECT_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    import msgspec
     from singer_sdk.mapper import StreamMap
     from singer_sdk.sinks.core import JSONSchemaValidator
 
-    Record = dict[str, Any]
+    Record = dict[str, msgspec.Raw]
     Encode = Callable[[Record, str | None], Iterable[tuple[str, bytes]]]
 
 
@@ -91,23 +93,27 @@ class Route:
     def messages(self, record: Record, time_extracted: str | None) -> list[tuple[str, bytes]]:
         """Encode a record: the keys and bodies of its messages, none if it is left out.
 
+        Args:
+            record: Its values still encoded; on replay without the reason it was rejected for.
+            time_extracted: Of its line.
+
         Raises:
             RecordRejected: It cannot be sent.
         """
         if not self.sends:
             return []
-        without_reason(record)
+        record.pop(REJECT_FIELD, None)
         if self._validator:
-            self._validate(self._validator, record)
+            self._validate(self._validator, decoded(record))
         messages: list[tuple[str, bytes]] = []
         for stream_map, encode in self._steps:
-            mapped = record if stream_map is None else self._map(stream_map, record)
+            mapped = {**record} if stream_map is None else self._map(stream_map, record)
             if mapped is not None:
                 messages += encode(mapped, time_extracted)
         return messages
 
     @staticmethod
-    def _validate(validator: JSONSchemaValidator, record: Record) -> None:
+    def _validate(validator: JSONSchemaValidator, record: dict[str, Any]) -> None:
         try:
             validator.validate(record)
         except InvalidRecord as error:
@@ -117,10 +123,10 @@ class Route:
     @staticmethod
     def _map(stream_map: StreamMap, record: Record) -> Record | None:
         try:
-            mapped: Record | None = stream_map.transform(record.copy())
+            mapped = stream_map.transform(decoded(record))
         except MappingError as error:
             raise RecordRejected("stream_map_failed", "A stream map failed on it.") from error
-        return mapped
+        return None if mapped is None else encoded(mapped)
 
 
 def _changes_nothing(stream_map: StreamMap) -> bool:

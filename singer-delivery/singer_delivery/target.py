@@ -73,6 +73,7 @@ class DeliveryTarget(Target, abc.ABC):
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._routes: dict[str, Route] = {}
+        self._advised: set[str] = set()
         self._replaying = True  # until a record comes that no rejects file holds
         self._reader = MessageReader(
             self._tend, self._wakeup, self._process_not_json, lambda: self._replaying
@@ -90,9 +91,9 @@ class DeliveryTarget(Target, abc.ABC):
     def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | None:
         """Say what the records of a stream become, or None if they are not sent.
 
-        Called at each SCHEMA line. What it returns takes a record and its `time_extracted`,
-        gives the key that keeps order and the encoded body of each message, and may raise
-        `RecordRejected`. It may change the record.
+        Called at each SCHEMA line. What it returns takes a record, whose values are still
+        encoded (`msgspec.Raw`), and its `time_extracted`; it gives the key that keeps order and
+        the encoded body of each message, and may raise `RecordRejected`. It may change the record.
         """
 
     @abc.abstractmethod
@@ -107,7 +108,6 @@ class DeliveryTarget(Target, abc.ABC):
     @cached_property
     def delivery(self) -> Delivery:
         """The way to the service, opened with the first line that needs it."""
-        self.check()
         service = self.service()
         return Delivery(
             self.settings,
@@ -155,7 +155,8 @@ class DeliveryTarget(Target, abc.ABC):
     def _encoder(self, stream_map: StreamMap) -> Encode | None:
         stream = stream_map.stream_alias
         encode = self.encoder(stream, stream_map.transformed_schema)
-        if encode is None and stream not in self._routes:
+        if encode is None and stream not in self._advised:
+            self._advised.add(stream)
             self.logger.warning("Stream '%s' is not sent: %s", stream, self.advice(stream))
         return encode
 
@@ -239,6 +240,7 @@ class DeliveryTarget(Target, abc.ABC):
             go on, 128 + n if signal n ended it.
         """
         try:
+            self.check()
             self.listen(file_input)
             self._interrupt()
             code = self._exit_code()
@@ -251,11 +253,10 @@ class DeliveryTarget(Target, abc.ABC):
         return self._report(code)
 
     def _abandon(self, error: DeliveryError) -> int:
-        if "delivery" in self.__dict__:
-            try:
-                self.delivery.abandon()
-            except DeliveryError as another:
-                self.logger.error("%s", another)  # noqa: TRY400
+        try:
+            self.delivery.abandon()
+        except DeliveryError as another:
+            self.logger.error("%s", another)  # noqa: TRY400
         return error.exit_code
 
     def _exit_code(self) -> int:
@@ -271,8 +272,6 @@ class DeliveryTarget(Target, abc.ABC):
         return 3 if 0 <= allowed < rejected else 0
 
     def _report(self, code: int) -> int:
-        if "delivery" not in self.__dict__:
-            return code
         self.logger.info("%s", self.delivery.sentence())
         if self.settings.summary_path:
             path = Path(self.settings.summary_path).expanduser()

@@ -9,7 +9,7 @@ repeats across all its customers, so the write key has one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from target_segment.rules import check_call, check_size, iso_time
 
 if TYPE_CHECKING:
-    Record = dict[str, Any]
+    Record = dict[str, msgspec.Raw]
     Call = dict[str, Any]
     Message = tuple[str, bytes]
 
@@ -37,10 +37,17 @@ OWN_FIELDS: dict[str, tuple[str, ...]] = {
 COMMON_FIELDS = ("userId", "anonymousId", "messageId", "integrations", "context")
 IDS = frozenset({"userId", "anonymousId", "groupId", "previousId"})
 
-BOOKKEEPING = frozenset({"type", "sentAt", "receivedAt", "originalTimestamp", "version", "channel"})
+BOOKKEEPING = frozenset(
+    {"type", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "version", "channel"}
+)
 """What Segment adds to a message on its way, and is no trait or property of anybody."""
 
 encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
+decode = msgspec.json.Decoder().decode
+decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+ID_CHARACTERS = 32  # 128 bits
+NULL = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +80,18 @@ class Calls:
         Raises:
             RecordRejected: Segment would discard it.
         """
-        context = record.pop("context") if isinstance(record.get("context"), dict) else {}
-        company = record.get("company")
+        context = as_object(record["context"]) if "context" in record else None
+        if context is not None:
+            del record["context"]
         call = {
-            "userId": as_id(record.get("id")),
+            "userId": as_id(decode(record.get("id", NULL))),
             "integrations": {MOESIF_DESTINATION: False},
-            "context": {**context, "active": False},
+            "context": {**(context or {}), "active": False},
         }
         calls = [{**call, "type": "identify", "traits": record}]
-        if self.company_groups and isinstance(company, dict) and "id" in company:
-            group = {"type": "group", "groupId": as_id(company["id"]), "traits": company}
+        company = as_object(record.get("company", NULL)) if self.company_groups else None
+        if company and "id" in company:
+            group = {"type": "group", "groupId": as_id(decode(company["id"])), "traits": company}
             calls.append({**call, **group})
         extracted = iso_time(time_extracted, zone_required=True)
         return [self.message(call, extracted) for call in calls]
@@ -97,27 +106,37 @@ class Calls:
         Raises:
             RecordRejected: Segment would discard it.
         """
-        if record.get("type") in OWN_FIELDS:
-            kind = record["type"]
+        brought = decode(record.get("type", NULL))
+        if isinstance(brought, str) and brought in OWN_FIELDS:
+            kind = brought
         taken = {
             name: as_id(value) if name in IDS else value
             for name in (*COMMON_FIELDS, *OWN_FIELDS[kind])
-            if (value := record.pop(name, None)) is not None
+            if (value := decode(record.pop(name, NULL))) is not None
         }
-        time = record.pop("timestamp", None) or record.get("originalTimestamp")
-        if time is not None:
-            taken["timestamp"] = time
+        for name in ("timestamp", "originalTimestamp"):
+            if (time := decode(record.get(name, NULL))) is not None:
+                taken.setdefault("timestamp", time)
         if (content := content_of(kind)) is not None:
-            rest = {name: value for name, value in record.items() if name not in BOOKKEEPING}
-            own = rest.get(content, rest)
-            taken[content] = {} if own is None else own
+            taken[content] = self._content(record, content)
         return [self.message({"context": {}, **taken, "type": kind})]
+
+    @staticmethod
+    def _content(record: Record, name: str) -> object:
+        """The traits or properties of a record; without such a field, all that is left of it."""
+        if name not in record:
+            return {key: raw for key, raw in record.items() if key not in BOOKKEEPING}
+        if record[name] == NULL:
+            return {}
+        own = as_object(record[name])
+        return decode(record[name]) if own is None else own
 
     def message(self, call: Call, extracted: str | None = None) -> Message:
         """Check and encode a call.
 
         Args:
-            call: As Segment's specification has it, with a context.
+            call: As Segment's specification has it, with a context; the values of its traits or
+                properties are still encoded.
             extracted: The time for a call that has none of its own; no part of its id.
         """
         if self.integrations is not None:
@@ -125,11 +144,12 @@ class Calls:
         check_call(call)
         if "timestamp" in call:
             call["timestamp"] = iso_time(call["timestamp"])
-        if (content := content_of(call["type"])) is not None:
-            # The large part is encoded once.
-            call[content] = msgspec.Raw(encode(self._without_nulls(call[content])))
+        content = content_of(call["type"])
+        own = b"" if content is None else encode(self._without_nulls(call.pop(content)))
         if "messageId" not in call:
-            call["messageId"] = blake2b(encode(call), digest_size=16, key=self.tenant).hexdigest()
+            call["messageId"] = self._id_of(own, encode(call))
+        if content is not None:
+            call[content] = msgspec.Raw(own)
         call["context"] = {"library": self.library, **call["context"]}
         if extracted is not None:
             call.setdefault("timestamp", extracted)
@@ -137,10 +157,16 @@ class Calls:
         check_size(body)
         return call.get("userId") or call["anonymousId"], body
 
-    def _without_nulls(self, content: dict[str, Any]) -> dict[str, Any]:
+    def _id_of(self, *parts: bytes) -> str:
+        hashed = sha256(self.tenant)
+        for part in parts:
+            hashed.update(part)
+        return hashed.hexdigest()[:ID_CHARACTERS]
+
+    def _without_nulls(self, content: Record) -> Record:
         if self.null_traits:
             return content
-        return {name: value for name, value in content.items() if value is not None}
+        return {name: value for name, value in content.items() if value != NULL}
 
 
 def content_of(kind: str) -> str | None:
@@ -152,7 +178,16 @@ def content_of(kind: str) -> str | None:
 
 def tenant_of(write_key: str) -> bytes:
     """Make the part of the ids that is this source's own; the key cannot be read from it."""
-    return blake2b(write_key.encode(), digest_size=32, person=b"target-segment").digest()
+    return sha256(b"target-segment" + write_key.encode()).digest()
+
+
+def as_object(raw: msgspec.Raw) -> Record | None:
+    """Give an object's fields, their values still encoded, or None for anything else."""
+    try:
+        fields: Record = decode_object(raw)
+    except msgspec.ValidationError:
+        return None
+    return fields
 
 
 def as_id(value: object) -> object:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery import RecordRejected
@@ -30,6 +31,9 @@ _OBJECTS = {
     "properties": "properties_not_object",
     "context": "context_not_object",
 }
+NEEDED_IDS = {"group": "groupId", "alias": "previousId"}
+"""What a call is of, besides a user."""
+
 _TIME = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)"
     r"(?:[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?",
@@ -60,14 +64,14 @@ def check_call(call: Mapping[str, Any]) -> None:
 
 
 def _check_ids(call: Mapping[str, Any]) -> None:
-    names = ("userId", "anonymousId")
-    if all(call.get(name) is None for name in names):
+    if call.get("userId") is None and call.get("anonymousId") is None:
         raise RecordRejected("no_user_anon_id", "It has neither a user id nor an anonymous id.")
-    needed = {"group": ("groupId",), "alias": ("previousId",)}.get(call["type"], ())
-    for name in needed:
-        if call.get(name) is None:
-            raise RecordRejected("id_required", f"It has no {name}.")
-    for name in (*names, *needed):
+    names = ["userId", "anonymousId"]
+    if (needed := NEEDED_IDS.get(call["type"])) is not None:
+        if call.get(needed) is None:
+            raise RecordRejected("id_required", f"It has no {needed}.")
+        names.append(needed)
+    for name in names:
         value = call.get(name)
         if value is not None and not (isinstance(value, str) and value):
             raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
@@ -101,7 +105,12 @@ def iso_time(value: object, *, zone_required: bool = False) -> str | None:
     Returns:
         The time, or None where it is none.
     """
-    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    return _full_time(value, zone_required) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=256)  # a tap stamps many records alike
+def _full_time(value: str, zone_required: bool) -> str | None:
+    match = _TIME.fullmatch(value.strip())
     if match is None:
         return None
     year, month, day, clock, fraction, zone = match.groups()

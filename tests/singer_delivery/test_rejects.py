@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from singer_delivery.errors import OutputError
-from singer_delivery.rejects import Rejects, rejects_path, without_reason
+from singer_delivery.rejects import Rejects, rejects_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,10 +46,6 @@ def test_what_is_written_is_a_singer_stream_with_the_reason(tmp_path: Path) -> N
         },
     }
     assert record == {"type": "RECORD", "stream": "users", "time_extracted": "t"}
-
-
-def test_on_replay_the_reason_is_gone() -> None:
-    assert without_reason({"id": 1, "_delivery_reject": {"reason": "r"}}) == {"id": 1}
 
 
 def test_nothing_rejected_is_no_file(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def test_half_a_line_of_a_tap_ends_the_run(segment: ScriptedService, tmp_path: P
     assert plain_failure(ended, "Line 3", "not JSON")
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", r'"\ud83d"'])
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", r'"\ud83d"'])
 def test_a_record_that_json_has_no_word_for_costs_only_itself(
     segment: ScriptedService, tmp_path: Path, text: str
 ) -> None:
