@@ -34,7 +34,7 @@ def meltano(folder: Path, environment: dict[str, str], *arguments: str) -> str:
 def test_the_job_runs_from_any_directory_and_reads_again_only_what_changed(
     services: Sandbox, meltano_environment: dict[str, str]
 ) -> None:
-    below = PROJECT / "tests"
+    below, definition = PROJECT / "tests", (PROJECT / "meltano.yml").read_text()
     meltano(PROJECT, meltano_environment, "install")
     meltano(below, meltano_environment, "run", "moesif-to-segment")
     first = services.segment()
@@ -48,6 +48,7 @@ def test_the_job_runs_from_any_directory_and_reads_again_only_what_changed(
 
     [state] = meltano(PROJECT, meltano_environment, "state", "list").split()
     assert state == "sandbox:tap-moesif-to-target-segment"
+    assert (PROJECT / "meltano.yml").read_text() == definition, "Meltano rewrites nothing"
     bookmarks = json.loads(meltano(PROJECT, meltano_environment, "state", "get", state))
     assert bookmarks["singer_state"]["bookmarks"]["users"]["replication_key"] == "modifiedTime"
 
