@@ -1,0 +1,44 @@
+"""Segment's own client for Python the way its documentation shows it, on its default settings.
+
+    documented_client ADDRESS JOURNAL [no-flush]
+
+It reads the same lines as target-segment. JOURNAL grows by one byte for each message that
+`identify()` has taken; a later run goes on behind those. At the end it writes for how many
+messages `on_error` was called.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import sys
+from pathlib import Path
+
+from segment import analytics  # type: ignore[import-untyped]  # has no types
+
+
+def main(address: str, journal: str, end: str = "flush") -> None:
+    """Hand over the records on standard input that no run before has handed over."""
+    failed: list[object] = []
+    # Registered before the client's own handler, so it runs after that has waited for its thread.
+    atexit.register(lambda: print(len(failed)))
+    analytics.write_key = "key"
+    analytics.host = address
+    analytics.on_error = lambda _error, batch: failed.extend(batch)
+    with Path(journal).open("ab", buffering=0) as taken:
+        to_skip = taken.tell()
+        for line in sys.stdin:
+            message = json.loads(line)  # which reads NaN
+            if message["type"] != "RECORD":
+                continue
+            if to_skip:
+                to_skip -= 1
+                continue
+            analytics.identify(message["record"]["userId"], message["record"]["traits"])
+            taken.write(b".")
+    if end == "flush":
+        analytics.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
