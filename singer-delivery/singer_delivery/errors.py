@@ -13,6 +13,8 @@ No message of these carries a payload, a key or a user's id.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 
 
@@ -62,3 +64,14 @@ class RecordRejected(Exception):  # noqa: N818, the run goes on
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+def place_of(error: Exception) -> str:
+    """Name a defect and where it is; its message could hold a record."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None:
+        return type(error).__name__
+    file = Path(place.tb_frame.f_code.co_filename)
+    return f"{type(error).__name__} in {file.parent.name}/{file.name}, line {place.tb_lineno}"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from typing_extensions import override
 
 from singer_delivery.batching import Batcher, Limits, Message
-from singer_delivery.errors import DeliveryError, ServiceError
+from singer_delivery.errors import DeliveryError, ServiceError, place_of
 from singer_delivery.retry import Answer, Patience, Verdict, verdict
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Lane(threading.Thread):
             except DeliveryError as error:
                 self._report(Failed(error))
             except Exception as error:  # noqa: BLE001, a defect here must end the run, not hang it
-                self._report(Failed(_defect(error)))
+                self._report(Failed(DeliveryError(f"Stopped by a defect: {place_of(error)}")))
             self._report(Finished(self))
         self._connection.close()
 
@@ -228,10 +228,6 @@ class Lane(threading.Thread):
         self.traffic.waited_seconds += seconds
         if self._stop_sending.wait(seconds):
             raise _StoppedError
-
-
-def _defect(error: Exception) -> DeliveryError:
-    return DeliveryError(f"Delivery failed on a defect of its own ({type(error).__name__}).")
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ from singer_delivery.errors import (
     NoSchemaError,
     OutputError,
     RecordRejected,
+    place_of,
 )
 from singer_delivery.http import Connection
 from singer_delivery.lines import MessageReader, Wakeup
@@ -248,7 +249,7 @@ class DeliveryTarget(Target, abc.ABC):
             self.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
             code = self._abandon(error)
         except Exception as error:  # noqa: BLE001, a defect: state and exit code stay honest
-            self.logger.error("Stopped by a defect: %s", _where(error))  # noqa: TRY400
+            self.logger.error("Stopped by a defect: %s", place_of(error))  # noqa: TRY400
             code = self._abandon(DeliveryError())
         return self._report(code)
 
@@ -328,17 +329,6 @@ class DeliveryTarget(Target, abc.ABC):
                 "Wrong settings", errors=errors, schema=self.config_jsonschema
             )
         return errors
-
-
-def _where(error: Exception) -> str:
-    """Name a defect and its place; its message could hold a record."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    if place is None:
-        return type(error).__name__
-    file = Path(place.tb_frame.f_code.co_filename)
-    return f"{type(error).__name__} in {file.parent.name}/{file.name}, line {place.tb_lineno}"
 
 
 def _leave_quietly() -> None:
