@@ -146,7 +146,7 @@ def run(folder: Path) -> None:
         say(
             f"   {counts['duplicates']:>6} dropped as repeats, known by their messageId (the second"
         )
-        say("          second run looks back a little: Moesif may show a change late)")
+        say("          run looks back a little, for what Moesif shows late)")
         say(f"   {counts['discarded']:>6} discarded")
 
 

@@ -165,6 +165,7 @@ class Delivery:
         Raises:
             DeliveryError: Something of it could not be delivered.
         """
+        self._interrupt()
         self._lanes.flush()
         while self._lanes.busy:
             self.wait()

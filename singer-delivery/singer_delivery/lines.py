@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import select
+import signal
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -46,6 +47,10 @@ class Wakeup:
         """Wake the reading thread now, or keep it from falling asleep next time."""
         with suppress(BlockingIOError):  # a full pipe wakes just as well
             os.write(self._write, b"\0")
+
+    def on_signals(self) -> None:
+        """Wake at signals too, whichever thread the system hands them to."""
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def wait(self, timeout: float | None, *also: int) -> bool:
         """Sleep until woken, until one of the files can be read, or for so many seconds.

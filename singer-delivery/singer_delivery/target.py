@@ -240,6 +240,7 @@ class DeliveryTarget(Target, abc.ABC):
             The exit code: 0, 3 if more was rejected than `max_rejects`, 1 if the run could not
             go on, 128 + n if signal n ended it.
         """
+        self._wakeup.on_signals()
         try:
             self.check()
             self.listen(file_input)
