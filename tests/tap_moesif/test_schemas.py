@@ -16,7 +16,7 @@ STREAMS = pytest.mark.parametrize(
     "fields", [schemas.USER, schemas.COMPANY], ids=["user", "company"]
 )
 
-# facts/contract.md, and what design.md adds to it
+# The traits that Moesif documents for its Segment integration, and ours besides
 USER_TRAITS = {
     "id",
     "createdAt",
