@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from singer_sdk.exceptions import InvalidRecord, MappingError
 from singer_sdk.mapper import SameRecordTransform
 
@@ -15,7 +16,6 @@ from singer_delivery.rejects import REJECT_FIELD
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import msgspec
     from singer_sdk.mapper import StreamMap
     from singer_sdk.sinks.core import JSONSchemaValidator
 
@@ -103,6 +103,13 @@ class Route:
         if not self.sends:
             return []
         record.pop(REJECT_FIELD, None)
+        try:
+            return self._encode(record, time_extracted)
+        except (msgspec.DecodeError, RecursionError) as error:
+            # What stays encoded is not looked into before: a number too large for any float, say.
+            raise RecordRejected("not_json", "A value of it cannot be read.") from error
+
+    def _encode(self, record: Record, time_extracted: str | None) -> list[tuple[str, bytes]]:
         if self._validator:
             self._validate(self._validator, decoded(record))
         messages: list[tuple[str, bytes]] = []

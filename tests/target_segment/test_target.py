@@ -350,6 +350,19 @@ def test_a_record_that_json_has_no_word_for_costs_only_itself(
     assert rejected(tmp_path)[1]["record"]["_delivery_reject"]["reason"] == "not_json"
 
 
+@pytest.mark.parametrize("maps", [{}, {"stream_maps": {"users": {"email": "md5(email)"}}}])
+def test_a_number_that_nothing_can_hold_costs_only_its_record(
+    segment: ScriptedService, tmp_path: Path, maps: dict[str, Any]
+) -> None:
+    """It stands where it is looked at: in an id, or anywhere where stream maps look."""
+    line = json.dumps(record(1, id=0)).replace('"id": 0', '"id": 1e999')
+    lines = [SCHEMA, line, record(2), state(1)]
+    ended = run("target-segment", tmp_path, config(segment, **maps), lines=lines)
+    assert (ended.code, ended.messages) == (3, [1]), ended.stderr
+    assert [message["userId"] for message in sent(segment)] == ["user-2"]
+    assert summary(tmp_path)["rejected_by_reason"] == {"not_json": 1}
+
+
 def test_streams_in_the_shape_of_calls_are_sent_as_them(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
