@@ -356,8 +356,8 @@ def test_a_number_that_nothing_can_hold_costs_only_its_record(
 ) -> None:
     """It stands where it is looked at: in an id, or anywhere where stream maps look."""
     line = json.dumps(record(1, id=0)).replace('"id": 0', '"id": 1e999')
-    lines = [SCHEMA, line, record(2), state(1)]
-    ended = run("target-segment", tmp_path, config(segment, **maps), lines=lines)
+    behind = (record(2), state(1))
+    ended = run("target-segment", tmp_path, config(segment, **maps), lines=[SCHEMA, line, *behind])
     assert (ended.code, ended.messages) == (3, [1]), ended.stderr
     assert [message["userId"] for message in sent(segment)] == ["user-2"]
     assert summary(tmp_path)["rejected_by_reason"] == {"not_json": 1}
