@@ -80,9 +80,9 @@ class Calls:
         Raises:
             RecordRejected: Segment would discard it.
         """
-        context = as_object(record["context"]) if "context" in record else None
-        if context is not None:
-            del record["context"]
+        context = as_object(record.get("context", NULL))
+        if context is not None or record.get("context") == NULL:
+            record.pop("context")
         call = {
             "userId": as_id(decode(record.get("id", NULL))),
             "integrations": {MOESIF_DESTINATION: False},

@@ -69,6 +69,12 @@ def test_null_traits_are_sent_where_that_is_wanted() -> None:
     assert identify(USER, null_traits=True)["traits"]["phone"] is None
 
 
+def test_a_context_that_is_null_is_none_and_no_trait() -> None:
+    message = identify({"id": "u", "context": None}, null_traits=True)
+    assert message["traits"] == {"id": "u"}
+    assert message["context"] == {"active": False, "library": LIBRARY}
+
+
 def test_integrations_can_be_set_for_every_call() -> None:
     assert identify(USER, integrations={"All": True})["integrations"] == {"All": True}
 
