@@ -105,6 +105,10 @@ class Sandbox:
         received: dict[str, Any] = self._get("/sandbox/segment")
         return received
 
+    def collector(self) -> dict[str, Any]:
+        received: dict[str, Any] = self._get("/sandbox/collector")
+        return received
+
     def requests(self) -> list[dict[str, Any]]:
         log: list[dict[str, Any]] = self._get("/sandbox/requests")
         return log
@@ -115,6 +119,17 @@ class Sandbox:
 
     def put(self, **documents: Any) -> None:
         self._post("/sandbox/documents", documents)
+
+    def index(self) -> None:
+        """Let documents be found that were put with `searchable_after`."""
+        self._post("/sandbox/index", {})
+
+    def fault(self, *faults: dict[str, Any]) -> None:
+        self._post("/sandbox/faults", list(faults))
+
+    def shift_clock(self, seconds: float) -> None:
+        """Set how far the sandbox's clock is off."""
+        self._post("/sandbox/clock", {"offset_seconds": seconds})
 
     def reset(self) -> None:
         self._post("/sandbox/reset", {})
