@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_segment.rules import check_call, check_size, iso_time
+from singer_delivery.values import NULL, as_id, as_object, decode, encode, iso_time
+from target_segment.rules import check_call, check_size
 
 if TYPE_CHECKING:
     Record = dict[str, msgspec.Raw]
@@ -42,12 +43,7 @@ BOOKKEEPING = frozenset(
 )
 """What Segment adds to a message on its way, and is no trait or property of anybody."""
 
-encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
-decode = msgspec.json.Decoder().decode
-decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
 ID_CHARACTERS = 32  # 128 bits
-NULL = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,21 +175,3 @@ def content_of(kind: str) -> str | None:
 def tenant_of(write_key: str) -> bytes:
     """Make the part of the ids that is this source's own; the key cannot be read from it."""
     return sha256(b"target-segment" + write_key.encode()).digest()
-
-
-def as_object(raw: msgspec.Raw) -> Record | None:
-    """Give an object's fields, their values still encoded, or None for anything else."""
-    try:
-        fields: Record = decode_object(raw)
-    except msgspec.ValidationError:
-        return None
-    return fields
-
-
-def as_id(value: object) -> object:
-    """Write a whole number as the string that Segment wants for an id."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value

@@ -7,12 +7,10 @@ Segment answers 200 and drops a bad message later, in silence. So its own discar
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery import RecordRejected
+from singer_delivery.values import iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +31,6 @@ _OBJECTS = {
 }
 NEEDED_IDS = {"group": "groupId", "alias": "previousId"}
 """What a call is of, besides a user."""
-
-_TIME = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)"
-    r"(?:[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?",
-    re.IGNORECASE,
-)
 
 
 def check_call(call: Mapping[str, Any]) -> None:
@@ -95,30 +87,3 @@ def check_size(body: bytes) -> None:
             "message_too_large",
             f"The message has {len(body)} bytes; Segment takes {MAX_MESSAGE_BYTES}.",
         )
-
-
-def iso_time(value: object, *, zone_required: bool = False) -> str | None:
-    """Write an ISO 8601 time in full; one without a zone is UTC, as warehouses have it.
-
-    Months and days of one digit are taken too: Segment's own specification shows some.
-
-    Returns:
-        The time, or None where it is none.
-    """
-    return _full_time(value, zone_required) if isinstance(value, str) else None
-
-
-@lru_cache(maxsize=256)  # a tap stamps many records alike
-def _full_time(value: str, zone_required: bool) -> str | None:
-    match = _TIME.fullmatch(value.strip())
-    if match is None:
-        return None
-    year, month, day, clock, fraction, zone = match.groups()
-    if zone_required and not zone:
-        return None
-    time = f"{year}-{month:0>2}-{day:0>2}T{clock or '00:00:00'}"
-    try:
-        datetime.fromisoformat(time)
-    except ValueError:
-        return None
-    return time + (f".{fraction}" if fraction else "") + (zone or "Z").upper()
