@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import msgspec
+
+from singer_delivery.checkpoints import Stretch  # noqa: TC001, msgspec looks at it
 
 if TYPE_CHECKING:
-    from singer_delivery.checkpoints import Stretch
+    from collections.abc import Sequence
 
 
-@dataclass(slots=True, eq=False)
-class Source:
+class Source(msgspec.Struct, eq=False, gc=False):
     """The record that messages come from, followed until all of them are settled.
 
     Attributes:
@@ -28,19 +31,27 @@ class Source:
     rejected: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Message:
+class Message(msgspec.Struct, eq=False, gc=False):
     """One call to the service, encoded.
 
     Attributes:
         key: What must stay in order: a user's or a company's id.
         body: UTF-8 JSON, as it will stand in the request.
-        source: The record it comes from.
+        endpoint: Which of the service's endpoints it goes to, by number.
+        source: The record it comes from; set when it is sent.
     """
 
     key: str
     body: bytes
-    source: Source
+    endpoint: int = 0
+    source: Source = cast("Source", None)
+
+
+class Batch(NamedTuple):
+    """Messages that go to one endpoint in one request."""
+
+    endpoint: int
+    messages: Sequence[Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +72,59 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Batcher:
-    """Fills one batch after another; of all that it takes nothing is lost or reordered."""
+class _Filling:
+    """A batch that is not full."""
 
     limits: Limits
-    _messages: list[Message] = field(default_factory=list)
-    _size: int = 0
-    _deadline: float = 0.0
-
-    def add(self, message: Message, now: float) -> list[Message] | None:
-        """Take a message; give the batch that it completes or does not fit into, if any."""
-        size = len(message.body) + 1  # and a comma
-        full = None
-        if self._messages and self.limits.envelope + self._size + size > self.limits.size:
-            full = self.take()
-        if not self._messages:
-            self._deadline = now + self.limits.seconds
-        self._messages.append(message)
-        self._size += size
-        if full is None and len(self._messages) >= self.limits.rows:
-            full = self.take()
-        return full
+    messages: list[Message] = field(default_factory=list)
+    size: int = 0
+    deadline: float = 0.0
 
     def take(self) -> list[Message]:
         """Give what is there, perhaps nothing, and begin anew."""
-        messages, self._messages, self._size = self._messages, [], 0
+        messages, self.messages, self.size = self.messages, [], self.limits.envelope
         return messages
+
+
+class Batcher:
+    """Fills one lane's batches; of all that it takes nothing is lost.
+
+    The messages to one endpoint keep their order. When a batch leaves, what waits for the
+    endpoints before its own leaves first: so a user is there before what he did.
+
+    Args:
+        limits: For each endpoint, in the order in which they must be reached.
+    """
+
+    def __init__(self, limits: Sequence[Limits]) -> None:
+        self._fillings = [_Filling(each, size=each.envelope) for each in limits]
+
+    def add(self, message: Message, now: float) -> Sequence[Batch]:
+        """Take a message; give the batches that must leave, mostly none."""
+        filling = self._fillings[message.endpoint]
+        limits = filling.limits
+        size = len(message.body) + 1  # and a comma
+        leaving: Sequence[Batch] = ()
+        if filling.messages and filling.size + size > limits.size:
+            leaving = self.take(message.endpoint)
+        if not filling.messages:
+            filling.deadline = now + limits.seconds
+        filling.messages.append(message)
+        filling.size += size
+        if len(filling.messages) >= limits.rows:
+            leaving = [*leaving, *self.take(message.endpoint)]
+        return leaving
+
+    def take(self, endpoint: int | None = None) -> list[Batch]:
+        """Give what is there for the endpoints up to this one, or for all, and begin anew."""
+        last = len(self._fillings) if endpoint is None else endpoint + 1
+        return [
+            Batch(number, filling.take())
+            for number, filling in enumerate(self._fillings[:last])
+            if filling.messages
+        ]
 
     @property
     def deadline(self) -> float | None:
-        """When the batch must go even if it is not full, on the clock of `add`."""
-        return self._deadline if self._messages else None
+        """When the first of the batches must go even if it is not full, on the clock of `add`."""
+        return min((each.deadline for each in self._fillings if each.messages), default=None)

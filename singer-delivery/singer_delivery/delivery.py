@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_delivery.batching import Limits, Message, Source
+from singer_delivery.batching import Source
 from singer_delivery.checkpoints import Checkpoints
 from singer_delivery.errors import DeliveryError, OutputError, RecordRejected, ServiceError
 from singer_delivery.lanes import Acknowledged, Failed, Lane, Lanes, Outcome, Pace, Poster, Refused
@@ -25,6 +25,7 @@ from singer_delivery.summary import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from singer_delivery.batching import Limits, Message
     from singer_delivery.lines import Wakeup
     from singer_delivery.progress import Progress
     from singer_delivery.rejects import Rejects
@@ -43,8 +44,8 @@ class Delivery:
     """Brings encoded messages to a service and knows what may be claimed of it.
 
     Args:
-        settings: Sizes, times and lanes.
-        envelope: Bytes of a request's body around the messages.
+        settings: Times, lanes and how many rejects are borne.
+        limits: What a batch may hold, for each of the service's endpoints.
         connect: Makes one lane's connection.
         rejects: Takes what cannot be delivered.
         wakeup: Ends a wait of the reading thread.
@@ -58,7 +59,7 @@ class Delivery:
         self,
         settings: DeliverySettings,
         *,
-        envelope: int,
+        limits: Sequence[Limits],
         connect: Callable[[], Poster],
         rejects: Rejects,
         wakeup: Wakeup,
@@ -82,12 +83,7 @@ class Delivery:
         self._stop = threading.Event()
         pace = Pace(settings.max_requests_per_second, clock)
         self._lanes = Lanes(
-            Limits(
-                rows=settings.batch_size_rows,
-                size=settings.batch_max_bytes,
-                envelope=envelope,
-                seconds=settings.batch_wait_limit_seconds,
-            ),
+            limits,
             [
                 Lane(
                     f"lane-{number}",
@@ -111,12 +107,15 @@ class Delivery:
         self.summary.read[stream] += 1
         return Source(stream, line, self._checkpoints.record())
 
-    def send(self, source: Source, messages: Sequence[tuple[str, bytes]]) -> None:
+    def send(self, source: Source, messages: Sequence[Message]) -> None:
         """Put a record's messages on their way; waits while the lanes hold all they may."""
         source.unsettled = len(messages)
         now = self._clock()
-        left = [self._lanes.put(Message(key, body, source), now) for key, body in messages]
-        while any(left) and self._lanes.congested:
+        left = False
+        for message in messages:
+            message.source = source
+            left |= self._lanes.put(message, now)
+        while left and self._lanes.congested:
             self.wait()
 
     def skip(self, source: Source) -> None:

@@ -15,11 +15,12 @@ import threading
 import time
 import zlib
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
-from singer_delivery.batching import Batcher, Limits, Message
+from singer_delivery.batching import Batch, Batcher, Limits, Message
 from singer_delivery.errors import DeliveryError, ServiceError, place_of
 from singer_delivery.retry import Answer, Patience, Verdict, verdict
 
@@ -37,8 +38,8 @@ class Poster(Protocol):
 
     bytes_sent: int
 
-    def post(self, messages: Sequence[bytes]) -> Answer:
-        """Send one batch once."""
+    def post(self, endpoint: int, messages: Sequence[bytes]) -> Answer:
+        """Send one batch once, to one of the service's endpoints."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -89,7 +90,7 @@ class Traffic:
 class Pace:
     """When the next request may go, for all lanes together.
 
-    A wait that the service asks of one lane holds for all of them.
+    A lane that is told to slow down slows all of them.
 
     Args:
         per_second: At most so many requests a second, or None.
@@ -157,9 +158,9 @@ class Lane(threading.Thread):
         self._stop_sending = stop
         self._clock = clock
         self._uniform = uniform
-        self._inbox: queue.SimpleQueue[list[Message] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
 
-    def put(self, batch: list[Message]) -> None:
+    def put(self, batch: Batch) -> None:
         """Take a batch to deliver after those taken before."""
         self.queued += 1
         self._inbox.put(batch)
@@ -183,27 +184,28 @@ class Lane(threading.Thread):
             self._report(Finished(self))
         self._connection.close()
 
-    def _deliver(self, batch: Sequence[Message]) -> None:
+    def _deliver(self, batch: Batch) -> None:
         """Send a batch until the service has decided on each message of it."""
-        answer = self._answer([message.body for message in batch])
+        endpoint, messages = batch
+        answer = self._answer(endpoint, [message.body for message in messages])
         decision = verdict(answer)
         if decision is Verdict.ACKNOWLEDGED:
-            self._report(Acknowledged(batch))
+            self._report(Acknowledged(messages))
         elif decision is Verdict.STOP:
             raise ServiceError(f"The service refuses this sender: {answer.detail}.")
-        elif len(batch) == 1:
-            self._report(Refused(batch[0], answer))
+        elif len(messages) == 1:
+            self._report(Refused(messages[0], answer))
         else:
-            middle = len(batch) // 2
-            self._deliver(batch[:middle])
-            self._deliver(batch[middle:])
+            middle = len(messages) // 2
+            self._deliver(Batch(endpoint, messages[:middle]))
+            self._deliver(Batch(endpoint, messages[middle:]))
 
-    def _answer(self, bodies: Sequence[bytes]) -> Answer:
+    def _answer(self, endpoint: int, bodies: Sequence[bytes]) -> Answer:
         """Send until there is an answer that is worth no further attempt."""
         patience = Patience(self._max_seconds)
         while True:
             self._wait_for_place()
-            answer = self._connection.post(bodies)
+            answer = self._connection.post(endpoint, bodies)
             self.traffic.requests += 1
             self.traffic.bytes_sent = self._connection.bytes_sent
             if verdict(answer) is not Verdict.AGAIN:
@@ -213,7 +215,7 @@ class Lane(threading.Thread):
             )
             self.traffic.retries += 1
             logger.warning("%s; trying again in %.1f s", answer.detail, seconds)
-            if asked:
+            if asked or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                 self._pace.pause(seconds)
             else:
                 self._wait(seconds)
@@ -235,11 +237,11 @@ class Lanes:
     """All lanes, and the batches that are filling up for each; used by the reading thread only.
 
     Args:
-        limits: What one batch may hold.
+        limits: What one batch may hold, for each endpoint.
         lanes: Started senders.
     """
 
-    limits: Limits
+    limits: Sequence[Limits]
     lanes: Sequence[Lane]
     _batchers: list[Batcher] = field(init=False)
 
@@ -249,16 +251,18 @@ class Lanes:
     def put(self, message: Message, now: float) -> bool:
         """Take a message; its batch leaves when it is full. Tell whether one left."""
         number = zlib.crc32(message.key.encode()) % len(self.lanes)
-        if full := self._batchers[number].add(message, now):
-            self.lanes[number].put(full)
-        return full is not None
+        leaving = self._batchers[number].add(message, now)
+        for batch in leaving:
+            self.lanes[number].put(batch)
+        return bool(leaving)
 
     def flush(self, now: float | None = None) -> None:
         """Let those batches leave that have waited long enough, or all of them."""
         for lane, batcher in zip(self.lanes, self._batchers, strict=True):
             deadline = batcher.deadline
             if deadline is not None and (now is None or deadline <= now):
-                lane.put(batcher.take())
+                for batch in batcher.take():
+                    lane.put(batch)
 
     @property
     def deadline(self) -> float | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("singer_delivery")
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 16  # what a pipe holds
 
 
 class Wakeup:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import typing as th
 from singer_sdk.plugin_base import JSONSchemaValidator
 
+from singer_delivery.route_settings import did_you_mean, pointless
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from jsonschema import ValidationError
 
@@ -154,14 +156,29 @@ def setting_errors(schema: dict[str, Any], config: dict[str, Any], env_prefix: s
     Returns:
         A sentence for each wrong setting, without its value: it may be a key.
     """
-    return [
-        _sentence(error, env_prefix) for error in JSONSchemaValidator(schema).iter_errors(config)
-    ]
+    found = [*JSONSchemaValidator(schema).iter_errors(config)]
+    sentences = [sentence for error in found for sentence in _sentences(error, env_prefix)]
+    return sentences or [*pointless(config.get("streams") or {})]
 
 
-def _sentence(error: ValidationError, env_prefix: str) -> str:
+def _sentences(error: ValidationError, env_prefix: str) -> Iterator[str]:
+    schema, instance = cast("dict[str, Any]", error.schema), cast("Any", error.instance)
+    path = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "required":
         name = error.message.split("'")[1]
-        return f"Setting {name} is missing: set it, or {env_prefix}{name.upper()}."
-    path = ".".join(str(part) for part in error.absolute_path)
-    return f"Setting {path}: {error.message.replace(repr(error.instance), 'its value')}."
+        where = (
+            f"{path}.{name} is missing: set it"
+            if path
+            else (f"{name} is missing: set it, or {env_prefix}{name.upper()}")
+        )
+        yield f"Setting {where}."
+    elif error.validator == "additionalProperties":
+        known = schema["properties"]
+        for name in instance.keys() - known.keys():
+            yield f"Setting {path}.{name}: there is no such setting{did_you_mean(name, known)}"
+    elif error.validator == "enum":
+        names = [name for name in schema["enum"] if name is not None]
+        near = did_you_mean(str(instance), names)
+        yield f"Setting {path}: its value is none of {', '.join(names)}{near}"
+    else:
+        yield f"Setting {path}: {error.message.replace(repr(instance), 'its value')}."

@@ -27,6 +27,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
+from singer_delivery.batching import Limits
 from singer_delivery.delivery import Delivery, write_state
 from singer_delivery.errors import (
     DeliveryError,
@@ -38,9 +39,9 @@ from singer_delivery.errors import (
 )
 from singer_delivery.http import Connection
 from singer_delivery.lines import MessageReader, Wakeup
+from singer_delivery.mapped import MappedStream, NotSent
 from singer_delivery.progress import progress_on
 from singer_delivery.rejects import REJECT_FIELD, Rejects, rejects_path
-from singer_delivery.routing import Route
 from singer_delivery.settings import DeliverySettings, setting_errors
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from singer_delivery.http import Service
-    from singer_delivery.routing import Encode
+    from singer_delivery.mapped import Encode
 
 
 class DeliveryTarget(Target, abc.ABC):
@@ -73,8 +74,8 @@ class DeliveryTarget(Target, abc.ABC):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
         self._wakeup = Wakeup()
         self._signal: int | None = None
-        self._routes: dict[str, Route] = {}
-        self._advised: set[str] = set()
+        self._mapped: dict[str, MappedStream] = {}
+        self._warned: set[str] = set()
         self._replaying = True  # until a record comes that no rejects file holds
         self._reader = MessageReader(
             self._tend, self._wakeup, self._process_not_json, lambda: self._replaying
@@ -89,17 +90,13 @@ class DeliveryTarget(Target, abc.ABC):
         """Make what says where batches go and how answers read."""
 
     @abc.abstractmethod
-    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | None:
-        """Say what the records of a stream become, or None if they are not sent.
+    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | NotSent:
+        """Say what the records of a stream become, or that they are not sent.
 
         Called at each SCHEMA line. What it returns takes a record, whose values are still
-        encoded (`msgspec.Raw`), and its `time_extracted`; it gives the key that keeps order and
-        the encoded body of each message, and may raise `RecordRejected`. It may change the record.
+        encoded (`msgspec.Raw`), and its `time_extracted`; it gives the record's messages, none
+        to leave it out, and may raise `RecordRejected`. It may change the record.
         """
-
-    @abc.abstractmethod
-    def advice(self, stream: str) -> str:
-        """Say how to have a stream sent for which `encoder` has None."""
 
     def check(self) -> None:
         """Find out before the first batch what the service would hide; may raise."""
@@ -112,7 +109,15 @@ class DeliveryTarget(Target, abc.ABC):
         service = self.service()
         return Delivery(
             self.settings,
-            envelope=len(service.body([])),
+            limits=[
+                Limits(
+                    rows=self.settings.batch_size_rows,
+                    size=min(self.settings.batch_max_bytes, endpoint.max_bytes),
+                    envelope=len(service.body([])),
+                    seconds=self.settings.batch_wait_limit_seconds,
+                )
+                for endpoint in service.endpoints
+            ],
             connect=lambda: Connection(
                 service,
                 timeout=self.settings.request_timeout_seconds,
@@ -147,30 +152,35 @@ class DeliveryTarget(Target, abc.ABC):
             (stream_map, encode)
             for stream_map in self.mapper.stream_maps[stream]
             if not isinstance(stream_map, RemoveRecordTransform)
-            if (encode := self._encoder(stream_map)) is not None
+            if not isinstance(encode := self._encoder(stream_map), NotSent)
         ]
         validator = JSONSchemaValidator(schema) if self.settings.validate_records else None
-        self._routes[stream] = Route(steps, validator)
+        self._mapped[stream] = MappedStream(steps, validator)
         self.delivery.rejects.schema(stream, self._reader.line)
 
-    def _encoder(self, stream_map: StreamMap) -> Encode | None:
+    def _encoder(self, stream_map: StreamMap) -> Encode | NotSent:
         stream = stream_map.stream_alias
         encode = self.encoder(stream, stream_map.transformed_schema)
-        if encode is None and stream not in self._advised:
-            self._advised.add(stream)
-            self.logger.warning("Stream '%s' is not sent: %s", stream, self.advice(stream))
+        if isinstance(encode, NotSent) and encode.advice:
+            self.warn_once(f"Stream '{stream}' is not sent: {encode.advice}")
         return encode
+
+    def warn_once(self, sentence: str) -> None:
+        """Log a warning, unless it was logged before: SCHEMA lines come again."""
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self.logger.warning("%s", sentence)
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         stream, record = message_dict.get("stream"), message_dict.get("record")
-        route = self._route_of(stream)
+        mapped = self._stream(stream)
         if not isinstance(record, dict):
             raise self._reader.wrong("a RECORD needs a record")
         self._replaying = self._replaying and REJECT_FIELD in record
         source = self.delivery.record(message_dict["stream"], self._reader.line)
         try:
-            messages = route.messages(record, message_dict.get("time_extracted"))
+            messages = mapped.messages(record, message_dict.get("time_extracted"))
         except RecordRejected as rejected:
             self.delivery.reject(source, rejected)
         else:
@@ -182,21 +192,21 @@ class DeliveryTarget(Target, abc.ABC):
 
     def _process_not_json(self, message_dict: dict[str, Any]) -> None:
         """Reject a RECORD with what JSON has no word for: NaN, Infinity, half a character."""
-        route = self._route_of(message_dict.get("stream"))
+        mapped = self._stream(message_dict.get("stream"))
         source = self.delivery.record(message_dict["stream"], self._reader.line)
-        if route.sends:
+        if mapped.sends:
             detail = "It holds NaN, Infinity or half a character, which JSON does not know."
             self.delivery.reject(source, RecordRejected("not_json", detail))
         else:
             self.delivery.skip(source)
 
-    def _route_of(self, stream: object) -> Route:
-        route = self._routes.get(stream) if isinstance(stream, str) else None
-        if route is None:
+    def _stream(self, name: object) -> MappedStream:
+        mapped = self._mapped.get(name) if isinstance(name, str) else None
+        if mapped is None:
             raise NoSchemaError(
                 self._reader.wrong("a RECORD needs a stream and a SCHEMA before it")
             )
-        return route
+        return mapped
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:

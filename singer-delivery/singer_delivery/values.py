@@ -21,10 +21,13 @@ encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 decode = msgspec.json.Decoder().decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
+_FULL_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII
+)
 _TIME = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)"
-    r"(?:[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?",
-    re.IGNORECASE,
+    r"(?:[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|([+-]\d\d)(?::?(\d\d))?)?)?",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -54,23 +57,31 @@ def iso_time(value: object, *, zone_required: bool = False) -> str | None:
     Returns:
         The time, or None where it is none.
     """
-    return _full_time(value, zone_required) if isinstance(value, str) else None
-
-
-@lru_cache(maxsize=256)  # a tap stamps many records alike
-def _full_time(value: str, zone_required: bool) -> str | None:
+    if not isinstance(value, str):
+        return None
+    if _FULL_TIME.fullmatch(value):
+        return value if _exists(value[:19]) else None
     match = _TIME.fullmatch(value.strip())
     if match is None:
         return None
-    year, month, day, clock, fraction, zone = match.groups()
+    year, month, day, clock, fraction, zone, hours, minutes = match.groups()
     if zone_required and not zone:
         return None
     time = f"{year}-{month:0>2}-{day:0>2}T{clock or '00:00:00'}"
+    if not _exists(time):
+        return None
+    offset = f"{hours}:{minutes or '00'}" if hours else "Z"
+    return time + (f".{fraction}" if fraction else "") + offset
+
+
+@lru_cache(maxsize=1024)  # records come many a second
+def _exists(time: str) -> bool:
+    """Tell whether there is this second: no thirteenth month, no thirtieth of February."""
     try:
         datetime.fromisoformat(time)
     except ValueError:
-        return None
-    return time + (f".{fraction}" if fraction else "") + (zone or "Z").upper()
+        return False
+    return True
 
 
 def epoch_seconds(time: str) -> float:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 import requests
 
-from singer_delivery import ServiceError
+from singer_delivery import Endpoint, ServiceError
 from singer_delivery.http import describe
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class SegmentApi:
 
     def __init__(self, write_key: str, address: str, now: Callable[[], str]) -> None:
         credentials = base64.b64encode(f"{write_key}:".encode()).decode()
-        self.url = f"{address}/batch"
+        self.endpoints = (Endpoint(f"{address}/batch"),)
         self.headers = {"Authorization": f"Basic {credentials}"}
         self.secrets = (write_key, credentials)
         self._now = now

@@ -1,4 +1,4 @@
-"""A record as a Segment call, and a call as an encoded message; pure.
+"""A call as an encoded message for Segment, and a record of tap-moesif as such a call; pure.
 
 A message's id is made from what is sent, so the same record has the same id in every run and
 Segment drops the repeat; a changed record has another. What changes without the record (when
@@ -12,79 +12,78 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from singer_delivery import Message
+from singer_delivery.calls import content_of
+from singer_delivery.routing import MOESIF_FIELDS, Plan
+from singer_delivery.shapes import MoesifStream
 from singer_delivery.values import NULL, as_id, as_object, decode, encode, iso_time
 from target_segment.rules import check_call, check_size
 
 if TYPE_CHECKING:
-    Record = dict[str, msgspec.Raw]
+    from singer_delivery.values import Record
+
     Call = dict[str, Any]
-    Message = tuple[str, bytes]
 
 MOESIF_DESTINATION = "Moesif API Analytics"
 """The name of Moesif's destination in Segment's catalog."""
 
-OWN_FIELDS: dict[str, tuple[str, ...]] = {
-    "identify": (),
-    "group": ("groupId",),
-    "track": ("event",),
-    "page": ("name", "category"),
-    "screen": ("name", "category"),
-    "alias": ("previousId",),
-}
-"""Segment's calls, and the fields that only each of them has."""
+NOT_INTO_MOESIF = {MOESIF_DESTINATION: False}
+"""Segment's `integrations` for what comes from Moesif, where it would come round in a loop."""
 
-COMMON_FIELDS = ("userId", "anonymousId", "messageId", "integrations", "context")
-IDS = frozenset({"userId", "anonymousId", "groupId", "previousId"})
+USER_ACTION = "user_action"
+"""The `event_type` of a custom action, in Moesif's events; the others are API calls."""
 
-BOOKKEEPING = frozenset(
-    {"type", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "version", "channel"}
+MOESIF_ACTION = Plan(
+    "track",
+    MOESIF_FIELDS[MoesifStream.EVENTS],
+    context={
+        "ip": "request.ipAddress",
+        "userAgent": "request.userAgent",
+        "page.url": "request.uri",
+    },
+    own=True,
 )
-"""What Segment adds to a message on its way, and is no trait or property of anybody."""
+"""Moesif's mapping of a track call to an action, read the other way."""
 
 ID_CHARACTERS = 32  # 128 bits
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
-    """Makes calls of records, in the same way all through one run.
+class Messages:
+    """Makes messages of calls and of tap-moesif's records, in the same way all through one run.
 
     Attributes:
         tenant: What sets our ids apart from everybody else's, from `tenant_of`.
         integrations: Segment's `integrations` object, or None for each call's own.
         null_traits: Whether traits that are null are sent; they overwrite with null.
         company_groups: Whether a Moesif user's company becomes a group call as well.
-        library: Name and version of this program, for `context.library`.
+        library: Name and version of this program, encoded, for `context.library`.
     """
 
     tenant: bytes
     integrations: dict[str, Any] | None
     null_traits: bool
     company_groups: bool
-    library: dict[str, str]
+    library: bytes
 
     def moesif_user(self, record: Record, time_extracted: str | None) -> list[Message]:
         """Make a record of tap-moesif's `users` into an identify message, and perhaps a group's.
 
         `active: false` tells Segment to update the traits and not when the user was last seen.
-        The calls are kept out of Moesif's own destination, where they would come round in a loop.
-
-        Returns:
-            For each message what keeps it in order, the user's id, and its body.
 
         Raises:
             RecordRejected: Segment would discard it.
         """
-        context = as_object(record.get("context", NULL))
-        if context is not None or record.get("context") == NULL:
-            record.pop("context")
+        raw = record.get("context", NULL)
+        context = as_object(raw)
+        if context is not None or raw == NULL:
+            record.pop("context", None)
         call = {
             "userId": as_id(decode(record.get("id", NULL))),
-            "integrations": {MOESIF_DESTINATION: False},
+            "integrations": NOT_INTO_MOESIF,
             "context": {**(context or {}), "active": False},
         }
-        calls = [{**call, "type": "identify", "traits": record}]
+        calls: list[Call] = [{**call, "type": "identify", "traits": record}]
         company = as_object(record.get("company", NULL)) if self.company_groups else None
         if company and "id" in company:
             group = {"type": "group", "groupId": as_id(decode(company["id"])), "traits": company}
@@ -92,84 +91,82 @@ class Calls:
         extracted = iso_time(time_extracted, zone_required=True)
         return [self.message(call, extracted) for call in calls]
 
-    def segment_call(self, record: Record, kind: str) -> list[Message]:
-        """Make a record that has the shape of a Segment call into that call.
-
-        Args:
-            record: With Segment's own names; its `type` wins over `kind`.
-            kind: `identify`, `group` or `track`, from the stream's schema.
+    def moesif_event(self, record: Record, _time_extracted: str | None) -> list[Message]:
+        """Make a custom action of tap-moesif's `events` into a track message; leave API calls out.
 
         Raises:
             RecordRejected: Segment would discard it.
         """
-        brought = decode(record.get("type", NULL))
-        if isinstance(brought, str) and brought in OWN_FIELDS:
-            kind = brought
-        taken = {
-            name: as_id(value) if name in IDS else value
-            for name in (*COMMON_FIELDS, *OWN_FIELDS[kind])
-            if (value := decode(record.pop(name, NULL))) is not None
-        }
-        for name in ("timestamp", "originalTimestamp"):
-            if (time := decode(record.get(name, NULL))) is not None:
-                taken.setdefault("timestamp", time)
-        if (content := content_of(kind)) is not None:
-            taken[content] = self._content(record, content)
-        return [self.message({"context": {}, **taken, "type": kind})]
+        if decode(record.get("eventType", NULL)) != USER_ACTION:
+            return []
+        record["properties"] = record.pop("metadata", NULL)
+        call = MOESIF_ACTION(record)
+        if call and not isinstance(call.get("context", {}).get("userAgent", ""), str):
+            del call["context"]["userAgent"]  # Moesif has taken it apart
+        return self.routed(call, from_moesif=True)
 
-    @staticmethod
-    def _content(record: Record, name: str) -> object:
-        """The traits or properties of a record; without such a field, all that is left of it."""
-        if name not in record:
-            return {key: raw for key, raw in record.items() if key not in BOOKKEEPING}
-        if record[name] == NULL:
-            return {}
-        own = as_object(record[name])
-        return decode(record[name]) if own is None else own
+    def routed(self, call: Call | None, *, from_moesif: bool) -> list[Message]:
+        """Make a call that was made of a record into its message.
+
+        Args:
+            call: None where the record is to be left out.
+            from_moesif: Whether tap-moesif read the record.
+
+        Raises:
+            RecordRejected: Segment would discard it.
+        """
+        if call is None:
+            return []
+        if from_moesif:
+            call.setdefault("integrations", NOT_INTO_MOESIF)
+        return [self.message(call)]
 
     def message(self, call: Call, extracted: str | None = None) -> Message:
         """Check and encode a call.
 
         Args:
-            call: As Segment's specification has it, with a context; the values of its traits or
-                properties are still encoded.
+            call: In the terms of `singer_delivery.calls`; it is used up.
             extracted: The time for a call that has none of its own; no part of its id.
+
+        Raises:
+            RecordRejected: Segment would discard it.
         """
         if self.integrations is not None:
             call["integrations"] = self.integrations
         check_call(call)
         if "timestamp" in call:
             call["timestamp"] = iso_time(call["timestamp"])
-        content = content_of(call["type"])
-        own = b"" if content is None else encode(self._without_nulls(call.pop(content)))
+        name = content_of(call["type"])
+        content = b"" if name is None else self._encoded(call.pop(name))
+        context = call.pop("context", {})
+        encoded_context = encode(context)
+        rest = encode(call)
+        parts = [rest[:-1], b',"context":', self._with_library(context, encoded_context)]
         if "messageId" not in call:
-            call["messageId"] = self._id_of(own, encode(call))
-        if content is not None:
-            call[content] = msgspec.Raw(own)
-        call["context"] = {"library": self.library, **call["context"]}
-        if extracted is not None:
-            call.setdefault("timestamp", extracted)
-        body = encode(call)
+            parts += (b',"messageId":"', self._id_of(rest, encoded_context, content), b'"')
+        if extracted is not None and "timestamp" not in call:
+            parts += (b',"timestamp":"', extracted.encode(), b'"')
+        if name is not None:
+            parts += (b',"', name.encode(), b'":', content)
+        parts.append(b"}")
+        body = b"".join(parts)
         check_size(body)
-        return call.get("userId") or call["anonymousId"], body
+        return Message(call.get("userId") or call["anonymousId"], body)
 
-    def _id_of(self, *parts: bytes) -> str:
-        hashed = sha256(self.tenant)
-        for part in parts:
-            hashed.update(part)
-        return hashed.hexdigest()[:ID_CHARACTERS]
+    def _encoded(self, content: Record) -> bytes:
+        if not self.null_traits and NULL in content.values():
+            content = {name: value for name, value in content.items() if value != NULL}
+        return encode(content)
 
-    def _without_nulls(self, content: Record) -> Record:
-        if self.null_traits:
-            return content
-        return {name: value for name, value in content.items() if value != NULL}
+    def _with_library(self, context: Call, encoded: bytes) -> bytes:
+        """Say in a context which program sends it, where nothing else says so."""
+        if "library" in context:
+            return encoded
+        rest = b"," + encoded[1:] if context else b"}"
+        return b'{"library":' + self.library + rest
 
-
-def content_of(kind: str) -> str | None:
-    """Name the field that holds what the account itself puts into a call."""
-    if kind == "alias":
-        return None
-    return "traits" if kind in {"identify", "group"} else "properties"
+    def _id_of(self, *parts: bytes) -> bytes:
+        return sha256(b"".join((self.tenant, *parts))).hexdigest()[:ID_CHARACTERS].encode()
 
 
 def tenant_of(write_key: str) -> bytes:

@@ -43,12 +43,11 @@ def check_call(call: Mapping[str, Any]) -> None:
     if call["type"] == "track":
         _check_event(call.get("event"))
     for name, reason in _OBJECTS.items():
-        if not isinstance(call.get(name, {}), dict):
+        if name in call and not isinstance(call[name], dict):
             raise RecordRejected(reason, f"Its {name} are no object.")
     if "timestamp" in call and iso_time(call["timestamp"]) is None:
         raise RecordRejected("timestamp_invalid", "Its timestamp is no ISO 8601 time.")
-    message_id = call.get("messageId", "-")
-    if not isinstance(message_id, str) or not 0 < len(message_id) <= MAX_MESSAGE_ID_CHARACTERS:
+    if "messageId" in call and not _is_message_id(call["messageId"]):
         raise RecordRejected(
             "message_id_invalid",
             f"Its messageId is no string of 1 to {MAX_MESSAGE_ID_CHARACTERS} characters.",
@@ -56,17 +55,26 @@ def check_call(call: Mapping[str, Any]) -> None:
 
 
 def _check_ids(call: Mapping[str, Any]) -> None:
-    if call.get("userId") is None and call.get("anonymousId") is None:
+    user, anonymous = call.get("userId"), call.get("anonymousId")
+    if user is None and anonymous is None:
         raise RecordRejected("no_user_anon_id", "It has neither a user id nor an anonymous id.")
-    names = ["userId", "anonymousId"]
+    if user is not None:
+        _check_id("userId", user)
+    if anonymous is not None:
+        _check_id("anonymousId", anonymous)
     if (needed := NEEDED_IDS.get(call["type"])) is not None:
         if call.get(needed) is None:
             raise RecordRejected("id_required", f"It has no {needed}.")
-        names.append(needed)
-    for name in names:
-        value = call.get(name)
-        if value is not None and not (isinstance(value, str) and value):
-            raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
+        _check_id(needed, call[needed])
+
+
+def _check_id(name: str, value: object) -> None:
+    if not (isinstance(value, str) and value):
+        raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
+
+
+def _is_message_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_MESSAGE_ID_CHARACTERS
 
 
 def _check_event(event: object) -> None:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from singer_delivery import DeliveryTarget, Service, delivery_settings
-from singer_delivery.routing import Shape, shape_of
+from singer_delivery import DeliveryTarget, NotSent, Service, delivery_settings
+from singer_delivery.calls import SEGMENT_CALLS
+from singer_delivery.route_settings import streams_setting
+from singer_delivery.routing import Router
+from singer_delivery.shapes import MoesifStream, moesif_stream_of
+from singer_delivery.values import encode
 from target_segment.client import (
     CDN,
     HOSTS,
@@ -17,13 +21,13 @@ from target_segment.client import (
     verify_write_key,
     versioned,
 )
-from target_segment.messages import Calls, tenant_of
+from target_segment.messages import Messages, tenant_of
 from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_delivery.routing import Encode
+    from singer_delivery.mapped import Encode
 
 
 class TargetSegment(DeliveryTarget):
@@ -84,17 +88,19 @@ class TargetSegment(DeliveryTarget):
             title="CDN address",
             description="Where write keys are verified, in place of Segment's own CDN.",
         ),
+        streams_setting(SEGMENT_CALLS),
         *delivery_settings(rows=MAX_BATCH_MESSAGES, size=MAX_BATCH_BYTES),
     ).to_dict()
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
         super().__init__(**kwargs)
-        self._calls = Calls(
+        self._router = Router(self.config.get("streams"), self.warn_once)
+        self._messages = Messages(
             tenant=tenant_of(self.config.get("write_key", "")),
             integrations=self.config.get("integrations"),
             null_traits=self.config.get("null_traits") == "send",
             company_groups=bool(self.config.get("company_groups")),
-            library={"name": self.name, "version": self.plugin_version},
+            library=encode({"name": self.name, "version": self.plugin_version}),
         )
 
     @override
@@ -118,18 +124,27 @@ class TargetSegment(DeliveryTarget):
             self.logger.warning("The write key could not be verified: %s.", unknown)
 
     @override
-    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | None:
-        shape = shape_of(schema)
-        if shape is None or shape is Shape.MOESIF_COMPANIES:
-            return None
-        if shape is Shape.MOESIF_USERS:
-            return self._calls.moesif_user
-        return lambda record, _: self._calls.segment_call(record, shape.value)
+    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | NotSent:
+        route = self._router.route(stream, schema)
+        if isinstance(route, NotSent):
+            return route
+        if isinstance(route, MoesifStream):
+            return self._moesif_encoder(route)
+        own = moesif_stream_of(schema) is not None
+        return lambda record, _: self._messages.routed(route(record), from_moesif=own)
 
-    @override
-    def advice(self, stream: str) -> str:
-        return (
-            "nothing in its schema says which call its records become. Give them userId (or "
-            "anonymousId) and traits, groupId or event, for instance with stream_maps; or deselect "
-            "it in the tap. A Moesif company goes along with each of its users."
-        )
+    def _moesif_encoder(self, stream: MoesifStream) -> Encode | NotSent:
+        if stream is MoesifStream.USERS:
+            return self._messages.moesif_user
+        if stream is MoesifStream.EVENTS:
+            return self._messages.moesif_event
+        return NotSent(_ADVICE[stream])
+
+
+_OTHERWISE = "Deselect it in the tap, or set its call under streams."
+_ADVICE = {
+    MoesifStream.COMPANIES: "a Segment group call needs a user. A Moesif company goes along with "
+    f"each of its users, and with company_groups: true as a group call of each. {_OTHERWISE}",
+    MoesifStream.SUBSCRIPTIONS: f"Segment has no call for a subscription. {_OTHERWISE}",
+    MoesifStream.COHORTS: f"Segment has no call for a cohort. {_OTHERWISE}",
+}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from singer_delivery.batching import Limits, Message
 from singer_delivery.delivery import ALIKE_REFUSALS, Delivery, Refusals
 from singer_delivery.errors import Interrupted, RecordRejected, ServiceError
 from singer_delivery.lines import Wakeup
@@ -52,7 +53,7 @@ class Service:
         self.taken: list[bytes] = []
         self._lock = threading.Lock()
 
-    def post(self, messages: Sequence[bytes]) -> Answer:
+    def post(self, _endpoint: int, messages: Sequence[bytes]) -> Answer:
         assert messages, "no empty request is ever sent"
         if any(b"bad" in message for message in messages):
             return BAD
@@ -89,9 +90,17 @@ class Run:
         self.progress = Silent(progress_seconds)
         self.interrupted_by: int | None = None
         self.wakeup = Wakeup()
+        values = delivery_settings(**changes)
         self.delivery = Delivery(
-            delivery_settings(**changes),
-            envelope=2,
+            values,
+            limits=[
+                Limits(
+                    rows=values.batch_size_rows,
+                    size=values.batch_max_bytes,
+                    envelope=2,
+                    seconds=values.batch_wait_limit_seconds,
+                )
+            ],
             connect=lambda: self.service,
             rejects=Rejects(folder / "rejects.jsonl", lambda: "now"),
             wakeup=self.wakeup,
@@ -103,7 +112,7 @@ class Run:
     def send(self, key: str, *bodies: str) -> None:
         line = b'{"type":"RECORD","stream":"s","record":{}}'
         source = self.delivery.record("s", line)
-        self.delivery.send(source, [(key, body.encode()) for body in bodies])
+        self.delivery.send(source, [Message(key, body.encode()) for body in bodies])
 
     def _interrupt(self) -> None:
         if self.interrupted_by:
@@ -195,7 +204,7 @@ class Gate:
         self.answers: dict[bytes, list[Answer]] = {}
         self.asked = threading.Semaphore(0)
 
-    def post(self, messages: Sequence[bytes]) -> Answer:
+    def post(self, _endpoint: int, messages: Sequence[bytes]) -> Answer:
         self.asked.release()
         assert self.open[messages[0]].wait(30)
         mine = self.answers.get(messages[0])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripted import Reply, Request, ScriptedService
-from singer_delivery.http import EXCERPT_CHARACTERS, Connection
+from singer_delivery.http import EXCERPT_CHARACTERS, Connection, Endpoint
 from singer_delivery.retry import NO_ANSWER
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Lines:
     """A service that takes JSON lines and says `ok`."""
 
     def __init__(self, url: str) -> None:
-        self.url = f"{url}/in?token=s3cret"
+        self.endpoints = (Endpoint(f"{url}/other"), Endpoint(f"{url}/in?token=s3cret"))
         self.headers = {"Authorization": "Bearer s3cret"}
         self.secrets = ["s3cret"]
 
@@ -43,10 +43,11 @@ def service() -> Iterator[ScriptedService]:
 @pytest.mark.parametrize("compress", [True, False])
 def test_a_batch_arrives_as_the_service_wants_it(service: ScriptedService, compress: bool) -> None:
     connection = connect(service.url, compress=compress)
-    answer = connection.post([b"one", b"two"])
+    answer = connection.post(1, [b"one", b"two"])
     [request] = service.requests
     assert (answer.status, answer.accepted) == (200, True)
     assert request.body == b"one\ntwo"
+    assert request.path == "/in?token=s3cret"
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["Authorization"] == "Bearer s3cret"
     assert request.headers["User-Agent"] == "test/1"
@@ -57,19 +58,19 @@ def test_a_batch_arrives_as_the_service_wants_it(service: ScriptedService, compr
 
 def test_a_success_with_another_body_is_no_acknowledgement(service: ScriptedService) -> None:
     service.script.append(Reply(body=b"<html>"))
-    answer = connect(service.url).post([b"one"])
+    answer = connect(service.url).post(1, [b"one"])
     assert (answer.status, answer.accepted) == (200, False)
 
 
 def test_a_redirect_is_not_followed(service: ScriptedService) -> None:
     service.script.append(Reply(302, b"", {"Location": service.url}))
-    assert connect(service.url).post([b"one"]).status == 302
+    assert connect(service.url).post(1, [b"one"]).status == 302
     assert len(service.requests) == 1
 
 
 def test_an_answer_is_cut_and_its_secrets_removed(service: ScriptedService) -> None:
     service.script.append(Reply(400, b"no s3cret here " + b"x" * 1000))
-    answer = connect(service.url).post([b"one"])
+    answer = connect(service.url).post(1, [b"one"])
     assert answer.excerpt.startswith("no *** here xxx")
     assert len(answer.excerpt) == EXCERPT_CHARACTERS
     assert answer.detail == "HTTP 400 Bad Request"
@@ -85,7 +86,7 @@ def test_an_answer_is_cut_and_its_secrets_removed(service: ScriptedService) -> N
 def test_an_answer_that_is_not_whole_is_none(service: ScriptedService, reply: Reply) -> None:
     service.script.append(reply)
     service.answer = lambda _: reply  # whichever attempt of the HTTP library it is
-    answer = connect(service.url).post([b"one"])
+    answer = connect(service.url).post(1, [b"one"])
     assert answer.status == NO_ANSWER
     assert "closed" in answer.detail
 
@@ -93,7 +94,7 @@ def test_an_answer_that_is_not_whole_is_none(service: ScriptedService, reply: Re
 def test_no_answer_in_time_is_none(service: ScriptedService) -> None:
     hold = threading.Event()
     service.script.append(Reply(body=b"ok", hold=hold))
-    answer = connect(service.url, timeout=0.05).post([b"one"])
+    answer = connect(service.url, timeout=0.05).post(1, [b"one"])
     hold.set()
     assert (answer.status, answer.detail) == (NO_ANSWER, "no answer within 0.05 s")
 
@@ -102,7 +103,7 @@ def test_a_service_that_is_not_there_is_said_in_words_without_its_address() -> N
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    answer = connect(f"http://127.0.0.1:{port}").post([b"one"])
+    answer = connect(f"http://127.0.0.1:{port}").post(1, [b"one"])
     assert (answer.status, answer.detail) == (NO_ANSWER, "connection refused")
 
 
@@ -112,7 +113,7 @@ def test_a_netrc_file_does_not_replace_the_authorization(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    connect(service.url).post([b"one"])
+    connect(service.url).post(1, [b"one"])
     assert service.requests[0].headers["Authorization"] == "Bearer s3cret"
 
 
@@ -126,6 +127,6 @@ def test_after_failures_in_a_row_the_next_request_takes_a_new_connection() -> No
     with ScriptedService(answer) as service:
         connection = connect(service.url)
         for _ in range(4):
-            connection.post([b"one"])
+            connection.post(1, [b"one"])
     assert len(set(ports[:3])) == 1
     assert ports[3] != ports[0]

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery.batching import Limits, Message, Source
-from singer_delivery.checkpoints import Stretch
+from singer_delivery.batching import Batch, Limits, Message
 from singer_delivery.errors import ServiceError
 from singer_delivery.lanes import (
     Acknowledged,
@@ -42,7 +41,7 @@ class Service:
         self._script = deque(script)
         self._rule = rule
 
-    def post(self, messages: Sequence[bytes]) -> Answer:
+    def post(self, _endpoint: int, messages: Sequence[bytes]) -> Answer:
         self.posted.append([*messages])
         return self._script.popleft() if self._script else self._rule([*messages])
 
@@ -51,7 +50,7 @@ class Service:
 
 
 def messages(*bodies: str) -> list[Message]:
-    return [Message("u", body.encode(), Source("users", b"", Stretch())) for body in bodies]
+    return [Message("u", body.encode()) for body in bodies]
 
 
 def deliver(service: Service, *batches: list[Message], max_seconds: float = 0.0) -> list[Outcome]:
@@ -67,7 +66,7 @@ def deliver(service: Service, *batches: list[Message], max_seconds: float = 0.0)
         uniform=lambda: 0.0,
     )
     for batch in batches:
-        lane.put(batch)
+        lane.put(Batch(0, batch))
     lane.close()
     lane.start()
     lane.join(30)
@@ -172,7 +171,7 @@ def test_nothing_is_sent_once_the_run_stops() -> None:
         report=outcomes.put,
         stop=stop,
     )
-    lane.put(messages("a"))
+    lane.put(Batch(0, messages("a")))
     lane.close()
     lane.run()
     assert service.posted == []
@@ -204,19 +203,19 @@ class Inbox:
 
     def __init__(self) -> None:
         self.queued = 0
-        self.batches: list[list[Message]] = []
+        self.batches: list[Sequence[Message]] = []
 
-    def put(self, batch: list[Message]) -> None:
+    def put(self, batch: Batch) -> None:
         self.queued += 1
-        self.batches.append(batch)
+        self.batches.append(batch.messages)
 
 
 @given(keys=st.lists(st.integers(0, 9), max_size=60), lanes=st.integers(1, 5))
 def test_all_of_one_key_goes_through_one_lane_in_order(keys: list[int], lanes: int) -> None:
     inboxes = [Inbox() for _ in range(lanes)]
-    them = Lanes(Limits(rows=3, size=10**6, envelope=0, seconds=5), inboxes)  # type: ignore[arg-type]
+    them = Lanes([Limits(rows=3, size=10**6, envelope=0, seconds=5)], inboxes)  # type: ignore[arg-type]
     for number, key in enumerate(keys):
-        them.put(Message(f"user-{key}", str(number).encode(), Source("s", b"", Stretch())), 0)
+        them.put(Message(f"user-{key}", str(number).encode()), 0)
     them.flush()
     for key in range(10):
         per_lane = [
@@ -229,7 +228,7 @@ def test_all_of_one_key_goes_through_one_lane_in_order(keys: list[int], lanes: i
 
 def test_a_lane_that_holds_all_it_may_is_congested() -> None:
     inbox = Inbox()
-    lanes = Lanes(Limits(rows=1, size=10**6, envelope=0, seconds=5), [inbox])  # type: ignore[list-item]
+    lanes = Lanes([Limits(rows=1, size=10**6, envelope=0, seconds=5)], [inbox])  # type: ignore[list-item]
     for _ in range(2):
         lanes.put(messages("a")[0], 0)
     assert not lanes.congested
@@ -239,7 +238,7 @@ def test_a_lane_that_holds_all_it_may_is_congested() -> None:
 
 def test_only_batches_that_have_waited_long_enough_leave() -> None:
     inbox = Inbox()
-    lanes = Lanes(Limits(rows=9, size=10**6, envelope=0, seconds=5), [inbox])  # type: ignore[list-item]
+    lanes = Lanes([Limits(rows=9, size=10**6, envelope=0, seconds=5)], [inbox])  # type: ignore[list-item]
     lanes.put(messages("a")[0], 10)
     lanes.flush(14.9)
     assert not inbox.batches

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from singer_sdk import typing as th
 
+from singer_delivery.calls import SEGMENT_CALLS
+from singer_delivery.route_settings import streams_setting
 from singer_delivery.settings import DeliverySettings, delivery_settings, setting_errors
 
 SCHEMA = th.PropertiesList(
@@ -57,3 +59,59 @@ def test_every_setting_says_what_it_does() -> None:
     for setting in delivery_settings(rows=1, size=1000):
         assert setting.title
         assert setting.description
+
+
+ROUTED = th.PropertiesList(streams_setting(SEGMENT_CALLS)).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("route", "sentence"),
+    [
+        (
+            {"call": "idenfity"},
+            "streams.orders.call: its value is none of identify, group, track, page,",
+        ),
+        ({"user_id": "id"}, "streams.orders.call is missing: set it."),
+        (
+            {"call": "track", "usr_id": "id"},
+            "streams.orders.usr_id: there is no such setting; did you mean 'user_id'?",
+        ),
+        ({"call": "track", "event": {"litera": "E"}}, "streams.orders.event"),
+        ({"call": "track", "user_id": {"literal": "u"}}, "streams.orders.user_id"),
+        ({"call": "track", "properties": "all"}, "streams.orders.properties"),
+        ({"call": "track", "exclude": [5]}, "streams.orders.exclude.0"),
+        (
+            {"call": "track", "traits": ["a"]},
+            "streams.orders.traits: it means nothing for call track",
+        ),
+        (
+            {"call": "ignore", "user_id": "id"},
+            "streams.orders.user_id: it means nothing for call ignore",
+        ),
+        ("track", "streams.orders"),
+    ],
+)
+def test_a_wrong_route_is_named_with_its_path(route: Any, sentence: str) -> None:
+    found = setting_errors(ROUTED, {"streams": {"orders": route}}, "TARGET_X_")
+    assert any(error.startswith(f"Setting {sentence.rstrip('.')}") for error in found), found
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"call": "ignore"},
+        {"call": "identify", "user_id": "id", "traits": "*"},
+        {"call": "track", "event": {"literal": "E"}, "properties": ["a.b"], "rename": {"a": "b"}},
+        {"call": "page", "name": "title", "category": {"literal": "Docs"}, "group_id": "org"},
+        {"call": "alias", "user_id": "new", "previous_id": "old"},
+        {"call": "identify", "context": {"ip": "addr"}},
+    ],
+)
+def test_a_right_route_is_taken(route: dict[str, Any]) -> None:
+    assert setting_errors(ROUTED, {"streams": {"*": route}}, "TARGET_X_") == []
+
+
+def test_the_nearest_right_call_is_named() -> None:
+    route = {"streams": {"orders": {"call": "idenfity"}}}
+    [error] = setting_errors(ROUTED, route, "TARGET_X_")
+    assert error.endswith("did you mean 'identify'?")

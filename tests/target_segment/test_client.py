@@ -37,7 +37,7 @@ def test_a_batch_is_segments_envelope_with_the_time_of_each_attempt() -> None:
     times = iter(["2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:09.000+00:00"])
     api = SegmentApi("key", "https://api.segment.io/v1", lambda: next(times))
     first, second = (json.loads(api.body([b'{"a":1}', b'{"b":2}'])) for _ in range(2))
-    assert api.url == "https://api.segment.io/v1/batch"
+    assert [endpoint.url for endpoint in api.endpoints] == ["https://api.segment.io/v1/batch"]
     assert first == {"batch": [{"a": 1}, {"b": 2}], "sentAt": "2026-01-01T00:00:00.000+00:00"}
     assert second["sentAt"] == "2026-01-01T00:00:09.000+00:00"
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_delivery import RecordRejected
-from target_segment.messages import Calls, tenant_of
+from singer_delivery.routing import segment_plan
+from target_segment.messages import Messages, tenant_of
 
 LIBRARY = {"name": "target-segment", "version": "1.2.3"}
 USER = {
@@ -22,15 +23,15 @@ USER = {
 EXTRACTED = "2026-01-01T00:00:00.000Z"
 
 
-def calls(**options: Any) -> Calls:
+def messages(**options: Any) -> Messages:
     settings: dict[str, Any] = {
         "tenant": tenant_of("key"),
         "integrations": None,
         "null_traits": False,
         "company_groups": False,
-        "library": LIBRARY,
+        "library": msgspec.json.encode(LIBRARY),
     }
-    return Calls(**{**settings, **options})
+    return Messages(**{**settings, **options})
 
 
 def raw(record: dict[str, Any]) -> dict[str, msgspec.Raw]:
@@ -39,8 +40,8 @@ def raw(record: dict[str, Any]) -> dict[str, msgspec.Raw]:
 
 
 def identify(record: dict[str, Any], extracted: str | None = EXTRACTED, **options: Any) -> Any:
-    [(_, body)] = calls(**options).moesif_user(raw(record), extracted)
-    return json.loads(body)
+    [message] = messages(**options).moesif_user(raw(record), extracted)
+    return json.loads(message.body)
 
 
 def test_a_moesif_user_is_an_identify_call() -> None:
@@ -80,8 +81,8 @@ def test_integrations_can_be_set_for_every_call() -> None:
 
 
 def test_a_users_messages_are_kept_in_order_by_the_users_id() -> None:
-    [(key, _)] = calls().moesif_user(raw(USER), EXTRACTED)
-    assert key == "user-1"
+    [message] = messages().moesif_user(raw(USER), EXTRACTED)
+    assert message.key == "user-1"
 
 
 def test_a_number_as_an_id_is_written_as_a_string() -> None:
@@ -91,7 +92,7 @@ def test_a_number_as_an_id_is_written_as_a_string() -> None:
 def test_the_same_record_has_the_same_id_in_every_run() -> None:
     turned = dict(reversed(USER.items()))
     upgraded = {"name": "target-segment", "version": "9.9.9"}
-    again = identify(turned, "2026-02-02T00:00:00Z", library=upgraded)
+    again = identify(turned, "2026-02-02T00:00:00Z", library=msgspec.json.encode(upgraded))
     assert again["messageId"] == identify(USER)["messageId"]
 
 
@@ -159,7 +160,7 @@ def test_what_segment_would_drop_is_rejected_with_its_code(
 
 def test_a_message_of_just_the_size_segment_takes_is_sent() -> None:
     def body(size: int) -> bytes:
-        return calls().moesif_user(raw({"id": "u", "bio": "x" * size}), EXTRACTED)[0][1]
+        return messages().moesif_user(raw({"id": "u", "bio": "x" * size}), EXTRACTED)[0].body
 
     room = 32_000 - len(body(0))
     assert len(body(room)) == 32_000
@@ -176,9 +177,9 @@ def test_a_context_that_is_no_object_goes_along_as_a_trait(context: Any) -> None
 
 def test_a_company_becomes_a_group_where_that_is_wanted() -> None:
     record = {**USER, "company": {"id": 7, "companyDomain": "acme.example", "ttfhw_s": None}}
-    (key, _), (group_key, body) = calls(company_groups=True).moesif_user(raw(record), EXTRACTED)
-    group = json.loads(body)
-    assert key == group_key
+    made = messages(company_groups=True).moesif_user(raw(record), EXTRACTED)
+    assert [message.key for message in made] == ["user-1", "user-1"]
+    group = json.loads(made[1].body)
     assert (group["type"], group["userId"], group["groupId"]) == ("group", "user-1", "7")
     assert group["traits"] == {"id": 7, "companyDomain": "acme.example"}
     assert group["integrations"] == {"Moesif API Analytics": False}
@@ -186,12 +187,13 @@ def test_a_company_becomes_a_group_where_that_is_wanted() -> None:
 
 
 def test_a_user_without_a_company_becomes_no_group() -> None:
-    assert len(calls(company_groups=True).moesif_user(raw({"id": "u"}), EXTRACTED)) == 1
+    assert len(messages(company_groups=True).moesif_user(raw({"id": "u"}), EXTRACTED)) == 1
 
 
 def segment(record: dict[str, Any], kind: str, **options: Any) -> Any:
-    [(_, body)] = calls(**options).segment_call(raw(record), kind)
-    message = json.loads(body)
+    call = segment_plan(kind)(raw(record))
+    assert call is not None
+    message = json.loads(messages(**options).message(call).body)
     assert message["context"].pop("library")
     return message
 
@@ -284,7 +286,8 @@ def test_a_call_that_segment_would_discard_is_rejected_with_its_code(
     ("written", "sent"),
     [
         ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
-        ("2026-01-31 12:00:00.123+02", "2026-01-31T12:00:00.123+02"),
+        ("2026-01-31 12:00:00.123+02", "2026-01-31T12:00:00.123+02:00"),
+        ("2026-01-31T12:00:00-0330", "2026-01-31T12:00:00-03:30"),
         ("2026-01-31T12:00:00", "2026-01-31T12:00:00Z"),
         ("2026-01-31", "2026-01-31T00:00:00Z"),
         ("2015-2-02T00:30:08.276Z", "2015-02-02T00:30:08.276Z"),

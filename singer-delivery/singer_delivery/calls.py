@@ -1,0 +1,44 @@
+"""Calls: identify, group, track and their kin, in the terms of Segment's specification ("Spec").
+
+A call is a dict: `type`, `userId`, `anonymousId`, `groupId`, `previousId`, `event`, `name`,
+`category`, `timestamp`, `messageId`, `context`, `integrations`, and `traits` or `properties`, whose
+values are still encoded. What a record does not have is absent.
+"""
+
+from __future__ import annotations
+
+SEGMENT_CALLS = ("identify", "group", "track", "page", "screen", "alias")
+MOESIF_CALLS = ("user", "company", "action", "subscription")
+"""Moesif's own, whose traits have Moesif's names."""
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "identify": ("groupId",),
+    "group": ("groupId",),
+    "track": ("groupId", "event"),
+    "page": ("groupId", "name", "category"),
+    "screen": ("groupId", "name", "category"),
+    "alias": ("previousId",),
+    "user": ("groupId",),
+    "company": ("groupId",),
+    "action": ("groupId", "event"),
+    "subscription": ("groupId",),
+}
+"""The fields of each call, beside those that all have."""
+
+COMMON_FIELDS = ("userId", "anonymousId", "timestamp", "messageId", "integrations")
+IDS = frozenset({"userId", "anonymousId", "groupId", "previousId"})
+
+GROUPED = frozenset({"group", "company", "subscription"})
+"""Calls of which the group is the subject; to the others it is context."""
+
+BOOKKEEPING = frozenset(
+    {"type", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "version", "channel"}
+)
+"""What Segment adds to a call on its way, and is no trait or property of anybody."""
+
+
+def content_of(kind: str) -> str | None:
+    """Name the field that holds what the account itself puts into a call."""
+    if kind == "alias":
+        return None
+    return "properties" if kind in {"track", "page", "screen", "action"} else "traits"

@@ -1,0 +1,111 @@
+"""The `streams` setting: its JSON schema, and what that cannot say."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import typing as th
+
+from singer_delivery.calls import FIELDS, content_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+SETTINGS = {
+    "user_id": "userId",
+    "anonymous_id": "anonymousId",
+    "group_id": "groupId",
+    "previous_id": "previousId",
+    "event": "event",
+    "name": "name",
+    "category": "category",
+    "timestamp": "timestamp",
+    "message_id": "messageId",
+}
+"""What a route may say of a call's fields."""
+
+IGNORE = "ignore"
+ALL = "*"
+
+_PATH = {"type": "string", "minLength": 1}
+_PATHS = {"type": "array", "items": _PATH}
+_PATH_OR_LITERAL = {
+    "type": ["string", "object"],
+    "minLength": 1,
+    "properties": {"literal": _PATH},
+    "required": ["literal"],
+    "additionalProperties": False,
+}
+_CONTENT = {"type": ["array", "string"], "items": _PATH, "pattern": r"^\*$"}
+
+
+def streams_setting(calls: Sequence[str]) -> th.Property[Any]:
+    """Declare the `streams` setting.
+
+    Args:
+        calls: What a target can make of records.
+    """
+    route = {
+        "type": "object",
+        "properties": {
+            "call": {"enum": [*calls, IGNORE], "description": "What its records become."},
+            **{name: {**_PATH, "description": "Where it is in a record."} for name in SETTINGS},
+            **{
+                name: {**_PATH_OR_LITERAL, "description": "Where it is, or {literal: …}."}
+                for name in ("event", "name", "category")
+            },
+            "context": {
+                "type": ["string", "object"],
+                "minLength": 1,
+                "additionalProperties": _PATH,
+                "description": "Where the context is in a record; or, for paths in the context, "
+                "where their values are.",
+            },
+            **{
+                name: {**_CONTENT, "description": "The paths that go along, or * for all the rest."}
+                for name in ("traits", "properties")
+            },
+            "exclude": {**_PATHS, "description": "Paths left out of the traits or properties."},
+            "rename": {
+                "type": "object",
+                "additionalProperties": _PATH,
+                "description": "Paths in the traits or properties, and where to.",
+            },
+        },
+        "required": ["call"],
+        "additionalProperties": False,
+    }
+    return th.Property(
+        "streams",
+        th.CustomType({"type": ["object", "null"], "additionalProperties": route}),
+        title="Routes",
+        description="What the records of a stream become: for its name, or a pattern such as "
+        "crm-*, a call and where its fields are.",
+    )
+
+
+def pointless(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Find settings that mean nothing for their call; a sentence for each.
+
+    Args:
+        streams: The setting, which follows its JSON schema.
+    """
+    everywhere = {"call", "user_id", "anonymous_id", "timestamp", "message_id", "context"}
+    for stream, route in streams.items():
+        call = route["call"]
+        content = None if call == IGNORE else content_of(call)
+        known = {name for name, field in SETTINGS.items() if field in FIELDS.get(call, ())}
+        known |= {"call"} if call == IGNORE else everywhere
+        known |= {content, "exclude", "rename"} if content else set()
+        for name in route.keys() - known:
+            yield (
+                f"Setting streams.{stream}.{name}: it means nothing for call {call}"
+                f"{did_you_mean(name, known - route.keys())}"
+            )
+
+
+def did_you_mean(name: str, names: Iterable[str | None]) -> str:
+    """Name the nearest right name, where there is one."""
+    near = get_close_matches(name, [known for known in names if known], n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
