@@ -32,6 +32,32 @@ def warehouse(database: Database, meltano_environment: dict[str, str]) -> Databa
 
 
 @pytest.mark.timeout(600)
+def test_the_warehouses_job_sends_each_call_once(
+    services: Sandbox, warehouse: Database, meltano_environment: dict[str, str]
+) -> None:
+    meltano(PROJECT, meltano_environment, "install", "tap-postgres", "target-segment")
+    meltano(PROJECT, meltano_environment, "run", "warehouse-to-segment")
+    first = services.segment()
+    assert {message["messageId"] for message in first["accepted"]} == {
+        *("ajs-3f2c", "ajs-77aa", "ajs-g1", "ajs-p1", "ajs-a1"),
+        "ajs-t1",  # of the event's own table: it has its properties
+    }
+    assert [m["properties"]["button"] for m in first["accepted"] if m["type"] == "track"] == [
+        "header"
+    ]
+
+    warehouse.run("""
+        create table web_app.signed_up as
+        select *, 'paid' as plan from web_app.tracks where event = 'signed_up'
+    """)
+    meltano(PROJECT, meltano_environment, "run", "warehouse-to-segment")
+    again = services.segment()
+    [added] = again["accepted"][6:]
+    assert (added["event"], added["properties"]) == ("Signed Up ✓", {"plan": "paid"})
+    assert again["counts"]["duplicates"] == 5, "the last row of each table is read again"
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("warehouse")
 @pytest.mark.parametrize("extractor", ["tap-moesif", "tap-postgres"])
 def test_meltano_finds_the_extractors_well_configured(
