@@ -48,5 +48,6 @@ def installed(command: str, folder: Path) -> str:
             check=False,
         )
         if ended.returncode != 0:
-            raise NotInstalledError(f"{PACKAGES[command]} cannot be installed: {ended.stderr}")
+            why = " ".join(ended.stderr.split())
+            raise NotInstalledError(f"{PACKAGES[command]} cannot be installed: {why}")
     return str(environment / "bin" / command)
