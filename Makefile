@@ -1,7 +1,7 @@
 # Needs Python 3.10 or newer, git and make; everything else is put into .venv.
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGES := singer-delivery tap-moesif target-segment sandbox
+PACKAGES := singer-delivery tap-moesif target-segment target-moesif sandbox
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help

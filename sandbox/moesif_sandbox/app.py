@@ -12,16 +12,18 @@ import click
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount
-from typing_extensions import TypedDict, Unpack
 
 from moesif_sandbox.answers import error_answer
-from moesif_sandbox.faults import Fault, FaultPlan, read_faults
-from moesif_sandbox.moesif_access import SCOPES, Access, MinuteLimit
+from moesif_sandbox.faults import Fault, FaultPlan
+from moesif_sandbox.moesif_access import Access, MinuteLimit
 from moesif_sandbox.moesif_api import MoesifApi
+from moesif_sandbox.moesif_collector_api import CollectorApi
+from moesif_sandbox.moesif_profiles import Readings
+from moesif_sandbox.options import APPLICATION_ID, MANAGEMENT_KEY, WRITE_KEY, with_options
 from moesif_sandbox.sandbox_api import SandboxApi
 from moesif_sandbox.seed import SeedData, SeedPlan, make_seed
 from moesif_sandbox.segment import Source
-from moesif_sandbox.segment_api import API_HOSTS, SegmentApi
+from moesif_sandbox.segment_api import SegmentApi
 from moesif_sandbox.server import HOST, listen, serve
 from moesif_sandbox.store import Store
 from moesif_sandbox.traffic import RequestLog, Traffic
@@ -32,11 +34,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
+    from typing_extensions import Unpack
 
-
-MANAGEMENT_KEY = "sandbox-management-key"
-WRITE_KEY = "sandbox-write-key"
-APPLICATION_ID = "sandbox-application-id"
+    from moesif_sandbox.options import Options
 
 
 def system_clock() -> datetime:
@@ -45,7 +45,7 @@ def system_clock() -> datetime:
 
 
 def random_id() -> str:
-    """Return an id for a message that came without one."""
+    """Return an id for a message or an event that came without one."""
     return str(uuid.uuid4())
 
 
@@ -60,6 +60,8 @@ class Settings:
 
     access: Access = field(default_factory=lambda: Access(MANAGEMENT_KEY))
     source: Source = field(default_factory=lambda: Source(WRITE_KEY))
+    application_id: str = APPLICATION_ID
+    readings: Readings = field(default_factory=Readings)
     requests_per_minute: int | None = None
     latency: float = 0.0  # seconds
     total_as_object: bool = False
@@ -76,11 +78,13 @@ def create_app(
     store, faults, log = Store(seed), FaultPlan(settings.faults), RequestLog()
     limit = MinuteLimit(settings.requests_per_minute)
     moesif = MoesifApi(store, settings.access, limit, clock, settings.total_as_object)
+    collector = CollectorApi(store, settings.application_id, settings.readings, clock, new_id)
     segment = SegmentApi(store, settings.source, clock, new_id)
     own = SandboxApi(store, faults, log, clock)
     services = Starlette(
         routes=[
             Mount("/moesif/api/v1", routes=moesif.routes()),
+            Mount("/moesif/collector/v1", routes=collector.routes()),
             Mount("/segment/v1", routes=segment.routes()),
             Mount("/segment-us/v1", routes=segment.routes("us")),
             Mount("/segment-eu/v1", routes=segment.routes("eu")),
@@ -92,130 +96,15 @@ def create_app(
     return Traffic(services, faults, log, clock, settings.latency)
 
 
-class Options(TypedDict):
-    """The command line, read."""
-
-    port: int
-    users: int
-    companies: int
-    events_per_user: int
-    days: int
-    seed: int
-    now: datetime | None
-    wrong_types: bool
-    without_modified_time: int
-    management_key: str
-    management_scopes: list[str]
-    write_key: str
-    application_id: str
-    region: str
-    moesif_requests_per_minute: int | None
-    latency_ms: float
-    hits_total: str
-    faults: list[list[Fault]]
-
-
-def _read_moment(_context: object, _option: object, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        raise click.BadParameter(f"{value} is no ISO 8601 time") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _read_scopes(_context: object, _option: object, value: str) -> list[str]:
-    scopes = [scope.strip() for scope in value.split(",") if scope.strip()]
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    if unknown:
-        raise click.BadParameter(f"{unknown[0]} is none of {', '.join(SCOPES)}")
-    return scopes
-
-
-def _read_faults(_context: object, _option: object, values: tuple[str, ...]) -> list[list[Fault]]:
-    try:
-        return [read_faults(value) for value in values]
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-_COUNT = click.IntRange(min=0)
-
-
 @click.command(context_settings={"show_default": True, "max_content_width": 100})
-@click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8700, help="Port on 127.0.0.1; 0 is any free."
-)
-@click.option("--users", type=_COUNT, default=1000, help="How many users Moesif has.")
-@click.option("--companies", type=_COUNT, default=100, help="How many companies Moesif has.")
-@click.option(
-    "--events-per-user",
-    type=_COUNT,
-    default=10,
-    help="API calls and actions a user; above 50,000 in all, only some of the users have any.",
-)
-@click.option(
-    "--days", type=click.IntRange(min=1), default=30, help="The days over which changes are spread."
-)
-@click.option("--seed", default=1, help="Same seed, same --now, same numbers: same data.")
-@click.option(
-    "--now",
-    metavar="ISO",
-    callback=_read_moment,
-    help="The time at which the data ends (default: the current time).",
-)
-@click.option("--wrong-types", is_flag=True, help="A handful of users have fields of wrong types.")
-@click.option(
-    "--without-modified-time", type=_COUNT, default=0, help="So many users lack modified_time."
-)
-@click.option("--management-key", default=MANAGEMENT_KEY, help="Moesif's management API key.")
-@click.option(
-    "--management-scopes",
-    default=",".join(SCOPES),
-    callback=_read_scopes,
-    help="The key's scopes; what needs another is answered with 401.",
-)
-@click.option("--write-key", default=WRITE_KEY, help="Segment's write key.")
-@click.option("--application-id", default=APPLICATION_ID, help="Moesif's collector key.")
-@click.option(
-    "--region",
-    type=click.Choice(sorted(API_HOSTS)),
-    default="us",
-    help="Where the Segment workspace is; the other region's host drops messages in silence.",
-)
-@click.option(
-    "--moesif-requests-per-minute",
-    type=click.IntRange(min=1),
-    help="Above it in a calendar minute, Moesif answers 429 (Moesif itself: 500; default: off).",
-)
-@click.option(
-    "--latency-ms",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    help="How long both services take for every answer.",
-)
-@click.option(
-    "--hits-total",
-    type=click.Choice(["integer", "object"]),
-    default="integer",
-    help="The form of hits.total: a number, or {value, relation} as newer engines have it.",
-)
-@click.option(
-    "--fault",
-    "faults",
-    metavar="JSON",
-    multiple=True,
-    callback=_read_faults,
-    help='A fault to begin with, such as {"path": "/segment/v1/batch", "kind": "status", '
-    '"status": 503, "times": 3}; may be repeated. POST /sandbox/faults takes the same.',
-)
+@with_options
 def main(**options: Unpack[Options]) -> None:
-    """Serve Moesif's search and Segment's tracking API on 127.0.0.1, data in memory.
+    """Serve Moesif's search and collector and Segment's tracking API on 127.0.0.1, data in memory.
 
-    Moesif is under /moesif/api/v1, Segment under /segment/v1 and its CDN under /segment-cdn/v1.
-    GET /sandbox/segment gives back what Segment received; the other endpoints of /sandbox are in
-    the README. Prints one line once it listens and ends with SIGTERM or SIGINT.
+    Moesif is under /moesif/api/v1 and /moesif/collector/v1, Segment under /segment/v1 and its CDN
+    under /segment-cdn/v1. GET /sandbox/segment and GET /sandbox/collector give back what they
+    received; the other endpoints of /sandbox are in the README. Prints one line once it listens
+    and ends with SIGTERM or SIGINT.
     """
     try:
         listener = listen(options["port"])
@@ -246,6 +135,8 @@ def _settings(options: Options) -> Settings:
     return Settings(
         access=Access(options["management_key"], options["management_scopes"]),
         source=Source(options["write_key"], options["region"]),
+        application_id=options["application_id"],
+        readings=_readings(options),
         requests_per_minute=options["moesif_requests_per_minute"],
         latency=options["latency_ms"] / 1000,
         total_as_object=options["hits_total"] == "object",
@@ -253,11 +144,22 @@ def _settings(options: Options) -> Settings:
     )
 
 
+def _readings(options: Options) -> Readings:
+    return Readings(
+        nulls=options["null_in_upsert"],
+        lists=options["list_in_upsert"],
+        anonymous_users=options["anonymous_users"],
+        activity_moves_modified_time=options["activity_moves_modified_time"],
+        allow_backfill=options["allow_backfill"],
+    )
+
+
 def _announce(address: str, options: Options) -> None:
     click.echo(f"moesif-sandbox ready on {address}")
     click.echo(
-        f"  Moesif:   {address}/moesif/api/v1  (management key {options['management_key']})\n"
-        f"  Segment:  {address}/segment/v1  (write key {options['write_key']})\n"
-        f"  received: curl -s '{address}/sandbox/segment?limit=1'",
+        f"  Moesif:    {address}/moesif/api/v1  (management key {options['management_key']})\n"
+        f"  collector: {address}/moesif/collector/v1  (id {options['application_id']})\n"
+        f"  Segment:   {address}/segment/v1  (write key {options['write_key']})\n"
+        f"  received:  curl -s '{address}/sandbox/segment?limit=1'",
         err=True,
     )

@@ -54,6 +54,7 @@ class SandboxApi:
         """Return the endpoints."""
         return [
             Route("/segment", self._segment, methods=["GET"]),
+            Route("/collector", self._collector, methods=["GET"]),
             Route("/moesif", self._moesif, methods=["GET"]),
             Route("/requests", self._requests, methods=["GET"]),
             Route("/faults", self._list_faults, methods=["GET"]),
@@ -84,6 +85,22 @@ class SandboxApi:
             return error_answer(400, "bad_request", "limit must be a number")
         if request.query_params.get("messages") != "false":
             answer |= {name: messages[-int(limit) :] for name, messages in lists.items()}
+        return json_answer(answer)
+
+    async def _collector(self, request: Request) -> Response:
+        ledger = self.store.collector
+        answer: Json = {
+            "requests": ledger.requests,
+            "refused": ledger.refused(),
+            "counts": {
+                "accepted": {name: len(taken) for name, taken in ledger.accepted.items()},
+                "duplicates": {name: len(taken) for name, taken in ledger.duplicates.items()},
+            },
+            "callers_address": ledger.callers_address,
+            "ids": ledger.ids(),
+        }
+        if request.query_params.get("elements") != "false":
+            answer |= {"accepted": ledger.accepted, "duplicates": ledger.duplicates}
         return json_answer(answer)
 
     async def _moesif(self, _request: Request) -> Response:

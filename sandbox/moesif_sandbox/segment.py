@@ -7,13 +7,13 @@ it, and shows only in what this module records.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from moesif_sandbox.bodies import RefusedError
 from moesif_sandbox.segment_times import corrected, parse_time, show_time
 
 if TYPE_CHECKING:
@@ -44,10 +44,6 @@ _OBJECTS = {
     "screen": ("properties", "properties_not_object"),
 }
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
-
-
-class RefusedError(Exception):
-    """The whole request is refused with 400, and nothing of it is taken."""
 
 
 class _Body(msgspec.Struct):
@@ -95,25 +91,6 @@ class Verdict:
 
     accepted: list[Message] = field(default_factory=list)
     discarded: list[tuple[str, object]] = field(default_factory=list)  # reason, message
-
-
-def decompress(body: bytes) -> bytes:
-    """Return the content of a gzip body, whatever number of members it has.
-
-    Raises:
-        RefusedError: it is broken or cut off.
-    """
-    content = b""
-    while body:
-        reader = zlib.decompressobj(wbits=31)
-        try:
-            content += reader.decompress(body) + reader.flush()
-        except zlib.error as error:
-            raise RefusedError(f"the body is no gzip: {error}") from error
-        if not reader.eof:
-            raise RefusedError("the gzip body is cut off")
-        body = reader.unused_data
-    return content
 
 
 def read(body: bytes, message_type: str | None) -> Batch:

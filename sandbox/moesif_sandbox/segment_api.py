@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from moesif_sandbox.answers import error_answer, json_answer
-from moesif_sandbox.segment import (
-    TYPES,
-    Arrival,
-    RefusedError,
-    Source,
-    decompress,
-    judge,
-    read,
-)
+from moesif_sandbox.bodies import RefusedError, content
+from moesif_sandbox.segment import TYPES, Arrival, Source, judge, read
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from starlette.requests import Request
@@ -77,23 +70,6 @@ class SegmentApi:
             return error_answer(404, "not_found", "no such write key")
         own = {"apiKey": self.source.write_key, "apiHost": API_HOSTS[self.source.region]}
         return json_answer({"integrations": {"Segment.io": own}, "plan": {}})
-
-
-def content(headers: Mapping[str, str], body: bytes) -> bytes:
-    """Return a request's JSON, unpacked.
-
-    Raises:
-        RefusedError: it does not say that it is JSON, or can't be unpacked.
-    """
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise RefusedError(f"the Content-Type must be application/json, but is [{kind}]")
-    encoding = headers.get("content-encoding", "identity").lower()
-    if encoding == "gzip":
-        return decompress(body)
-    if encoding != "identity":
-        raise RefusedError(f"the Content-Encoding is not understood: [{encoding}]")
-    return body
 
 
 def basic_key(authorization: str | None) -> str | None:

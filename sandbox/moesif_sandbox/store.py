@@ -1,4 +1,4 @@
-"""Everything the sandbox holds, in memory: Moesif's documents and what Segment was sent."""
+"""Everything the sandbox holds, in memory: Moesif's documents and what both services were sent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from moesif_sandbox.moesif_index import Document, Index, Kind
+from moesif_sandbox.moesif_ledger import CollectorLedger
+from moesif_sandbox.moesif_profiles import metadata_name
 from moesif_sandbox.seed_values import bare
 from moesif_sandbox.segment import DuplicateWindow, has_too_many_traits
 
@@ -70,7 +72,7 @@ class SegmentLedger:
 
 
 class Store:
-    """The documents of Moesif and the ledger of Segment."""
+    """The documents of Moesif, and a ledger of each service that is written to."""
 
     def __init__(self, seed: SeedData) -> None:
         """Start with the seed, to which `reset` returns."""
@@ -80,14 +82,16 @@ class Store:
         self.events = Index(EVENT_FIELDS)
         self.cohorts = seed.cohorts
         self.segment = SegmentLedger()
+        self.collector = CollectorLedger()
         self.reset()
 
     def reset(self) -> None:
-        """Return to the seed and forget what Segment was sent."""
+        """Return to the seed and forget what both services were sent."""
         self.replace(self.users, self._seed.users)
         self.replace(self.companies, self._seed.companies)
         self.replace(self.events, self._seed.events)
         self.segment = SegmentLedger()
+        self.collector = CollectorLedger()
 
     @staticmethod
     def replace(index: Index, documents: Iterable[Document]) -> None:
@@ -118,7 +122,7 @@ def touch(index: Index, count: int, at: datetime) -> list[str]:
 
 def _touched(source: Json, at: datetime) -> Json:
     changed: Json = {**source, "modified_time": bare(at)}
-    name = "body" if "body" in source and "metadata" not in source else "metadata"
+    name = metadata_name(source)
     metadata = source.get(name, {})
     if isinstance(metadata, dict):  # one of a wrong type stays as it is
         touches = metadata.get("touches", 0)

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 
-def delivery_settings(*, rows: int, size: int) -> list[th.Property[Any]]:
+def delivery_settings(
+    *, rows: int, size: int, largest: int | None = None
+) -> list[th.Property[Any]]:
     """Declare the shared settings.
 
     Args:
         rows: The most messages one batch may hold at this service.
-        size: The most bytes one batch may hold at this service.
+        size: The bytes that a batch holds if nothing else is said.
+        largest: The most bytes one batch may hold at this service, if that is more.
     """
     return [
         th.Property(
@@ -34,7 +37,7 @@ def delivery_settings(*, rows: int, size: int) -> list[th.Property[Any]]:
         ),
         th.Property(
             "batch_max_bytes",
-            th.IntegerType(minimum=1_000, maximum=size),
+            th.IntegerType(minimum=1_000, maximum=largest or size),
             default=size,
             title="Bytes in a batch",
             description="Send a batch before its body, uncompressed, gets larger than this.",

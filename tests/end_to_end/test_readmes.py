@@ -18,7 +18,7 @@ from scripted import Reply, ScriptedService
 
 PROJECT = Path(__file__).resolve().parents[2]
 READMES = [PROJECT / "README.md", *sorted(PROJECT.glob("*/README.md"))]
-CONNECTORS = ("tap-moesif", "target-segment")
+CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
 FROM_SINGER_SDK = ("stream_map", "flattening", "faker", "batch_config", "emit_activate")
 
 

@@ -32,6 +32,18 @@ class Sandbox(commands.Sandbox):
         url = f"{self.url}/moesif/api/v1/search/~/search/{kind}"
         return self.session.post(url, json=body or {}, timeout=10, **options)
 
+    def write(self, path: str, body: object, **options: Any) -> requests.Response:
+        options.setdefault("headers", {"X-Moesif-Application-Id": "sandbox-application-id"})
+        url = f"{self.url}/moesif/collector/v1/{path}"
+        return self.session.post(url, json=body, timeout=10, **options)
+
+    def found(self, kind: str, document_id: str) -> Any:
+        """Return a profile as the management API gives it, or None."""
+        headers = {"Authorization": "Bearer sandbox-management-key"}
+        path = f"/moesif/api/v1/search/~/{kind}/{document_id}"
+        answer = self.get(path, headers=headers)
+        return answer.json()["_source"] if answer.status_code == 200 else None
+
     def batch(
         self, *messages: object, path: str = "/segment/v1/batch", **options: Any
     ) -> requests.Response:

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
+from moesif_sandbox.bodies import RefusedError, decompress
 from moesif_sandbox.segment import (
     MAX_BODY_BYTES,
     MAX_MESSAGE_BYTES,
     Arrival,
     DuplicateWindow,
-    RefusedError,
     Source,
     Verdict,
-    decompress,
     judge,
     read,
 )

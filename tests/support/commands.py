@@ -110,6 +110,10 @@ class Sandbox:
         received: dict[str, Any] = self._get("/sandbox/segment")
         return received
 
+    def collector(self) -> dict[str, Any]:
+        received: dict[str, Any] = self._get("/sandbox/collector")
+        return received
+
     def requests(self) -> list[dict[str, Any]]:
         log: list[dict[str, Any]] = self._get("/sandbox/requests")
         return log

@@ -1,0 +1,5 @@
+"""`python -m target_moesif`."""
+
+from target_moesif.target import TargetMoesif
+
+TargetMoesif.cli()

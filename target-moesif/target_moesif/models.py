@@ -1,0 +1,253 @@
+"""Moesif's documents as its collector takes them, encoded; pure.
+
+https://www.moesif.com/docs/api#users, #companies, #subscriptions and #track-user-actions.
+
+Moesif merges a user, company or subscription into what it has, so a repeat is harmless. An action
+is added; Moesif drops the repeat of one with the same `transaction_id`. That is the action's own
+id where it has one, and else made from what is sent: so the same record has the same id in
+every run, and when it was extracted has no part in it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha1, sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from singer_delivery import RecordRejected
+from singer_delivery.batching import Message
+from singer_delivery.values import NULL, as_object, decode, encode, iso_time
+from target_moesif.rules import (
+    ACTION,
+    COMPANY,
+    IDS,
+    SUBSCRIPTION,
+    USER,
+    check_lateness,
+    check_size,
+    identifier,
+    text,
+    time,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_moesif.rules import Kind
+
+    Record = dict[str, msgspec.Raw]
+    Document = dict[str, Any]
+
+RESERVED = {
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "avatar": "photo_url",
+    "photoUrl": "photo_url",
+}
+"""Traits of another name than Moesif's reserved key of `metadata`.
+
+`email`, `name` and `phone` have the same name in both.
+"""
+
+TIMES = frozenset(
+    {
+        *("modified_time", "time", "start_date", "created", "trial_start", "trial_end"),
+        *("current_period_start", "current_period_end", "cancel_time"),
+    }
+)
+OBJECTS = frozenset({"campaign", "metadata"})
+KEPT = IDS | TIMES | {"uri", "action_name"}
+"""What a null cannot overwrite."""
+
+NO_URI = "https://unknown.invalid/"
+"""Where an action was done that does not say: `uri` must be sent, and `.invalid` is nobody's."""
+
+MISSING_IP_ADDRESS = "0.0.0.0"  # noqa: S104, nobody listens there
+"""What an action comes from that does not say."""
+
+MESSAGE_IDS = bytes.fromhex("07a3958346a8427c9c9a5c15db18fb0f")
+"""The namespace of the version-5 UUIDs that are made of a source's own message ids."""
+
+_VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Writes documents, in the same way all through one run.
+
+    Attributes:
+        tenant: Sets our ids apart from those sent to another application, from `tenant_of`.
+        action_uri: The `uri` of an action that has none.
+        missing_ip_address: The address of an action that has none, or None to leave it out;
+            Moesif then takes the sender's.
+        null_traits: Whether nulls are sent.
+        now: Seconds since the epoch, where late actions are to be rejected before sending.
+    """
+
+    tenant: bytes
+    action_uri: str = NO_URI
+    missing_ip_address: str | None = MISSING_IP_ADDRESS
+    null_traits: bool = False
+    now: Callable[[], float] | None = None
+
+    def take(self, document: Document, name: str, raw: msgspec.Raw) -> None:
+        """Set a field of a document, checked and written as Moesif wants it.
+
+        Raises:
+            RecordRejected: Moesif would refuse it.
+        """
+        if raw == NULL:
+            if self.null_traits and name not in KEPT:
+                document[name] = raw
+        elif name in IDS:
+            document[name] = identifier(decode(raw), name)
+        elif name in TIMES:
+            document[name] = time(decode(raw), name)
+        elif name in OBJECTS:
+            document[name] = msgspec.Raw(encode(self.fields(raw, name)))
+        elif name == "action_name":
+            document[name] = text(decode(raw), "event_not_string", name)
+        else:
+            document[name] = raw
+
+    def fields(self, raw: msgspec.Raw, name: str) -> Record:
+        """Give the fields of an object that are sent, their values still encoded.
+
+        Raises:
+            RecordRejected: It is no object.
+        """
+        fields = object_of(raw, name)
+        if self.null_traits or b"null" not in bytes(raw):
+            return fields
+        return _without_nulls(fields)
+
+    def describe(self, document: Document, metadata: Record) -> None:
+        """Set the metadata of a document, unless there is none."""
+        if not metadata:
+            return
+        body = encode(metadata)
+        if b"null" in body and not self.null_traits:
+            body = encode(_without_nulls(metadata))
+        document["metadata"] = msgspec.Raw(body)
+
+    def user(self, document: Document) -> Message:
+        """Write a user."""
+        return _written(USER, document, _required(document, "user_id"))
+
+    def company(self, document: Document) -> Message:
+        """Write a company."""
+        return _written(COMPANY, document, _required(document, "company_id"))
+
+    def subscription(self, document: Document) -> Message:
+        """Write a subscription, in order with its company."""
+        _required(document, "subscription_id")
+        key = _required(document, "company_id")
+        if document.get("status", NULL) == NULL:
+            raise RecordRejected("status_not_defined", "It has no status.")
+        return _written(SUBSCRIPTION, document, key)
+
+    def action(self, document: Document, extracted: str | None = None) -> Message:
+        """Write an action, in order with its user.
+
+        Args:
+            document: Its `transaction_id` may be any string; so may its `request` lack any field.
+            extracted: The time for an action that has none of its own; no part of its id.
+        """
+        if document.get("action_name") is None:
+            raise RecordRejected("event_not_defined", "It has no event.")
+        request = document["request"]
+        request.setdefault("uri", self.action_uri)
+        if self.missing_ip_address is not None:
+            request.setdefault("ip_address", self.missing_ip_address)
+        document["transaction_id"] = self._transaction_id(document)
+        done = request.get("time") or iso_time(extracted, zone_required=True)
+        if done is not None:
+            request["time"] = done
+            if self.now is not None:
+                check_lateness(done, self.now())
+        return _written(ACTION, document, _owner_of(document))
+
+    def _transaction_id(self, document: Document) -> str:
+        brought: str | None = document.get("transaction_id")
+        if brought is None:
+            return uuid(self.tenant, encode(document))
+        return brought if _UUID.fullmatch(brought) else uuid(MESSAGE_IDS, brought.encode())
+
+
+def _owner_of(action: Document) -> str:
+    """Say what keeps an action in order: whose it is."""
+    owner: str = (
+        action.get("user_id")
+        or action.get("anonymous_id")
+        or action.get("company_id")
+        or action.get("session_token")
+        or action["transaction_id"]
+    )
+    return owner
+
+
+def object_of(raw: msgspec.Raw, name: str) -> Record:
+    """Give the fields of an object, their values still encoded; null has none.
+
+    Raises:
+        RecordRejected: It is something else.
+    """
+    fields = {} if raw == NULL else as_object(raw)
+    if fields is None:
+        raise RecordRejected("traits_not_object", f"Its {name} is no object.")
+    return fields
+
+
+def _written(kind: Kind, document: Document, key: str) -> Message:
+    body = encode(document)
+    check_size(kind, body)
+    return Message(key, body, kind.endpoint)
+
+
+def _required(document: Document, name: str) -> str:
+    value: str | None = document.get(name)
+    if value is None:
+        raise RecordRejected("id_required", f"It has no {name}.")
+    return value
+
+
+def reserve(metadata: Record) -> None:
+    """Give what Moesif has a reserved key for that key as well, beside its own."""
+    for name, key in RESERVED.items():
+        value = metadata.get(name)
+        if value is not None and metadata.get(key, NULL) == NULL and bytes(value)[:1] in b'"n':
+            metadata[key] = value  # a string or null
+
+
+def uuid(namespace: bytes, name: bytes) -> str:
+    """Make a version-5 UUID (RFC 9562, 5.5), as `uuid.uuid5` does in three times as long.
+
+    >>> uuid(bytes.fromhex("6ba7b8109dad11d180b400c04fd430c8"), b"www.example.com")
+    '2ed6657d-e927-568b-95e1-2665a8aea6a2'
+    """
+    digits = sha1(namespace + name, usedforsecurity=False).hexdigest()
+    variant = _VARIANTS[digits[16]]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+def tenant_of(application_id: str) -> bytes:
+    """Make the part of the ids that is this application's own; its id cannot be read from it."""
+    return sha256(b"target-moesif" + application_id.encode()).digest()[:16]
+
+
+def _without_nulls(fields: Record) -> Record:
+    """Take the nulls out of an object, at any depth; lists stay as they are."""
+    kept: Record = {}
+    for name, value in fields.items():
+        if value == NULL:
+            continue
+        text = bytes(value)
+        if b"null" in text and text.startswith(b"{") and (inner := as_object(value)) is not None:
+            kept[name] = msgspec.Raw(encode(_without_nulls(inner)))
+        else:
+            kept[name] = value
+    return kept

@@ -1,0 +1,202 @@
+"""What Moesif takes, checked before it is sent.
+
+Moesif refuses a whole batch for one bad document, so what can be known before is found here. The
+reasons are Segment's discard codes where they fit; `alias_not_supported`, `context_not_object`,
+`message_id_invalid`, `message_too_large`, `name_not_string`, `status_not_defined`,
+`timestamp_invalid` and `too_late` are ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from singer_delivery import RecordRejected
+from singer_delivery.values import as_id, epoch_seconds, iso_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+# Moesif's API reference, "Collector API": an action of at most 1 MB, a batch of actions of at most
+# 15 MB. The notes of its client libraries name 250 KB for a batch of users or companies; nothing
+# is published for subscriptions, which are no larger. Of two readings of a KB we keep the smaller.
+MAX_ACTION_BYTES = 1_000_000
+MAX_ACTIONS_BYTES = 15_000_000
+MAX_BATCH_BYTES = 250_000
+BRACKETS_BYTES = 2
+MAX_BATCH_DOCUMENTS = 1_000
+"""Nothing is published on how many; so many more would not fit anyway."""
+
+# Moesif's API reference, "Actions": older ones are rejected unless its support enables backfill.
+LATE_SECONDS = 30 * 24 * 3600
+
+
+class Kind(NamedTuple):
+    """A kind of document.
+
+    Attributes:
+        name: What it is.
+        endpoint: Its place in `KINDS`.
+        path: Where it is posted.
+        fields: What Moesif has a field for; whatever else a source has goes into `metadata`.
+        max_bytes: How large one may be.
+        max_batch_bytes: How large a batch of them may be.
+    """
+
+    name: str
+    endpoint: int
+    path: str
+    fields: frozenset[str]
+    max_bytes: int = MAX_BATCH_BYTES - BRACKETS_BYTES
+    max_batch_bytes: int = MAX_BATCH_BYTES
+
+
+_MERGED = {"company_id", "session_token", "modified_time", "ip_address", "campaign", "metadata"}
+COMPANY = Kind("company", 0, "companies", frozenset({*_MERGED, "company_domain"}))
+USER = Kind("user", 1, "users", frozenset({*_MERGED, "user_id", "user_agent_string"}))
+SUBSCRIPTION = Kind(
+    "subscription",
+    2,
+    "subscriptions",
+    frozenset(
+        {
+            *("subscription_id", "company_id", "status", "start_date", "created", "modified_time"),
+            *("trial_start", "trial_end", "current_period_start", "current_period_end"),
+            *("cancel_time", "payment_status", "provider", "external_id", "items", "metadata"),
+            *("collection_method", "company_external_id", "version_id"),
+        }
+    ),
+)
+ACTION = Kind(
+    "action",
+    3,
+    "actions",
+    frozenset(
+        {
+            *("action_name", "transaction_id", "user_id", "anonymous_id", "company_id"),
+            *("subscription_id", "session_token", "metadata"),
+        }
+    ),
+    MAX_ACTION_BYTES,
+    MAX_ACTIONS_BYTES,
+)
+KINDS = (COMPANY, USER, SUBSCRIPTION, ACTION)
+"""In the order in which they should arrive: a company before its users and subscriptions, and all
+of them before what they did."""
+
+IDS = frozenset(
+    {
+        *("user_id", "anonymous_id", "company_id", "subscription_id", "session_token"),
+        "transaction_id",
+    }
+)
+"""What must be a string in Moesif, whatever it was in the source."""
+
+
+def identifier(value: object, name: str) -> str | None:
+    """Give an id as the string that Moesif wants, None where there is none.
+
+    Raises:
+        RecordRejected: It is empty, or neither a string nor a whole number.
+    """
+    if value is None:
+        return None
+    value = as_id(value)
+    if not isinstance(value, str) or not value:
+        raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
+    return value
+
+
+def time(value: object, name: str) -> str | None:
+    """Give a time in full, None where there is none.
+
+    Raises:
+        RecordRejected: It is no ISO 8601 time.
+    """
+    if value is None:
+        return None
+    written = iso_time(value)
+    if written is None:
+        raise RecordRejected("timestamp_invalid", f"Its {name} is no ISO 8601 time.")
+    return written if written.endswith("Z") else _with_minutes(written)
+
+
+def _with_minutes(written: str) -> str:
+    """Write a zone such as `+02` or `+0200`, which databases have, as strict readers want it."""
+    if written[-3] in "+-":
+        return f"{written}:00"
+    return f"{written[:-2]}:{written[-2:]}" if written[-5] in "+-" else written
+
+
+def text(value: object, reason: str, name: str) -> str | None:
+    """Give a name, None where there is none.
+
+    Raises:
+        RecordRejected: It is no string.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise RecordRejected(reason, f"Its {name} is no string.")
+    return value
+
+
+def check_lateness(written: str, now: float) -> None:
+    """Check that an action is not older than Moesif takes.
+
+    Args:
+        written: When it was done, in full.
+        now: Seconds since the epoch.
+
+    Raises:
+        RecordRejected: It is.
+    """
+    if now - epoch_seconds(written) > LATE_SECONDS:
+        raise RecordRejected("too_late", "It was done more than 30 days ago.")
+
+
+def check_size(kind: Kind, body: bytes) -> None:
+    """Check that a document is not larger than Moesif takes.
+
+    Raises:
+        RecordRejected: It is.
+    """
+    if len(body) > kind.max_bytes:
+        raise RecordRejected(
+            "message_too_large",
+            f"The {kind.name} has {len(body)} bytes; Moesif takes {kind.max_bytes}.",
+        )
+
+
+def keys_of_several_types(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Find the keys to which a schema allows values of several JSON types, beside null.
+
+    Moesif keeps to the type of the first value it sees under a key, at any depth, and refuses
+    others. An integer is a number.
+    """
+    for name, inner in _objects(schema.get("properties")):
+        alternatives = [inner, *_alternatives(inner)]
+        types = {kind for alternative in alternatives for kind in _types(alternative)}
+        if len(types) > 1:
+            yield f"{path}{name}"
+        for alternative in alternatives:
+            yield from keys_of_several_types(alternative, f"{path}{name}.")
+
+
+def _objects(value: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield from ((name, inner) for name, inner in value.items() if isinstance(inner, dict))
+
+
+def _alternatives(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for word in ("anyOf", "oneOf"):
+        for alternative in schema.get(word) or ():
+            if isinstance(alternative, dict):
+                yield alternative
+                yield from _alternatives(alternative)
+
+
+def _types(schema: Mapping[str, Any]) -> set[str]:
+    named = schema.get("type")
+    types = {named} if isinstance(named, str) else {*(named or ())}
+    return {"number" if kind == "integer" else kind for kind in types} - {"null"}

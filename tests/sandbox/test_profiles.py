@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from moesif_sandbox.moesif_origin import place_of, user_agent_of
+from moesif_sandbox.moesif_profiles import Readings, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sandbox.conftest import Sandbox
+
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/70.0.3538.77 Safari/537.36"
+)
+KEY = {"Authorization": "Bearer sandbox-management-key"}
+TRANSACTION = "a3765025-46ec-45dd-bc83-b136c8d1d257"
+TIMES = "%Y-%m-%dT%H:%M:%S.000Z"
+
+
+def event(sandbox: Sandbox, event_id: str) -> Any:
+    window = {"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    body = {"query": {"ids": {"values": [event_id]}}}
+    answer = sandbox.search("events", body, params=window, headers=KEY).json()
+    [hit] = answer["hits"]["hits"]
+    return hit["_source"]
+
+
+def subscriptions(sandbox: Sandbox, company_id: str) -> Any:
+    path = f"/moesif/api/v1/search/~/companies/{company_id}/subscriptions"
+    return sandbox.get(path, headers=KEY).json()
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        (Readings(), {"a": 1, "b": {"c": 2, "d": 4}, "l": [2], "n": 5}),
+        (Readings(nulls="overwrite"), {"a": None, "b": {"c": None, "d": 4}, "l": [2], "n": 5}),
+        (Readings(nulls="delete"), {"b": {"d": 4}, "l": [2], "n": 5}),
+        (Readings(lists="append"), {"a": 1, "b": {"c": 2, "d": 4}, "l": [1, 2], "n": 5}),
+    ],
+)
+def test_an_update_is_merged_under_each_reading(readings: Readings, expected: object) -> None:
+    old: dict[str, object] = {"a": 1, "b": {"c": 2, "d": 3}, "l": [1]}
+    given: dict[str, object] = {"a": None, "b": {"c": None, "d": 4}, "l": [2], "n": 5}
+    assert merged(old, given, readings) == expected
+    assert old == {"a": 1, "b": {"c": 2, "d": 3}, "l": [1]}
+
+
+def test_the_command_line_chooses_the_reading(start: Callable[..., Sandbox]) -> None:
+    sandbox = start("--users", "0", "--null-in-upsert", "delete", "--list-in-upsert", "append")
+    sandbox.write("users", {"user_id": "u", "metadata": {"gone": 1, "tags": ["a"]}})
+    sandbox.write("users", {"user_id": "u", "metadata": {"gone": None, "tags": ["b"]}})
+    assert sandbox.found("users", "u")["metadata"] == {"tags": ["a", "b"]}
+
+
+def test_a_user_is_searched_as_it_was_written(sandbox: Sandbox) -> None:
+    user = {
+        "user_id": "zoë",
+        "session_token": "t1",
+        "modified_time": "2026-03-01T12:00:00+02:00",
+        "ip_address": "192.0.2.7",
+        "user_agent_string": CHROME,
+        "campaign": {"utm_source": "ads"},
+        "metadata": {"email": "zoe@acme.example", "first_name": "Zoë", "plan": {"tier": 2}},
+        "undocumented": [1, {"two": None}],
+    }
+    assert sandbox.write("users", user).status_code == 201
+    query = {"query": {"term": {"user_id.raw": "zoë"}}}
+    [hit] = sandbox.search("users", query).json()["hits"]["hits"]
+    found = hit["_source"]
+    assert hit["_id"] == found["user_id"] == "zoë"
+    assert found["modified_time"] == "2026-03-01T10:00:00.000"
+    assert (found["email"], found["first_name"]) == ("zoe@acme.example", "Zoë")
+    assert found["metadata"] == {"plan": {"tier": 2}}
+    assert found["campaign"] == {"utm_source": "ads"}
+    assert found["session_token"] == ["t1"]
+    assert found["user_agent"]["name"] == "Chrome"
+    assert "user_agent_string" not in found
+    assert (found["geo_ip"]["ip"], "location" in found["geo_ip"]) == ("192.0.2.7", True)
+    assert found["undocumented"] == [1, {"two": None}]
+    assert found["created"].startswith(str(datetime.now(timezone.utc).year))
+
+
+def test_what_an_update_omits_stays(sandbox: Sandbox) -> None:
+    sandbox.write(
+        "users", {"user_id": "u", "session_token": "a", "metadata": {"x": 1, "name": "N"}}
+    )
+    before = sandbox.found("users", "u")
+    sandbox.write("users", {"user_id": "u", "session_token": "b", "metadata": {"y": 2}})
+    sandbox.write("users", {"user_id": "u", "session_token": "a"})
+    after = sandbox.found("users", "u")
+    assert after["metadata"] == {"x": 1, "y": 2}
+    assert after["session_token"] == ["a", "b"]
+    assert (after["name"], after["created"]) == ("N", before["created"])
+    assert after["modified_time"] >= before["modified_time"]
+
+
+def test_an_update_of_a_seeded_user_keeps_the_name_of_its_metadata(sandbox: Sandbox) -> None:
+    before = sandbox.found("users", "user_000002")
+    assert "metadata" not in before
+    sandbox.write("users", {"user_id": "user_000002", "metadata": {"added": 1}})
+    after = sandbox.found("users", "user_000002")
+    assert after["body"] == before["body"] | {"added": 1}
+    assert "metadata" not in after
+
+
+def test_a_company_appears_within_its_users_whenever_it_comes(sandbox: Sandbox) -> None:
+    sandbox.write("users", {"user_id": "u", "company_id": "c"})
+    assert "company" not in sandbox.found("users", "u")
+    sandbox.write("companies", {"company_id": "c", "company_domain": "acme.example"})
+    sandbox.write(
+        "subscriptions", {"subscription_id": "s", "company_id": "c", "status": "trialing"}
+    )
+    sandbox.write("users", {"user_id": "later", "company_id": "c"})
+    for user_id in ("u", "later"):
+        company = sandbox.found("users", user_id)["company"]
+        assert company == sandbox.found("companies", "c")
+        assert company["subscriptions"][0]["status"] == "trialing"
+    sandbox.write("users", {"user_id": "u", "company_id": "nobody"})
+    assert "company" not in sandbox.found("users", "u")
+
+
+def test_a_subscription_is_updated_and_may_move(sandbox: Sandbox) -> None:
+    given = {"subscription_id": "s", "company_id": "c1", "status": "active", "metadata": {"a": 1}}
+    sandbox.write("subscriptions", given)
+    sandbox.write("subscriptions/batch", [{**given, "status": "paused", "metadata": {"b": 2}}])
+    [found] = subscriptions(sandbox, "c1")
+    assert (found["status"], found["metadata"]) == ("paused", {"a": 1, "b": 2})
+    sandbox.write("subscriptions", {**given, "company_id": "c2"})
+    assert subscriptions(sandbox, "c1") == []
+    assert [one["subscription_id"] for one in subscriptions(sandbox, "c2")] == ["s"]
+    single = sandbox.get("/moesif/api/v1/search/~/subscriptions/s", headers=KEY).json()
+    assert single["company_id"] == "c2"
+
+
+def test_an_action_is_an_event_of_its_own_type(sandbox: Sandbox) -> None:
+    time = datetime.now(timezone.utc).replace(microsecond=0)
+    action = {
+        "action_name": "Clicked",
+        "transaction_id": TRANSACTION,
+        "user_id": "u",
+        "company_id": "c",
+        "request": {
+            "uri": "https://acme.example",
+            "time": time.replace(tzinfo=None).isoformat(),
+            "ip_address": "192.0.2.7",
+            "user_agent_string": CHROME,
+        },
+        "metadata": {"button": 1},
+    }
+    sandbox.write("actions", action)
+    found = event(sandbox, TRANSACTION)
+    assert (found["event_type"], found["action_name"]) == ("user_action", "Clicked")
+    assert found["request"]["time"] == time.strftime(TIMES)
+    assert found["request"]["user_agent"]["os"] == "Windows 10.0"
+    assert isinstance(found["request"]["geo_ip"]["location"], list)
+    assert sandbox.collector()["callers_address"] == []
+    assert sandbox.found("users", "u")["last_seen_time"].startswith(time.strftime("%Y-%m-%dT%H:"))
+    assert sandbox.found("companies", "c")["company_id"] == "c"
+
+
+@pytest.mark.parametrize("given", [{}, {"ip_address": None}, {"ip_address": ""}])
+def test_an_action_without_an_address_gets_the_one_of_its_sender(
+    sandbox: Sandbox, given: dict[str, Any]
+) -> None:
+    request = {"uri": "/", **given}
+    action = {"action_name": "A", "transaction_id": TRANSACTION, "request": request}
+    sandbox.write("actions", action)
+    found = event(sandbox, TRANSACTION)
+    assert found["request"]["ip_address"] == "127.0.0.1"
+    assert "geo_ip" not in found["request"]
+    assert sandbox.collector()["callers_address"] == [TRANSACTION]
+    assert sandbox.collector()["accepted"]["actions"] == [action]
+
+
+def test_an_api_call_has_its_duration(sandbox: Sandbox) -> None:
+    time = datetime.now(timezone.utc)
+    call = {
+        "transaction_id": TRANSACTION,
+        "request": {"time": time.isoformat(), "uri": "/", "verb": "GET", "ip_address": "0.0.0.0"},
+        "response": {"time": (time + timedelta(seconds=1.5)).isoformat(), "status": 200},
+    }
+    sandbox.write("events", call)
+    found = event(sandbox, TRANSACTION)
+    assert (found["event_type"], found["duration_ms"]) == ("api_call", 1500.0)
+    assert found["request"]["ip_address"] == "0.0.0.0"
+    assert "geo_ip" not in found["request"]
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_activity_moves_what_the_switch_says(start: Callable[..., Sandbox], moves: bool) -> None:
+    switch = ("--activity-moves-modified-time",) if moves else ()
+    sandbox = start("--users", "0", "--companies", "0", *switch)
+    old = "2020-01-01T00:00:00.000"
+    profile = {"modified_time": old, "last_seen_time": old, "first_seen_time": old}
+    sandbox.put(
+        users=[{"user_id": "u", "company_id": "c", **profile}],
+        companies=[{"company_id": "c", **profile}],
+    )
+    action = {"action_name": "A", "user_id": "u", "company_id": "c", "request": {"uri": "/"}}
+    sandbox.write("actions", action)
+    for kind, profile_id in (("users", "u"), ("companies", "c")):
+        found = sandbox.found(kind, profile_id)
+        assert found["first_seen_time"] == old
+        assert found["last_seen_time"] > old
+        assert (found["modified_time"] > old) is moves
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "major", "system"),
+    [
+        (CHROME, "Chrome", "70", "Windows 10.0"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/16.1 Safari/605.1.15",
+         "Safari", "16", "Mac OS X 10.15"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 16_2 like Mac OS X) Version/16.2 Safari/604.1",
+         "Safari", "16", "iOS 16.2"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0",
+         "Firefox", "124", "Linux"),
+        ("python-requests/2.31.0", "python-requests", "2", "Other"),
+        ("", "Other", None, "Other"),
+    ],
+)  # fmt: skip
+def test_a_user_agent_is_taken_apart(text: str, name: str, major: str | None, system: str) -> None:
+    found = user_agent_of(text)
+    assert (found["name"], found.get("major"), found["os"]) == (name, major, system)
+
+
+@pytest.mark.parametrize(
+    ("address", "known"),
+    [("192.0.2.1", True), ("2001:db8::1", True), ("0.0.0.0", False), ("127.0.0.1", False),
+     ("::1", False), ("not an address", False)],
+)  # fmt: skip
+def test_an_address_has_one_place_or_none(address: str, known: bool) -> None:
+    place = place_of(address)
+    assert place == place_of(address)
+    assert (place is not None) is known
+    if place is not None:
+        assert place["ip"] == address

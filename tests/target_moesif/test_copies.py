@@ -1,0 +1,280 @@
+"""A record of tap-moesif as the document of another Moesif application."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from singer_delivery import RecordRejected
+from target_moesif.copies import Copies
+from target_moesif.models import Models, tenant_of
+from target_moesif.rules import ACTION, COMPANY, KINDS, SUBSCRIPTION, USER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXTRACTED = "2026-01-01T00:00:00Z"
+
+
+def copies(name: str, record: dict[str, Any], **options: Any) -> Any:
+    """What a record becomes: the kind of each document, what keeps it in order, and itself."""
+    models = Models(**{"tenant": tenant_of("application"), **options})
+    copy: Callable[..., Any] = getattr(Copies(models), name)
+    raw = msgspec.json.decode(json.dumps(record), type=dict[str, msgspec.Raw])
+    return [
+        (KINDS[message.endpoint], message.key, json.loads(message.body))
+        for message in copy(raw, EXTRACTED)
+    ]
+
+
+def copy(name: str, record: dict[str, Any], **options: Any) -> Any:
+    [(_, _, only)] = copies(name, record, **options)
+    return only
+
+
+ZOE = {
+    "id": "u-1",
+    "createdAt": "2024-01-01T00:00:00.000Z",
+    "modifiedTime": "2026-01-31T11:58:00.500Z",
+    "firstSeenTime": "2024-01-01T01:02:03.099Z",
+    "lastSeenTime": "2026-01-31T11:57:00.000Z",
+    "name": "Zoë Łuczak",
+    "firstName": "Zoë",
+    "lastName": "Łuczak",
+    "email": "zoe@acme.example",
+    "username": "@zoe",
+    "phone": None,
+    "avatar": "https://acme.example/zoe.png",
+    "company": {"id": "c-1", "companyDomain": "acme.example", "metadata": {"plan": "paid"}},
+    "campaign": {"utm_source": "news", "gclid": None},
+    "enrichment": {"person": {"title": "CTO"}},
+    "last24HourAggResults": {"count": 7},
+    "metadata": {"tier": 1, "gone": None, "deep": {"list": [{"a": None}], "gone": None}},
+    "userAgent": {"name": "Firefox"},
+    "context": {"ip": "192.0.2.1", "location": {"city": "Zürich"}, "userAgent": "UA"},
+    "additionalFields": {"app_id": "198:3", "own": 1},
+}
+
+
+def test_a_user_is_written_as_far_as_moesif_lets_it_be() -> None:
+    [(kind, key, user)] = copies("user", ZOE)
+    assert (kind, key) == (USER, "u-1")
+    assert user == {
+        "user_id": "u-1",
+        "company_id": "c-1",
+        "modified_time": "2026-01-31T11:58:00.500Z",
+        "ip_address": "192.0.2.1",
+        "user_agent_string": "UA",
+        "campaign": {"utm_source": "news"},
+        "metadata": {
+            "tier": 1,
+            "deep": {"list": [{"a": None}]},
+            "name": "Zoë Łuczak",
+            "first_name": "Zoë",
+            "last_name": "Łuczak",
+            "email": "zoe@acme.example",
+            "user_name": "@zoe",
+            "photo_url": "https://acme.example/zoe.png",
+        },
+    }
+
+
+def test_nulls_are_sent_where_that_is_wanted() -> None:
+    user = copy("user", ZOE, null_traits=True)
+    assert user["metadata"]["phone"] is None
+    assert user["metadata"]["gone"] is None
+    assert user["metadata"]["deep"]["gone"] is None
+    assert user["campaign"]["gclid"] is None
+
+
+def test_a_null_name_leaves_the_metadatas_own() -> None:
+    record = {"id": "u", "name": None, "metadata": {"name": "own"}}
+    assert copy("user", record)["metadata"] == {"name": "own"}
+    assert copy("user", record, null_traits=True)["metadata"] == {"name": "own"}
+
+
+@pytest.mark.parametrize(
+    ("record", "document"),
+    [
+        ({"id": 7}, {"user_id": "7"}),
+        ({"id": "u", "metadata": {}}, {"user_id": "u", "metadata": {}}),
+        ({"id": "u", "metadata": None, "company": None, "context": None}, {"user_id": "u"}),
+        ({"id": "u", "company": "Acme", "additionalFields": [5]}, {"user_id": "u"}),
+        ({"id": "u", "company": {"name": "Acme"}}, {"user_id": "u"}),
+        ({"id": "u", "email": None, "modifiedTime": None}, {"user_id": "u"}),
+    ],
+)
+def test_what_a_user_lacks_is_left_out(record: dict[str, Any], document: dict[str, Any]) -> None:
+    assert copy("user", record) == document
+
+
+def test_each_session_token_that_was_read_is_written() -> None:
+    record = {"id": "u", "email": "e", "additionalFields": {"session_token": ["s", 5, "", "t"]}}
+    first, second = (document for _, _, document in copies("user", record))
+    assert first == {"user_id": "u", "session_token": "s", "metadata": {"email": "e"}}
+    assert second == {"user_id": "u", "session_token": "t"}
+    lone = {"id": "c", "additionalFields": {"session_token": "s"}}
+    assert copy("company", lone) == {"company_id": "c", "session_token": "s"}
+
+
+def test_a_company_is_written_as_far_as_moesif_lets_it_be() -> None:
+    record = {
+        "id": "c-1",
+        "created": "2024-01-01T00:00:00.000Z",
+        "modifiedTime": "2026-01-31T11:58:00.500Z",
+        "lastSeenTime": "2026-01-31T11:57:00.000Z",
+        "ipAddress": "192.0.2.9",
+        "companyDomain": "acme.example",
+        "ttfhw_s": 3600,
+        "metadata": {"plan": "paid", "name": "Acme"},
+        "last24HourAggResults": {"count": 7},
+        "additionalFields": {"campaign": {"utm_source": "news"}, "subscriptions": []},
+    }
+    [(kind, key, company)] = copies("company", record)
+    assert (kind, key) == (COMPANY, "c-1")
+    assert company == {
+        "company_id": "c-1",
+        "modified_time": "2026-01-31T11:58:00.500Z",
+        "ip_address": "192.0.2.9",
+        "company_domain": "acme.example",
+        "campaign": {"utm_source": "news"},
+        "metadata": {"plan": "paid", "name": "Acme"},
+    }
+
+
+def test_a_subscription_gets_moesifs_own_names_back() -> None:
+    record = {
+        "id": "s-1",
+        "companyId": 5,
+        "status": "trialing",
+        "startDate": "2026-01-01T00:00:00.000Z",
+        "trialEnd": "2026-02-01T00:00:00.000Z",
+        "cancelTime": None,
+        "paymentStatus": "paid",
+        "externalId": "sub_1",
+        "items": [
+            {"subscriptionItemId": "i", "planId": "p", "isMetered": True, "plan": {"id": "p"}},
+            {"priceId": None, "unitOfMeasure": "calls"},
+        ],
+        "metadata": {"seats": 5},
+        "additionalFields": {"app_id": "660:387"},
+    }
+    [(kind, key, subscription)] = copies("subscription", record)
+    assert (kind, key) == (SUBSCRIPTION, "5")
+    assert subscription == {
+        "subscription_id": "s-1",
+        "company_id": "5",
+        "status": "trialing",
+        "start_date": "2026-01-01T00:00:00.000Z",
+        "trial_end": "2026-02-01T00:00:00.000Z",
+        "payment_status": "paid",
+        "external_id": "sub_1",
+        "items": [
+            {"subscription_item_id": "i", "plan_id": "p", "is_metered": True},
+            {"unit_of_measure": "calls"},
+        ],
+        "metadata": {"seats": 5},
+    }
+
+
+EVENT = {
+    "id": "AWF5M-FDTqLFD8l5y2f4",
+    "eventType": "user_action",
+    "actionName": "Clicked",
+    "requestTime": "2026-01-31T12:00:00.000Z",
+    "userId": "u",
+    "companyId": "c",
+    "subscriptionId": None,
+    "metadata": {"button": 1, "gone": None},
+    "request": {
+        "time": "2026-01-31T12:00:00.000Z",
+        "uri": "https://acme.example/",
+        "ipAddress": "192.0.2.7",
+        "userAgent": {"name": "Firefox"},
+        "userAgentString": "UA",
+        "location": {"city": "Zürich"},
+        "verb": None,
+    },
+    "response": {"status": None},
+}
+
+
+def test_an_action_is_written_with_an_id_that_comes_from_its_own() -> None:
+    [(kind, key, action)] = copies("action", EVENT)
+    assert (kind, key) == (ACTION, "u")
+    transaction = action.pop("transaction_id")
+    assert action == {
+        "action_name": "Clicked",
+        "user_id": "u",
+        "company_id": "c",
+        "request": {
+            "time": "2026-01-31T12:00:00.000Z",
+            "uri": "https://acme.example/",
+            "ip_address": "192.0.2.7",
+            "user_agent_string": "UA",
+        },
+        "metadata": {"button": 1},
+    }
+    assert copy("action", EVENT)["transaction_id"] == transaction
+    assert copy("action", {**EVENT, "id": "another"})["transaction_id"] != transaction
+
+
+def test_an_action_keeps_the_id_that_it_was_first_sent_with() -> None:
+    first = "a3765025-46ec-45dd-bc83-b136c8d1d257"
+    assert copy("action", {**EVENT, "transactionId": first})["transaction_id"] == first
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {**EVENT, "eventType": "api_call"},
+        {**EVENT, "eventType": None, "actionName": None},
+        {"id": "1", "requestTime": "2026-01-31T12:00:00.000Z"},
+    ],
+)
+def test_an_api_call_is_left_out(record: dict[str, Any]) -> None:
+    assert copies("action", record) == []
+
+
+def test_an_event_with_a_name_and_no_type_is_an_action() -> None:
+    assert copy("action", {**EVENT, "eventType": None})["action_name"] == "Clicked"
+
+
+def test_an_action_without_an_address_does_not_get_this_machines() -> None:
+    record = {name: value for name, value in EVENT.items() if name != "request"}
+    assert copy("action", record)["request"] == {
+        "uri": "https://unknown.invalid/",
+        "time": "2026-01-31T12:00:00.000Z",
+        "ip_address": "0.0.0.0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "reason"),
+    [
+        ("user", {"email": "e"}, "id_required"),
+        ("user", {"id": None}, "id_required"),
+        ("user", {"id": ""}, "id_not_string"),
+        ("user", {"id": "u", "company": {"id": {}}}, "id_not_string"),
+        ("user", {"id": "u", "metadata": "m"}, "traits_not_object"),
+        ("user", {"id": "u", "context": "c"}, "traits_not_object"),
+        ("user", {"id": "u", "campaign": []}, "traits_not_object"),
+        ("user", {"id": "u", "modifiedTime": "soon"}, "timestamp_invalid"),
+        ("user", {"id": "u", "email": "x" * 250_000}, "message_too_large"),
+        ("company", {}, "id_required"),
+        ("subscription", {"id": "s", "companyId": "c"}, "status_not_defined"),
+        ("subscription", {"id": "s", "status": "active"}, "id_required"),
+        ("action", {"eventType": "user_action"}, "event_not_defined"),
+        ("action", {"actionName": 5}, "event_not_string"),
+        ("action", {"actionName": "a", "request": "r"}, "traits_not_object"),
+    ],
+)
+def test_what_moesif_would_refuse_is_rejected_with_a_reason(
+    name: str, record: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(RecordRejected) as rejected:
+        copies(name, record)
+    assert rejected.value.reason == reason

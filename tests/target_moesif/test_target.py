@@ -1,0 +1,337 @@
+"""The installed command, fed lines as a tap feeds it, writing to a scripted Moesif."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commands import Ended, run
+from scripted import Reply, Request, ScriptedService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "application-CANARY"
+EMAIL = "jane.canary@example.com"
+CREATED = Reply(201)
+
+
+def schema(stream: str, *properties: str, **typed: Any) -> dict[str, Any]:
+    return {
+        "type": "SCHEMA",
+        "stream": stream,
+        "schema": {"properties": {**{name: {} for name in properties}, **typed}},
+        "key_properties": [],
+    }
+
+
+CALLS = schema("calls", "type", "userId", "anonymousId", "groupId", "event", "traits")
+USERS = schema("users", "id", "modifiedTime", "firstSeenTime", "email")
+COMPANIES = schema("companies", "id", "modifiedTime", "companyDomain")
+SUBSCRIPTIONS = schema("subscriptions", "id", "companyId", "status", "trialStart")
+EVENTS = schema("events", "id", "requestTime", "eventType", "actionName", "request")
+COHORTS = schema("cohorts", "id", "cohortType")
+
+
+def record(stream: str, **fields: Any) -> dict[str, Any]:
+    line = {"type": "RECORD", "stream": stream, "record": fields}
+    return {**line, "time_extracted": "2026-01-01T00:00:00Z"}
+
+
+def state(value: Any) -> dict[str, Any]:
+    return {"type": "STATE", "value": value}
+
+
+@pytest.fixture
+def moesif() -> Iterator[ScriptedService]:
+    with ScriptedService(lambda _: CREATED) as service:
+        yield service
+
+
+def target(
+    service: ScriptedService, folder: Path, *lines: dict[str, Any], **settings: Any
+) -> Ended:
+    config = {
+        "application_id": KEY,
+        "api_url": f"{service.url}/collector/v1/",
+        "summary_path": "summary.json",
+        **settings,
+    }
+    return run("target-moesif", folder, config, lines=lines)
+
+
+def sent(service: ScriptedService, kind: str) -> list[dict[str, Any]]:
+    path = f"/collector/v1/{kind}/batch"
+    return [
+        document
+        for request in service.requests
+        if request.path == path
+        for document in request.json
+    ]
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    fates = ("delivered", "unchanged", "skipped", "rejected", "undelivered")
+    assert found["read"] == sum(found[fate] for fate in fates)
+    return found
+
+
+def rejected(folder: Path) -> list[dict[str, Any]]:
+    [path] = (folder / "rejects").iterdir()
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+ALL_OF_A_COMPANY = [
+    EVENTS,
+    record("events", id="e", eventType="user_action", actionName="Clicked", companyId="c"),
+    SUBSCRIPTIONS,
+    record("subscriptions", id="s", companyId="c", status="active"),
+    CALLS,
+    record("calls", type="identify", userId="c", traits={"email": EMAIL}),
+    COMPANIES,
+    record("companies", id="c", companyDomain="acme.example"),
+]
+
+
+def test_each_document_goes_to_its_own_address_and_then_the_state_is_written(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    ended = target(moesif, tmp_path, *ALL_OF_A_COMPANY, state("end"))
+    assert (ended.code, ended.messages) == (0, ["end"])
+    assert ended.says_plainly(KEY, EMAIL)
+    assert [request.path for request in moesif.requests] == [
+        f"/collector/v1/{kind}/batch" for kind in ("companies", "users", "subscriptions", "actions")
+    ]
+    assert {request.headers["X-Moesif-Application-Id"] for request in moesif.requests} == {KEY}
+    assert sent(moesif, "companies") == [{"company_id": "c", "company_domain": "acme.example"}]
+    assert sent(moesif, "users") == [{"user_id": "c", "metadata": {"email": EMAIL}}]
+    assert summary(tmp_path)["delivered"] == 4
+
+
+def test_a_group_with_a_user_is_two_documents_and_one_record(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    group = record("calls", type="group", userId="u", groupId="g", traits={"plan": "paid"})
+    assert target(moesif, tmp_path, CALLS, group, state("end")).messages == ["end"]
+    assert sent(moesif, "companies") == [{"company_id": "g", "metadata": {"plan": "paid"}}]
+    assert sent(moesif, "users") == [{"user_id": "u", "company_id": "g"}]
+    assert summary(tmp_path)["delivered"] == 1
+
+
+def test_the_same_input_is_the_same_bytes_in_another_run(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    lines = [CALLS, *(record("calls", userId=n, event="Ordered", size=n) for n in range(20))]
+    for _ in range(2):
+        target(moesif, tmp_path, *lines, lanes=1)
+    first, second = (request.body for request in moesif.requests)
+    assert first == second
+    assert len({action["transaction_id"] for action in sent(moesif, "actions")}) == 20
+
+
+def test_what_is_left_out_on_purpose_is_counted_and_quiet(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    lines = [
+        CALLS,
+        record("calls", type="identify", anonymousId="a", traits={"plan": "x"}),
+        EVENTS,
+        record("events", id="1", eventType="api_call", request={"uri": "/"}),
+        COHORTS,
+        record("cohorts", id="1", cohortType="user"),
+        schema("meltano_test_stream", "id", "name", "created_at"),
+        record("meltano_test_stream", id=1, name="n", created_at="2026-01-01T00:00:00Z"),
+    ]
+    ended = target(moesif, tmp_path, *lines, state("end"))
+    assert (ended.code, ended.messages, moesif.requests) == (0, ["end"], [])
+    assert summary(tmp_path)["skipped"] == 4
+    assert "'cohorts' is not sent" in ended.stderr
+    assert "'meltano_test_stream' is not sent" in ended.stderr
+    assert "error" not in ended.stderr.lower()
+    assert "exception" not in ended.stderr.lower()
+
+
+def test_bad_records_cost_only_themselves(moesif: ScriptedService, tmp_path: Path) -> None:
+    bad = [
+        record("calls", type="identify", userId=""),
+        record("calls", type="alias", userId="u", previousId="v"),
+        record("calls", type="track", userId="u"),
+        record("calls", type="identify", userId="u", traits={"x": "x" * 250_000}),
+    ]
+    good = [record("calls", type="identify", userId=n) for n in range(3)]
+    ended = target(moesif, tmp_path, CALLS, *good, *bad, state("end"))
+    assert (ended.code, ended.messages) == (3, ["end"])
+    assert len(sent(moesif, "users")) == 3
+    _, *records = rejected(tmp_path)
+    reasons = [line["record"].pop("_delivery_reject")["reason"] for line in records]
+    assert reasons == [
+        "id_not_string",
+        "alias_not_supported",
+        "event_not_defined",
+        "message_too_large",
+    ]
+    assert records == bad
+    assert summary(tmp_path)["rejected_by_reason"] == dict.fromkeys(reasons, 1)
+
+
+def test_what_moesif_refuses_is_isolated_and_can_be_replayed(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    """As Moesif does with a key whose type has changed: the whole batch is refused."""
+
+    def typed(request: Request) -> Reply:
+        drifted = any(isinstance(user["metadata"]["n"], str) for user in request.json)
+        return Reply(400, {"error": f"type of n, {KEY}"}) if drifted else CREATED
+
+    moesif.answer = typed
+    lines = [record("calls", userId=n, traits={"n": "7" if n == 7 else n}) for n in range(50)]
+    ended = target(moesif, tmp_path, schema("calls", "userId", "traits"), *lines, lanes=2)
+    assert ended.code == 3
+    assert ended.says_plainly(KEY)
+    first, reject = rejected(tmp_path)
+    reason = reject["record"]["_delivery_reject"]
+    assert reject["record"]["userId"] == 7
+    assert reason["reason"] == "refused_by_service"
+    assert "type of n, ***" in reason["detail"]
+    assert summary(tmp_path)["delivered"] == 49
+
+    moesif.answer = lambda _: CREATED
+    moesif.requests.clear()
+    assert target(moesif, tmp_path, first, reject).code == 0
+    assert sent(moesif, "users") == [{"user_id": "7", "metadata": {"n": "7"}}]
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_wrong_application_id_stops_the_run(
+    moesif: ScriptedService, tmp_path: Path, status: int
+) -> None:
+    moesif.answer = lambda _: Reply(status)
+    ended = target(moesif, tmp_path, USERS, record("users", id="u"), state("never"))
+    assert (ended.code, ended.stdout) == (1, "")
+    assert str(status) in ended.stderr
+    assert ended.says_plainly(KEY)
+    assert summary(tmp_path)["undelivered"] == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_any_success_is_one_whatever_its_body(
+    moesif: ScriptedService, tmp_path: Path, status: int
+) -> None:
+    moesif.answer = lambda _: Reply(status, b"")
+    ended = target(moesif, tmp_path, USERS, record("users", id="u"), state("end"))
+    assert (ended.code, ended.messages) == (0, ["end"])
+
+
+def test_late_actions_are_rejected_where_that_is_wanted(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    now = datetime.now(timezone.utc)
+    lines = [
+        record("calls", userId="u", event="e", timestamp=(now - timedelta(days=days)).isoformat())
+        for days in (29, 31, 400)
+    ]
+    calls = schema("calls", "userId", "event", "timestamp")
+    assert target(moesif, tmp_path, calls, *lines).code == 0
+    assert len(sent(moesif, "actions")) == 3
+    moesif.requests.clear()
+    ended = target(moesif, tmp_path, calls, *lines, state("end"), skip_late_actions=True)
+    assert (ended.code, ended.messages) == (3, ["end"])
+    assert len(sent(moesif, "actions")) == 1
+    assert summary(tmp_path)["rejected_by_reason"] == {"too_late": 2}
+
+
+def test_an_action_without_an_address_is_sent_with_the_one_that_is_set(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    lines = [schema("calls", "userId", "event"), record("calls", userId="u", event="e")]
+    target(moesif, tmp_path, *lines)
+    target(moesif, tmp_path, *lines, missing_ip_address="192.0.2.1", action_uri="https://a.example")
+    target(moesif, tmp_path, *lines, missing_ip_address=None)
+    first, second, third = (action["request"] for action in sent(moesif, "actions"))
+    assert first["ip_address"] == "0.0.0.0"
+    assert (second["ip_address"], second["uri"]) == ("192.0.2.1", "https://a.example")
+    assert "ip_address" not in third
+
+
+def test_keys_that_may_change_their_type_are_named_once(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    drifting = schema(
+        "calls",
+        "userId",
+        traits={"properties": {"zip": {"type": ["string", "integer", "null"]}}},
+        plan={"type": ["string", "null"]},
+    )
+    lines = [drifting, record("calls", userId="u", traits={}), drifting]
+    ended = target(moesif, tmp_path, *lines)
+    assert ended.code == 0
+    [warning] = [line for line in ended.stderr.splitlines() if "several types" in line]
+    assert "'calls'" in warning
+    assert "traits.zip" in warning
+    assert "plan" not in warning
+
+
+def test_nulls_are_sent_where_that_is_wanted(moesif: ScriptedService, tmp_path: Path) -> None:
+    lines = [CALLS, record("calls", type="identify", userId="u", traits={"plan": None, "n": 1})]
+    target(moesif, tmp_path, *lines)
+    target(moesif, tmp_path, *lines, null_traits="send")
+    omitted, nulled = sent(moesif, "users")
+    assert omitted["metadata"] == {"n": 1}
+    assert nulled["metadata"] == {"plan": None, "n": 1}
+
+
+def test_a_foreign_stream_is_sent_as_the_settings_say(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    accounts = schema("crm-accounts", "id", "site", "tier", "owner")
+    route = {"call": "company", "group_id": "id", "rename": {"site": "company_domain"}}
+    ended = target(
+        moesif,
+        tmp_path,
+        accounts,
+        record("crm-accounts", id=5, site="acme.example", tier="gold", owner=None),
+        streams={"crm-*": route},
+    )
+    assert ended.code == 0, ended.stderr
+    assert sent(moesif, "companies") == [
+        {"company_id": "5", "company_domain": "acme.example", "metadata": {"tier": "gold"}}
+    ]
+
+
+def test_large_batches_reach_only_actions(moesif: ScriptedService, tmp_path: Path) -> None:
+    filler = "x" * 20_000
+    lines = [
+        record("calls", type=kind, userId="u", event="e", n=n, filler=filler)
+        for n in range(60)
+        for kind in ("identify", "track")
+    ]
+    ended = target(moesif, tmp_path, CALLS, *lines, batch_max_bytes=15_000_000, lanes=1)
+    assert ended.code == 0
+    assert len(sent(moesif, "users")) == len(sent(moesif, "actions")) == 60
+    sizes: dict[str, int] = {}
+    for request in moesif.requests:
+        kind = request.path.split("/")[-2]
+        sizes[kind] = max(len(request.body), sizes.get(kind, 0))
+    assert 200_000 < sizes["users"] <= 250_000
+    assert sizes["actions"] > 1_000_000
+
+
+def test_by_default_no_batch_is_large(moesif: ScriptedService, tmp_path: Path) -> None:
+    lines = [
+        record("calls", type="track", userId="u", event="e", n=n, filler="x" * 20_000)
+        for n in range(60)
+    ]
+    assert target(moesif, tmp_path, CALLS, *lines, lanes=1).code == 0
+    assert max(len(request.body) for request in moesif.requests) <= 250_000
+
+
+def test_a_missing_application_id_is_said(tmp_path: Path) -> None:
+    ended = run("target-moesif", tmp_path, {}, lines=[USERS])
+    assert ended.code != 0
+    assert "application_id" in ended.stderr
+    assert ended.says_plainly()
