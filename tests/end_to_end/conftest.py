@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 
 from commands import Sandbox, sandbox
+from postgres import Database, NoPostgresError, postgres
+from third_party import NotInstalledError, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -22,6 +25,35 @@ def services(_running: Sandbox) -> Sandbox:
     """A sandbox as it was seeded."""
     _running.reset()
     return _running
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[Database]:
+    try:
+        with postgres() as server:
+            yield server
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def database(database_server: Database) -> Database:
+    """An empty database, the test's own."""
+    return database_server.create()
+
+
+@pytest.fixture(scope="session")
+def third_party(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Gives the path of a connector's command, installing it when it is first wanted."""
+
+    @cache
+    def command(name: str) -> str:
+        try:
+            return installed(name, tmp_path_factory.mktemp("third-party"))
+        except NotInstalledError as error:
+            pytest.skip(str(error))
+
+    return command
 
 
 @pytest.fixture

@@ -6,28 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from commands import COMMANDS, Sandbox
+from project import PROJECT, meltano
 
-PROJECT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
-
-def meltano(folder: Path, environment: dict[str, str], *arguments: str) -> str:
-    ended = subprocess.run(
-        [COMMANDS / "meltano", *arguments],
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return ended.stdout
+    from commands import Sandbox
 
 
 @pytest.mark.timeout(600)

@@ -29,8 +29,13 @@ class Ended:
     stderr: str
 
     @property
+    def lines(self) -> list[str]:
+        """Its output's lines; other than `splitlines`, a line separator in a text is none."""
+        return self.stdout.removesuffix("\n").split("\n") if self.stdout else []
+
+    @property
     def messages(self) -> list[Any]:
-        return [json.loads(line) for line in self.stdout.splitlines()]
+        return [json.loads(line) for line in self.lines]
 
     def says_plainly(self, *secrets: str) -> bool:
         """Whether it told its trouble without a traceback and without these words."""

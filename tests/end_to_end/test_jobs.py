@@ -1,0 +1,100 @@
+"""The project's jobs with a Segment warehouse, and Meltano's own checks of its plugins."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from meltano.core.plugin_test_service import LoaderTestService
+
+from commands import COMMANDS, Sandbox
+from project import PROJECT, meltano
+
+if TYPE_CHECKING:
+    from meltano.core.plugin_invoker import PluginInvoker
+
+    from postgres import Database
+
+WAREHOUSE = Path(__file__).with_name("warehouse.sql")
+
+
+@pytest.fixture
+def warehouse(database: Database, meltano_environment: dict[str, str]) -> Database:
+    """A warehouse that the project's tap-postgres reads."""
+    database.run(WAREHOUSE.read_text())
+    for name, value in database.settings.items():
+        meltano_environment[f"TAP_POSTGRES_{name.upper()}"] = str(value)
+    meltano_environment["TAP_POSTGRES_FILTER_SCHEMAS"] = '["web_app"]'
+    return database
+
+
+@pytest.mark.timeout(600)
+def test_the_warehouses_job_sends_each_call_once(
+    services: Sandbox, warehouse: Database, meltano_environment: dict[str, str]
+) -> None:
+    meltano(PROJECT, meltano_environment, "install", "tap-postgres", "target-segment")
+    meltano(PROJECT, meltano_environment, "run", "warehouse-to-segment")
+    first = services.segment()
+    assert {message["messageId"] for message in first["accepted"]} == {
+        *("ajs-3f2c", "ajs-77aa", "ajs-g1", "ajs-p1", "ajs-a1"),
+        "ajs-t1",  # of the event's own table: it has its properties
+    }
+    assert [m["properties"]["button"] for m in first["accepted"] if m["type"] == "track"] == [
+        "header"
+    ]
+
+    warehouse.run("""
+        create table web_app.signed_up as
+        select *, 'paid' as plan from web_app.tracks where event = 'signed_up'
+    """)
+    meltano(PROJECT, meltano_environment, "run", "warehouse-to-segment")
+    again = services.segment()
+    [added] = again["accepted"][6:]
+    assert (added["event"], added["properties"]) == ("Signed Up ✓", {"plan": "paid"})
+    assert again["counts"]["duplicates"] == 5, "the last row of each table is read again"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("warehouse")
+@pytest.mark.parametrize("extractor", ["tap-moesif", "tap-postgres"])
+def test_meltano_finds_the_extractors_well_configured(
+    extractor: str, meltano_environment: dict[str, str]
+) -> None:
+    meltano(PROJECT, meltano_environment, "install", extractor)
+    meltano(PROJECT, meltano_environment, "config", "test", extractor)
+
+
+class Loader:
+    """A loader of the project, as Meltano's test of loaders starts it."""
+
+    capabilities: frozenset[str] = frozenset()
+
+    def __init__(self, command: str, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.plugin = self
+        self.name = command
+        self._config = config
+        self._monkeypatch = monkeypatch
+
+    async def invoke_async(self, **options: Any) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            COMMANDS / self.name, "--config", self._config, **options
+        )
+        # Meltano 4.4.1 terminates what it has seen end, which asyncio refuses more often than
+        # not: then every loader fails its test.
+        self._monkeypatch.setattr(process, "terminate", lambda: None)
+        return process
+
+
+def test_meltano_finds_the_loader_well_configured(
+    services: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(
+        json.dumps({"write_key": "sandbox-write-key", "host": f"{services.url}/segment"})
+    )
+    loader = Loader("target-segment", config, monkeypatch)
+    passed, said = asyncio.run(LoaderTestService(cast("PluginInvoker", loader)).validate())
+    assert passed, said

@@ -1,0 +1,154 @@
+"""tap-moesif into targets that nobody here wrote."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commands import Ended, Sandbox, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from postgres import Database
+
+    Records = dict[str, dict[str, Any]]
+
+pytestmark = pytest.mark.timeout(600)  # the first one also installs the other connector
+
+
+def read(services: Sandbox, folder: Path, *arguments: str) -> Ended:
+    """Run tap-moesif against the sandbox."""
+    config = {
+        "management_api_key": "sandbox-management-key",
+        "api_url": f"{services.url}/moesif/api/v1",
+    }
+    ended = run("tap-moesif", folder, config, *arguments)
+    assert ended.code == 0, ended.stderr
+    return ended
+
+
+def records_in(messages: Iterable[dict[str, Any]]) -> dict[str, Records]:
+    """Give each stream's records by their ids, the last of each."""
+    streams: dict[str, Records] = {}
+    for message in messages:
+        if message["type"] == "RECORD":
+            record = message["record"]
+            streams.setdefault(message["stream"], {})[record["id"]] = record
+    return streams
+
+
+def load(target: str, folder: Path, config: dict[str, Any], read_before: Ended) -> Any:
+    """Run a target on what a tap has written; give the last state it wrote."""
+    ended = run(target, folder, config, lines=read_before.lines)
+    assert ended.code == 0, ended.stderr[-3000:]
+    return ended.messages[-1]
+
+
+def test_target_jsonl_takes_every_record_as_it_is(
+    services: Sandbox, third_party: Callable[[str], str], tmp_path: Path
+) -> None:
+    tapped = read(services, tmp_path)
+    config = {"destination_path": str(tmp_path / "out"), "do_timestamp_file": False}
+    state = load(third_party("target-jsonl"), tmp_path, config, tapped)
+
+    assert state == tapped.messages[-1]["value"]
+    written = {
+        file.stem: [json.loads(line) for line in file.read_text().splitlines()]
+        for file in (tmp_path / "out").iterdir()
+    }
+    expected = records_in(tapped.messages)
+    assert {"users", "companies"} <= expected.keys()
+    assert written == {stream: list(records.values()) for stream, records in expected.items()}
+
+
+def postgres_config(database: Database) -> dict[str, Any]:
+    return {
+        **database.settings,
+        "default_target_schema": "moesif",
+        # PostgreSQL's text cannot hold a null character, and users type everything.
+        "sanitize_null_text_characters": True,
+    }
+
+
+def tables(database: Database, streams: Iterable[str]) -> dict[str, Records]:
+    """Give each table's rows by their ids, without nulls and without the target's own columns."""
+    found: dict[str, Records] = {}
+    for stream in streams:
+        rows = database.rows(f"select * from moesif.{stream}")
+        assert len({row["id"] for row in rows}) == len(rows)
+        found[stream] = {
+            row["id"]: {
+                name: value
+                for name, value in row.items()
+                if value is not None and not name.startswith("_sdc_")
+            }
+            for row in rows
+        }
+    return found
+
+
+def as_rows(messages: list[dict[str, Any]]) -> dict[str, Records]:
+    """What PostgreSQL makes of a tap's records."""
+    times = {
+        message["stream"]: [
+            name
+            for name, schema in message["schema"]["properties"].items()
+            if schema.get("format") == "date-time"
+        ]
+        for message in messages
+        if message["type"] == "SCHEMA"
+    }
+    return {
+        stream: {
+            key: {
+                name: _as_column(value, is_time=name in times[stream])
+                for name, value in record.items()
+                if value is not None
+            }
+            for key, record in records.items()
+        }
+        for stream, records in records_in(messages).items()
+    }
+
+
+def _as_column(value: Any, *, is_time: bool) -> Any:
+    if is_time:
+        return value.removesuffix("Z").rstrip("0").removesuffix(".")
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+
+
+def test_target_postgres_keeps_every_record_whole(
+    services: Sandbox, database: Database, third_party: Callable[[str], str], tmp_path: Path
+) -> None:
+    tapped = read(services, tmp_path)
+    state = load(third_party("target-postgres"), tmp_path, postgres_config(database), tapped)
+
+    assert state == tapped.messages[-1]["value"]
+    expected = as_rows(tapped.messages)
+    assert {"users", "companies"} <= expected.keys()
+    assert tables(database, expected) == expected
+
+
+def test_a_later_run_into_target_postgres_updates_what_changed(
+    services: Sandbox, database: Database, third_party: Callable[[str], str], tmp_path: Path
+) -> None:
+    target, config = third_party("target-postgres"), postgres_config(database)
+    first = read(services, tmp_path)
+    state = load(target, tmp_path, config, first)
+    (tmp_path / "state.json").write_text(json.dumps(state))
+
+    [changed] = services.touch(users=1)["users"]
+    second = read(services, tmp_path, "--state", "state.json")
+    load(target, tmp_path, config, second)
+
+    before, after = as_rows(first.messages), as_rows(second.messages)
+    assert changed in after["users"]
+    assert after["users"][changed]["metadata"] != before["users"][changed]["metadata"]
+    assert len(after["users"]) < len(before["users"])
+    assert tables(database, before) == {
+        stream: {**before[stream], **after.get(stream, {})} for stream in before
+    }

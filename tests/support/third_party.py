@@ -1,0 +1,53 @@
+"""Connectors that nobody here wrote, each installed in an environment of its own.
+
+They need not share our dependencies, and whoever runs them beside ours keeps them apart as well.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from commands import COMMANDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PACKAGES = {
+    "tap-postgres": "meltanolabs-tap-postgres==0.10.0",
+    "target-jsonl": "target-jsonl==0.1.4",
+    "target-postgres": "meltanolabs-target-postgres==0.8.1",
+}
+"""A command, and the package that brings it."""
+
+
+class NotInstalledError(Exception):
+    """The package could not be installed; the message says why."""
+
+
+def installed(command: str, folder: Path) -> str:
+    """Install a connector below a folder.
+
+    Returns:
+        Where its command is.
+
+    Raises:
+        NotInstalledError: There is no registry within reach, for instance.
+    """
+    environment = folder / command
+    for arguments in (
+        ("venv", "--python", sys.executable, str(environment)),
+        ("pip", "install", "--python", str(environment), PACKAGES[command]),
+    ):
+        ended = subprocess.run(
+            [COMMANDS / "uv", "--quiet", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if ended.returncode != 0:
+            why = " ".join(ended.stderr.split())
+            raise NotInstalledError(f"{PACKAGES[command]} cannot be installed: {why}")
+    return str(environment / "bin" / command)
