@@ -63,6 +63,8 @@ def test_one_element_and_a_batch_are_a_201_each(sandbox: Sandbox, kind: str) -> 
     received = sandbox.collector()
     assert received["accepted"][kind] == [first, second, third]
     assert [entry["elements"] for entry in received["requests"]] == [1, 2]
+    short = sandbox.get("/sandbox/collector?elements=false").json()
+    assert short.keys() == received.keys() - {"accepted", "duplicates"}
     assert received["refused"] == []
 
 
