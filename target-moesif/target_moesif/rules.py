@@ -118,14 +118,7 @@ def time(value: object, name: str) -> str | None:
     written = iso_time(value)
     if written is None:
         raise RecordRejected("timestamp_invalid", f"Its {name} is no ISO 8601 time.")
-    return written if written.endswith("Z") else _with_minutes(written)
-
-
-def _with_minutes(written: str) -> str:
-    """Write a zone such as `+02` or `+0200`, which databases have, as strict readers want it."""
-    if written[-3] in "+-":
-        return f"{written}:00"
-    return f"{written[:-2]}:{written[-2:]}" if written[-5] in "+-" else written
+    return written
 
 
 def text(value: object, reason: str, name: str) -> str | None:

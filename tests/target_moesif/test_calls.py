@@ -439,6 +439,22 @@ def test_ids_may_stand_among_moesifs_own_words() -> None:
     assert (key, company) == ("c", {"company_id": "c", "metadata": {"x": 1}})
 
 
+def test_a_company_in_moesifs_own_words_keeps_them() -> None:
+    traits = {"company_domain": "own words", "domain": "acme.example", "company_id": "c"}
+    assert document({"type": "company", "groupId": 5, "traits": traits}) == {
+        "company_id": "5",
+        "company_domain": "own words",
+        "metadata": {"domain": "acme.example"},
+    }
+
+
+def test_a_null_among_moesifs_own_words_overwrites_only_what_may_be_empty() -> None:
+    traits = dict.fromkeys(("company_id", "modified_time", "session_token", "ip_address"))
+    user = document({"type": "user", "userId": "u", "traits": traits}, null_traits=True)
+    assert user == {"user_id": "u", "ip_address": None}
+    assert document({"type": "user", "userId": "u", "traits": traits}) == {"user_id": "u"}
+
+
 def test_an_action_in_moesifs_own_words_keeps_them() -> None:
     properties = {
         "request": {"uri": "/x", "time": "2026-01-31 10:00:00", "verb": "GET", "api_version": None},
