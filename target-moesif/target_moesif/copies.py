@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from singer_delivery.values import NULL, decode, encode
-from target_moesif.models import Models, object_of
+from target_moesif.models import Models, decode_exactly, object_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -199,7 +199,7 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401
 
 def _items(raw: msgspec.Raw) -> msgspec.Raw:
     """Give the items of a subscription Moesif's own names; what is none stays as it is."""
-    items: Any = decode(raw)
+    items: Any = decode_exactly(raw)
     written = [
         {field: item[name] for name, field in ITEM.items() if item.get(name) is not None}
         if isinstance(item, dict)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +72,8 @@ MISSING_IP_ADDRESS = "0.0.0.0"  # noqa: S104, nobody listens there
 MESSAGE_IDS = bytes.fromhex("07a3958346a8427c9c9a5c15db18fb0f")
 """The namespace of the version-5 UUIDs that are made of a source's own message ids."""
 
-decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
+decode_exactly = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
+"""Decodes, and leaves fractions as they are written: no float holds all of them."""
 
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)

@@ -529,8 +529,44 @@ def test_the_batch_of_segments_specification_is_taken() -> None:
     assert kinds == [USER, ACTION] * 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("user", "traits"), ("company", "traits"), ("action", "properties")],
+)
+def test_the_examples_of_moesifs_reference_come_out_as_they_are(kind: str, content: str) -> None:
+    path = {"user": "users", "company": "companies", "action": "actions"}[kind]
+    for published in json.loads((EXAMPLES / f"moesif-{path}-batch.json").read_text()):
+        call = {"type": kind, content: published}
+        [(_, _, sent)] = messages(call, extracted=None, missing_ip_address=None)
+        assert sent == published
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_track_comes_out_in_the_form_of_moesifs_reference(number: int) -> None:
+    published = json.loads((EXAMPLES / "moesif-actions-batch.json").read_text())[number]
+    request = published["request"]
+    call = {
+        "type": "track",
+        "userId": published["user_id"],
+        "event": published["action_name"],
+        "messageId": published["transaction_id"],
+        "properties": published["metadata"],
+        "context": {
+            "groupId": published["company_id"],
+            "userAgent": request["user_agent_string"],
+            "page": {"url": request["uri"]},
+        },
+    }
+    [(_, _, sent)] = messages(call, extracted=None, missing_ip_address=None)
+    assert sent == published
+
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
