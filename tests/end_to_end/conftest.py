@@ -8,10 +8,13 @@ import pytest
 from commands import Sandbox, sandbox
 from postgres import Database, NoPostgresError, postgres
 from third_party import NotInstalledError, installed
+from warehouse import read, warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from warehouse import Messages
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +57,17 @@ def third_party(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str
             pytest.skip(str(error))
 
     return command
+
+
+@pytest.fixture(scope="session")
+def tables(
+    database_server: Database,
+    third_party: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Messages:
+    """What tap-postgres reads of a Segment warehouse: each table's messages."""
+    folder = tmp_path_factory.mktemp("warehouse")
+    return read(third_party("tap-postgres"), folder, warehouse(database_server))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -12,19 +11,20 @@ from meltano.core.plugin_test_service import LoaderTestService
 
 from commands import COMMANDS, Sandbox
 from project import PROJECT, meltano
+from warehouse import warehouse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from meltano.core.plugin_invoker import PluginInvoker
 
     from postgres import Database
 
-WAREHOUSE = Path(__file__).with_name("warehouse.sql")
-
 
 @pytest.fixture
-def warehouse(database: Database, meltano_environment: dict[str, str]) -> Database:
+def tables(database_server: Database, meltano_environment: dict[str, str]) -> Database:
     """A warehouse that the project's tap-postgres reads."""
-    database.run(WAREHOUSE.read_text())
+    database = warehouse(database_server)
     for name, value in database.settings.items():
         meltano_environment[f"TAP_POSTGRES_{name.upper()}"] = str(value)
     meltano_environment["TAP_POSTGRES_FILTER_SCHEMAS"] = '["web_app"]'
@@ -33,7 +33,7 @@ def warehouse(database: Database, meltano_environment: dict[str, str]) -> Databa
 
 @pytest.mark.timeout(600)
 def test_the_warehouses_job_sends_each_call_once(
-    services: Sandbox, warehouse: Database, meltano_environment: dict[str, str]
+    services: Sandbox, tables: Database, meltano_environment: dict[str, str]
 ) -> None:
     meltano(PROJECT, meltano_environment, "install", "tap-postgres", "target-segment")
     meltano(PROJECT, meltano_environment, "run", "warehouse-to-segment")
@@ -46,7 +46,7 @@ def test_the_warehouses_job_sends_each_call_once(
         "header"
     ]
 
-    warehouse.run("""
+    tables.run("""
         create table web_app.signed_up as
         select *, 'paid' as plan from web_app.tracks where event = 'signed_up'
     """)
@@ -58,7 +58,7 @@ def test_the_warehouses_job_sends_each_call_once(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("warehouse")
+@pytest.mark.usefixtures("tables")
 @pytest.mark.parametrize("extractor", ["tap-moesif", "tap-postgres"])
 def test_meltano_finds_the_extractors_well_configured(
     extractor: str, meltano_environment: dict[str, str]
