@@ -80,4 +80,6 @@ def meltano_environment(services: Sandbox, tmp_path: Path) -> dict[str, str]:
         "TARGET_SEGMENT_HOST": f"{services.url}/segment",
         "TARGET_SEGMENT_CDN_URL": f"{services.url}/segment-cdn",
         "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key",
+        "TARGET_MOESIF_API_URL": f"{services.url}/moesif/collector/v1",
+        "TARGET_MOESIF_APPLICATION_ID": "sandbox-application-id",
     }
