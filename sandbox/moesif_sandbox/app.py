@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from moesif_sandbox.answers import error_answer
+from moesif_sandbox.clock import ShiftedClock, system_clock
 from moesif_sandbox.faults import Fault, FaultPlan
 from moesif_sandbox.moesif_access import Access, MinuteLimit
 from moesif_sandbox.moesif_api import MoesifApi
@@ -30,6 +31,7 @@ from moesif_sandbox.traffic import RequestLog, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -37,11 +39,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from moesif_sandbox.options import Options
-
-
-def system_clock() -> datetime:
-    """Return the time of day."""
-    return datetime.now(timezone.utc)
 
 
 def random_id() -> str:
@@ -65,6 +62,9 @@ class Settings:
     requests_per_minute: int | None = None
     latency: float = 0.0  # seconds
     total_as_object: bool = False
+    embedded_subscriptions: bool = True
+    max_page_bytes: int | None = None
+    clock_offset: timedelta = timedelta(0)
     faults: Sequence[Fault] = ()
 
 
@@ -76,11 +76,19 @@ def create_app(
 ) -> ASGIApp:
     """Return the app: both services under their paths, and the sandbox's own endpoints."""
     store, faults, log = Store(seed), FaultPlan(settings.faults), RequestLog()
-    limit = MinuteLimit(settings.requests_per_minute)
-    moesif = MoesifApi(store, settings.access, limit, clock, settings.total_as_object)
+    clock = ShiftedClock(clock, settings.clock_offset)
+    moesif = MoesifApi(
+        store,
+        settings.access,
+        MinuteLimit(settings.requests_per_minute),
+        clock,
+        settings.total_as_object,
+        settings.embedded_subscriptions,
+        settings.max_page_bytes,
+    )
     collector = CollectorApi(store, settings.application_id, settings.readings, clock, new_id)
     segment = SegmentApi(store, settings.source, clock, new_id)
-    own = SandboxApi(store, faults, log, clock)
+    own = SandboxApi(store, faults, log, clock, settings.readings)
     services = Starlette(
         routes=[
             Mount("/moesif/api/v1", routes=moesif.routes()),
@@ -120,7 +128,7 @@ def main(**options: Unpack[Options]) -> None:
 
 def _plan(options: Options) -> SeedPlan:
     return SeedPlan(
-        now=options["now"] or system_clock(),
+        now=options["now"] or system_clock() + _clock_offset(options),
         users=options["users"],
         companies=options["companies"],
         days=options["days"],
@@ -128,6 +136,7 @@ def _plan(options: Options) -> SeedPlan:
         events_per_user=options["events_per_user"],
         wrong_types=options["wrong_types"],
         without_modified_time=options["without_modified_time"],
+        times_without_zone=options["times_without_zone"],
     )
 
 
@@ -140,8 +149,15 @@ def _settings(options: Options) -> Settings:
         requests_per_minute=options["moesif_requests_per_minute"],
         latency=options["latency_ms"] / 1000,
         total_as_object=options["hits_total"] == "object",
+        embedded_subscriptions=not options["without_embedded_subscriptions"],
+        max_page_bytes=options["max_page_bytes"],
+        clock_offset=_clock_offset(options),
         faults=[fault for given in options["faults"] for fault in given],
     )
+
+
+def _clock_offset(options: Options) -> timedelta:
+    return timedelta(seconds=options["clock_offset_seconds"])
 
 
 def _readings(options: Options) -> Readings:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
+from moesif_sandbox.page_faults import MAX_PERIOD, PageHistory, cut, emptied, led_back
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -20,6 +22,9 @@ Kind = Literal[
     "unreadable",
     "not_success",
     "timed_out",
+    "empty_page",
+    "repeat_page",
+    "loop",
 ]
 FOREVER = -1
 _JSON = "application/json"
@@ -37,6 +42,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     times: int = 1
     skip: int = 0  # so many requests pass before the first is hit
     process: bool = False  # for `status`: the request takes effect all the same
+    period: int = 1  # for `repeat_page` and `loop`: back to the page of so many searches ago
 
     def __post_init__(self) -> None:
         """Refuse what can only be a slip."""
@@ -44,6 +50,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a fault needs a path")
         if self.kind == "delay" and self.seconds <= 0:
             raise ValueError("a delay needs seconds")
+        if not 1 <= self.period <= MAX_PERIOD:
+            raise ValueError(f"a period is from 1 to {MAX_PERIOD}")
 
     @property
     def takes_effect(self) -> bool:
@@ -73,11 +81,13 @@ class FaultPlan:
         """Start with the faults of the command line, to which `reset` returns."""
         self._initial = tuple(faults)
         self._pending: list[_Pending] = []
+        self.pages = PageHistory()
         self.reset()
 
     def reset(self) -> None:
         """Return to the faults of the start."""
         self.clear()
+        self.pages.clear()
         self.add(self._initial)
 
     def add(self, faults: Iterable[Fault]) -> None:
@@ -130,8 +140,14 @@ def read_faults(raw: bytes | str) -> list[Fault]:
         raise ValueError(f"not a fault: {error}") from error
 
 
-def spoilt(fault: Fault, answer: Answer) -> Answer:
-    """Return what a fault makes of an answer; one that closes the connection leaves it alone."""
+def spoilt(fault: Fault, answer: Answer, earlier: bytes | None = None) -> Answer:
+    """Return what a fault makes of an answer; one that closes the connection leaves it alone.
+
+    Args:
+        fault: The fault.
+        answer: As it would have been.
+        earlier: The page of `fault.period` searches ago, where there is one.
+    """
     if fault.kind == "status":
         return _answer(fault.status, fault.headers, fault.body)
     if fault.kind == "unreadable":
@@ -139,9 +155,19 @@ def spoilt(fault: Fault, answer: Answer) -> Answer:
         return _answer(200, {"Content-Type": _JSON} | fault.headers, text)
     if fault.kind == "not_success":
         return _answer(200, fault.headers, {"success": False})
-    if fault.kind == "timed_out":
-        return answer._replace(body=_cut_page(answer.body))
-    return answer
+    return answer._replace(body=_spoilt_page(fault.kind, answer.body, earlier))
+
+
+def _spoilt_page(kind: Kind, page: bytes, earlier: bytes | None) -> bytes:
+    if kind == "timed_out":
+        return cut(page)
+    if kind == "empty_page":
+        return emptied(page)
+    if kind == "repeat_page":
+        return earlier or page
+    if kind == "loop" and earlier:
+        return led_back(page, earlier)
+    return page
 
 
 def _answer(status: int, headers: dict[str, str], body: object) -> Answer:
@@ -149,14 +175,3 @@ def _answer(status: int, headers: dict[str, str], body: object) -> Answer:
         body = {"error": {"reason": f"a fault that was asked for: {status}"}, "status": status}
     content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
     return Answer(status, list(({"Content-Type": _JSON} | headers).items()), content)
-
-
-def _cut_page(body: bytes) -> bytes:
-    """Return a search answer as an engine that ran out of time gives it: half the hits, flagged."""
-    found = msgspec.json.decode(body)
-    if not isinstance(found, dict):  # a list of cohorts, say: no search
-        return body
-    hits = found.get("hits")
-    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
-        hits["hits"] = hits["hits"][: len(hits["hits"]) // 2]
-    return msgspec.json.encode(found | {"timed_out": True})

@@ -11,7 +11,9 @@ from starlette.routing import Route
 
 from moesif_sandbox.answers import error_answer, json_answer
 from moesif_sandbox.moesif_dsl import Json, SearchError, as_choice
+from moesif_sandbox.moesif_profiles import subscriptions_of
 from moesif_sandbox.moesif_search import read_body, search
+from moesif_sandbox.moesif_source import parse_source
 from moesif_sandbox.moesif_times import parse_boundary, zone_of
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _SEARCH = "/search/{org}/search"
 _COUNT = "/search/{org}/count"
 _COHORT_TYPES = ("user", "company")
+_WITHOUT_SUBSCRIPTIONS = parse_source({"excludes": ["subscriptions", "company.subscriptions"]})
 
 
 @dataclass
@@ -41,6 +44,8 @@ class MoesifApi:
     limit: MinuteLimit
     clock: Callable[[], datetime]
     total_as_object: bool = False
+    embedded_subscriptions: bool = True
+    max_page_bytes: int | None = None
 
     def routes(self) -> list[Route]:
         """Return the endpoints; where a path has `~`, any organisation is taken."""
@@ -104,6 +109,7 @@ class MoesifApi:
 
     def _found(self, index: Index, body: Json, status: int) -> Response:
         started = perf_counter()
+        self.store.before_search(index)
         found = search(index, body, self.clock())
         total: object = found.total
         if self.total_as_object:
@@ -112,11 +118,21 @@ class MoesifApi:
         answer: Json = {
             "took": int((perf_counter() - started) * 1000),
             "timed_out": False,
-            "hits": hits | {"hits": found.hits},
+            "hits": hits | {"hits": [self._shown(hit) for hit in found.hits]},
         }
         if found.aggregations:
             answer["aggregations"] = found.aggregations
-        return json_answer(answer, status)
+        page = json_answer(answer, status)
+        if self.max_page_bytes is not None and len(page.body) > self.max_page_bytes:
+            return error_answer(413, "too_large", "the page is too large: ask for fewer hits")
+        return page
+
+    def _shown(self, hit: Json) -> Json:
+        """Return a document as the account's answers have it, found by a search or by its id."""
+        source = hit.get("_source")
+        if self.embedded_subscriptions or not isinstance(source, dict):
+            return hit
+        return {**hit, "_source": _WITHOUT_SUBSCRIPTIONS.apply(source)}
 
     def _window(self, request: Request) -> tuple[int, int]:
         """Return the time that an event search spans: both of its ends must be given."""
@@ -142,7 +158,7 @@ class MoesifApi:
             document = index.get(request.path_params["id"])
             if document is None:
                 return error_answer(404, "not_found", "no such document")
-            return json_answer({"_id": document.id, "_source": document.source})
+            return json_answer(self._shown({"_id": document.id, "_source": document.source}))
 
         return endpoint
 
@@ -150,20 +166,19 @@ class MoesifApi:
         company = self.store.companies.get(request.path_params["id"])
         if company is None:
             return error_answer(404, "not_found", "no such company")
-        return json_answer(company.source.get("subscriptions", []))
+        return json_answer(subscriptions_of(company.source))
 
     async def _subscription(self, request: Request) -> Response:
         wanted = request.path_params["id"]
         for company in self.store.companies.documents:
-            listed = company.source.get("subscriptions")
-            for subscription in listed if isinstance(listed, list) else []:
+            for subscription in subscriptions_of(company.source):
                 if subscription.get("subscription_id") == wanted:
                     return json_answer(subscription)
         return error_answer(404, "not_found", "no such subscription")
 
     async def _cohorts(self, request: Request) -> Response:
         kind = as_choice(request.query_params.get("cohort_type"), "cohort_type", _COHORT_TYPES)
-        return json_answer([part for part in self.store.cohorts if part["cohort_type"] == kind])
+        return json_answer([part for part in self.store.cohorts if part.get("cohort_type") == kind])
 
 
 def within(body: Json, start: int, end: int) -> Json:

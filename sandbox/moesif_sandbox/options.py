@@ -34,6 +34,10 @@ class Options(TypedDict):
     now: datetime | None
     wrong_types: bool
     without_modified_time: int
+    times_without_zone: bool
+    without_embedded_subscriptions: bool
+    max_page_bytes: int | None
+    clock_offset_seconds: int
     management_key: str
     management_scopes: list[str]
     write_key: str
@@ -76,6 +80,7 @@ def _read_faults(_context: object, _option: object, values: tuple[str, ...]) -> 
 
 
 _COUNT = click.IntRange(min=0)
+_YEAR_SECONDS = 366 * 24 * 3_600
 _OPTIONS: Sequence[Callable[[Any], Any]] = (
     click.option(
         "--port",
@@ -109,6 +114,25 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
     ),
     click.option(
         "--without-modified-time", type=_COUNT, default=0, help="So many users lack modified_time."
+    ),
+    click.option(
+        "--times-without-zone", is_flag=True, help="All times of the data are UTC without a zone."
+    ),
+    click.option(
+        "--without-embedded-subscriptions",
+        is_flag=True,
+        help="Companies come without their subscriptions, which must be asked for by themselves.",
+    ),
+    click.option(
+        "--max-page-bytes",
+        type=click.IntRange(min=1),
+        help="A search whose answer is larger is a 413 (default: off).",
+    ),
+    click.option(
+        "--clock-offset-seconds",
+        type=click.IntRange(-_YEAR_SECONDS, _YEAR_SECONDS),
+        default=0,
+        help="So much is the sandbox's clock fast, or slow where it is negative.",
     ),
     click.option("--management-key", default=MANAGEMENT_KEY, help="Moesif's management API key."),
     click.option(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,26 +11,31 @@ from starlette.routing import Route
 
 from moesif_sandbox.answers import error_answer, json_answer
 from moesif_sandbox.faults import FaultPlan, read_faults
-from moesif_sandbox.store import Store, documents_of, touch
+from moesif_sandbox.moesif_profiles import Readings, seen
+from moesif_sandbox.segment_times import show_time
+from moesif_sandbox.store import ON_DEMAND, Store, documents_of, edited, touch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from moesif_sandbox.clock import ShiftedClock
     from moesif_sandbox.moesif_dsl import Json
+    from moesif_sandbox.moesif_index import Document, Index
     from moesif_sandbox.traffic import RequestLog
 
 _USER_IDS = ("user_id", "identified_user_id")
 
 
 class Touch(msgspec.Struct, forbid_unknown_fields=True):
-    """How many documents to change."""
+    """How many documents to change, and how: by an edit, or by activity on the API."""
 
     users: int = 0
     companies: int = 0
+    activity: bool = False
 
 
 class Documents(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,7 +44,20 @@ class Documents(msgspec.Struct, forbid_unknown_fields=True):
     users: list[dict[str, object]] | None = None
     companies: list[dict[str, object]] | None = None
     events: list[dict[str, object]] | None = None
+    cohorts: list[dict[str, object]] | None = None
     replace: bool = False
+    searchable_after: int | None = None  # searches of their kind; -1: when `/index` says so
+
+    def __post_init__(self) -> None:
+        """Refuse what can only be a slip."""
+        if self.searchable_after is not None and self.searchable_after < ON_DEMAND:
+            raise ValueError("searchable_after is a number of searches, or -1")
+
+
+class Shift(msgspec.Struct, forbid_unknown_fields=True):
+    """How far the sandbox's clock is off."""
+
+    offset_seconds: float
 
 
 @dataclass
@@ -48,7 +67,13 @@ class SandboxApi:
     store: Store
     faults: FaultPlan
     log: RequestLog
-    clock: Callable[[], datetime]
+    clock: ShiftedClock
+    readings: Readings
+    _first_offset: timedelta = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember to which offset `reset` returns."""
+        self._first_offset = self.clock.offset
 
     def routes(self) -> list[Route]:
         """Return the endpoints."""
@@ -62,6 +87,8 @@ class SandboxApi:
             Route("/faults", self._clear_faults, methods=["DELETE"]),
             Route("/touch", self._touch, methods=["POST"]),
             Route("/documents", self._documents, methods=["POST"]),
+            Route("/index", self._index, methods=["POST"]),
+            Route("/clock", self._shift, methods=["POST"]),
             Route("/reset", self._reset, methods=["POST"]),
         ]
 
@@ -129,12 +156,16 @@ class SandboxApi:
         except msgspec.DecodeError as error:
             return error_answer(400, "bad_request", str(error))
         now = self.clock()
+        change = self._active if wanted.activity else edited
         return json_answer(
             {
-                "users": touch(self.store.users, wanted.users, now),
-                "companies": touch(self.store.companies, wanted.companies, now),
+                "users": touch(self.store.users, wanted.users, now, change),
+                "companies": touch(self.store.companies, wanted.companies, now, change),
             }
         )
+
+    def _active(self, source: Json, at: datetime) -> Json:
+        return seen(source, at, at, self.readings)
 
     async def _documents(self, request: Request) -> Response:
         try:
@@ -150,11 +181,34 @@ class SandboxApi:
             if raw is not None:
                 if given.replace:
                     index.clear()
-                index.put(documents_of(raw, id_fields))
+                self._put(index, documents_of(raw, id_fields), given.searchable_after)
+        if given.cohorts is not None:
+            self.store.cohorts = [*([] if given.replace else self.store.cohorts), *given.cohorts]
         return json_answer(self.store.counts())
+
+    def _put(self, index: Index, documents: list[Document], searches: int | None) -> None:
+        if searches is None:
+            index.put(documents)
+        else:
+            self.store.put_late(index, documents, searches)
+
+    async def _index(self, _request: Request) -> Response:
+        self.store.find_all()
+        return json_answer(self.store.counts())
+
+    async def _shift(self, request: Request) -> Response:
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=Shift)
+            offset = timedelta(seconds=wanted.offset_seconds)
+            now = self.clock.clock() + offset
+        except (msgspec.DecodeError, OverflowError) as error:
+            return error_answer(400, "bad_request", str(error))
+        self.clock.offset = offset
+        return json_answer({"now": show_time(now)})
 
     async def _reset(self, _request: Request) -> Response:
         self.store.reset()
+        self.clock.offset = self._first_offset
         self.faults.reset()
         self.log.entries.clear()
         return json_answer(self.store.counts())

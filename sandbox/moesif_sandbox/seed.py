@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moesif_sandbox.moesif_index import Document
 from moesif_sandbox.seed_companies import APP_ID, ORG_ID, company
 from moesif_sandbox.seed_events import events
 from moesif_sandbox.seed_users import UserPlan, places, user
-from moesif_sandbox.seed_values import zulu
+from moesif_sandbox.seed_values import without_zones, zulu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from moesif_sandbox.moesif_dsl import Json
-    from moesif_sandbox.moesif_index import Document
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class SeedPlan:
     events_per_user: int = 10
     wrong_types: bool = False
     without_modified_time: int = 0
+    times_without_zone: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,20 @@ def make_seed(plan: SeedPlan) -> SeedData:
     users = [user(number, shared) for number in range(plan.users)]
     for number in _spread(plan.without_modified_time, plan.users):
         del users[number].source["modified_time"]
-    made = events(users, plan.seed, plan.now, plan.days, plan.events_per_user)
-    return SeedData(users, companies, list(made), _cohorts(plan.now))
+    made = list(events(users, plan.seed, plan.now, plan.days, plan.events_per_user))
+    if plan.times_without_zone:
+        users, companies, made = (_without_zones(part) for part in (users, companies, made))
+    return SeedData(users, companies, made, _cohorts(plan.now))
+
+
+def _without_zones(documents: Sequence[Document]) -> list[Document]:
+    return [
+        Document(
+            document.id,
+            {name: without_zones(value) for name, value in document.source.items()},
+        )
+        for document in documents
+    ]
 
 
 def _spread(count: int, among: int) -> list[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from moesif_sandbox.moesif_index import Document
 from moesif_sandbox.seed_companies import APP_ID, ORG_ID
-from moesif_sandbox.seed_values import ACTIONS, ROUTES, STATUSES, USER_AGENTS, draws, zulu
+from moesif_sandbox.seed_values import ACTIONS, CANARY, ROUTES, STATUSES, USER_AGENTS, draws, zulu
 
 if TYPE_CHECKING:
     import random
@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 _MOST_EVENTS = 50_000  # beyond that only some of the users have events, lest the start take long
 _DAY = timedelta(days=1)
 _RECENT_SHARE = 0.6
+# Shared by all events; what must never leave Moesif is as conspicuous as a canary.
+_REQUEST: Json = {
+    "headers": {
+        "Accept": "application/json",
+        "Authorization": f"Bearer {CANARY}",
+        "Cookie": f"session={CANARY}",
+    },
+    "body": {"login": {"user": "ann", "password": CANARY}},
+}
+_RESPONSE: Json = {
+    "headers": {"Content-Type": "application/json", "Set-Cookie": f"session={CANARY}"},
+    "body": {"access_token": CANARY},
+}
 
 
 def events(
@@ -63,7 +76,7 @@ def _event(event_id: str, user: Document, time: datetime, chance: random.Random)
             "ip_address": user.source["ip_address"],
             "geo_ip": user.source.get("geo_ip"),
             "user_agent": USER_AGENTS[chance.randrange(len(USER_AGENTS))],
-            "headers": {"Accept": "application/json"},
+            **_REQUEST,
         },
         "app_id": APP_ID,
         "org_id": ORG_ID,
@@ -76,6 +89,6 @@ def _event(event_id: str, user: Document, time: datetime, chance: random.Random)
         source["response"] = {
             "time": zulu(time + timedelta(milliseconds=duration)),
             "status": chance.choice(STATUSES),
-            "headers": {"Content-Type": "application/json"},
+            **_RESPONSE,
         }
     return Document(event_id, source)

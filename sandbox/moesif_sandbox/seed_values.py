@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ ROUTES = (
     ("DELETE", "/v1/tokens/:id"),
 )
 ACTIONS = ("Clicked Sign Up", "Viewed Pricing", "Created API Key", "Upgraded Plan")
+# In the headers and bodies of events, where accounts have their customers' real ones.
+CANARY = "canary-credential"
 STATUSES = (200, 200, 200, 200, 201, 201, 204, 304, 400, 401, 404, 429, 500)
 USER_AGENTS: tuple[dict[str, object], ...] = (
     {"name": "Android", "os_major": "7", "os": "Android 7.0", "os_name": "Android",
@@ -100,6 +103,21 @@ def seven_digits(moment: datetime) -> str:
 def with_offset(moment: datetime) -> str:
     """Return the same instant on another clock: `2023-07-27T23:52:58.099+02:00`."""
     return bare(moment.astimezone(timezone(timedelta(hours=2)))) + "+02:00"
+
+
+_ZONED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})\d*(Z|[+-]\d\d:\d\d)")
+
+
+def without_zones(value: object) -> object:
+    """Return a value whose times, however deep, are all bare."""
+    if isinstance(value, dict):
+        return {name: without_zones(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [without_zones(part) for part in value]
+    if isinstance(value, str) and (match := _ZONED.fullmatch(value)):
+        zone = match[2].replace("Z", "+00:00")
+        return bare(datetime.fromisoformat(match[1] + zone).astimezone(timezone.utc))
+    return value
 
 
 def address(number: int) -> str:

@@ -75,6 +75,7 @@ def serve(app: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> N
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,  # the app sends its own, by the sandbox's clock
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     _AnnouncingServer(config, ready).run(sockets=[listener])

@@ -12,7 +12,7 @@ from moesif_sandbox.seed_values import bare
 from moesif_sandbox.segment import DuplicateWindow, has_too_many_traits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from moesif_sandbox.moesif_dsl import Json
@@ -71,6 +71,18 @@ class SegmentLedger:
                 self.flagged.append(("too_many_traits", message))
 
 
+ON_DEMAND = -1  # searches that it takes a document to be found: none, but a request of its own
+
+
+@dataclass
+class _Late:
+    """Documents that are there and are not found yet."""
+
+    index: Index
+    documents: Sequence[Document]
+    searches: int  # that they are still missing from
+
+
 class Store:
     """The documents of Moesif, and a ledger of each service that is written to."""
 
@@ -80,7 +92,8 @@ class Store:
         self.users = Index(USER_FIELDS)
         self.companies = Index(COMPANY_FIELDS)
         self.events = Index(EVENT_FIELDS)
-        self.cohorts = seed.cohorts
+        self.cohorts: list[Json] = []
+        self._late: list[_Late] = []
         self.segment = SegmentLedger()
         self.collector = CollectorLedger()
         self.reset()
@@ -90,6 +103,8 @@ class Store:
         self.replace(self.users, self._seed.users)
         self.replace(self.companies, self._seed.companies)
         self.replace(self.events, self._seed.events)
+        self.cohorts = list(self._seed.cohorts)
+        self._late.clear()
         self.segment = SegmentLedger()
         self.collector = CollectorLedger()
 
@@ -98,6 +113,25 @@ class Store:
         """Put documents in the place of all that an index holds."""
         index.clear()
         index.put(documents)
+
+    def put_late(self, index: Index, documents: Sequence[Document], searches: int) -> None:
+        """Put documents that so many searches of their kind don't find yet."""
+        self._late.append(_Late(index, documents, searches))
+
+    def before_search(self, index: Index) -> None:
+        """Let documents be found that have been missing for as many searches as they should."""
+        for late in [late for late in self._late if late.index is index]:
+            if late.searches == 0:
+                self._late.remove(late)
+                index.put(late.documents)
+            elif late.searches > 0:
+                late.searches -= 1
+
+    def find_all(self) -> None:
+        """Let all documents be found."""
+        for late in self._late:
+            late.index.put(late.documents)
+        self._late.clear()
 
     def counts(self) -> dict[str, int]:
         """Return how many documents there are of each kind."""
@@ -108,19 +142,22 @@ class Store:
         }
 
 
-def touch(index: Index, count: int, at: datetime) -> list[str]:
-    """Change a metadata value and `modified_time` of so many documents; return their ids.
+def touch(
+    index: Index, count: int, at: datetime, change: Callable[[Json, datetime], Json]
+) -> list[str]:
+    """Change so many documents; return their ids.
 
     Which ones depends on nothing but how many there are: they are spread evenly.
     """
     total = len(index)
     count = min(count, total)
     chosen = [index.documents[part * total // count] for part in range(count)]
-    index.put([Document(document.id, _touched(document.source, at)) for document in chosen])
+    index.put([Document(document.id, change(document.source, at)) for document in chosen])
     return [document.id for document in chosen]
 
 
-def _touched(source: Json, at: datetime) -> Json:
+def edited(source: Json, at: datetime) -> Json:
+    """Return a document with another metadata value and `modified_time`."""
     changed: Json = {**source, "modified_time": bare(at)}
     name = metadata_name(source)
     metadata = source.get(name, {})

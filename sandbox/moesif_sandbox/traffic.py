@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from moesif_sandbox.moesif_dsl import Json
 
 SERVICES = ("/moesif/", "/segment/", "/segment-us/", "/segment-eu/", "/segment-cdn/")
+_SEARCHES = "/moesif/api/"
 _LOGGED_REQUESTS = 20_000
+_REFUSED = 400
 _CLOSING = {"close_before", "close_after"}
 
 
@@ -51,7 +54,11 @@ class Traffic:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or not scope["path"].startswith(SERVICES):
+        if scope["type"] == "http":
+            await self._serve(scope, receive, _dated(send, self._clock()))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"].startswith(SERVICES):
             await self._app(scope, receive, send)
             return
         at, started = self._clock(), perf_counter()
@@ -63,7 +70,7 @@ class Traffic:
         answer = None
         if fault is None or fault.takes_effect:
             answer = await self._processed(scope, body)
-        answer = _outcome(fault, answer)
+        answer = self._outcome(scope, fault, answer)
         self._log.entries.append(
             {
                 "method": scope["method"],
@@ -86,6 +93,17 @@ class Traffic:
             scope["state"]["transport"].close()  # what is written goes out first
             await _disconnected(receive)
 
+    def _outcome(self, scope: Scope, fault: Fault | None, answer: Answer | None) -> Answer | None:
+        """Return what is sent; None closes the connection."""
+        if fault is not None:
+            if fault.kind in _CLOSING:
+                return None
+            earlier = self._faults.pages.earlier(scope["path"], fault.period)
+            answer = spoilt(fault, answer or Answer(200, [], b""), earlier)
+        if answer is not None and scope["path"].startswith(_SEARCHES) and answer.status < _REFUSED:
+            self._faults.pages.remember(scope["path"], answer.body)
+        return answer
+
     async def _processed(self, scope: Scope, body: bytes) -> Answer:
         """Let the app behind answer, and hold its answer back."""
         messages: list[Message] = []
@@ -103,13 +121,18 @@ class Traffic:
         return Answer(start["status"], headers, content)
 
 
-def _outcome(fault: Fault | None, answer: Answer | None) -> Answer | None:
-    """Return what is sent; None closes the connection."""
-    if fault is None:
-        return answer
-    if fault.kind in _CLOSING:
-        return None
-    return spoilt(fault, answer or Answer(200, [], b""))
+def _dated(send: Send, at: datetime) -> Send:
+    """Give every answer the sandbox's own time, as clients that mistrust their clock read it."""
+    date = (b"date", format_datetime(at, usegmt=True).encode())
+
+    async def dated(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            names = {name.lower() for name, _ in message["headers"]}
+            if b"date" not in names:
+                message = {**message, "headers": [*message["headers"], date]}
+        await send(message)
+
+    return dated
 
 
 async def _whole_body(receive: Receive) -> bytes:

@@ -8,7 +8,6 @@ checkpoints and the rejects file. Lanes tell it outcomes through a queue; it tak
 from __future__ import annotations
 
 import queue
-import re
 import sys
 import threading
 import time
@@ -18,26 +17,23 @@ import msgspec
 
 from singer_delivery.batching import Source
 from singer_delivery.checkpoints import Checkpoints
-from singer_delivery.errors import DeliveryError, OutputError, RecordRejected, ServiceError
+from singer_delivery.errors import DeliveryError, OutputError, RecordRejected
 from singer_delivery.lanes import Acknowledged, Failed, Lane, Lanes, Outcome, Pace, Poster, Refused
+from singer_delivery.refusals import Refusals
 from singer_delivery.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from singer_delivery.batching import Limits, Message
+    from singer_delivery.fingerprints import Fingerprints
     from singer_delivery.lines import Wakeup
     from singer_delivery.progress import Progress
     from singer_delivery.rejects import Rejects
-    from singer_delivery.retry import Answer
     from singer_delivery.settings import DeliverySettings
 
 STOP_SECONDS = 30
 """How long a run that ends early waits for answers to what is in flight."""
-
-ALIKE_REFUSALS = 20
-"""So many records refused one after the other, with one answer, have nothing wrong in common
-but the sender."""
 
 
 class Delivery:
@@ -52,6 +48,7 @@ class Delivery:
         checkpoint: Takes the values of STATE lines behind which all is settled.
         interrupt: Called at each turn; raises where the run must end.
         progress: Shows how far the run is.
+        fingerprints: Of what was sent last, where only changes are.
         clock: Seconds on a clock that never goes back.
     """
 
@@ -66,6 +63,7 @@ class Delivery:
         checkpoint: Callable[[Any], None],
         interrupt: Callable[[], None],
         progress: Progress,
+        fingerprints: Fingerprints | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.summary = Summary()
@@ -74,6 +72,7 @@ class Delivery:
         self._checkpoint = checkpoint
         self._interrupt = interrupt
         self._progress = progress
+        self._fingerprints = fingerprints
         self._refusals = Refusals(settings.max_rejects)
         self._clock = clock
         self._started = clock()
@@ -109,6 +108,11 @@ class Delivery:
 
     def send(self, source: Source, messages: Sequence[Message]) -> None:
         """Put a record's messages on their way; waits while the lanes hold all they may."""
+        if self._fingerprints:
+            messages = self._changed(self._fingerprints, messages)
+            if not messages:
+                self._settle(source, "unchanged")
+                return
         source.unsettled = len(messages)
         now = self._clock()
         left = False
@@ -117,6 +121,18 @@ class Delivery:
             left |= self._lanes.put(message, now)
         while left and self._lanes.congested:
             self.wait()
+
+    @staticmethod
+    def _changed(fingerprints: Fingerprints, messages: Sequence[Message]) -> list[Message]:
+        """Note those messages as sent that say something else than the last of their subject."""
+        changed = []
+        for message in messages:
+            if message.subject:
+                if fingerprints.last(message.subject).fingerprint == message.fingerprint:
+                    continue
+                fingerprints.send(message)
+            changed.append(message)
+        return changed
 
     def skip(self, source: Source) -> None:
         """Leave a record out on purpose."""
@@ -223,7 +239,7 @@ class Delivery:
             if isinstance(outcome, Acknowledged):
                 self._refusals.end()
                 for message in outcome.messages:
-                    self._settle_message(message.source)
+                    self._settle_message(message, acknowledged=True)
             elif isinstance(outcome, Refused):
                 failure = failure or self._refuse(outcome)
             elif isinstance(outcome, Failed):
@@ -244,10 +260,13 @@ class Delivery:
         detail = f"{answer.detail}: {answer.excerpt}" if answer.excerpt else answer.detail
         if not source.rejected:
             self.reject(source, RecordRejected("refused_by_service", detail))
-        self._settle_message(source)
+        self._settle_message(refused.message, acknowledged=False)
         return self._refusals.add(answer)
 
-    def _settle_message(self, source: Source) -> None:
+    def _settle_message(self, message: Message, *, acknowledged: bool) -> None:
+        if self._fingerprints and message.subject:
+            self._fingerprints.settle(message, acknowledged=acknowledged)
+        source = message.source
         source.unsettled -= 1
         if not source.unsettled:
             self._settle(source, "rejected" if source.rejected else "delivered")
@@ -260,50 +279,18 @@ class Delivery:
         value = self._checkpoints.due()
         if value is not None:
             self.rejects.sync()
+            if self._fingerprints:
+                self._fingerprints.flush()
             self._checkpoint(value)
 
     def _close(self) -> None:
         self._progress.end()
         self._lanes.close()
+        if self._fingerprints:
+            self._fingerprints.flush()
+            self._fingerprints.close()
         self.rejects.sync()
         self.rejects.close()
-
-
-class Refusals:
-    """Notices when it is not the records that the service refuses.
-
-    Args:
-        max_rejects: Records that may be rejected; more than `ALIKE_REFUSALS` raise that limit,
-            and -1 takes it away.
-    """
-
-    def __init__(self, max_rejects: int) -> None:
-        self._limit = None if max_rejects < 0 else max(ALIKE_REFUSALS, max_rejects)
-        self._answer: tuple[int, str] | None = None
-        self._count = 0
-        self.too_many = False
-
-    def add(self, answer: Answer) -> ServiceError | None:
-        """Count a record refused alone; give the error that ends the run if it is one too many."""
-        alike = (answer.status, _VARYING.sub("#", answer.excerpt))
-        self._count = self._count + 1 if alike == self._answer else 1
-        self._answer = alike
-        self.too_many = self._limit is not None and self._count >= self._limit
-        if not self.too_many:
-            return None
-        return ServiceError(
-            f"{self._count} records in a row were refused with the same answer ({answer.detail}), "
-            "so the fault is hardly theirs. They are in the rejects file with that answer; if they "
-            "are all bad, set a larger max_rejects."
-        )
-
-    def end(self) -> None:
-        """A delivery was acknowledged: the row ends."""
-        self._count = 0
-
-
-_VARYING = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\d+", re.IGNORECASE)
-"""What differs between answers that say the same: ids, positions, times."""
 
 
 def write_state(value: Any) -> None:  # noqa: ANN401

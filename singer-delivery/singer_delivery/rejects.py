@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,9 +17,11 @@ from singer_delivery.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 REJECT_FIELD = "_delivery_reject"
-_OWNER_ONLY = 0o600
+OWNER_ONLY = 0o600
+"""The mode of files that hold records."""
 _BLOCK = 1 << 16
 
 
@@ -30,11 +31,13 @@ class Rejects:
     Args:
         path: The file; what an earlier run left there is kept.
         now: The present as ISO 8601.
+        keep: Whether the file is written.
     """
 
-    def __init__(self, path: Path, now: Callable[[], str]) -> None:
+    def __init__(self, path: Path, now: Callable[[], str], *, keep: bool = True) -> None:
         self.path = path
         self._now = now
+        self._keep = keep
         self._file: int | None = None
         self._unsynced = False
         self._schemas: dict[str, bytes] = {}
@@ -50,13 +53,15 @@ class Rejects:
         Raises:
             OutputError: The file cannot be written.
         """
+        if not self._keep:
+            return
         schema = self._schemas.get(stream)
         text = b""
         if schema is not None and self._written.get(stream) != schema:
             text = schema + b"\n"
         text += _with_reason(line, {"reason": reason, "detail": detail, "at": self._now()}) + b"\n"
         try:
-            _write(self._open(), text)
+            write_all(self._open(), text)
         except OSError as error:
             raise self._cannot(error) from error
         if schema is not None:
@@ -86,7 +91,7 @@ class Rejects:
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
-            self._file = os.open(self.path, flags, _OWNER_ONLY)
+            self._file = os.open(self.path, flags, OWNER_ONLY)
             _drop_torn_line(self._file)
         return self._file
 
@@ -127,11 +132,7 @@ def _drop_torn_line(file: int) -> None:
         os.ftruncate(file, position)
 
 
-def _write(file: int, text: bytes) -> None:
+def write_all(file: int, text: bytes) -> None:
+    """Write a text to a file, however many pieces it takes."""
     while text:
         text = text[os.write(file, text) :]
-
-
-def rejects_path(template: str, *, target: str, date: str) -> Path:
-    """Fill in `{target}` and `{date}`."""
-    return Path(template.replace("{target}", target).replace("{date}", date)).expanduser()

@@ -109,6 +109,35 @@ def delivery_settings(
             description="Whether a trait that is null is left out, or sent and overwrites.",
         ),
         th.Property(
+            "changed_only",
+            th.BooleanType(),
+            default=False,
+            title="Changes only",
+            description="Send only what changed since it was last acknowledged; of users and "
+            "companies, not of events.",
+        ),
+        th.Property(
+            "fingerprints_path",
+            th.StringType(min_length=1),
+            default=".fingerprints/{target}.sqlite",
+            title="Fingerprints file",
+            description="Where changed_only keeps, between runs, digests of what was acknowledged.",
+        ),
+        th.Property(
+            "dry_run",
+            th.BooleanType(),
+            default=False,
+            title="Dry run",
+            description="Do everything but send: no state and no rejects file is written, and the "
+            "exit code is the real run's.",
+        ),
+        th.Property(
+            "dry_run_path",
+            th.StringType(min_length=1),
+            title="Dry run file",
+            description="Where a dry run writes the request bodies, a line each.",
+        ),
+        th.Property(
             "validate_records",
             th.BooleanType(),
             default=False,
@@ -139,6 +168,10 @@ class DeliverySettings:
     compression: str
     rejects_path: str
     max_rejects: int
+    changed_only: bool
+    fingerprints_path: str
+    dry_run: bool
+    dry_run_path: str | None
     validate_records: bool
     summary_path: str | None
 

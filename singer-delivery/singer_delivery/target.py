@@ -14,7 +14,6 @@ import logging
 import os
 import signal
 import sys
-from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -27,8 +26,6 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
-from singer_delivery.batching import Limits
-from singer_delivery.delivery import Delivery, write_state
 from singer_delivery.errors import (
     DeliveryError,
     Interrupted,
@@ -37,12 +34,11 @@ from singer_delivery.errors import (
     RecordRejected,
     place_of,
 )
-from singer_delivery.http import Connection
 from singer_delivery.lines import MessageReader, Wakeup
 from singer_delivery.mapped import MappedStream, NotSent
-from singer_delivery.progress import progress_on
-from singer_delivery.rejects import REJECT_FIELD, Rejects, rejects_path
+from singer_delivery.rejects import REJECT_FIELD
 from singer_delivery.settings import DeliverySettings, setting_errors
+from singer_delivery.wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +48,7 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
 
+    from singer_delivery.delivery import Delivery
     from singer_delivery.http import Service
     from singer_delivery.mapped import Encode
 
@@ -104,39 +101,15 @@ class DeliveryTarget(Target, abc.ABC):
     # Lines in.
 
     @cached_property
+    def wiring(self) -> Wiring:
+        """What this run is made of."""
+        user_agent = f"{self.name}/{self.plugin_version}"
+        return Wiring(self.name, self.settings, self.service(), user_agent)
+
+    @cached_property
     def delivery(self) -> Delivery:
-        """The way to the service, opened with the first line that needs it."""
-        service = self.service()
-        return Delivery(
-            self.settings,
-            limits=[
-                Limits(
-                    rows=self.settings.batch_size_rows,
-                    size=min(self.settings.batch_max_bytes, endpoint.max_bytes),
-                    envelope=len(service.body([])),
-                    seconds=self.settings.batch_wait_limit_seconds,
-                )
-                for endpoint in service.endpoints
-            ],
-            connect=lambda: Connection(
-                service,
-                timeout=self.settings.request_timeout_seconds,
-                compress=self.settings.compression == "gzip",
-                user_agent=f"{self.name}/{self.plugin_version}",
-            ),
-            rejects=Rejects(
-                rejects_path(
-                    self.settings.rejects_path,
-                    target=self.name,
-                    date=datetime.now(timezone.utc).date().isoformat(),
-                ),
-                lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            ),
-            wakeup=self._wakeup,
-            checkpoint=write_state,
-            interrupt=self._interrupt,
-            progress=progress_on(sys.stderr, self.logger),
-        )
+        """The way to the service."""
+        return self.wiring.delivery(self._wakeup, self._interrupt, self.logger)
 
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
@@ -253,6 +226,7 @@ class DeliveryTarget(Target, abc.ABC):
         self._wakeup.on_signals()
         try:
             self.check()
+            self.wiring.open()
             self.listen(file_input)
             self._interrupt()
             code = self._exit_code()
@@ -273,7 +247,9 @@ class DeliveryTarget(Target, abc.ABC):
 
     def _exit_code(self) -> int:
         rejected, allowed = self.delivery.summary.total("rejected"), self.settings.max_rejects
-        if rejected:
+        if rejected and self.settings.dry_run:
+            self.logger.warning("%d records would be rejected.", rejected)
+        elif rejected:
             self.logger.warning(
                 "%d records were rejected; they are in %s with the reasons. Mend them and run "
                 "%s < that file.",
@@ -285,6 +261,8 @@ class DeliveryTarget(Target, abc.ABC):
 
     def _report(self, code: int) -> int:
         self.logger.info("%s", self.delivery.sentence())
+        if self.settings.dry_run:
+            self.logger.warning("This was a dry run: nothing was sent, and no state is written.")
         if self.settings.summary_path:
             path = Path(self.settings.summary_path).expanduser()
             try:

@@ -19,6 +19,7 @@ import msgspec
 
 from singer_delivery import RecordRejected
 from singer_delivery.batching import Message
+from singer_delivery.fingerprints import subject_of
 from singer_delivery.values import NULL, as_object, decode, encode, iso_time
 from target_moesif.rules import (
     ACTION,
@@ -86,6 +87,7 @@ class Models:
             Moesif then takes the sender's.
         null_traits: Whether nulls are sent.
         now: Seconds since the epoch, where late actions are to be rejected before sending.
+        stream: The records' own, where only changes are sent.
     """
 
     tenant: bytes
@@ -93,6 +95,7 @@ class Models:
     missing_ip_address: str | None = MISSING_IP_ADDRESS
     null_traits: bool = False
     now: Callable[[], float] | None = None
+    stream: str | None = None
 
     def take(self, document: Document, name: str, raw: msgspec.Raw) -> None:
         """Set a field of a document, checked and written as Moesif wants it.
@@ -136,19 +139,21 @@ class Models:
 
     def user(self, document: Document) -> Message:
         """Write a user."""
-        return _written(USER, document, _required(document, "user_id"))
+        user = _required(document, "user_id")
+        return self._merged(USER, document, user, user)
 
     def company(self, document: Document) -> Message:
         """Write a company."""
-        return _written(COMPANY, document, _required(document, "company_id"))
+        company = _required(document, "company_id")
+        return self._merged(COMPANY, document, company, company)
 
     def subscription(self, document: Document) -> Message:
         """Write a subscription, in order with its company."""
-        _required(document, "subscription_id")
+        subscription = _required(document, "subscription_id")
         key = _required(document, "company_id")
         if document.get("status", NULL) == NULL:
             raise RecordRejected("status_not_defined", "It has no status.")
-        return _written(SUBSCRIPTION, document, key)
+        return self._merged(SUBSCRIPTION, document, key, subscription)
 
     def action(self, document: Document, extracted: str | None = None) -> Message:
         """Write an action, in order with its user.
@@ -169,7 +174,15 @@ class Models:
             request["time"] = done
             if self.now is not None:
                 check_lateness(done, self.now())
-        return _written(ACTION, document, _owner_of(document))
+        return Message(_owner_of(document), _encoded(ACTION, document), ACTION.endpoint)
+
+    def _merged(self, kind: Kind, document: Document, key: str, own_id: str) -> Message:
+        """Write what is merged into what Moesif has, so that it need not be sent unchanged."""
+        message = Message(key, _encoded(kind, document), kind.endpoint)
+        if self.stream is not None:
+            message.subject = subject_of(self.stream, self.tenant.hex(), kind.name, own_id)
+            message.fingerprint = sha256(message.body).digest()
+        return message
 
     def _transaction_id(self, document: Document) -> str:
         brought: str | None = document.get("transaction_id")
@@ -202,10 +215,10 @@ def object_of(raw: msgspec.Raw, name: str) -> Record:
     return fields
 
 
-def _written(kind: Kind, document: Document, key: str) -> Message:
+def _encoded(kind: Kind, document: Document) -> bytes:
     body = encode(document)
     check_size(kind, body)
-    return Message(key, body, kind.endpoint)
+    return body
 
 
 def _required(document: Document, name: str) -> str:

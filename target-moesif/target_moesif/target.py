@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
@@ -84,15 +85,13 @@ class TargetMoesif(DeliveryTarget):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
         super().__init__(**kwargs)
         self._router = Router(self.config.get("streams"), self.warn_once)
-        models = Models(
+        self._models = Models(
             tenant=tenant_of(self.config.get("application_id", "")),
             action_uri=self.config.get("action_uri") or NO_URI,
             missing_ip_address=self.config.get("missing_ip_address") or None,
             null_traits=self.config.get("null_traits") == "send",
             now=time.time if self.config.get("skip_late_actions") else None,
         )
-        self._calls = Calls(models)
-        self._copies = Copies(models)
 
     @override
     def service(self) -> Service:
@@ -110,16 +109,20 @@ class TargetMoesif(DeliveryTarget):
                 f"Stream '{stream}' allows values of several types for {keys}. Moesif keeps to the "
                 "type of the first value it sees and refuses the others."
             )
+        changed_only = self.settings.changed_only
+        models = replace(self._models, stream=stream) if changed_only else self._models
         if isinstance(route, MoesifStream):
-            return self._copy(route)
+            return _copy(Copies(models), route)
+        to_messages = Calls(models)
         return lambda record, extracted: (
-            [] if (call := route(record)) is None else self._calls(call, extracted)
+            [] if (call := route(record)) is None else to_messages(call, extracted)
         )
 
-    def _copy(self, stream: MoesifStream) -> Encode:
-        return {
-            MoesifStream.USERS: self._copies.user,
-            MoesifStream.COMPANIES: self._copies.company,
-            MoesifStream.SUBSCRIPTIONS: self._copies.subscription,
-            MoesifStream.EVENTS: self._copies.action,
-        }[stream]
+
+def _copy(copies: Copies, stream: MoesifStream) -> Encode:
+    return {
+        MoesifStream.USERS: copies.user,
+        MoesifStream.COMPANIES: copies.company,
+        MoesifStream.SUBSCRIPTIONS: copies.subscription,
+        MoesifStream.EVENTS: copies.action,
+    }[stream]

@@ -3,7 +3,8 @@
 A message's id is made from what is sent, so the same record has the same id in every run and
 Segment drops the repeat; a changed record has another. What changes without the record (when
 it was extracted, which version of this program sends it) has no part in it. Segment looks for
-repeats across all its customers, so the write key has one.
+repeats across all its customers, so the write key has one. Where only changes are sent, so has the
+message before it about the same: a trait that changes from A to B and back is no repeat.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery import Message
 from singer_delivery.calls import content_of
+from singer_delivery.fingerprints import Last, subject_of
 from singer_delivery.routing import MOESIF_FIELDS, Plan
 from singer_delivery.shapes import MoesifStream
 from singer_delivery.values import NULL, as_id, as_object, decode, encode, iso_time
 from target_segment.rules import check_call, check_size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from singer_delivery.values import Record
 
     Call = dict[str, Any]
@@ -58,6 +62,8 @@ class Messages:
         null_traits: Whether traits that are null are sent; they overwrite with null.
         company_groups: Whether a Moesif user's company becomes a group call as well.
         library: Name and version of this program, encoded, for `context.library`.
+        stream: The records' own, where only changes are sent.
+        last: Gives what was sent last of a subject, where only changes are sent.
     """
 
     tenant: bytes
@@ -65,6 +71,8 @@ class Messages:
     null_traits: bool
     company_groups: bool
     library: bytes
+    stream: str = ""
+    last: Callable[[bytes], Last] | None = None
 
     def moesif_user(self, record: Record, time_extracted: str | None) -> list[Message]:
         """Make a record of tap-moesif's `users` into an identify message, and perhaps a group's.
@@ -142,8 +150,12 @@ class Messages:
         encoded_context = encode(context)
         rest = encode(call)
         parts = [rest[:-1], b',"context":', self._with_library(context, encoded_context)]
+        fingerprint = message_id = self._digest(rest, encoded_context, content)
+        subject = self._subject(call)
+        if self.last and subject and (before := self.last(subject).message_id):
+            message_id = self._digest(fingerprint, before)
         if "messageId" not in call:
-            parts += (b',"messageId":"', self._id_of(rest, encoded_context, content), b'"')
+            parts += (b',"messageId":"', message_id, b'"')
         if extracted is not None and "timestamp" not in call:
             parts += (b',"timestamp":"', extracted.encode(), b'"')
         if name is not None:
@@ -151,7 +163,15 @@ class Messages:
         parts.append(b"}")
         body = b"".join(parts)
         check_size(body)
-        return Message(call.get("userId") or call["anonymousId"], body)
+        key = call.get("userId") or call["anonymousId"]
+        return Message(key, body, 0, subject, fingerprint, message_id)
+
+    def _subject(self, call: Call) -> bytes:
+        """Say what a call describes, where only changes are sent; an event describes nothing."""
+        if self.last is None or call["type"] not in {"identify", "group"}:
+            return b""
+        ids = (call.get(name, "") for name in ("userId", "anonymousId", "groupId"))
+        return subject_of(self.stream, call["type"], *ids, self.tenant.hex())
 
     def _encoded(self, content: Record) -> bytes:
         if not self.null_traits and NULL in content.values():
@@ -165,7 +185,7 @@ class Messages:
         rest = b"," + encoded[1:] if context else b"}"
         return b'{"library":' + self.library + rest
 
-    def _id_of(self, *parts: bytes) -> bytes:
+    def _digest(self, *parts: bytes) -> bytes:
         return sha256(b"".join((self.tenant, *parts))).hexdigest()[:ID_CHARACTERS].encode()
 
 

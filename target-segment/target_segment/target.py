@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -128,17 +129,17 @@ class TargetSegment(DeliveryTarget):
         route = self._router.route(stream, schema)
         if isinstance(route, NotSent):
             return route
+        messages = self._messages
+        if fingerprints := self.wiring.fingerprints:
+            messages = replace(messages, stream=stream, last=fingerprints.last)
+        if route is MoesifStream.USERS:
+            return messages.moesif_user
+        if route is MoesifStream.EVENTS:
+            return messages.moesif_event
         if isinstance(route, MoesifStream):
-            return self._moesif_encoder(route)
+            return NotSent(_ADVICE[route])
         own = moesif_stream_of(schema) is not None
-        return lambda record, _: self._messages.routed(route(record), from_moesif=own)
-
-    def _moesif_encoder(self, stream: MoesifStream) -> Encode | NotSent:
-        if stream is MoesifStream.USERS:
-            return self._messages.moesif_user
-        if stream is MoesifStream.EVENTS:
-            return self._messages.moesif_event
-        return NotSent(_ADVICE[stream])
+        return lambda record, _: messages.routed(route(record), from_moesif=own)
 
 
 _OTHERWISE = "Deselect it in the tap, or set its call under streams."

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from singer_delivery.batching import Limits, Message
-from singer_delivery.delivery import ALIKE_REFUSALS, Delivery, Refusals
+from singer_delivery.delivery import Delivery
 from singer_delivery.errors import Interrupted, RecordRejected, ServiceError
 from singer_delivery.lines import Wakeup
+from singer_delivery.refusals import ALIKE_REFUSALS
 from singer_delivery.rejects import Rejects
 from singer_delivery.retry import NO_ANSWER, Answer
 from singer_delivery.settings import DeliverySettings
@@ -39,6 +40,10 @@ def delivery_settings(**changes: Any) -> DeliverySettings:
         "compression": "none",
         "rejects_path": "",
         "max_rejects": -1,
+        "changed_only": False,
+        "fingerprints_path": "",
+        "dry_run": False,
+        "dry_run_path": None,
         "validate_records": False,
         "summary_path": None,
     }
@@ -335,33 +340,6 @@ def test_a_service_that_refuses_everything_ends_the_run_and_not_the_records(
     run.delivery.abandon()
     assert run.fates() == {"rejected": ALIKE_REFUSALS}
     assert run.delivery.summary.undelivered == 2000 - ALIKE_REFUSALS
-
-
-@pytest.mark.parametrize(("max_rejects", "limit"), [(0, 20), (20, 20), (50, 50), (-1, None)])
-def test_so_many_refusals_alike_are_too_many(max_rejects: int, limit: int | None) -> None:
-    refusals = Refusals(max_rejects)
-    errors = [refusals.add(BAD) for _ in range(200)]
-    first = next((n for n, error in enumerate(errors, 1) if error), None)
-    assert first == limit
-
-
-def test_refusals_that_differ_or_do_not_follow_each_other_are_none_too_many() -> None:
-    refusals = Refusals(0)
-    for number in range(100):
-        words = ("no id", "bad time")[number % 2]
-        assert refusals.add(Answer(400, excerpt=words)) is None
-    for _ in range(10):
-        for _ in range(ALIKE_REFUSALS - 1):
-            assert refusals.add(BAD) is None
-        refusals.end()
-
-
-def test_ids_and_positions_do_not_make_two_answers_differ() -> None:
-    refusals = Refusals(0)
-    answers = [
-        Answer(400, excerpt=f"bad message {n}, request 7d1f0c0{n % 10}-aa11") for n in range(20)
-    ]
-    assert [refusals.add(answer) is not None for answer in answers] == [False] * 19 + [True]
 
 
 def test_progress_is_shown_while_something_is_going_on(run_of: Callable[..., Run]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from singer_delivery.errors import OutputError
-from singer_delivery.rejects import Rejects, rejects_path
+from singer_delivery.rejects import Rejects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,8 +109,3 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="rejects_path"):
         rejects(tmp_path / "file" / "rejects.jsonl").add("users", RECORD, "r", "d")
-
-
-def test_the_path_is_filled_in() -> None:
-    path = rejects_path("r/{target}-{date}.jsonl", target="target-x", date="2026-01-01")
-    assert str(path) == "r/target-x-2026-01-01.jsonl"

@@ -125,6 +125,17 @@ class Sandbox:
     def put(self, **documents: Any) -> None:
         self._post("/sandbox/documents", documents)
 
+    def index(self) -> None:
+        """Let documents be found that were put with `searchable_after`."""
+        self._post("/sandbox/index", {})
+
+    def fault(self, *faults: dict[str, Any]) -> None:
+        self._post("/sandbox/faults", list(faults))
+
+    def shift_clock(self, seconds: float) -> None:
+        """Set how far the sandbox's clock is off."""
+        self._post("/sandbox/clock", {"offset_seconds": seconds})
+
     def reset(self) -> None:
         self._post("/sandbox/reset", {})
 

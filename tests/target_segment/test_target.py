@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import stat
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,15 +14,14 @@ import pytest
 
 from commands import Ended, feed, next_line, run, started
 from scripted import Reply, Request, ScriptedService
+from segment_runs import KEY, SUCCESS, config, rejected, scripted_segment, sent, state, summary
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
-KEY = "w-key-CANARY"
 EMAIL = "jane.canary@example.com"
-SUCCESS = Reply(body={"success": True})
 PROPERTIES = ("id", "modifiedTime", "firstSeenTime", "email", "context")
 SCHEMA: dict[str, Any] = {
     "type": "SCHEMA",
@@ -42,35 +40,10 @@ def record(number: int, **fields: Any) -> dict[str, Any]:
     }
 
 
-def state(value: Any) -> dict[str, Any]:
-    return {"type": "STATE", "value": value}
-
-
 @pytest.fixture
 def segment() -> Iterator[ScriptedService]:
-    with ScriptedService(lambda _: SUCCESS) as service:
+    with scripted_segment() as service:
         yield service
-
-
-def config(service: ScriptedService, **settings: Any) -> dict[str, Any]:
-    return {"write_key": KEY, "host": service.url, "summary_path": "summary.json", **settings}
-
-
-def sent(service: ScriptedService) -> list[dict[str, Any]]:
-    return [message for request in service.requests for message in request.json["batch"]]
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    fates = ("delivered", "unchanged", "skipped", "rejected", "undelivered")
-    assert found["read"] == sum(found[fate] for fate in fates)
-    return found
-
-
-def rejected(folder: Path) -> list[dict[str, Any]]:
-    [path] = (folder / "rejects").iterdir()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_every_record_is_delivered_and_then_the_state_is_written(

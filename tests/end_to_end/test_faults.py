@@ -1,4 +1,4 @@
-"""Each fault, at the installed command, with answers in order and out of order."""
+"""Each fault, at both installed targets, with answers in order and out of order."""
 
 from __future__ import annotations
 
@@ -17,18 +17,62 @@ from scripted import Reply, Request, ScriptedService
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LANES = 8
-SUCCESS = Reply(body={"success": True})
 SOON = {"Retry-After": "0.01"}
 SCHEMA = {
     "type": "SCHEMA",
     "stream": "calls",
-    "schema": {"properties": {"userId": {}, "traits": {}}},
+    "schema": {"properties": {"userId": {}, "event": {}, "properties": {}}},
     "key_properties": [],
 }
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target, and how what it sends reads."""
+
+    name: str
+    key: str
+    address: str
+    batch: Callable[[Any], list[Any]]
+    user: str
+    id: str
+    properties: str
+    success: Reply
+
+    def config(self, url: str) -> dict[str, Any]:
+        return {self.key: "k", self.address: url}
+
+
+SEGMENT = Target(
+    "target-segment",
+    "write_key",
+    "host",
+    lambda body: body["batch"],
+    "userId",
+    "messageId",
+    "properties",
+    Reply(body={"success": True}),
+)
+MOESIF = Target(
+    "target-moesif",
+    "application_id",
+    "api_url",
+    lambda body: body,
+    "user_id",
+    "transaction_id",
+    "metadata",
+    Reply(201, b""),
+)
+TARGETS = pytest.mark.parametrize("target", [SEGMENT, MOESIF], ids=lambda target: target.name)
+
+
+def track(user: str, number: int) -> dict[str, Any]:
+    call = {"userId": user, "event": "Ordered", "properties": {"n": number}}
+    return {"type": "RECORD", "stream": "calls", "record": call}
 
 
 def users_in_lanes_of_their_own(count: int) -> list[str]:
@@ -42,23 +86,24 @@ def users_in_lanes_of_their_own(count: int) -> list[str]:
 USERS = users_in_lanes_of_their_own(4)
 
 
-class Segment:
+class Service:
     """Answers each user when told to, the first times as it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: Target) -> None:
+        self.target = target
         self.gates = {user: threading.Event() for user in USERS}
         self.faults: defaultdict[str, list[Reply]] = defaultdict(list)
         self.received: defaultdict[str, list[str]] = defaultdict(list)
         self.asked = threading.Semaphore(0)
 
     def answer(self, request: Request) -> Reply:
-        [message] = request.json["batch"]
-        user = message["userId"]
-        self.received[user].append(message["messageId"])
+        [message] = self.target.batch(request.json)
+        user = message[self.target.user]
+        self.received[user].append(message[self.target.id])
         if len(self.received[user]) == 1:
             self.asked.release()
             assert self.gates[user].wait(30)
-        return self.faults[user].pop(0) if self.faults[user] else SUCCESS
+        return self.faults[user].pop(0) if self.faults[user] else self.target.success
 
 
 @dataclass(frozen=True)
@@ -76,21 +121,28 @@ FAULTS = {
     "all good": Fault((), 1),
     "fails for a while": Fault((Reply(503, headers=SOON), Reply(500, headers=SOON)), 3),
     "is asked to wait": Fault((Reply(429, headers={"X-RateLimit-Reset": "0.01"}),), 2),
-    "an unreadable success": Fault((Reply(200, b"<html>", SOON),), 2),
-    "a success that is none": Fault((Reply(200, {"success": False}, SOON),), 2),
     "a lost answer": Fault((Reply(closed=True),), 2),
     "refused for good": Fault((Reply(400, {"message": "bad"}),), 1, code=3, rejected=1),
     "refused as a sender": Fault((Reply(403),), 1, code=1, stops=True),
     "fails for good": Fault((Reply(503, headers={"Retry-After": "3600"}),), 1, code=1, stops=True),
 }
+FAULTS_OF_SEGMENT = {
+    "an unreadable success": Fault((Reply(200, b"<html>", SOON),), 2),
+    "a success that is none": Fault((Reply(200, {"success": False}, SOON),), 2),
+}
+CASES = [
+    *((target, name, fault) for target in (SEGMENT, MOESIF) for name, fault in FAULTS.items()),
+    *((SEGMENT, name, fault) for name, fault in FAULTS_OF_SEGMENT.items()),
+]
 ORDERS = {"in order": (0, 1, 2, 3), "out of order": (2, 0, 3, 1), "the second last": (3, 0, 2, 1)}
 
 
 @contextmanager
-def target(folder: Path, url: str, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    target: Target, folder: Path, url: str, **settings: Any
+) -> Iterator[subprocess.Popen[bytes]]:
     config = {
-        "write_key": "k",
-        "host": url,
+        **target.config(url),
         "batch_size_rows": 1,
         "lanes": LANES,
         "retry_max_seconds": 30,
@@ -98,33 +150,39 @@ def target(folder: Path, url: str, **settings: Any) -> Iterator[subprocess.Popen
         **settings,
     }
     (folder / "config.json").write_text(json.dumps(config))
-    with started("target-segment", "--config", "config.json", cwd=folder) as process:
+    with started(target.name, "--config", "config.json", cwd=folder) as process:
         yield process
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [(target, fault) for target, _, fault in CASES],
+    ids=[f"{target.name}: {name}" for target, name, _ in CASES],
+)
 def test_a_state_is_written_only_behind_what_is_settled(
-    tmp_path: Path, fault: Fault, order: tuple[int, ...]
+    tmp_path: Path, target: Target, fault: Fault, order: tuple[int, ...]
 ) -> None:
     """Which exact lines, for each order, is tested where answers can be followed one by one."""
-    segment = Segment()
-    segment.faults[USERS[1]] = [*fault.replies]
-    with ScriptedService(segment.answer) as service, target(tmp_path, service.url) as process:
+    answers = Service(target)
+    answers.faults[USERS[1]] = [*fault.replies]
+    with (
+        ScriptedService(answers.answer) as service,
+        running(target, tmp_path, service.url) as process,
+    ):
         feed(process, SCHEMA)
         for number, user in enumerate(USERS):
-            record = {"type": "RECORD", "stream": "calls", "record": {"userId": user, "traits": {}}}
-            feed(process, record, {"type": "STATE", "value": number})
+            feed(process, track(user, number), {"type": "STATE", "value": number})
         for _ in USERS:
-            assert segment.asked.acquire(timeout=30)
+            assert answers.asked.acquire(timeout=30)
         for number in order:
-            segment.gates[USERS[number]].set()
+            answers.gates[USERS[number]].set()
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == fault.code, stderr.decode()
     states = [json.loads(line) for line in stdout.splitlines()]
     assert states == sorted({*states})
     assert states in ([], [0]) if fault.stops else states[-1] == 3
-    repeats = segment.received[USERS[1]]
+    repeats = answers.received[USERS[1]]
     assert len(repeats) == fault.attempts
     assert len({*repeats}) == 1, "a repeat has the first one's id"
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -134,24 +192,22 @@ def test_a_state_is_written_only_behind_what_is_settled(
         assert summary["delivered"] == len(USERS) - fault.rejected
 
 
+@TARGETS
 def test_of_two_changes_of_one_user_the_later_arrives_last_also_after_failures(
-    tmp_path: Path,
+    tmp_path: Path, target: Target
 ) -> None:
-    plans: list[str] = []
+    numbers: list[int] = []
     failures = [Reply(503, headers=SOON), Reply(closed=True), Reply(429, headers=SOON)]
 
     def answer(request: Request) -> Reply:
         if failures:
             return failures.pop()
-        plans.extend(message["traits"]["plan"] for message in request.json["batch"])
-        return SUCCESS
+        batch = target.batch(request.json)
+        numbers.extend(message[target.properties]["n"] for message in batch)
+        return target.success
 
-    with ScriptedService(answer) as service, target(tmp_path, service.url) as process:
-        changes = [
-            {"type": "RECORD", "stream": "calls", "record": {"userId": "u", "traits": {"plan": n}}}
-            for n in range(50)
-        ]
-        feed(process, SCHEMA, *changes)
+    with ScriptedService(answer) as service, running(target, tmp_path, service.url) as process:
+        feed(process, SCHEMA, *(track("u", number) for number in range(50)))
         process.communicate(timeout=60)
     assert process.returncode == 0
-    assert plans == [*range(50)]
+    assert numbers == [*range(50)]

@@ -1,0 +1,114 @@
+"""What a run is made of: the thin edge put together, by its settings."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from singer_delivery.batching import Limits
+from singer_delivery.delivery import Delivery, write_state
+from singer_delivery.dry_run import DryRun
+from singer_delivery.fingerprints import Fingerprints
+from singer_delivery.http import Connection
+from singer_delivery.progress import progress_on
+from singer_delivery.rejects import Rejects
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from singer_delivery.http import Service
+    from singer_delivery.lanes import Poster
+    from singer_delivery.lines import Wakeup
+    from singer_delivery.settings import DeliverySettings
+
+
+class Wiring:
+    """Makes the parts of one run.
+
+    Args:
+        name: The target's, for file names.
+        settings: The shared ones.
+        service: Where to.
+        user_agent: Who we say we are.
+    """
+
+    def __init__(
+        self, name: str, settings: DeliverySettings, service: Service, user_agent: str
+    ) -> None:
+        self._settings = settings
+        self._service = service
+        self._user_agent = user_agent
+        today = datetime.now(timezone.utc).date().isoformat()
+        self._rejects_path = filled_in(settings.rejects_path, target=name, date=today)
+        self._dry_run: DryRun | None = None
+        if settings.dry_run:
+            path = settings.dry_run_path
+            self._dry_run = DryRun(service, filled_in(path) if path else None)
+        self.fingerprints: Fingerprints | None = None
+        if settings.changed_only:
+            path = settings.fingerprints_path
+            self.fingerprints = Fingerprints(
+                filled_in(path, target=name), keep=not settings.dry_run
+            )
+
+    def open(self) -> None:
+        """Open what would fail later.
+
+        Raises:
+            OutputError: A file cannot be used.
+        """
+        if self.fingerprints:
+            self.fingerprints.open()
+        if self._dry_run:
+            self._dry_run.open()
+
+    def delivery(
+        self, wakeup: Wakeup, interrupt: Callable[[], None], logger: logging.Logger
+    ) -> Delivery:
+        """Make the way to the service; its lanes are started."""
+        settings = self._settings
+        return Delivery(
+            settings,
+            limits=[
+                Limits(
+                    rows=settings.batch_size_rows,
+                    size=min(settings.batch_max_bytes, endpoint.max_bytes),
+                    envelope=len(self._service.body([])),
+                    seconds=settings.batch_wait_limit_seconds,
+                )
+                for endpoint in self._service.endpoints
+            ],
+            connect=self._connect,
+            rejects=Rejects(
+                self._rejects_path,
+                lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+                keep=not settings.dry_run,
+            ),
+            wakeup=wakeup,
+            checkpoint=_claim_nothing if self._dry_run else write_state,
+            interrupt=interrupt,
+            progress=progress_on(sys.stderr, logger),
+            fingerprints=self.fingerprints,
+        )
+
+    def _connect(self) -> Poster:
+        return self._dry_run or Connection(
+            self._service,
+            timeout=self._settings.request_timeout_seconds,
+            compress=self._settings.compression == "gzip",
+            user_agent=self._user_agent,
+        )
+
+
+def _claim_nothing(_state: Any) -> None:  # noqa: ANN401, the tap's business
+    """Write no STATE: nothing was delivered."""
+
+
+def filled_in(template: str, **names: str) -> Path:
+    """Make a path of a setting, with its `{names}` filled in."""
+    for name, value in names.items():
+        template = template.replace(f"{{{name}}}", value)
+    return Path(template).expanduser()
