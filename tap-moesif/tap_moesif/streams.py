@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
@@ -12,7 +12,8 @@ from typing_extensions import override
 
 from tap_moesif import schemas, usage
 from tap_moesif.client import MoesifError, changed_between
-from tap_moesif.documents import SESSION_TOKEN, to_record, user_document, utc
+from tap_moesif.documents import SESSION_TOKEN, RecordMaker, as_it_is, user_document
+from tap_moesif.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,19 +49,21 @@ class MoesifStream(Stream):
     replication_key = REPLICATION_KEY
     is_sorted = True
     STATE_MSG_FREQUENCY = STATE_EVERY_RECORDS
-    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # `to_record` conforms, and loses nothing
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # `documents` conforms, and loses nothing
 
     _tap: TapMoesif
 
-    @staticmethod
-    def prepare(document: dict[str, Any]) -> dict[str, Any]:
-        """Bring what Moesif writes in several ways into one, where it does."""
-        return document
+    prepare = staticmethod(as_it_is)
 
     def __init__(self, tap: TapMoesif) -> None:
         super().__init__(tap, schema=schemas.json_schema(self.fields))
         self._began = datetime.fromtimestamp(tap.initialized_at / 1000, tz=timezone.utc)
-        self._dropped = () if self.config["emit_session_tokens"] else (SESSION_TOKEN,)
+        self._make_record = RecordMaker(
+            self.fields,
+            prepare=self.prepare,
+            drop=() if self.config["emit_session_tokens"] else (SESSION_TOKEN,),
+            misfit=self._warn_of_misfit,
+        )
         self._misfits: Counter[str] = Counter()
         self._bookmark = "0"  # before any time
 
@@ -101,14 +104,9 @@ class MoesifStream(Stream):
             ) from error
 
     def _record(self, hit: Hit) -> Record | None:
-        source = hit.get("_source")
-        document = {"_id": hit.get("_id"), **(source if isinstance(source, dict) else {})}
-        record = to_record(
-            self.prepare(document), self.fields, drop=self._dropped, misfit=self._warn_of_misfit
-        )
-        if "id" not in record:
+        record = self._make_record(hit)
+        if record is None:
             self.logger.warning("A document without any id was left out of '%s'", self.name)
-            return None
         return record
 
     def _warn_of_misfit(self, path: str) -> None:

@@ -16,8 +16,8 @@ from singer_sdk.exceptions import ConfigValidationError, InvalidStreamSortExcept
 from typing_extensions import override
 
 from tap_moesif.client import MAX_PAGE_SIZE, BearerAuth, Moesif, MoesifError, Pace
-from tap_moesif.documents import utc
 from tap_moesif.streams import Companies, MoesifStream, Users
+from tap_moesif.times import utc
 from tap_moesif.writer import UntornWriter
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tap_moesif.documents import utc
+from tap_moesif.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -531,7 +531,10 @@ def test_a_hit_without_id_or_document_does_not_stop_the_run(
 
     run = sync(scripted(service))
 
-    assert run.records() == [{"id": "u1"}, {"id": "u2"}]
+    assert run.records() == [
+        {"id": "u1"},
+        {"id": "u2", "additionalFields": {"_source": ["text"]}},
+    ]
     assert "without any id was left out of 'users'" in caplog.text
     assert "nobody" not in caplog.text
 
