@@ -126,7 +126,11 @@ class MoesifStream(Stream):
 
     def _add_usage(self, records: list[Record]) -> None:
         """Give each record its roll-up, but those that brought one along."""
-        missing = [record for record in records if record.get(schemas.USAGE.name) is None]
+        missing = [
+            record
+            for record in records
+            if record.get(schemas.USAGE.name) is None and usage.is_searchable(record["id"])
+        ]
         start, end = usage.window(self._began)
         for first in range(0, len(missing), usage.MAX_IDS):
             some = missing[first : first + usage.MAX_IDS]
