@@ -41,7 +41,6 @@ def user_document(document: Document) -> Document:
 
     The company's id into the company, and what `_with_origin` does.
     """
-    document = _with_origin(document)
     company, company_id = document.get("company"), document.get("company_id")
     if company_id is not None:
         if not isinstance(company, dict):
@@ -51,7 +50,7 @@ def user_document(document: Document) -> Document:
         document["company"] = company
         if company["company_id"] == company_id:
             del document["company_id"]
-    return document
+    return _with_origin(document)
 
 
 subscription_document = as_it_is
@@ -60,7 +59,7 @@ subscription_document = as_it_is
 def cohort_document(document: Document) -> Document:
     """Write a cohort's criteria as the text that they are documented to be read as."""
     if isinstance(document.get("criteria"), dict | list):
-        return {**document, "criteria": msgspec.json.encode(document["criteria"]).decode()}
+        document["criteria"] = msgspec.json.encode(document["criteria"]).decode()
     return document
 
 
@@ -68,7 +67,7 @@ def event_document(document: Document) -> Document:
     """Put the time of an event's request beside it too, and do what `_with_origin` does in it."""
     request = document.get("request")
     if isinstance(request, dict):
-        document = {**document, "request": _with_origin(request)}
+        document["request"] = _with_origin({**request})
         if "time" in request:
             document[REQUEST_TIME] = request["time"]
     return document
@@ -80,9 +79,8 @@ def _with_origin(document: Document) -> Document:
     The address' coordinates out of the engine's `location`, the address beside them, and a user
     agent that is no object where strings belong.
     """
-    document = {**document}
     if isinstance(geo := document.get("geo_ip"), dict):
-        document["geo_ip"] = geo = _with_coordinates(geo)
+        document["geo_ip"] = geo = _with_coordinates({**geo})
         if document.get("ip_address") in (None, geo.get("ip")) and isinstance(geo.get("ip"), str):
             document["ip_address"] = geo.pop("ip")
     if isinstance(document.get("user_agent"), str) and document.get("user_agent_string") is None:
@@ -92,7 +90,6 @@ def _with_origin(document: Document) -> Document:
 
 def _with_coordinates(geo: Document) -> Document:
     """Read `location`, `{lat, lon}` or `[lon, lat]`, where it adds to or repeats the numbers."""
-    geo = {**geo}
     location = geo.get("location")
     if isinstance(location, list) and len(location) == 2:  # noqa: PLR2004, a pair
         location = {"lon": location[0], "lat": location[1]}
@@ -109,8 +106,8 @@ class RecordMaker:
 
     Args:
         fields: The records'.
-        prepare: Brings a document into the one form that `fields` know; leaves what it is given
-            as it is.
+        prepare: Brings a document into the one form that `fields` know. The document is a copy,
+            which it may change, but not what is inside.
         drop: Raw names that are not emitted wherever Moesif has put them; or, with dots, the
             path of one inside objects that have fields.
         misfit: Called with the raw path of each value that is not of its field's type.
@@ -146,7 +143,7 @@ class RecordMaker:
         if not isinstance(raw, dict):
             return {}
         if not self._searched and "_source" not in raw:
-            return raw
+            return {**raw}
         source = raw.get("_source")
         if source is None:
             source = {}

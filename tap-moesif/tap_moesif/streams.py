@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from tap_moesif import schemas, usage
-from tap_moesif.answers import read_list, read_search
+from tap_moesif.answers import read_list
 from tap_moesif.bookmarks import earlier
-from tap_moesif.client import Need, Request
+from tap_moesif.client import Request
 from tap_moesif.documents import (
     PAYLOADS,
     cohort_document,
@@ -19,7 +19,8 @@ from tap_moesif.documents import (
     subscription_document,
     user_document,
 )
-from tap_moesif.errors import MoesifError, NotThereError
+from tap_moesif.errors import NotThereError
+from tap_moesif.pace import PageSize
 from tap_moesif.paging import Search
 from tap_moesif.queries import (
     REQUEST_TIME,
@@ -28,6 +29,7 @@ from tap_moesif.queries import (
     everything,
     modified_between,
 )
+from tap_moesif.rollups import RollUps
 from tap_moesif.sync import STATE_EVERY_RECORDS, MoesifStream, SearchStream
 from tap_moesif.times import utc
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from tap_moesif.answers import Hit
     from tap_moesif.bookmarks import Progress, Walk
+    from tap_moesif.tap import TapMoesif
 
 SEEN = "lastSeenTime"
 MODIFIED = "modifiedTime"
@@ -60,6 +63,10 @@ class ProfileStream(SearchStream):
 
     replication_key = MODIFIED
     times = (MODIFIED, SEEN)
+
+    def __init__(self, tap: TapMoesif) -> None:
+        super().__init__(tap)
+        self._usage: RollUps | None = None
 
     @override
     def search(self, walk: Walk) -> Search:
@@ -91,27 +98,17 @@ class ProfileStream(SearchStream):
     @override
     def complete(self, records: list[Record], began: str) -> None:
         """Give each record its roll-up, but those that brought one along."""
-        if not self._rolls_up:
-            return
-        missing = [record for record in records if record.get(schemas.USAGE.name) is None]
-        start, end = usage.window(datetime.fromisoformat(f"{began[:-1]}+00:00"))
-        need = Need(self.name, usage.EVENTS_SCOPE, "set usage_rollup: false")
-        for first in range(0, len(missing), usage.MAX_IDS):
-            some = missing[first : first + usage.MAX_IDS]
-            body = usage.usage_search(self.usage_field, [r["id"] for r in some], start, end)
-            request = Request(usage.EVENTS_PATH, need, params={"from": start, "to": end}, body=body)
-            answer = self._tap.moesif.ask(
-                request, lambda content: read_search(content, usage.EVENTS_PATH)
-            )
-            try:
-                roll_ups = usage.read_usage(answer)
-            except (LookupError, TypeError, ValueError) as error:
-                raise MoesifError(
-                    "Moesif's answer to the search for usage has not the shape of one; set "
-                    "usage_rollup: false to sync without last24HourAggResults."
-                ) from error
-            for record in some:
-                record[schemas.USAGE.name] = roll_ups.get(record["id"]) or usage.no_usage()
+        if self._rolls_up:
+            self._roll_ups(began).complete(records)
+
+    def _roll_ups(self, began: str) -> RollUps:
+        """Roll up the day before this run began."""
+        if self._usage is None:
+            window = usage.window(datetime.fromisoformat(f"{began[:-1]}+00:00"))
+            size = PageSize(min(self.config["page_size"], usage.MAX_IDS))
+            moesif = self._tap.moesif
+            self._usage = RollUps(moesif, self.name, self.usage_field, *window, size)
+        return self._usage
 
 
 class Users(ProfileStream):

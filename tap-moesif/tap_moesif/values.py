@@ -11,6 +11,8 @@ from tap_moesif.times import utc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Conversion = Callable[[Any], Any]
+
 OWN = frozenset({"metadata", "body"})
 """Where Moesif keeps what the account itself has put there."""
 
@@ -25,11 +27,11 @@ def _string(value: object) -> str:
 
 
 def _id(value: object) -> str:
+    if isinstance(value, str) and value:
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str) or not value:
-        raise ValueError("no id")
-    return value
+    raise ValueError("no id")
 
 
 def _integer(value: object) -> int:
@@ -68,7 +70,7 @@ def _list(value: object) -> list[Any]:
     return value
 
 
-CONVERSIONS: dict[Kind, Callable[[Any], Any]] = {
+CONVERSIONS: dict[Kind, Conversion] = {
     Kind.ID: _id,
     Kind.REFERENCE: _id,
     Kind.STRING: _string,
@@ -82,18 +84,17 @@ CONVERSIONS: dict[Kind, Callable[[Any], Any]] = {
 }
 """By kind: gives the value converted, or raises ValueError or OverflowError."""
 
-FITTING: dict[Kind, type] = {
-    Kind.ID: str,
-    Kind.REFERENCE: str,
-    Kind.STRING: str,
-    Kind.FREE: dict,
-    Kind.LIST: list,
-}
-"""By kind, where there is one: the type whose values, but empty ones, need no conversion."""
+FITTING: dict[Kind, type] = {Kind.STRING: str, Kind.FREE: dict, Kind.LIST: list}
+"""By kind, where there is one: the type whose values need no conversion."""
+
+
+def scrubbing(convert: Conversion, names: frozenset[str]) -> Conversion:
+    """Make a conversion that also takes some names out."""
+    return lambda value: without(convert(value), names)
 
 
 def without(value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401
-    """Give a value without some names, at any depth but inside the account's own objects.
+    """Give an object or a list without some names, at any depth but in the account's own objects.
 
     The value itself is left as it is, and is what is given where it holds none of them.
     """
@@ -103,27 +104,24 @@ def without(value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401
     copies: list[Any] = [top]
     while copies:
         copy = copies.pop()
-        for key, inner in copy.items() if isinstance(copy, dict) else enumerate(copy):
-            if isinstance(inner, dict | list) and key not in OWN:
-                copy[key] = _copy(inner, names)
+        for key, inner in copy.items() if type(copy) is dict else enumerate(copy):
+            if type(inner) is dict and key not in OWN:
+                copy[key] = {name: part for name, part in inner.items() if name not in names}
+                copies.append(copy[key])
+            elif type(inner) is list and key not in OWN:
+                copy[key] = [*inner]
                 copies.append(copy[key])
     return top[0]
 
 
-def _copy(value: dict[str, Any] | list[Any], names: frozenset[str]) -> Any:  # noqa: ANN401
-    if isinstance(value, list):
-        return [*value]
-    return {name: inner for name, inner in value.items() if name not in names}
-
-
-def _holds(value: object, names: frozenset[str]) -> bool:
-    """Say whether any of the names may occur in a value, which is cheaper than to copy it."""
+def _holds(value: Any, names: frozenset[str]) -> bool:  # noqa: ANN401
+    """Say whether any of the names may occur in a value: quicker than to copy it."""
     unseen = [value]
-    for part in unseen:  # which grows meanwhile
-        if isinstance(part, dict):
-            if not names.isdisjoint(part):
+    for container in unseen:  # which grows meanwhile
+        inside = container
+        if type(container) is dict:
+            if not container.keys().isdisjoint(names):
                 return True
-            unseen += [inner for inner in part.values() if isinstance(inner, dict | list)]
-        elif isinstance(part, list):
-            unseen += [inner for inner in part if isinstance(inner, dict | list)]
+            inside = container.values()
+        unseen += [inner for inner in inside if type(inner) is dict or type(inner) is list]
     return False
