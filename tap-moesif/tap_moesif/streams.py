@@ -180,7 +180,7 @@ class Subscriptions(SearchStream):
             {"company_id": company_id, **document} if isinstance(document, dict) else document
             for document in found
         ]
-        return [r for document in documents if (r := self.record(document)) is not None]
+        return self.with_id([*map(self.make, documents)])
 
     def _fetch(self, company_id: str) -> list[Any]:
         request = Request(self.PATH, self.need, id=company_id)
@@ -255,8 +255,7 @@ class Cohorts(MoesifStream):
             documents = self._tap.moesif.ask(
                 request, lambda content: read_list(content, self.PATH, "cohorts")
             )
-            records = map(self.record, documents)
-            yield [record for record in records if record is not None]
+            yield self.with_id([*map(self.make, documents)])
 
 
 STREAMS: tuple[type[MoesifStream], ...] = (Users, Companies, Subscriptions, Cohorts, Events)

@@ -97,12 +97,12 @@ class MoesifStream(Stream):
             '"selected": false in the catalog',
         )
 
-    def record(self, document: Any) -> Record | None:  # noqa: ANN401, what the service sent
-        """Make a record of a document."""
-        record = self.make(document)
-        if record is None:
+    def with_id(self, records: list[Record | None]) -> list[Record]:
+        """Leave out what could not be made for want of an id."""
+        found = [record for record in records if record is not None]
+        for _ in range(len(records) - len(found)):
             self.logger.warning("A document without any id was left out of '%s'", self.name)
-        return record
+        return found
 
     @override
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
@@ -126,7 +126,8 @@ class MoesifStream(Stream):
                     self._tap.message_writer.write_lines(lines(records))
                 written += len(records)
                 counter.increment(len(records))
-                yield from records
+                if not write_messages:
+                    yield from records
                 self._check_max_record_limit(written + len(read) - len(records))
                 self.store()
                 if write_messages:
@@ -208,8 +209,8 @@ class SearchStream(MoesifStream):
             began: When this run did, on Moesif's clock.
         """
         del walk
-        records = [self.record(hit) for hit in hits]
-        self.complete([record for record in records if record is not None], began)
+        records = [*map(self.make, hits)]
+        self.complete(self.with_id(records), began)
         for first in range(0, len(records), STATE_EVERY_RECORDS):
             some = slice(first, first + STATE_EVERY_RECORDS)
             yield hits[some], [record for record in records[some] if record is not None]

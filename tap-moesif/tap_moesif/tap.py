@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_moesif.sync import MoesifStream
+
+GARBAGE_COLLECTED_EVERY = 100_000
+"""New objects, in place of Python's 700: documents hold no cycles, and are many objects each."""
 
 KEY_CHARACTERS = re.compile(r"[!-~]+")
 """What an HTTP header takes and a blank does not end: visible ASCII."""
@@ -222,6 +226,8 @@ class TapMoesif(Tap):
     @override
     @classmethod
     def invoke(cls, **kwargs: Any) -> None:
+        gc.freeze()  # what was imported stays
+        gc.set_threshold(GARBAGE_COLLECTED_EVERY)
         with cls._plain_errors():
             super().invoke(**kwargs)
 
