@@ -138,7 +138,7 @@ class Calls:
         _set(document, "transaction_id", text(message_id, "message_id_invalid", "messageId"))
         if kind in {"page", "screen"}:
             _complete_page(call, request, properties)
-        self.models.describe(document, properties)
+        self.models.describe(document, properties, merged=False)
         return self.models.action(document, extracted)
 
     def _subscription(self, call: Call) -> Message:

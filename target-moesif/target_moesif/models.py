@@ -131,14 +131,21 @@ class Models:
         fields = decode_exactly(raw)
         return without_nulls(fields) if isinstance(fields, dict) else object_of(raw, name)
 
-    def describe(self, document: Document, metadata: Record) -> None:
-        """Set the metadata of a document, unless there is none."""
+    def describe(self, document: Document, metadata: Record, *, merged: bool = True) -> None:
+        """Set the metadata of a document, unless there is none.
+
+        Args:
+            document: Gets it.
+            metadata: Its values still encoded.
+            merged: Whether it is merged into what Moesif has, so that a null at any depth may
+                change something there.
+        """
         if not metadata:
             return
         if not self.null_traits and NULL in metadata.values():
             metadata = {name: value for name, value in metadata.items() if value != NULL}
         body = encode(metadata)
-        if b"null" in body and not self.null_traits:
+        if merged and b"null" in body and not self.null_traits:
             body = encode(without_nulls(decode_exactly(body)))
         document["metadata"] = msgspec.Raw(body)
 

@@ -229,7 +229,7 @@ ACTION_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = 
         {},
         {"time": "2026-01-31T12:00:00Z"},
     ),
-    "nulls": ({"properties": {"a": None, "b": {"c": None}}}, {"metadata": {"b": {}}}, {}),
+    "nulls": ({"properties": {"a": None, "b": {"c": None}}}, {"metadata": {"b": {"c": None}}}, {}),
 }
 
 
