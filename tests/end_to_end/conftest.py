@@ -8,10 +8,13 @@ import pytest
 from commands import Sandbox, sandbox
 from postgres import Database, NoPostgresError, postgres
 from third_party import NotInstalledError, installed
+from warehouse import read, warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from warehouse import Messages
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +59,17 @@ def third_party(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str
     return command
 
 
+@pytest.fixture(scope="session")
+def tables(
+    database_server: Database,
+    third_party: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Messages:
+    """What tap-postgres reads of a Segment warehouse: each table's messages."""
+    folder = tmp_path_factory.mktemp("warehouse")
+    return read(third_party("tap-postgres"), folder, warehouse(database_server))
+
+
 @pytest.fixture
 def meltano_environment(services: Sandbox, tmp_path: Path) -> dict[str, str]:
     """What points a Meltano project at the sandbox, and its state at a folder of the test's."""
@@ -66,4 +80,6 @@ def meltano_environment(services: Sandbox, tmp_path: Path) -> dict[str, str]:
         "TARGET_SEGMENT_HOST": f"{services.url}/segment",
         "TARGET_SEGMENT_CDN_URL": f"{services.url}/segment-cdn",
         "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key",
+        "TARGET_MOESIF_API_URL": f"{services.url}/moesif/collector/v1",
+        "TARGET_MOESIF_APPLICATION_ID": "sandbox-application-id",
     }

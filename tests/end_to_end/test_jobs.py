@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -12,19 +11,20 @@ from meltano.core.plugin_test_service import LoaderTestService
 
 from commands import COMMANDS, Sandbox
 from project import PROJECT, meltano
+from warehouse import warehouse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from meltano.core.plugin_invoker import PluginInvoker
 
     from postgres import Database
 
-WAREHOUSE = Path(__file__).with_name("warehouse.sql")
-
 
 @pytest.fixture
-def warehouse(database: Database, meltano_environment: dict[str, str]) -> Database:
+def segments_tables(database_server: Database, meltano_environment: dict[str, str]) -> Database:
     """A warehouse that the project's tap-postgres reads."""
-    database.run(WAREHOUSE.read_text())
+    database = warehouse(database_server)
     for name, value in database.settings.items():
         meltano_environment[f"TAP_POSTGRES_{name.upper()}"] = str(value)
     meltano_environment["TAP_POSTGRES_FILTER_SCHEMAS"] = '["web_app"]'
@@ -33,7 +33,7 @@ def warehouse(database: Database, meltano_environment: dict[str, str]) -> Databa
 
 @pytest.mark.timeout(600)
 def test_the_warehouses_job_sends_each_call_once(
-    services: Sandbox, warehouse: Database, meltano_environment: dict[str, str]
+    services: Sandbox, segments_tables: Database, meltano_environment: dict[str, str]
 ) -> None:
     meltano(PROJECT, meltano_environment, "install", "tap-postgres", "target-segment")
     meltano(PROJECT, meltano_environment, "run", "warehouse-to-segment")
@@ -46,7 +46,7 @@ def test_the_warehouses_job_sends_each_call_once(
         "header"
     ]
 
-    warehouse.run("""
+    segments_tables.run("""
         create table web_app.signed_up as
         select *, 'paid' as plan from web_app.tracks where event = 'signed_up'
     """)
@@ -58,7 +58,23 @@ def test_the_warehouses_job_sends_each_call_once(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("warehouse")
+def test_the_warehouses_job_into_moesif_leaves_out_what_has_no_place_there(
+    services: Sandbox, segments_tables: Database, meltano_environment: dict[str, str]
+) -> None:
+    for table in ("login_button_clicked", "pages"):
+        segments_tables.run(f"update web_app.{table} set timestamp = now()")
+    meltano(PROJECT, meltano_environment, "install", "tap-postgres", "target-moesif")
+    meltano(PROJECT, meltano_environment, "run", "warehouse-to-moesif")
+    received = services.collector()
+    assert not received["refused"]
+    actions = [action["action_name"] for action in received["accepted"]["actions"]]
+    assert sorted(actions) == ["Login Button Clicked", "Viewed Pricing Page"]
+    assert {user["user_id"] for user in received["accepted"]["users"]} == {"u1"}
+    assert [company["company_id"] for company in received["accepted"]["companies"]] == ["c1"]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("segments_tables")
 @pytest.mark.parametrize("extractor", ["tap-moesif", "tap-postgres"])
 def test_meltano_finds_the_extractors_well_configured(
     extractor: str, meltano_environment: dict[str, str]
@@ -88,13 +104,21 @@ class Loader:
         return process
 
 
-def test_meltano_finds_the_loader_well_configured(
-    services: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("loader", ["target-segment", "target-moesif"])
+def test_meltano_finds_the_loaders_well_configured(
+    loader: str, services: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = tmp_path / "config.json"
-    config.write_text(
-        json.dumps({"write_key": "sandbox-write-key", "host": f"{services.url}/segment"})
-    )
-    loader = Loader("target-segment", config, monkeypatch)
-    passed, said = asyncio.run(LoaderTestService(cast("PluginInvoker", loader)).validate())
+    config = {
+        "target-segment": {
+            "write_key": "sandbox-write-key",
+            "host": f"{services.url}/segment",
+        },
+        "target-moesif": {
+            "application_id": "sandbox-application-id",
+            "api_url": f"{services.url}/moesif/collector/v1",
+        },
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config[loader]))
+    invoker = Loader(loader, tmp_path / "config.json", monkeypatch)
+    passed, said = asyncio.run(LoaderTestService(cast("PluginInvoker", invoker)).validate())
     assert passed, said

@@ -344,3 +344,19 @@ def test_a_missing_application_id_is_said(tmp_path: Path) -> None:
     assert ended.code != 0
     assert "application_id" in ended.stderr
     assert ended.says_plainly()
+
+
+def test_only_what_changed_is_merged_again(moesif: ScriptedService, tmp_path: Path) -> None:
+    lines = [
+        CALLS,
+        record("calls", type="identify", userId="u", traits={"plan": "free"}),
+        record("calls", type="group", userId="u", groupId="c", traits={"plan": "free"}),
+        record("calls", type="track", userId="u", event="Ordered"),
+    ]
+    assert target(moesif, tmp_path, *lines, changed_only=True).code == 0
+    moesif.requests.clear()
+    lines[1] = record("calls", type="identify", userId="u", traits={"plan": "paid"})
+    assert target(moesif, tmp_path, *lines, changed_only=True).code == 0
+    assert [user.get("metadata") for user in sent(moesif, "users")] == [{"plan": "paid"}, None]
+    assert sent(moesif, "companies") == []
+    assert len(sent(moesif, "actions")) == 1

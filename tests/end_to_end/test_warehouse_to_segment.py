@@ -1,64 +1,25 @@
-"""A Segment warehouse in PostgreSQL, read by a tap that nobody here wrote."""
+"""A Segment warehouse, read by a tap that nobody here wrote, as calls to Segment."""
 
 from __future__ import annotations
 
 import json
 from importlib.metadata import version
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from commands import Ended, Sandbox, run
+from warehouse import read, warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from postgres import Database
-
-    Messages = dict[str, list[dict[str, Any]]]
+    from warehouse import Messages
 
 pytestmark = pytest.mark.timeout(600)  # the first one also installs the tap
-
-WAREHOUSE = Path(__file__).with_name("warehouse.sql")
-
-
-def warehouse(server: Database) -> Database:
-    """Make a database with the warehouse's tables in it."""
-    database = server.create()
-    database.run(WAREHOUSE.read_text())
-    return database
-
-
-@pytest.fixture(scope="module")
-def read(
-    third_party: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Messages]:
-    """Reads a whole warehouse, each stream by its name."""
-    command, folder = third_party("tap-postgres"), tmp_path_factory.mktemp("warehouse")
-
-    def read(database: Database, **settings: Any) -> Messages:
-        config = {**database.settings, "filter_schemas": ["web_app", "shop"], **settings}
-        catalog = json.loads(run(command, folder, config, "--discover").stdout)
-        for stream in catalog["streams"]:
-            [own] = [part["metadata"] for part in stream["metadata"] if not part["breadcrumb"]]
-            own["selected"] = True
-        (folder / "catalog.json").write_text(json.dumps(catalog))
-        ended = run(command, folder, config, "--catalog", "catalog.json")
-        assert ended.code == 0, ended.stderr[-3000:]
-        streams: Messages = {}
-        for message in ended.messages:
-            if message["type"] != "STATE":
-                streams.setdefault(message["stream"], []).append(message)
-        return streams
-
-    return read
-
-
-@pytest.fixture(scope="module")
-def tables(read: Callable[..., Messages], database_server: Database) -> Messages:
-    return read(warehouse(database_server))
 
 
 def test_the_tap_gives_what_a_warehouse_is_known_by(tables: Messages) -> None:
@@ -268,13 +229,14 @@ def test_somebody_elses_users_are_not_sent_unasked(
 def test_times_in_the_databases_own_form_are_times(
     services: Sandbox,
     database_server: Database,
-    read: Callable[..., Messages],
+    third_party: Callable[[str], str],
     tmp_path: Path,
 ) -> None:
     """Whose zone is then as short as `+00`, which not everybody can read."""
     database = warehouse(database_server)
     database.run(f"alter database {database.name} set timezone = 'UTC'")
-    pages = read(database, dates_as_string=True)["web_app-pages"]
+    tap = third_party("tap-postgres")
+    pages = read(tap, tmp_path, database, dates_as_string=True)["web_app-pages"]
     assert pages[1]["record"]["timestamp"] == "2026-01-31 12:00:01+00"
     assert send(services, tmp_path, pages).code == 0
     assert calls(services)["ajs-p1"]["originalTimestamp"] == "2026-01-31T12:00:01+00:00"
