@@ -104,15 +104,15 @@ class TargetMoesif(DeliveryTarget):
             return NotSent("Moesif's collector takes no cohorts. Deselect it in the tap.")
         if isinstance(route, NotSent):
             return route
+        changed_only = self.settings.changed_only
+        models = replace(self._models, stream=stream) if changed_only else self._models
+        if isinstance(route, MoesifStream):
+            return _copy(Copies(models), route)
         if keys := ", ".join(keys_of_several_types(schema)):
             self.warn_once(
                 f"Stream '{stream}' allows values of several types for {keys}. Moesif keeps to the "
                 "type of the first value it sees and refuses the others."
             )
-        changed_only = self.settings.changed_only
-        models = replace(self._models, stream=stream) if changed_only else self._models
-        if isinstance(route, MoesifStream):
-            return _copy(Copies(models), route)
         to_messages = Calls(models)
         return lambda record, extracted: (
             [] if (call := route(record)) is None else to_messages(call, extracted)

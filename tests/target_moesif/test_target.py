@@ -277,6 +277,14 @@ def test_keys_that_may_change_their_type_are_named_once(
     assert "plan" not in warning
 
 
+def test_what_never_becomes_metadata_may_be_of_any_type(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    events = schema("events", "id", "requestTime", "eventType", body={"type": ["string", "object"]})
+    ended = target(moesif, tmp_path, events)
+    assert "several types" not in ended.stderr
+
+
 def test_nulls_are_sent_where_that_is_wanted(moesif: ScriptedService, tmp_path: Path) -> None:
     lines = [CALLS, record("calls", type="identify", userId="u", traits={"plan": None, "n": 1})]
     target(moesif, tmp_path, *lines)
