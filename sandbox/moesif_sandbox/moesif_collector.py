@@ -178,16 +178,16 @@ def _check_fields(kind: Kind, element: Json, where: str, required: Sequence[str]
         if not isinstance(element.get(name), (dict, type(None))):
             raise RefusedError(f"{where}: {name} is no object", "not_object")
     for name in required:
-        if at(element, name) in _MISSING:
+        if value_at(element, name) in _MISSING:
             raise RefusedError(f"{where}: {name} is missing", "missing_field")
     for name in kind.strings:
-        if not isinstance(at(element, name), (str, type(None))):
+        if not isinstance(value_at(element, name), (str, type(None))):
             raise RefusedError(f"{where}: {name} is no string", "not_string")
 
 
 def _check_times(kind: Kind, element: Json, where: str) -> None:
     for name in kind.times:
-        value = at(element, name)
+        value = value_at(element, name)
         if value is not None and moment(value) is None:
             raise RefusedError(f"{where}: {name} is no ISO 8601 time", "bad_time")
 
@@ -196,12 +196,12 @@ def _check_event(element: Json, where: str, now: datetime, *, allow_backfill: bo
     given = element.get("transaction_id")
     if given is not None and not _UUID.fullmatch(str(given)):
         raise RefusedError(f"{where}: transaction_id is no UUID", "bad_transaction_id")
-    time = moment(at(element, "request.time"))
+    time = moment(value_at(element, "request.time"))
     if time is not None and now - time > LATEST and not allow_backfill:
         raise RefusedError(f"{where}: older than {LATEST.days} days", "too_late")
 
 
-def at(element: Json, path: str) -> object:
+def value_at(element: Json, path: str) -> object:
     """Return the value at a dotted path, or None."""
     value: object = element
     for name in path.split("."):

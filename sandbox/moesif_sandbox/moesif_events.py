@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from moesif_sandbox.moesif_collector import ACTIONS, at, moment
+from moesif_sandbox.moesif_collector import ACTIONS, moment, value_at
 from moesif_sandbox.moesif_origin import place_of, user_agent_of
 from moesif_sandbox.seed_companies import APP_ID, ORG_ID
 from moesif_sandbox.seed_values import zulu
@@ -26,7 +26,7 @@ def event_document(kind: Kind, given: Json, address: str, now: datetime) -> Json
     event |= given
     event["event_type"] = "user_action" if kind is ACTIONS else "api_call"
     event["request"] = _request(given, address, time)
-    answered = moment(at(given, "response.time"))
+    answered = moment(value_at(given, "response.time"))
     if answered is not None:
         event["duration_ms"] = (answered - time) / _MILLISECOND
     return event
@@ -34,12 +34,12 @@ def event_document(kind: Kind, given: Json, address: str, now: datetime) -> Json
 
 def event_time(given: Json, now: datetime) -> datetime:
     """Return when an event happened: now, unless it says otherwise."""
-    return moment(at(given, "request.time")) or now
+    return moment(value_at(given, "request.time")) or now
 
 
 def has_no_address(given: Json) -> bool:
     """Say whether Moesif takes the caller's address for the one of an event's user."""
-    return not at(given, "request.ip_address")
+    return not value_at(given, "request.ip_address")
 
 
 def _request(given: Json, caller: str, time: datetime) -> Json:

@@ -110,7 +110,12 @@ def updated_profile(old: Json, given: Json, at: datetime, readings: Readings) ->
 
 def updated_subscription(old: Json, given: Json, at: datetime, readings: Readings) -> Json:
     """Return a subscription with an update merged in."""
-    first: Json = {"created": zulu(at), "app_id": APP_ID}
+    first: Json = {
+        "type": "subscription",
+        "created": zulu(at),
+        "app_id": APP_ID,
+        "org_id": ORG_ID,
+    }
     time = zulu(moment(given.get("modified_time")) or at)
     return merged(first | old, given, readings) | {"modified_time": time}
 

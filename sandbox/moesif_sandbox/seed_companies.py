@@ -118,5 +118,7 @@ def _subscription(chance: random.Random, company_id: str, part: int, created: da
                 "price": {"currency": "USD", "price_in_decimal": 50, "pricing_model": "flat"},
             }
         ],
+        "type": "subscription",
         "app_id": APP_ID,
+        "org_id": ORG_ID,
     }

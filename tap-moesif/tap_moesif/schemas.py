@@ -1,81 +1,28 @@
-"""The fields of each stream: name, type, what they mean, and their names in a Moesif document.
+"""The fields of each stream: name, kind, what they mean, and their names in a Moesif document.
 
-A field's type says both what the catalog promises and how a raw value becomes it. Moesif's
-own names are in its Management API reference; where sources differ on one, all are listed and
-the first that holds a fitting value is taken.
+Moesif's own names are in its Management API reference; where sources differ on one, all are
+listed and the first that holds a fitting value is taken. They stand here and nowhere else, but
+for the few that `documents` brings into one form beforehand.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from tap_moesif.fields import Field, Kind, json_schema
 
+__all__ = [
+    "COHORT",
+    "COMPANY",
+    "EVENT",
+    "SUBSCRIPTION",
+    "USAGE",
+    "USER",
+    "Field",
+    "Kind",
+    "json_schema",
+]
 
-class Kind(Enum):
-    """What a field holds."""
-
-    ID = "a non-empty string; a number is written as one"
-    STRING = "a string"
-    TIME = "UTC, ISO 8601 with milliseconds and Z"
-    INTEGER = "a whole number"
-    NUMBER = "a number"
-    FREE = "an object of the account's own, untouched"
-    LIST = "a list, untouched"
-    OBJECT = "an object with fields of its own, under one name in the document"
-    GROUP = "an object made of fields that stand beside each other in the document"
-    REST = "an object of everything in the document that has no place of its own"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of a record.
-
-    Attributes:
-        name: In the record.
-        kind: What it holds.
-        description: What it means.
-        raw: Its names in a document, the first choice first.
-        fields: The fields inside, of an object.
-        open: Whether an object keeps what is not among `fields`.
-    """
-
-    name: str
-    kind: Kind
-    description: str
-    raw: tuple[str, ...] = ()
-    fields: tuple[Field, ...] = ()
-    open: bool = False
-
-
-_TYPES: dict[Kind, dict[str, Any]] = {
-    Kind.ID: {"type": ["string"]},
-    Kind.STRING: {"type": ["string", "null"]},
-    Kind.TIME: {"type": ["string", "null"], "format": "date-time"},
-    Kind.INTEGER: {"type": ["integer", "null"]},
-    Kind.NUMBER: {"type": ["number", "null"]},
-    Kind.LIST: {"type": ["array", "null"], "items": {}},
-    Kind.FREE: {"type": ["object", "null"], "additionalProperties": True},
-    Kind.REST: {"type": ["object", "null"], "additionalProperties": True},
-}
-
-
-def json_schema(fields: tuple[Field, ...], *, additional: bool = False) -> dict[str, Any]:
-    """Write fields as a JSON schema."""
-    return {
-        "type": ["object", "null"],
-        "properties": {field.name: _property(field) for field in fields},
-        "additionalProperties": additional,
-    }
-
-
-def _property(field: Field) -> dict[str, Any]:
-    if field.fields:
-        schema = json_schema(field.fields, additional=field.open)
-    else:
-        schema = _TYPES[field.kind]
-    return {**schema, "description": field.description}
-
+REQUEST_TIME = "request.time"
+"""The raw name of an event's time; `documents.event_document` puts it there."""
 
 REST = Field(
     "additionalFields",
@@ -117,9 +64,14 @@ USAGE = Field(
         ),
         Field(
             "topRoutes",
-            Kind.LIST,
-            "Up to five routes with the most calls, as `{route, count}`.",
+            Kind.OBJECTS,
+            "Up to five routes with the most calls, the most first.",
             ("topRoutes",),
+            (
+                Field("route", Kind.STRING, "The route.", ("route",)),
+                Field("count", Kind.INTEGER, "API calls of it.", ("count",)),
+            ),
+            open=True,
         ),
         Field("lastEventTime", Kind.TIME, "When the last of them was made.", ("lastEventTime",)),
     ),
@@ -132,6 +84,30 @@ _TIMES = (
     Field("lastSeenTime", Kind.TIME, "When it was last seen on the API.", ("last_seen_time",)),
 )
 _METADATA = ("metadata", "body")
+_APP = (
+    Field("appId", Kind.STRING, "The app it belongs to in Moesif.", ("app_id",)),
+    Field("orgId", Kind.STRING, "The organisation it belongs to in Moesif.", ("org_id",)),
+)
+_PLACE = Field(
+    "location",
+    Kind.OBJECT,
+    "Where the IP address is.",
+    ("geo_ip",),
+    (
+        Field("city", Kind.STRING, "City.", ("city_name",)),
+        Field("region", Kind.STRING, "Region or state.", ("region_name",)),
+        Field("regionCode", Kind.STRING, "Code of the region.", ("region_code",)),
+        Field("country", Kind.STRING, "Country.", ("country_name",)),
+        Field("countryCode", Kind.STRING, "ISO 3166-1 alpha-2.", ("country_code2",)),
+        Field("countryCode3", Kind.STRING, "ISO 3166-1 alpha-3.", ("country_code3",)),
+        Field("continentCode", Kind.STRING, "Continent.", ("continent_code",)),
+        Field("postalCode", Kind.STRING, "Postal code.", ("postal_code",)),
+        Field("timezone", Kind.STRING, "IANA time zone.", ("timezone",)),
+        Field("dmaCode", Kind.INTEGER, "Nielsen market area.", ("dma_code",)),
+        Field("latitude", Kind.NUMBER, "Degrees north.", ("latitude",)),
+        Field("longitude", Kind.NUMBER, "Degrees east.", ("longitude",)),
+    ),
+)
 
 _COMPANY = (
     Field("id", Kind.ID, "The company's unique id in Moesif.", ("company_id", "_id")),
@@ -199,26 +175,7 @@ USER = (
         "Where the user was last seen, in the terms of Segment's context.",
         fields=(
             Field("ip", Kind.STRING, "The user's last IP address.", ("ip_address",)),
-            Field(
-                "location",
-                Kind.OBJECT,
-                "Where that address is.",
-                ("geo_ip",),
-                (
-                    Field("city", Kind.STRING, "City.", ("city_name",)),
-                    Field("region", Kind.STRING, "Region or state.", ("region_name",)),
-                    Field("regionCode", Kind.STRING, "Code of the region.", ("region_code",)),
-                    Field("country", Kind.STRING, "Country.", ("country_name",)),
-                    Field("countryCode", Kind.STRING, "ISO 3166-1 alpha-2.", ("country_code2",)),
-                    Field("countryCode3", Kind.STRING, "ISO 3166-1 alpha-3.", ("country_code3",)),
-                    Field("continentCode", Kind.STRING, "Continent.", ("continent_code",)),
-                    Field("postalCode", Kind.STRING, "Postal code.", ("postal_code",)),
-                    Field("timezone", Kind.STRING, "IANA time zone.", ("timezone",)),
-                    Field("dmaCode", Kind.INTEGER, "Nielsen market area.", ("dma_code",)),
-                    Field("latitude", Kind.NUMBER, "Degrees north.", ("latitude",)),
-                    Field("longitude", Kind.NUMBER, "Degrees east.", ("longitude",)),
-                ),
-            ),
+            _PLACE,
             Field(
                 "userAgent",
                 Kind.STRING,
@@ -227,5 +184,176 @@ USER = (
             ),
         ),
     ),
+    REST,
+)
+
+SUBSCRIPTION = (
+    Field(
+        "id", Kind.ID, "The subscription's unique id in Moesif.", ("subscription_id", "_id", "id")
+    ),
+    Field("companyId", Kind.REFERENCE, "The company that has subscribed.", ("company_id",)),
+    Field(
+        "status",
+        Kind.STRING,
+        "active, cancelled, paused, trialing, pending, draft or future.",
+        ("status",),
+    ),
+    Field("type", Kind.STRING, "The document's type in Moesif.", ("type",)),
+    Field("startDate", Kind.TIME, "When the subscription started.", ("start_date",)),
+    Field("created", Kind.TIME, "When it was created.", ("created", "created_at")),
+    Field("modifiedTime", Kind.TIME, "When it was last modified.", ("modified_time",)),
+    Field("trialStart", Kind.TIME, "When its trial started.", ("trial_start",)),
+    Field("trialEnd", Kind.TIME, "When its trial ends.", ("trial_end",)),
+    Field(
+        "currentPeriodStart",
+        Kind.TIME,
+        "When the period being billed started.",
+        ("current_period_start",),
+    ),
+    Field(
+        "currentPeriodEnd", Kind.TIME, "When the period being billed ends.", ("current_period_end",)
+    ),
+    Field("cancelTime", Kind.TIME, "When it was or will be cancelled.", ("cancel_time",)),
+    Field("paymentStatus", Kind.STRING, "How its payment stands.", ("payment_status",)),
+    Field("collectionMethod", Kind.STRING, "How payments are collected.", ("collection_method",)),
+    Field("provider", Kind.STRING, "The billing provider, such as stripe.", ("provider",)),
+    Field("externalId", Kind.STRING, "Its id at the billing provider.", ("external_id",)),
+    Field(
+        "companyExternalId",
+        Kind.STRING,
+        "The company's id at the billing provider.",
+        ("company_external_id",),
+    ),
+    Field("versionId", Kind.STRING, "Which version of it this is.", ("version_id",)),
+    Field(
+        "items",
+        Kind.OBJECTS,
+        "What is subscribed to.",
+        ("items",),
+        (
+            Field(
+                "subscriptionItemId",
+                Kind.STRING,
+                "The item's unique id.",
+                ("subscription_item_id",),
+            ),
+            Field("planId", Kind.STRING, "Its plan.", ("plan_id",)),
+            Field("priceId", Kind.STRING, "Its price.", ("price_id",)),
+            Field(
+                "itemPriceId",
+                Kind.STRING,
+                "Its price, as some billing providers call it.",
+                ("item_price_id",),
+            ),
+            Field("status", Kind.STRING, "Whether the item is active.", ("status",)),
+            Field("isMetered", Kind.BOOLEAN, "Whether usage is billed.", ("is_metered",)),
+            Field("unitOfMeasure", Kind.STRING, "What is counted.", ("unit_of_measure",)),
+            Field("createdAt", Kind.TIME, "When the item was created.", ("created_at",)),
+            Field("plan", Kind.FREE, "The plan itself, untouched.", ("plan",)),
+            Field("price", Kind.FREE, "The price itself, untouched.", ("price",)),
+            REST,
+        ),
+    ),
+    Field("metadata", Kind.FREE, "The account's own subscription metadata.", _METADATA),
+    *_APP,
+    REST,
+)
+
+COHORT = (
+    Field("id", Kind.ID, "The cohort's unique id in Moesif.", ("_id", "id")),
+    Field("cohortName", Kind.STRING, "The cohort's name.", ("cohort_name",)),
+    Field("cohortType", Kind.STRING, "What it is made of: user or company.", ("cohort_type",)),
+    Field("criteria", Kind.STRING, "Who belongs to it, as the text of a query.", ("criteria",)),
+    Field("urlQuery", Kind.STRING, "The same as Moesif's website writes it.", ("url_query",)),
+    Field("from", Kind.STRING, "Where the time looked at begins, such as -7d.", ("from",)),
+    Field("to", Kind.STRING, "Where the time looked at ends, such as now.", ("to",)),
+    Field("timeZone", Kind.STRING, "The time zone of both.", ("time_zone",)),
+    Field(
+        "weekStartsOn",
+        Kind.INTEGER,
+        "On which day a week starts, as a number.",
+        ("week_starts_on",),
+    ),
+    Field("sampleRate", Kind.INTEGER, "The cohort's sample rate.", ("sample_rate",)),
+    Field("priority", Kind.INTEGER, "The cohort's priority.", ("priority",)),
+    Field("channels", Kind.LIST, "Ids of the channels that are notified.", ("channels",)),
+    Field("notificationRule", Kind.FREE, "When they are, untouched.", ("notification_rule",)),
+    Field("lockedBy", Kind.STRING, "What has locked the cohort.", ("locked_by",)),
+    Field("createdAt", Kind.TIME, "When the cohort was created.", ("created_at",)),
+    Field("modifiedAt", Kind.TIME, "When it was last modified.", ("modified_at",)),
+    *_APP,
+    REST,
+)
+
+_HEADERS = Field("headers", Kind.FREE, "Headers, untouched; only where wanted.", ("headers",))
+_BODY = (
+    Field("body", Kind.ANY, "The body, untouched; only where wanted.", ("body",)),
+    Field(
+        "transferEncoding",
+        Kind.STRING,
+        "How the body is written: json or base64.",
+        ("transfer_encoding",),
+    ),
+)
+
+EVENT = (
+    Field("id", Kind.ID, "The event's unique id in Moesif.", ("_id", "id")),
+    Field("requestTime", Kind.TIME, "When the call or action was made.", (REQUEST_TIME,)),
+    Field("eventType", Kind.STRING, "api_call or user_action.", ("event_type",)),
+    Field("actionName", Kind.STRING, "The custom action's name.", ("action_name",)),
+    Field("userId", Kind.REFERENCE, "The user who made it.", ("user_id",)),
+    Field("companyId", Kind.REFERENCE, "The company that user belongs to.", ("company_id",)),
+    Field(
+        "subscriptionId", Kind.REFERENCE, "The subscription it counts for.", ("subscription_id",)
+    ),
+    Field("transactionId", Kind.STRING, "The id it was sent to Moesif with.", ("transaction_id",)),
+    Field("durationMs", Kind.NUMBER, "How long the call took, in milliseconds.", ("duration_ms",)),
+    Field("direction", Kind.STRING, "Incoming or Outgoing, for the API.", ("direction",)),
+    Field(
+        "weight",
+        Kind.INTEGER,
+        "How many calls it stands for, where Moesif keeps a sample.",
+        ("weight",),
+    ),
+    Field("metadata", Kind.FREE, "The account's own event metadata.", ("metadata",)),
+    Field(
+        "request",
+        Kind.OBJECT,
+        "What was asked.",
+        ("request",),
+        (
+            Field("time", Kind.TIME, "When it was asked.", ("time",)),
+            Field("uri", Kind.STRING, "The URI; for an action, that of the page.", ("uri",)),
+            Field("verb", Kind.STRING, "The HTTP method.", ("verb",)),
+            Field("route", Kind.STRING, "The route that the URI falls under.", ("route",)),
+            Field("ipAddress", Kind.STRING, "From which IP address.", ("ip_address",)),
+            _PLACE,
+            Field("userAgent", Kind.FREE, "Details of the user agent.", ("user_agent",)),
+            Field(
+                "userAgentString",
+                Kind.STRING,
+                "The user agent as it was sent, where Moesif has it as a string.",
+                ("user_agent_string",),
+            ),
+            _HEADERS,
+            *_BODY,
+            REST,
+        ),
+    ),
+    Field(
+        "response",
+        Kind.OBJECT,
+        "What was answered.",
+        ("response",),
+        (
+            Field("time", Kind.TIME, "When it was answered.", ("time",)),
+            Field("status", Kind.INTEGER, "The HTTP status.", ("status",)),
+            Field("ipAddress", Kind.STRING, "From which IP address.", ("ip_address",)),
+            _HEADERS,
+            *_BODY,
+            REST,
+        ),
+    ),
+    *_APP,
     REST,
 )

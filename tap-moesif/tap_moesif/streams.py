@@ -1,168 +1,117 @@
-"""The streams: each a declaration. How they are read is said once, in `MoesifStream`."""
+"""The streams: each a declaration of what it reads, with what is its own in how."""
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk import Stream
-from singer_sdk.helpers.conform import TypeConformanceLevel
 from typing_extensions import override
 
 from tap_moesif import schemas, usage
-from tap_moesif.client import MoesifError, changed_between
-from tap_moesif.documents import SESSION_TOKEN, to_record, user_document, utc
+from tap_moesif.answers import read_list
+from tap_moesif.bookmarks import earlier
+from tap_moesif.client import Request
+from tap_moesif.documents import (
+    PAYLOADS,
+    cohort_document,
+    event_document,
+    subscription_document,
+    user_document,
+)
+from tap_moesif.errors import NotThereError
+from tap_moesif.pace import PageSize
+from tap_moesif.paging import Search
+from tap_moesif.queries import (
+    REQUEST_TIME,
+    changed_since,
+    events_between,
+    everything,
+    modified_between,
+)
+from tap_moesif.rollups import RollUps
+from tap_moesif.sync import STATE_EVERY_RECORDS, MoesifStream, SearchStream
+from tap_moesif.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Record
 
-    from tap_moesif.client import Hit
+    from tap_moesif.answers import Hit
+    from tap_moesif.bookmarks import Progress, Walk
     from tap_moesif.tap import TapMoesif
 
-STATE_EVERY_RECORDS = 1_000
-REPLICATION_KEY = "modifiedTime"
-RAW_REPLICATION_KEY = "modified_time"
+SEEN = "lastSeenTime"
+MODIFIED = "modifiedTime"
+REQUESTED = "requestTime"
+
+EVENTS_BEGAN = "2013-01-01T00:00:00.000Z"
+"""Before Moesif was founded; the search for events wants a beginning."""
 
 
-class MoesifStream(Stream):
-    """A stream of documents found by search, oldest change first.
-
-    A subclass declares what differs between streams, and nothing else.
+class ProfileStream(SearchStream):
+    """Users or companies: whatever was modified or seen, and who has used the API.
 
     Attributes:
         path_setting: The setting that holds the search's path.
-        scope: What the management key must be allowed to do.
-        fields: Of a record.
         usage_field: Holds this stream's id in an event, where `fields` have the roll-up.
     """
 
     path_setting: ClassVar[str]
-    scope: ClassVar[str]
-    fields: ClassVar[tuple[schemas.Field, ...]]
     usage_field: ClassVar[str]
 
-    primary_keys: ClassVar[tuple[str, ...]] = ("id",)
-    replication_key = REPLICATION_KEY
-    is_sorted = True
-    STATE_MSG_FREQUENCY = STATE_EVERY_RECORDS
-    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # `to_record` conforms, and loses nothing
-
-    _tap: TapMoesif
-
-    @staticmethod
-    def prepare(document: dict[str, Any]) -> dict[str, Any]:
-        """Bring what Moesif writes in several ways into one, where it does."""
-        return document
+    replication_key = MODIFIED
+    times = (MODIFIED, SEEN)
 
     def __init__(self, tap: TapMoesif) -> None:
-        super().__init__(tap, schema=schemas.json_schema(self.fields))
-        self._began = datetime.fromtimestamp(tap.initialized_at / 1000, tz=timezone.utc)
-        self._dropped = () if self.config["emit_session_tokens"] else (SESSION_TOKEN,)
-        self._misfits: Counter[str] = Counter()
-        self._bookmark = "0"  # before any time
+        super().__init__(tap)
+        self._usage: RollUps | None = None
 
     @override
-    def get_records(self, context: Context | None) -> Iterator[Record]:
-        pages = self._tap.moesif.pages(
-            self.config[self.path_setting],
-            changed_between(RAW_REPLICATION_KEY, self._since(context), self.config.get("end_date")),
-            # The engine puts those without a time last.
-            sort=[
-                {RAW_REPLICATION_KEY: {"order": "asc", "unmapped_type": "date"}},
-                {"_id": {"order": "asc"}},
-            ],
-            size=self.config["page_size"],
-            scope=self.scope,
-        )
-        for hits in pages:
-            records = [record for hit in hits if (record := self._record(hit)) is not None]
-            if self._rolls_up:
-                self._add_usage(records)
-            yield from records
+    def search(self, walk: Walk) -> Search:
+        if walk.since:
+            query = changed_since(walk.since[MODIFIED], walk.since[SEEN], walk.end)
+        else:
+            query = modified_between(walk.start, walk.end)
+        return Search(self.config[self.path_setting], self.need, query)
 
-    def _since(self, context: Context | None) -> str | None:
-        """Where to begin: the bookmark less the time that Moesif may be late, or `start_date`."""
-        state = self.get_context_state(context)
-        bookmark = state.get("replication_key_value")
-        if bookmark is None or self.replication_method == "FULL_TABLE":
-            start: str | None = self.config.get("start_date")
-            return start
-        late = timedelta(minutes=self.config["lookback_minutes"])
-        try:
-            self._bookmark = state["replication_key_value"] = utc(bookmark)
-            return utc((datetime.fromisoformat(self._bookmark[:-1]) - late).isoformat())
-        except (ValueError, OverflowError) as error:
-            raise MoesifError(
-                f"The bookmark of '{self.name}' in the state is no time; take it out to read "
-                "everything again."
-            ) from error
+    @override
+    def since(self, progress: Progress) -> dict[str, str]:
+        since = super().since(progress)
+        if since and self._rolls_up:
+            # Whoever had usage then has other usage now, or none: which is as much a change.
+            rolled_up = progress.rolled_up or str(progress.bookmark(SEEN))
+            since[SEEN] = min(since[SEEN], earlier(rolled_up, usage.WINDOW))
+        return since
 
-    def _record(self, hit: Hit) -> Record | None:
-        source = hit.get("_source")
-        document = {"_id": hit.get("_id"), **(source if isinstance(source, dict) else {})}
-        record = to_record(
-            self.prepare(document), self.fields, drop=self._dropped, misfit=self._warn_of_misfit
-        )
-        if "id" not in record:
-            self.logger.warning("A document without any id was left out of '%s'", self.name)
-            return None
-        return record
+    @override
+    def move(self, progress: Progress, walk: Walk) -> None:
+        super().move(progress, walk)
+        progress.rolled_up = walk.began if self._rolls_up else None
 
-    def _warn_of_misfit(self, path: str) -> None:
-        self._misfits[path] += 1
-        if self._misfits[path] == 1:
-            self.logger.warning(
-                "Some '%s' in '%s' is of another type than expected; such values are kept under "
-                "additionalFields",
-                path,
-                self.name,
-            )
-
-    @property
+    @cached_property
     def _rolls_up(self) -> bool:
         wanted = self.config["usage_rollup"] and schemas.USAGE in self.fields
         return bool(wanted and self.mask.get(("properties", schemas.USAGE.name), True))
 
-    def _add_usage(self, records: list[Record]) -> None:
+    @override
+    def complete(self, records: list[Record], began: str) -> None:
         """Give each record its roll-up, but those that brought one along."""
-        missing = [record for record in records if record.get(schemas.USAGE.name) is None]
-        start, end = usage.window(self._began)
-        for first in range(0, len(missing), usage.MAX_IDS):
-            some = missing[first : first + usage.MAX_IDS]
-            answer = self._tap.moesif.search(
-                usage.EVENTS_PATH,
-                usage.usage_search(self.usage_field, [r["id"] for r in some], start, end),
-                params={"from": start, "to": end},
-                scope=usage.EVENTS_SCOPE,
-                otherwise=", or set usage_rollup: false",
-            )
-            try:
-                roll_ups = usage.read_usage(answer)
-            except (LookupError, TypeError, ValueError) as error:
-                raise MoesifError(
-                    "Moesif's answer to the search for usage has not the shape of one; set "
-                    "usage_rollup: false to sync without last24HourAggResults."
-                ) from error
-            for record in some:
-                record[schemas.USAGE.name] = roll_ups.get(record["id"]) or usage.no_usage()
+        if self._rolls_up:
+            self._roll_ups(began).complete(records)
 
-    @override
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """Bookmarks come from Moesif's times only; this machine's clock has no part in them."""
-
-    @override
-    def _increment_stream_state(
-        self, latest_record: Record, *, context: Context | None = None
-    ) -> None:
-        # What is read again from before the bookmark does not move it back.
-        if (latest_record.get(REPLICATION_KEY) or "") >= self._bookmark:
-            super()._increment_stream_state(latest_record, context=context)
+    def _roll_ups(self, began: str) -> RollUps:
+        """Roll up the day before this run began."""
+        if self._usage is None:
+            window = usage.window(datetime.fromisoformat(f"{began[:-1]}+00:00"))
+            size = PageSize(min(self.config["page_size"], usage.MAX_IDS))
+            moesif = self._tap.moesif
+            self._usage = RollUps(moesif, self.name, self.usage_field, *window, size)
+        return self._usage
 
 
-class Users(MoesifStream):
+class Users(ProfileStream):
     """Moesif's user profiles."""
 
     name = "users"
@@ -173,7 +122,7 @@ class Users(MoesifStream):
     prepare = staticmethod(user_document)
 
 
-class Companies(MoesifStream):
+class Companies(ProfileStream):
     """Moesif's company profiles."""
 
     name = "companies"
@@ -181,3 +130,132 @@ class Companies(MoesifStream):
     scope = "read:companies"
     fields = schemas.COMPANY
     usage_field = "company_id"
+
+
+class Subscriptions(SearchStream):
+    """The companies' subscriptions, of which Moesif has no list.
+
+    All companies are read in each run, since nothing says that a company's `modified_time` moves
+    with its subscriptions; what is emitted is what changed.
+    """
+
+    name = "subscriptions"
+    scope = "read:companies"
+    fields = schemas.SUBSCRIPTION
+    prepare = staticmethod(subscription_document)
+    searched = False
+    replication_key = MODIFIED
+    times = (MODIFIED,)
+
+    PATH = "/search/~/companies/{id}/subscriptions"
+
+    @override
+    def search(self, walk: Walk) -> Search:
+        return Search(self.config["companies_path"], self.need, everything())
+
+    @override
+    def chunks(
+        self, hits: list[Hit], walk: Walk, began: str
+    ) -> Iterator[tuple[list[Hit], list[Record]]]:
+        read: list[Hit] = []
+        records: list[Record] = []
+        for hit in hits:
+            found = [record for record in self._of(hit) if changed(record, walk)]
+            if len(records) + len(found) > STATE_EVERY_RECORDS and read:
+                yield read, records
+                read, records = [], []
+            read.append(hit)
+            records += found
+        yield read, records
+
+    def _of(self, hit: Hit) -> list[Record]:
+        """Make records of a company's subscriptions."""
+        source = hit.get("_source")
+        company: dict[str, Any] = source if isinstance(source, dict) else {}
+        company_id = company.get("company_id") or hit.get("_id")
+        found = company.get("subscriptions")
+        if not isinstance(found, list):
+            found = self._fetch(str(company_id))
+        documents = [
+            {"company_id": company_id, **document} if isinstance(document, dict) else document
+            for document in found
+        ]
+        return self.with_id([*map(self.make, documents)])
+
+    def _fetch(self, company_id: str) -> list[Any]:
+        request = Request(self.PATH, self.need, id=company_id)
+        try:
+            return self._tap.moesif.ask(
+                request, lambda content: read_list(content, self.PATH, "subscriptions")
+            )
+        except NotThereError:  # the company is gone meanwhile, or has none
+            return []
+
+
+def changed(record: Record, walk: Walk) -> bool:
+    """Say whether a subscription is one that a walk is for."""
+    time = record.get(MODIFIED)
+    since = walk.since.get(MODIFIED)
+    if not time:  # nothing tells that it is unchanged
+        return since is not None or walk.start is None
+    return time >= (since or walk.start or "") and (walk.end is None or time < walk.end)
+
+
+class Events(SearchStream):
+    """API calls and custom actions, by the time of their request."""
+
+    name = "events"
+    scope = usage.EVENTS_SCOPE
+    fields = schemas.EVENT
+    prepare = staticmethod(event_document)
+    replication_key = REQUESTED
+    times = (REQUESTED,)
+    selected_by_default = False
+
+    @override
+    def search(self, walk: Walk) -> Search:
+        if not walk.began:
+            now = Request(
+                usage.EVENTS_PATH, self.need, params={"from": "-1h", "to": "now"}, body={"size": 0}
+            )
+            walk.began = utc(self._tap.moesif.now(now) * 1000)
+        since = walk.since.get(REQUESTED) or walk.start or EVENTS_BEGAN
+        until = max(since, min(walk.began, walk.end or walk.began))
+        return Search(
+            usage.EVENTS_PATH,
+            self.need,
+            events_between(since, until, self.config.get("event_type")),
+            sort=(REQUEST_TIME, "_id"),
+            params={"from": since, "to": until},
+            without=() if self.config["emit_event_payloads"] else PAYLOADS,
+        )
+
+    @property
+    @override
+    def dropped(self) -> tuple[str, ...]:
+        return super().dropped + (() if self.config["emit_event_payloads"] else PAYLOADS)
+
+
+class Cohorts(MoesifStream):
+    """Cohorts of users and of companies: a list that is read whole each time."""
+
+    name = "cohorts"
+    scope = "read:cohorts"
+    fields = schemas.COHORT
+    prepare = staticmethod(cohort_document)
+    searched = False
+
+    PATH = "/~/cohorts"
+    TYPES = ("user", "company")
+
+    @override
+    def read(self) -> Iterator[list[Record]]:
+        for kind in self.TYPES:
+            request = Request(self.PATH, self.need, params={"cohort_type": kind})
+            documents = self._tap.moesif.ask(
+                request, lambda content: read_list(content, self.PATH, "cohorts")
+            )
+            yield self.with_id([*map(self.make, documents)])
+
+
+STREAMS: tuple[type[MoesifStream], ...] = (Users, Companies, Subscriptions, Cohorts, Events)

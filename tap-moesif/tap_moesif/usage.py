@@ -6,10 +6,11 @@ are aligned to calendar days.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tap_moesif.documents import utc
+from tap_moesif.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,22 +19,38 @@ EVENTS_PATH = "/search/~/search/events"
 EVENTS_SCOPE = "read:events"
 WINDOW = timedelta(hours=24)
 TOP_ROUTES = 5
+PERCENT = 90
 MAX_IDS = 4_000
-"""Ids in one query: with up to 15 buckets each, within the engine's 65,536 buckets."""
+"""Ids in one query: with 10 buckets each, within the engine's 65,535 (`search.max_buckets`)."""
 
-_STATUSES = [
-    *(
-        {"key": f"{digit}xx", "from": digit * 100, "to": digit * 100 + 100}
-        for digit in (2, 3, 4, 5)
-    ),
-    {"key": "error", "from": 400},
-]
+MAX_ID_LENGTH = 256
+"""A longer id is not found: the usual `ignore_above` of a keyword (engine, "Dynamic mapping")."""
+
+ROUTES_OF_A_SHARD = 1_000
+"""Routes that each shard counts for an id. With the engine's own 17, the top five come out wrong
+for whoever calls more routes than that."""
+
+# Filters and not a range aggregation, which is refused where an account's statuses are strings.
+_STATUSES = {
+    name: {"range": {"response.status": bounds}}
+    for name, bounds in {
+        "2xx": {"gte": 200, "lt": 300},
+        "3xx": {"gte": 300, "lt": 400},
+        "4xx": {"gte": 400, "lt": 500},
+        "5xx": {"gte": 500},
+    }.items()
+}
 
 
 def window(sync_began: datetime) -> tuple[str, str]:
     """Give the 24 hours before a sync began, as ISO 8601 in UTC."""
     began = sync_began.astimezone(timezone.utc)
     return utc((began - WINDOW).isoformat()), utc(began.isoformat())
+
+
+def is_searchable(identifier: str) -> bool:
+    """Say whether an id can be searched for; of another, nobody knows the usage."""
+    return len(identifier) <= MAX_ID_LENGTH
 
 
 def usage_search(field: str, ids: Sequence[str], start: str, end: str) -> dict[str, Any]:
@@ -57,12 +74,20 @@ def usage_search(field: str, ids: Sequence[str], start: str, end: str) -> dict[s
         },
         "aggs": {
             "usage": {
-                "terms": {"field": exact, "size": len(ids)},
+                # Events that name several ids must not bring others' buckets.
+                "terms": {"field": exact, "size": len(ids), "include": list(ids)},
                 "aggs": {
-                    "status": {"range": {"field": "response.status", "ranges": _STATUSES}},
+                    "status": {"filters": {"filters": _STATUSES}},
                     "duration": {"avg": {"field": "duration_ms"}},
-                    "slow": {"percentiles": {"field": "duration_ms", "percents": [90]}},
-                    "routes": {"terms": {"field": "request.route.raw", "size": TOP_ROUTES}},
+                    "slow": {"percentiles": {"field": "duration_ms", "percents": [PERCENT]}},
+                    "routes": {
+                        "terms": {
+                            "field": "request.route.raw",
+                            "size": TOP_ROUTES,
+                            "shard_size": ROUTES_OF_A_SHARD,
+                            "order": [{"_count": "desc"}, {"_key": "asc"}],
+                        }
+                    },
                     "last": {"max": {"field": "request.time"}},
                 },
             }
@@ -74,14 +99,23 @@ def read_usage(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Read the roll-ups out of the answer to a `usage_search`, by id.
 
     Raises:
-        LookupError: The answer has not the shape of one.
+        LookupError: The answer has not the shape of one, or is not all of it.
         TypeError: Likewise.
         ValueError: Likewise.
     """
-    return {
-        str(bucket["key"]): _roll_up(bucket)
-        for bucket in answer["aggregations"]["usage"]["buckets"]
-    }
+    try:
+        usage = answer["aggregations"]["usage"]
+        missed = (
+            answer.get("timed_out"),
+            answer.get("_shards", {}).get("failed"),
+            usage.get("sum_other_doc_count"),
+            usage.get("doc_count_error_upper_bound"),
+        )
+        if any(missed):
+            raise LookupError("Some calls are not counted")
+        return {_key(bucket): _roll_up(bucket) for bucket in usage["buckets"]}
+    except AttributeError as error:
+        raise TypeError("Something in it is no object") from error
 
 
 def no_usage() -> dict[str, Any]:
@@ -98,24 +132,53 @@ def no_usage() -> dict[str, Any]:
 
 
 def _roll_up(bucket: dict[str, Any]) -> dict[str, Any]:
-    statuses = {status["key"]: status["doc_count"] for status in bucket["status"]["buckets"]}
-    errors = statuses.pop("error")
+    statuses = _counts(bucket["status"]["buckets"])
+    routes = [
+        {"route": _key(route), "count": _count(route)} for route in bucket["routes"]["buckets"]
+    ]
     last = bucket["last"]["value"]
     return {
-        "count": bucket["doc_count"],
-        "errorCount": errors,
-        "statusCounts": statuses,
+        "count": _count(bucket),
+        "errorCount": statuses["4xx"] + statuses["5xx"],
+        "statusCounts": {name: statuses[name] for name in _STATUSES},
         "avgDurationMs": _milliseconds(bucket["duration"]["value"]),
-        "p90DurationMs": _milliseconds(bucket["slow"]["values"]["90.0"]),
-        "topRoutes": [
-            {"route": route["key"], "count": route["doc_count"]}
-            for route in bucket["routes"]["buckets"]
-        ],
+        "p90DurationMs": _milliseconds(_percentile(bucket["slow"]["values"])),
+        "topRoutes": sorted(routes, key=lambda route: (-route["count"], route["route"])),
         "lastEventTime": None if last is None else utc(last),
     }
+
+
+def _key(bucket: dict[str, Any]) -> str:
+    key = bucket.get("key_as_string", bucket["key"])
+    return str(int(key) if isinstance(key, float) and key.is_integer() else key)
+
+
+def _count(bucket: dict[str, Any]) -> int:
+    count = bucket["doc_count"]
+    if type(count) is not int:
+        raise TypeError("A count is a whole number")
+    return count
+
+
+def _counts(buckets: dict[str, Any] | list[Any]) -> dict[str, int]:
+    """Read buckets that are named by their keys, or by keys inside of them."""
+    if isinstance(buckets, list):
+        return {bucket["key"]: _count(bucket) for bucket in buckets}
+    return {name: _count(bucket) for name, bucket in buckets.items()}
+
+
+def _percentile(values: dict[str, Any] | list[Any]) -> Any:  # noqa: ANN401, a number or none
+    """Read the one percentile that was asked for, by its key or from a list."""
+    if isinstance(values, dict):
+        values = [{"key": key, "value": value} for key, value in values.items()]
+    numbers = [value for value in values if not str(value["key"]).endswith("_as_string")]
+    return {float(number["key"]): number["value"] for number in numbers}[PERCENT]
 
 
 def _milliseconds(value: float | str | None) -> float:
     if value is None or value == "NaN":  # older engines' word for the percentile of nothing
         return 0
-    return round(float(value), 1)
+    number = round(float(value), 1)
+    if not math.isfinite(number):
+        raise ValueError("A duration is a number")
+    return number

@@ -22,11 +22,19 @@ class UntornWriter(MsgSpecWriter):
 
     @override
     def write_message(self, message: Message) -> None:
-        line = memoryview(bytes(self.format_message(message)))
-        self._writing = True
-        while line:  # unbuffered, a signal makes it a short write
-            line = line[sys.stdout.buffer.write(line) :]
+        self.write_lines(bytes(self.format_message(message)))
+
+    def write_lines(self, lines: bytes) -> None:
+        """Write whole lines at once; where a signal comes, end behind the one under way."""
         sys.stdout.flush()
+        stdout = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+        whole = memoryview(lines)
+        written, end = 0, len(lines)
+        self._writing = True
+        while written < end:  # a signal makes it a short write, unbuffered as it is
+            written += stdout.write(whole[written:end])
+            if self._exit_code is not None:
+                end = lines.find(b"\n", max(written - 1, 0)) + 1
         self._writing = False
         if self._exit_code is not None:
             sys.exit(self._exit_code)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from singer_delivery.values import NULL, decode, encode
-from target_moesif.models import Models, object_of
+from target_moesif.models import Models, decode_exactly, object_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from target_moesif.models import Document, Record
 
 USER = {"id": "user_id", "modifiedTime": "modified_time", "campaign": "campaign"}
-CONTEXT = {"ip": "ip_address", "userAgent": "user_agent_string"}
 RESERVED = {
     "name": "name",
     "firstName": "first_name",
@@ -103,8 +102,10 @@ class Copies:
         """Copy a user, one message for each of the session tokens if they were read at all."""
         document: Document = {}
         self._fill(document, record, USER)
-        self._fill(document, object_of(record.get("context", NULL), "context"), CONTEXT)
-        self.models.take(document, "company_id", _company_of(record).id)
+        context = _seen_of(record, "context")
+        self.models.take(document, "ip_address", context.ip)
+        self.models.take(document, "user_agent_string", context.userAgent)
+        self.models.take(document, "company_id", _seen_of(record, "company").id)
         metadata = self.models.fields(record.get("metadata", NULL), "metadata")
         for name, key in RESERVED.items():
             if (value := record.get(name, NULL)) != NULL:
@@ -118,7 +119,7 @@ class Copies:
     def company(self, record: Record, _extracted: str | None = None) -> list[Message]:
         """Copy a company, one message for each of the session tokens if they were read at all."""
         document: Document = {}
-        self.models.take(document, "campaign", _additional_of(record).campaign)
+        self.models.take(document, "campaign", _seen_of(record, "additionalFields").campaign)
         self._fill(document, record, COMPANY)
         return [self.models.company(part) for part in _by_session(document, record, "company_id")]
 
@@ -155,40 +156,33 @@ def _is_action(record: Record) -> bool:
     return kind == "user_action" or (kind is None and named)
 
 
-class _Company(msgspec.Struct, gc=False):
-    """What is looked at of a user's company."""
+class _Seen(msgspec.Struct, gc=False, frozen=True):
+    """What is looked at of a record's context, company and additional fields."""
 
     id: msgspec.Raw = NULL
-
-
-class _Additional(msgspec.Struct, gc=False):
-    """What is looked at of the fields that have no place of their own."""
-
-    session_token: msgspec.Raw = NULL
+    ip: msgspec.Raw = NULL
+    userAgent: msgspec.Raw = NULL  # noqa: N815, as the tap names it
     campaign: msgspec.Raw = NULL
+    session_token: msgspec.Raw = NULL
 
 
-_decode_company = msgspec.json.Decoder(_Company).decode
-_decode_additional = msgspec.json.Decoder(_Additional).decode
+_NOTHING = _Seen()
+_see = msgspec.json.Decoder(_Seen).decode
 
 
-def _company_of(record: Record) -> _Company:
+def _seen_of(record: Record, name: str) -> _Seen:
+    raw = record.get(name, NULL)
+    if raw == NULL:
+        return _NOTHING
     try:
-        return _decode_company(record.get("company", NULL))
-    except msgspec.ValidationError:
-        return _Company()
-
-
-def _additional_of(record: Record) -> _Additional:
-    try:
-        return _decode_additional(record.get("additionalFields", NULL))
-    except msgspec.ValidationError:
-        return _Additional()
+        return _see(raw)
+    except msgspec.ValidationError:  # no object
+        return _NOTHING
 
 
 def _by_session(document: Document, record: Record, key: str) -> list[Document]:
     """Give each session token a document: Moesif takes one at a time and adds it to its list."""
-    brought = _additional_of(record).session_token
+    brought = _seen_of(record, "additionalFields").session_token
     if brought == NULL:
         return [document]
     tokens = [token for token in _listed(decode(brought)) if isinstance(token, str) and token]
@@ -205,7 +199,7 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401
 
 def _items(raw: msgspec.Raw) -> msgspec.Raw:
     """Give the items of a subscription Moesif's own names; what is none stays as it is."""
-    items: Any = decode(raw)
+    items: Any = decode_exactly(raw)
     written = [
         {field: item[name] for name, field in ITEM.items() if item.get(name) is not None}
         if isinstance(item, dict)

@@ -72,6 +72,9 @@ MISSING_IP_ADDRESS = "0.0.0.0"  # noqa: S104, nobody listens there
 MESSAGE_IDS = bytes.fromhex("07a3958346a8427c9c9a5c15db18fb0f")
 """The namespace of the version-5 UUIDs that are made of a source's own message ids."""
 
+decode_exactly = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
+"""Decodes, and leaves fractions as they are written: no float holds all of them."""
+
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
@@ -117,24 +120,26 @@ class Models:
         else:
             document[name] = raw
 
-    def fields(self, raw: msgspec.Raw, name: str) -> Record:
-        """Give the fields of an object that are sent, their values still encoded.
+    def fields(self, raw: msgspec.Raw, name: str) -> Document:
+        """Give the fields of an object that are sent.
 
         Raises:
             RecordRejected: It is no object.
         """
-        fields = object_of(raw, name)
-        if self.null_traits or b"null" not in bytes(raw):
-            return fields
-        return _without_nulls(fields)
+        if raw == NULL or self.null_traits or b"null" not in encode(raw):
+            return object_of(raw, name)
+        fields = decode_exactly(raw)
+        return without_nulls(fields) if isinstance(fields, dict) else object_of(raw, name)
 
     def describe(self, document: Document, metadata: Record) -> None:
         """Set the metadata of a document, unless there is none."""
         if not metadata:
             return
+        if not self.null_traits and NULL in metadata.values():
+            metadata = {name: value for name, value in metadata.items() if value != NULL}
         body = encode(metadata)
         if b"null" in body and not self.null_traits:
-            body = encode(_without_nulls(metadata))
+            body = encode(without_nulls(decode_exactly(body)))
         document["metadata"] = msgspec.Raw(body)
 
     def user(self, document: Document) -> Message:
@@ -252,15 +257,13 @@ def tenant_of(application_id: str) -> bytes:
     return sha256(b"target-moesif" + application_id.encode()).digest()[:16]
 
 
-def _without_nulls(fields: Record) -> Record:
-    """Take the nulls out of an object, at any depth; lists stay as they are."""
-    kept: Record = {}
-    for name, value in fields.items():
-        if value == NULL:
-            continue
-        text = bytes(value)
-        if b"null" in text and text.startswith(b"{") and (inner := as_object(value)) is not None:
-            kept[name] = msgspec.Raw(encode(_without_nulls(inner)))
-        else:
-            kept[name] = value
-    return kept
+def without_nulls(fields: Document) -> Document:
+    """Take the nulls out of an object, at any depth; lists stay as they are.
+
+    Moesif may read a null as an order to forget a value.
+    """
+    return {
+        name: without_nulls(value) if isinstance(value, dict) else value
+        for name, value in fields.items()
+        if value is not None
+    }

@@ -99,8 +99,8 @@ def identifier(value: object, name: str) -> str | None:
     Raises:
         RecordRejected: It is empty, or neither a string nor a whole number.
     """
-    if value is None:
-        return None
+    if value is None or (isinstance(value, str) and value):
+        return value
     value = as_id(value)
     if not isinstance(value, str) or not value:
         raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
@@ -118,14 +118,7 @@ def time(value: object, name: str) -> str | None:
     written = iso_time(value)
     if written is None:
         raise RecordRejected("timestamp_invalid", f"Its {name} is no ISO 8601 time.")
-    return written if written.endswith("Z") else _with_minutes(written)
-
-
-def _with_minutes(written: str) -> str:
-    """Write a zone such as `+02` or `+0200`, which databases have, as strict readers want it."""
-    if written[-3] in "+-":
-        return f"{written}:00"
-    return f"{written[:-2]}:{written[-2:]}" if written[-5] in "+-" else written
+    return written
 
 
 def text(value: object, reason: str, name: str) -> str | None:

@@ -63,6 +63,8 @@ def test_one_element_and_a_batch_are_a_201_each(sandbox: Sandbox, kind: str) -> 
     received = sandbox.collector()
     assert received["accepted"][kind] == [first, second, third]
     assert [entry["elements"] for entry in received["requests"]] == [1, 2]
+    short = sandbox.get("/sandbox/collector?elements=false").json()
+    assert short.keys() == received.keys() - {"accepted", "duplicates"}
     assert received["refused"] == []
 
 
@@ -121,6 +123,7 @@ def test_a_gzip_body_is_unpacked_and_both_sizes_are_noted(sandbox: Sandbox) -> N
         ("actions", {"action_name": "A", "request": {}}, "missing_field"),
         ("actions", {"action_name": "A", "request": "/"}, "not_object"),
         ("actions", good("actions", transaction_id=SHORT_UUID), "bad_transaction_id"),
+        ("actions", good("actions", transaction_id=SHORT_UUID + "77"), "bad_transaction_id"),
         ("actions", good("actions", transaction_id="a" * 36), "bad_transaction_id"),
         ("events", EVENT, "missing_field"),
         ("events", good("events", request={"time": "2000-01-01T00:00:00Z", **EVENT["request"]}),

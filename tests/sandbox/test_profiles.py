@@ -125,6 +125,23 @@ def test_a_company_appears_within_its_users_whenever_it_comes(sandbox: Sandbox) 
     assert "company" not in sandbox.found("users", "u")
 
 
+def test_a_user_who_is_named_twice_in_a_batch_has_both_updates(sandbox: Sandbox) -> None:
+    batch = [{"user_id": "u", "metadata": {name: 1}} for name in ("x", "y")]
+    sandbox.write("users/batch", batch)
+    assert sandbox.found("users", "u")["metadata"] == {"x": 1, "y": 1}
+
+
+def test_users_follow_what_becomes_of_their_company(sandbox: Sandbox) -> None:
+    subscription = {"subscription_id": "s", "company_id": "c1", "status": "active"}
+    sandbox.write("subscriptions", subscription)
+    sandbox.write("users", {"user_id": "u", "company_id": "c1"})
+    sandbox.write("companies", {"company_id": "c1", "company_domain": "acme.example"})
+    company = sandbox.found("users", "u")["company"]
+    assert (company["company_domain"], len(company["subscriptions"])) == ("acme.example", 1)
+    sandbox.write("subscriptions", {**subscription, "company_id": "c2"})
+    assert sandbox.found("users", "u")["company"]["subscriptions"] == []
+
+
 def test_a_subscription_is_updated_and_may_move(sandbox: Sandbox) -> None:
     given = {"subscription_id": "s", "company_id": "c1", "status": "active", "metadata": {"a": 1}}
     sandbox.write("subscriptions", given)
@@ -209,6 +226,17 @@ def test_activity_moves_what_the_switch_says(start: Callable[..., Sandbox], move
         assert found["first_seen_time"] == old
         assert found["last_seen_time"] > old
         assert (found["modified_time"] > old) is moves
+
+
+def test_an_older_action_moves_the_first_sight_and_not_the_last(sandbox: Sandbox) -> None:
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    days = [now - timedelta(days=days) for days in (2, 3, 1, 2)]
+    for day in days:
+        request = {"uri": "/", "time": day.isoformat()}
+        sandbox.write("actions", {"action_name": "A", "user_id": "u", "request": request})
+    found = sandbox.found("users", "u")
+    assert found["first_seen_time"].startswith(days[1].strftime("%Y-%m-%dT%H:%M:%S."))
+    assert found["last_seen_time"].startswith(days[2].strftime("%Y-%m-%dT%H:%M:%S."))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from moesif_sandbox.app import main
+
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Sandbox
 
@@ -15,7 +17,7 @@ CALLS = CALL.findall(README)
 
 
 def test_the_readme_has_calls_to_try() -> None:
-    assert len(CALLS) == README.count("$ curl") == 6
+    assert len(CALLS) == README.count("$ curl") == 8
 
 
 @pytest.mark.parametrize(("delete", "path", "body"), CALLS)
@@ -24,6 +26,13 @@ def test_each_call_of_the_readme_works(sandbox: Sandbox, delete: str, path: str,
     url = sandbox.url + path
     answer = sandbox.session.request(method, url, data=body or None, timeout=10)
     assert answer.status_code == 200, answer.text
+
+
+def test_every_switch_of_the_readme_exists() -> None:
+    options = {option for parameter in main.params for option in parameter.opts}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
+    assert len(named) > 20
+    assert named <= options
 
 
 def test_the_readme_names_every_endpoint_of_the_sandbox(sandbox: Sandbox) -> None:

@@ -91,11 +91,14 @@ def run(
     config: Mapping[str, Any],
     *arguments: str,
     lines: Iterable[Mapping[str, Any] | str] = (),
+    env: Mapping[str, str] | None = None,
 ) -> Ended:
     """Run a command with a configuration, in a folder, on lines of input, to its end."""
     (folder / "config.json").write_text(json.dumps(config))
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-    with started(name, "--config", "config.json", *arguments, cwd=folder) as process:
+    with started(
+        name, "--config", "config.json", *arguments, cwd=folder, env={**(env or {})}
+    ) as process:
         stdout, stderr = process.communicate(text.encode(), timeout=100)
     return Ended(process.returncode, stdout.decode(), stderr.decode())
 

@@ -69,11 +69,12 @@ def sandbox() -> Iterator[Sandbox]:
             process.terminate()
 
 
-def hits(documents: Documents, first: int = 0) -> dict[str, Any]:
+def hits(documents: Documents, first: int = 0, total: int | None = None) -> dict[str, Any]:
     """Write documents as a search's answer, with their numbers from 1 as sort values."""
     numbered = enumerate(documents, first + 1)
     return {
         "hits": {
+            "total": first + len(documents) if total is None else total,
             "hits": [
                 {
                     "_id": document.get("_id", f"id_{number}"),
@@ -81,19 +82,21 @@ def hits(documents: Documents, first: int = 0) -> dict[str, Any]:
                     "sort": [number],
                 }
                 for number, document in numbered
-            ]
+            ],
         }
     }
 
 
 def page_of(documents: Documents, request: Request) -> Reply:
     """Answer one search as Moesif does."""
+    if request.method == "GET":
+        return Reply(200, [])
     if "/events" in request.path:
         return Reply(201, {**hits(()), "aggregations": {"usage": {"buckets": []}}})
     body = request.json
     first = body.get("search_after", [0])[0]
     chosen = documents if "/users" in request.path else ()
-    return Reply(200, hits(chosen[first : first + body["size"]], first))
+    return Reply(200, hits(chosen[first : first + body["size"]], first, len(chosen)))
 
 
 @pytest.fixture

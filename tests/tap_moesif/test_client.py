@@ -6,11 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from hypothesis import given
-from hypothesis import strategies as st
 from typing_extensions import override
 
-from scripted import Reply, Request, ScriptedService
+from scripted import Reply, ScriptedService
+from tap_moesif.answers import read_search
 from tap_moesif.client import (
     BACKOFF_MAX_SECONDS,
     MAX_FAILURES,
@@ -18,13 +17,14 @@ from tap_moesif.client import (
     MAX_REFUSALS_FOR_RATE,
     BearerAuth,
     Moesif,
-    MoesifError,
-    Pace,
-    changed_between,
+    Need,
 )
+from tap_moesif.client import Request as Question
+from tap_moesif.errors import MoesifError
+from tap_moesif.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 KEY = "management-key-nobody-may-see"
@@ -66,80 +66,12 @@ def connection(
 
 
 def search(moesif: Moesif) -> dict[str, Any]:
-    return moesif.search(PATH, {"size": 1}, scope="read:users")
+    return moesif.ask(question(), lambda content: read_search(content, PATH))
 
 
-def documents(ties: Sequence[int]) -> list[dict[str, Any]]:
-    """Write hits whose times tie, as many as each number says, with ids that break the ties."""
-    return [
-        {"_id": f"{time}_{tie}", "sort": [time, f"{time}_{tie}"]}
-        for time, count in enumerate(ties)
-        for tie in range(count)
-    ]
-
-
-def engine(found: list[dict[str, Any]], most: int = 10_000) -> Callable[[Request], Reply]:
-    """Answer as the engine does: what sorts behind `search_after`, and never more than `most`."""
-
-    def answer(request: Request) -> Reply:
-        body = request.json
-        after = body.get("search_after", [-1, ""])
-        behind = [hit for hit in found if hit["sort"] > after]
-        return Reply(200, {"hits": {"hits": behind[: min(body["size"], most)]}})
-
-    return answer
-
-
-def walk(moesif: Moesif, size: int) -> list[list[str]]:
-    pages = moesif.pages(PATH, {"match_all": {}}, sort=["t", "_id"], size=size, scope="read:users")
-    return [[hit["_id"] for hit in page] for page in pages]
-
-
-@pytest.mark.parametrize("ties", [[1, 1, 1, 1], [4], [2, 2], [1, 3], [3, 1, 2], [5], []])
-@pytest.mark.parametrize("size", [1, 2, 3, 10])
-def test_every_hit_is_read_once_over_ties_and_page_borders(
-    moesif: Moesif, service: ScriptedService, ties: list[int], size: int
-) -> None:
-    found = documents(ties)
-    service.answer = engine(found)
-
-    pages = walk(moesif, size)
-
-    assert [hit for page in pages for hit in page] == [hit["_id"] for hit in found]
-    assert len(service.requests) == len(pages) + 1
-
-
-def test_a_page_smaller_than_asked_for_is_not_the_end(
-    moesif: Moesif, service: ScriptedService
-) -> None:
-    service.answer = engine(documents([1] * 5), most=2)
-
-    assert [len(page) for page in walk(moesif, 4)] == [2, 2, 1]
-
-
-def test_the_next_page_is_the_same_request_behind_the_last_hit(
-    moesif: Moesif, service: ScriptedService
-) -> None:
-    service.answer = engine(documents([2, 1]))
-
-    walk(moesif, 2)
-
-    first = {"query": {"match_all": {}}, "sort": ["t", "_id"], "size": 2}
-    assert [request.json for request in service.requests] == [
-        first,
-        {**first, "search_after": [0, "0_1"]},
-        {**first, "search_after": [1, "1_0"]},
-    ]
-
-
-@pytest.mark.parametrize("sort", [{}, {"sort": []}, {"sort": [1]}])
-def test_a_service_that_does_not_page_is_not_read_for_ever(
-    moesif: Moesif, service: ScriptedService, sort: dict[str, Any]
-) -> None:
-    service.answer = lambda _: Reply(200, {"hits": {"hits": [{"_id": "u1", **sort}]}})
-
-    with pytest.raises(MoesifError, match="does not say where the next page begins"):
-        walk(moesif, 1)
+def question(**more: Any) -> Question:
+    need = Need("users", "read:users", "set usage_rollup: false")
+    return Question(PATH, need, **{"body": {"size": 1}, **more})
 
 
 @pytest.mark.parametrize(
@@ -312,7 +244,7 @@ def test_a_refusal_for_rate_is_waited_out(
     headers: dict[str, str],
     wait: float,
 ) -> None:
-    service.script.append(Reply(429, headers=headers))
+    service.script.append(Reply(429, headers={"Date": "unknown", **headers}))
 
     assert search(moesif) == EMPTY
     assert slept == [wait]
@@ -348,10 +280,11 @@ def test_a_refused_key_names_the_scope_and_where_to_get_it(
     service.script.append(Reply(status, {"secret": "body"}))
 
     with pytest.raises(MoesifError) as refused:
-        moesif.search(PATH, {}, scope="read:users", otherwise=", or set usage_rollup: false")
+        search(moesif)
 
     assert len(service.requests) == 1
-    for part in (PATH, str(status), "read:users", "Management API", "or set usage_rollup: false."):
+    parts = (PATH, str(status), "'users'", "read:users", "Management API", "usage_rollup: false.")
+    for part in parts:
         assert part in str(refused.value)
 
 
@@ -448,7 +381,7 @@ def test_the_app_is_named_in_every_query(service: ScriptedService, slept: list[f
     with requests.Session() as session:
         moesif = connection(service.url, session, slept.append, app_id="198:3 &x")
         search(moesif)
-        moesif.search(PATH, {}, scope="read:events", params={"from": "a", "to": "b"})
+        moesif.ask(question(params={"from": "a", "to": "b"}), len)
 
     queries = [parse_qs(urlsplit(request.path).query) for request in service.requests]
     assert queries == [
@@ -474,37 +407,6 @@ class Clock:
         self.now += int(seconds)
 
 
-@given(st.integers(1, 5), st.lists(st.integers(0, 90), max_size=40))
-def test_no_sixty_seconds_see_more_requests_than_the_limit(
-    per_minute: int, pauses: list[int]
-) -> None:
-    clock = Clock()
-    pace = Pace(per_minute, lambda: clock.now, clock.sleep)
-    sent = []
-    for pause in pauses:
-        clock.now += pause
-        pace.take()
-        sent.append(clock.now)
-
-    assert all(later - first >= 60 for first, later in zip(sent, sent[per_minute:], strict=False))
-
-
-@given(st.integers(1, 5), st.lists(st.integers(0, 90), max_size=40))
-def test_nobody_waits_who_need_not(per_minute: int, pauses: list[int]) -> None:
-    clock = Clock()
-    pace = Pace(per_minute, lambda: clock.now, clock.sleep)
-    sent: list[int] = []
-    for pause in pauses:
-        clock.now += pause
-        earliest = clock.now
-        if len(sent) >= per_minute:
-            earliest = max(earliest, sent[-per_minute] + 60)
-        pace.take()
-        sent.append(clock.now)
-
-        assert clock.now == earliest
-
-
 def test_each_attempt_is_paced(service: ScriptedService, slept: list[float]) -> None:
     clock = Clock()
     service.script.extend([Reply(500), Reply(500)])
@@ -514,20 +416,3 @@ def test_each_attempt_is_paced(service: ScriptedService, slept: list[float]) -> 
         search(moesif)
 
     assert clock.now == 120
-
-
-def test_everything_is_asked_for_without_bounds() -> None:
-    assert changed_between("t", None, None) == {"match_all": {}}
-
-
-def test_documents_without_a_time_belong_to_the_run_without_a_start() -> None:
-    until = changed_between("t", None, "2026-01-01T00:00:00.000Z")
-
-    assert {"bool": {"must_not": [{"exists": {"field": "t"}}]}} in until["bool"]["should"]
-    assert until["bool"]["minimum_should_match"] == 1
-
-
-def test_a_stretch_of_time_is_half_open() -> None:
-    assert changed_between("t", "A", "B") == {
-        "range": {"t": {"gte": "A", "lt": "B", "format": "strict_date_optional_time"}}
-    }

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tap_moesif import schemas
-from tap_moesif.documents import CONVERSIONS, SESSION_TOKEN, to_record, user_document, utc
-from tap_moesif.schemas import Kind
+from tap_moesif.documents import SESSION_TOKEN, RecordMaker, user_document
+from tap_moesif.fields import Kind
+from tap_moesif.times import utc
+from tap_moesif.values import CONVERSIONS
 
 Document = dict[str, Any]
 
@@ -38,7 +40,10 @@ UTC = "2023-07-27T21:52:58.099Z"
 
 def user(document: Document, *drop: str, misfits: list[str] | None = None) -> Document:
     seen: list[str] = []
-    record = to_record(user_document(document), schemas.USER, drop=drop, misfit=seen.append)
+    source = {name: value for name, value in document.items() if name != "_id"}
+    make = RecordMaker(schemas.USER, prepare=user_document, drop=drop, misfit=seen.append)
+    record = make({"_id": document.get("_id"), "_source": source})
+    assert record is not None
     if misfits is None:
         assert not seen
     else:
@@ -47,7 +52,9 @@ def user(document: Document, *drop: str, misfits: list[str] | None = None) -> Do
 
 
 def company(document: Document) -> Document:
-    return to_record(document, schemas.COMPANY, misfit=pytest.fail)
+    record = RecordMaker(schemas.COMPANY, misfit=pytest.fail, searched=False)(document)
+    assert record is not None
+    return record
 
 
 def example(name: str) -> Document:
@@ -64,7 +71,6 @@ def example(name: str) -> Document:
         pytest.param({"_id": "u1"}, {"id": "u1"}, id="only_the_hits_id"),
         pytest.param({"user_id": None, "_id": "u1"}, {"id": "u1"}, id="null_user_id"),
         pytest.param({"user_id": 42, "_id": "42"}, {"id": "42"}, id="a_number_as_id"),
-        pytest.param({"user_id": None, "_id": None}, {}, id="no_id_at_all"),
         pytest.param(
             {"user_id": "u1", "identified_user_id": "u2"},
             {"id": "u1", "additionalFields": {"identified_user_id": "u2"}},
@@ -74,6 +80,11 @@ def example(name: str) -> Document:
 )
 def test_a_user_is_known_by_the_first_id_there_is(raw: Document, expected: Document) -> None:
     assert user(raw) == expected
+
+
+@pytest.mark.parametrize("raw", [{}, {"_id": None}, {"_source": {"user_id": None}}, None, [], "u1"])
+def test_a_document_without_any_id_is_no_record(raw: object) -> None:
+    assert RecordMaker(schemas.USER, prepare=user_document, misfit=pytest.fail)(raw) is None
 
 
 @pytest.mark.parametrize(
@@ -597,4 +608,9 @@ def spellings(value: object) -> list[object]:
 
 
 def test_every_kind_but_the_objects_has_a_conversion() -> None:
-    assert CONVERSIONS.keys() == set(Kind) - {Kind.OBJECT, Kind.GROUP, Kind.REST}
+    assert CONVERSIONS.keys() == set(Kind) - {
+        Kind.OBJECT,
+        Kind.OBJECTS,
+        Kind.GROUP,
+        Kind.REST,
+    }

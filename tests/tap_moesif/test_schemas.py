@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from tap_moesif import schemas
-from tap_moesif.schemas import Field, Kind, json_schema
+from tap_moesif.fields import Field, Kind, json_schema
 from tap_moesif.usage import no_usage
 
 if TYPE_CHECKING:

@@ -12,21 +12,25 @@ import termios
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 from singer_sdk.testing.runners import TapTestRunner
+from typing_extensions import override
 
 from scripted import Reply, ScriptedService
 from tap_moesif import TapMoesif
+from tap_moesif.streams import Companies, Users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.tap_moesif.conftest import Documents, Sandbox
+
+    from tap_moesif.sync import MoesifStream
 
     MoesifWith = Callable[[Documents], ScriptedService]
     Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -50,6 +54,8 @@ SETTINGS = {
     "companies_path": "/search/~/search/companies",
     "usage_rollup": True,
     "emit_session_tokens": False,
+    "event_type": None,
+    "emit_event_payloads": False,
 }
 
 
@@ -126,11 +132,19 @@ def test_the_catalog_is_discovered_with_and_without_settings(
 ) -> None:
     catalog = discovered(run, **files)
 
-    assert [stream["tap_stream_id"] for stream in catalog["streams"]] == ["companies", "users"]
+    keys = {stream["tap_stream_id"]: stream.get("replication_key") for stream in catalog["streams"]}
+    assert keys == {
+        "cohorts": None,
+        "companies": "modifiedTime",
+        "events": "requestTime",
+        "subscriptions": "modifiedTime",
+        "users": "modifiedTime",
+    }
     for stream in catalog["streams"]:
         Draft202012Validator.check_schema(stream["schema"])
         assert stream["key_properties"] == ["id"]
-        assert stream["replication_key"] == "modifiedTime"
+        [selected] = [e["metadata"]["selected"] for e in stream["metadata"] if not e["breadcrumb"]]
+        assert selected is (stream["tap_stream_id"] != "events")
         properties = stream["schema"]["properties"]
         assert all(inner["description"] for inner in properties.values())
         selectable = [tuple(entry["breadcrumb"]) for entry in stream["metadata"]]
@@ -138,13 +152,18 @@ def test_the_catalog_is_discovered_with_and_without_settings(
 
 
 def test_the_connection_can_be_tested(run: Run, sandbox: Sandbox) -> None:
-    sandbox.put(users=[{"user_id": f"u{n}"} for n in range(5)], companies=[{"company_id": "c1"}])
+    sandbox.put(users=[{"user_id": f"u{n}"} for n in range(5)], companies=[COMPANY])
 
     done = run("--test", config=sandbox.config)
 
     assert done.returncode == 0
     records = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
-    assert [record["stream"] for record in records] == ["companies", "users"]
+    assert [record["stream"] for record in records] == [
+        "cohorts",
+        "companies",
+        "subscriptions",
+        "users",
+    ]
 
 
 def test_a_run_takes_settings_catalog_and_state(run: Run, sandbox: Sandbox) -> None:
@@ -156,11 +175,11 @@ def test_a_run_takes_settings_catalog_and_state(run: Run, sandbox: Sandbox) -> N
         companies=[{"company_id": "c1"}],
     )
     catalog = discovered(run)
-    companies, users = catalog["streams"]
+    *others, users = catalog["streams"]
     for entry in users["metadata"]:
         entry["metadata"]["selected"] = entry["breadcrumb"][1:] != ["email"]
     bookmark = {"replication_key": "modifiedTime", "replication_key_value": "2026-01-03"}
-    for entry in companies["metadata"]:
+    for entry in [entry for stream in others for entry in stream["metadata"]]:
         if not entry["breadcrumb"]:
             entry["metadata"]["selected"] = False
 
@@ -170,10 +189,9 @@ def test_a_run_takes_settings_catalog_and_state(run: Run, sandbox: Sandbox) -> N
     records = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
     assert [(record["stream"], record["record"]["id"]) for record in records] == [("users", "u3")]
     assert "email" not in records[0]["record"]
-    assert messages(done.stdout)[-1]["value"]["bookmarks"]["users"] == {
-        "replication_key": "modifiedTime",
-        "replication_key_value": "2026-01-03T00:00:00.000Z",
-    }
+    users = messages(done.stdout)[-1]["value"]["bookmarks"]["users"]
+    assert users["replication_key"] == "modifiedTime"
+    assert users["unfinished"] == []
 
 
 def test_a_run_says_nothing_of_whom_it_reads(run: Run, moesif_with: MoesifWith) -> None:
@@ -245,12 +263,12 @@ def test_settings_that_are_not_there_are_one_sentence(run: Run, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Reply(401, {"for": PERSON}), "lacks the scope read:companies"),
-        (Reply(403), "lacks the scope read:companies"),
+        (Reply(401, {"for": PERSON}), "lacks the scope read:cohorts"),
+        (Reply(403), "lacks the scope read:cohorts"),
         (Reply(400, {"for": PERSON}), "HTTP 400: the search was not understood"),
         (Reply(404, b"<html>"), "HTTP 404: there is no such path"),
         (Reply(302, headers={"Location": "/login"}), "HTTP 302: is api_url right?"),
-        (Reply(200, f"<html>{PERSON}</html>".encode()), "is not the JSON of a search"),
+        (Reply(200, f"<html>{PERSON}</html>".encode()), "is not the JSON that Moesif gives"),
     ],
 )
 def test_an_answer_that_is_none_is_one_sentence(
@@ -269,7 +287,7 @@ def test_a_test_with_a_wrong_key_is_one_sentence(run: Run, moesif_with: MoesifWi
     service = moesif_with(())
     service.answer = lambda _: Reply(401)
 
-    assert "lacks the scope read:companies" in sentence(run("--test", config=config(service.url)))
+    assert "lacks the scope read:cohorts" in sentence(run("--test", config=config(service.url)))
 
 
 def test_a_host_that_does_not_answer_is_one_sentence(run: Run) -> None:
@@ -293,16 +311,8 @@ def test_a_run_that_fails_leaves_what_was_delivered(run: Run, moesif_with: Moesi
     assert "HTTP 404" in sentence(done)
     records = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
     assert [record["record"]["id"] for record in records] == ["u0", "u1"]
-    states = [message["value"] for message in messages(done.stdout) if message["type"] == "STATE"]
-    assert not any("users" in state.get("bookmarks", {}) for state in states)
-
-
-def test_a_service_that_does_not_sort_is_one_sentence(run: Run, moesif_with: MoesifWith) -> None:
-    days = [{"modified_time": f"2026-01-0{day}"} for day in (2, 1)]
-
-    done = run(config=config(moesif_with(days).url, usage_rollup=False))
-
-    assert sentence(done).startswith("Unsorted data detected")
+    [walk] = messages(done.stdout)[-1]["value"]["bookmarks"]["users"]["unfinished"]
+    assert walk["after"] == [2]
 
 
 @pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
@@ -403,6 +413,7 @@ def test_a_reader_that_goes_ends_the_run(
     assert b"BrokenPipeError" not in errors
 
 
+COMPANY = {"company_id": "c1", "subscriptions": [{"subscription_id": "s1", "status": "active"}]}
 WHOLE_COMPANY = {
     "company_id": "c1",
     "created": "2026-01-01",
@@ -437,8 +448,19 @@ WHOLE_USER = {
     "app_id": "198:3",
 }
 
+
+class TapOfProfiles(TapMoesif):
+    """The tap with the streams whose documents a test can put into the sandbox."""
+
+    config_jsonschema: ClassVar[dict[str, Any]] = TapMoesif.config_jsonschema
+
+    @override
+    def discover_streams(self) -> Sequence[MoesifStream]:
+        return [Users(self), Companies(self)]
+
+
 StandardTests = get_tap_test_class(
-    TapMoesif, config=config("http://127.0.0.1:1"), parse_env_config=False
+    TapOfProfiles, config=config("http://127.0.0.1:1"), parse_env_config=False
 )
 
 
@@ -450,7 +472,7 @@ class TestTheSdksOwnTests(StandardTests):  # type: ignore[valid-type, misc]  # m
     def runner(cls, sandbox: Sandbox) -> TapTestRunner:
         sandbox.put(users=[WHOLE_USER, {"user_id": "u2"}], companies=[WHOLE_COMPANY])
         runner = TapTestRunner(
-            TapMoesif,
+            TapOfProfiles,
             config=sandbox.config,
             suite_config=SuiteConfig(max_records_limit=None),
             parse_env_config=False,

@@ -439,6 +439,22 @@ def test_ids_may_stand_among_moesifs_own_words() -> None:
     assert (key, company) == ("c", {"company_id": "c", "metadata": {"x": 1}})
 
 
+def test_a_company_in_moesifs_own_words_keeps_them() -> None:
+    traits = {"company_domain": "own words", "domain": "acme.example", "company_id": "c"}
+    assert document({"type": "company", "groupId": 5, "traits": traits}) == {
+        "company_id": "5",
+        "company_domain": "own words",
+        "metadata": {"domain": "acme.example"},
+    }
+
+
+def test_a_null_among_moesifs_own_words_overwrites_only_what_may_be_empty() -> None:
+    traits = dict.fromkeys(("company_id", "modified_time", "session_token", "ip_address"))
+    user = document({"type": "user", "userId": "u", "traits": traits}, null_traits=True)
+    assert user == {"user_id": "u", "ip_address": None}
+    assert document({"type": "user", "userId": "u", "traits": traits}) == {"user_id": "u"}
+
+
 def test_an_action_in_moesifs_own_words_keeps_them() -> None:
     properties = {
         "request": {"uri": "/x", "time": "2026-01-31 10:00:00", "verb": "GET", "api_version": None},
@@ -513,8 +529,44 @@ def test_the_batch_of_segments_specification_is_taken() -> None:
     assert kinds == [USER, ACTION] * 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("user", "traits"), ("company", "traits"), ("action", "properties")],
+)
+def test_the_examples_of_moesifs_reference_come_out_as_they_are(kind: str, content: str) -> None:
+    path = {"user": "users", "company": "companies", "action": "actions"}[kind]
+    for published in json.loads((EXAMPLES / f"moesif-{path}-batch.json").read_text()):
+        call = {"type": kind, content: published}
+        [(_, _, sent)] = messages(call, extracted=None, missing_ip_address=None)
+        assert sent == published
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_track_comes_out_in_the_form_of_moesifs_reference(number: int) -> None:
+    published = json.loads((EXAMPLES / "moesif-actions-batch.json").read_text())[number]
+    request = published["request"]
+    call = {
+        "type": "track",
+        "userId": published["user_id"],
+        "event": published["action_name"],
+        "messageId": published["transaction_id"],
+        "properties": published["metadata"],
+        "context": {
+            "groupId": published["company_id"],
+            "userAgent": request["user_agent_string"],
+            "page": {"url": request["uri"]},
+        },
+    }
+    [(_, _, sent)] = messages(call, extracted=None, missing_ip_address=None)
+    assert sent == published
+
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )

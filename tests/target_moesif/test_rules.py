@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from target_moesif.rules import keys_of_several_types, time
+from target_moesif.rules import keys_of_several_types
 
 
 def several(**properties: Any) -> list[str]:
@@ -50,18 +50,3 @@ def test_a_key_of_several_types_is_found_at_any_depth() -> None:
 
 def test_a_schema_without_properties_names_nothing() -> None:
     assert [*keys_of_several_types({})] == []
-
-
-@pytest.mark.parametrize(
-    ("written", "sent"),
-    [
-        ("2026-01-31T12:00:00.123456Z", "2026-01-31T12:00:00.123456Z"),
-        ("2026-01-31T12:00:00+02", "2026-01-31T12:00:00+02:00"),
-        ("2026-01-31 12:00:00,5 -0230", "2026-01-31T12:00:00.5-02:30"),
-        ("2026-01-31T12:00:00+02:00", "2026-01-31T12:00:00+02:00"),
-        ("2026-01-31", "2026-01-31T00:00:00Z"),
-        (None, None),
-    ],
-)
-def test_a_zone_is_written_with_its_minutes(written: str | None, sent: str | None) -> None:
-    assert time(written, "time") == sent

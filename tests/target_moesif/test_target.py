@@ -251,11 +251,12 @@ def test_an_action_without_an_address_is_sent_with_the_one_that_is_set(
     lines = [schema("calls", "userId", "event"), record("calls", userId="u", event="e")]
     target(moesif, tmp_path, *lines)
     target(moesif, tmp_path, *lines, missing_ip_address="192.0.2.1", action_uri="https://a.example")
-    target(moesif, tmp_path, *lines, missing_ip_address=None)
-    first, second, third = (action["request"] for action in sent(moesif, "actions"))
+    for nothing in (None, ""):
+        target(moesif, tmp_path, *lines, missing_ip_address=nothing)
+    first, second, *others = (action["request"] for action in sent(moesif, "actions"))
     assert first["ip_address"] == "0.0.0.0"
     assert (second["ip_address"], second["uri"]) == ("192.0.2.1", "https://a.example")
-    assert "ip_address" not in third
+    assert [other.keys() & {"ip_address"} for other in others] == [set(), set()]
 
 
 def test_keys_that_may_change_their_type_are_named_once(
@@ -335,3 +336,19 @@ def test_a_missing_application_id_is_said(tmp_path: Path) -> None:
     assert ended.code != 0
     assert "application_id" in ended.stderr
     assert ended.says_plainly()
+
+
+def test_only_what_changed_is_merged_again(moesif: ScriptedService, tmp_path: Path) -> None:
+    lines = [
+        CALLS,
+        record("calls", type="identify", userId="u", traits={"plan": "free"}),
+        record("calls", type="group", userId="u", groupId="c", traits={"plan": "free"}),
+        record("calls", type="track", userId="u", event="Ordered"),
+    ]
+    assert target(moesif, tmp_path, *lines, changed_only=True).code == 0
+    moesif.requests.clear()
+    lines[1] = record("calls", type="identify", userId="u", traits={"plan": "paid"})
+    assert target(moesif, tmp_path, *lines, changed_only=True).code == 0
+    assert [user.get("metadata") for user in sent(moesif, "users")] == [{"plan": "paid"}, None]
+    assert sent(moesif, "companies") == []
+    assert len(sent(moesif, "actions")) == 1

@@ -1,0 +1,36 @@
+"""What can go wrong, by what follows from it.
+
+    MoesifError            the run ends
+    ├── FailedError        this attempt failed, the next may not
+    ├── TooLargeError      less may be asked for
+    ├── NotThereError      there is nothing under that path
+    └── RateLimitedError   Moesif asks to wait
+
+Each message says what happened and what to change, and holds no key and nothing of a document.
+"""
+
+from __future__ import annotations
+
+
+class MoesifError(Exception):
+    """The sync cannot go on."""
+
+
+class FailedError(MoesifError):
+    """An attempt failed; the next may not."""
+
+
+class TooLargeError(MoesifError):
+    """The answer is too large, so Moesif does not give it."""
+
+
+class NotThereError(MoesifError):
+    """There is nothing under a path."""
+
+
+class RateLimitedError(MoesifError):
+    """Moesif asks to wait, `seconds` long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("Moesif's limit of queries a minute is reached")
+        self.seconds = seconds

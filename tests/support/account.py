@@ -1,0 +1,92 @@
+"""A Moesif account in this process: documents that a test changes while a sync reads them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from moesif_sandbox.moesif_index import Document, Index
+from moesif_sandbox.moesif_search import search
+from moesif_sandbox.store import COMPANY_FIELDS, EVENT_FIELDS, USER_FIELDS
+from scripted import Reply, Request, ScriptedService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+
+
+class Account(ScriptedService):
+    """Answers searches from documents, on a clock of its own.
+
+    Attributes:
+        now: What Moesif's clock shows; it goes on with each request by a second.
+        meanwhile: Called with the number of each search for users, before it is answered.
+        spoil: Makes another answer of a search's answer.
+        searches: How many searches for users there were.
+        dated: Whether answers say in their `Date` what the clock shows.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._answer)
+        self.now = NOON
+        self.meanwhile: Callable[[int], None] = lambda _: None
+        self.spoil: Callable[[Request, dict[str, Any]], Any] = lambda _, answer: answer
+        self.searches = 0
+        self.dated = True
+        self._index = {
+            "users": Index(USER_FIELDS),
+            "companies": Index(COMPANY_FIELDS),
+            "events": Index(EVENT_FIELDS),
+        }
+
+    def user(self, id_: str, **document: Any) -> None:
+        """Write a user; times may be given as the age they have now."""
+        self._put("users", id_, user_id=id_, **document)
+
+    def company(self, id_: str, **document: Any) -> None:
+        self._put("companies", id_, company_id=id_, **document)
+
+    def call(self, user_id: str, ago: timedelta, **event: Any) -> None:
+        """Write an API call."""
+        index = self._index["events"]
+        request = {"time": self.time(ago), "uri": "https://x/a", "route": "/a"}
+        self._put("events", f"e{len(index):06d}", user_id=user_id, request=request, **event)
+
+    def time(self, ago: timedelta) -> str:
+        """Write a time as Moesif does: without a zone."""
+        return (self.now - ago).replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+    def asked(self, path: str) -> list[Any]:
+        """Give the bodies of the searches of one kind."""
+        return [r.json for r in self.requests if urlsplit(r.path).path.endswith(f"/{path}")]
+
+    def _put(self, kind: str, id_: str, **document: Any) -> None:
+        source = {
+            name: self.time(value) if isinstance(value, timedelta) else value
+            for name, value in document.items()
+        }
+        self._index[kind].put([Document(id_, source)])
+
+    def _answer(self, request: Request) -> Reply:
+        self.now += timedelta(seconds=1)
+        headers = {"Date": format_datetime(self.now, usegmt=True) if self.dated else "today"}
+        if request.method == "GET":
+            return Reply(200, [], headers)
+        url = urlsplit(request.path)
+        kind = url.path.rpartition("/")[2]
+        if kind == "users":
+            self.searches += 1
+            self.meanwhile(self.searches)
+        body = request.json
+        if kind == "events":
+            query = parse_qs(url.query)
+            assert query["from"] <= query["to"] or query["to"] == ["now"]
+        found = search(self._index[kind], body, self.now)
+        answer: dict[str, Any] = {"hits": {"total": found.total, "hits": found.hits}}
+        if found.aggregations:
+            answer["aggregations"] = found.aggregations
+        spoilt = self.spoil(request, answer)
+        return spoilt if isinstance(spoilt, Reply) else Reply(200, spoilt, headers)

@@ -1,0 +1,504 @@
+"""What changed since the last sync is emitted, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from account import NOON, Account
+from scripted import Reply
+from tap_moesif import TapMoesif
+from tap_moesif.errors import MoesifError
+from tap_output import Output, Recorder, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scripted import Request
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with Account() as account:
+        yield account
+
+
+def settings(account: Account, **more: object) -> dict[str, Any]:
+    return {"management_api_key": "k", "api_url": account.url, "usage_rollup": False, **more}
+
+
+def killed(config: dict[str, Any], state: dict[str, Any] | None = None) -> Output:
+    """Run a sync that the service breaks off."""
+    writer = Recorder()
+    tap = TapMoesif(config=config, state=state, message_writer=writer)
+    with pytest.raises(MoesifError):
+        tap.sync_all()
+    tap.moesif.session.close()
+    return Output(writer.messages)
+
+
+def breaks_off(account: Account, search: int) -> None:
+    """Let the service refuse the search for users of some number, from 1, and those behind."""
+
+    def spoil(request: Request, answer: dict[str, Any]) -> Any:
+        broken = "/users" in request.path and account.searches >= search
+        return Reply(400) if broken else answer
+
+    account.spoil = spoil
+
+
+def whole(account: Account) -> None:
+    account.spoil = lambda _, answer: answer
+
+
+def test_only_what_changed_is_read_again(account: Account) -> None:
+    for day in range(10):
+        account.user(f"u{day}", modified_time=(10 - day) * DAY)
+    first = sync(settings(account, page_size=3))
+    account.now += HOUR
+    account.user("u2", modified_time=MINUTE)
+    account.user("new", modified_time=2 * MINUTE)
+
+    second = sync(settings(account), state=first.state)
+    account.now += HOUR
+    third = sync(settings(account), state=second.state)
+
+    assert first.ids == [f"u{day}" for day in range(10)]
+    assert second.ids == ["new", "u2", "u9"]  # the newest again, for what is late
+    assert third.ids == ["new", "u2"]  # within the look back from the newest
+    assert sync(settings(account, lookback_minutes=0), state=second.state).ids == ["u2"]
+
+
+def test_equal_times_across_a_page_border_are_all_read(account: Account) -> None:
+    users = [f"u{number:02d}" for number in range(20)]
+    for user in users:
+        account.user(user, modified_time=HOUR, last_seen_time=HOUR)
+
+    for size in (1, 3, 7, 20):
+        assert sync(settings(account, page_size=size)).ids == users
+
+
+@pytest.mark.parametrize("user", ["u0", "u3", "u9"])
+@pytest.mark.parametrize("search", [1, 2, 3, 6])
+def test_who_changes_while_the_sync_runs_is_emitted_as_changed_in_the_end(
+    account: Account, user: str, search: int
+) -> None:
+    for number in range(10):
+        account.user(f"u{number}", modified_time=DAY)
+
+    def meanwhile(number: int) -> None:
+        if number == search:
+            account.user(user, modified_time=timedelta(), name="new")
+
+    account.meanwhile = meanwhile
+
+    first = sync(settings(account, page_size=2))
+    second = sync(settings(account, page_size=2, lookback_minutes=0), state=first.state)
+
+    assert first.ids == [f"u{number}" for number in range(10)]
+    last = {record["id"]: record for record in first.records() + second.records()}
+    assert last[user].get("name") == "new"
+
+
+def test_a_user_who_is_new_while_the_sync_runs_is_emitted_in_the_end(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=DAY)
+    account.meanwhile = lambda number: (
+        account.user(f"new{number}", modified_time=timedelta()) if number < 4 else None
+    )
+
+    first = sync(settings(account, page_size=2))
+    second = sync(settings(account, page_size=2), state=first.state)
+
+    assert {"new1", "new2", "new3"} <= {*first.ids, *second.ids}
+
+
+@pytest.mark.parametrize(("late", "found"), [(1, True), (20, True), (21, False)])
+def test_what_becomes_searchable_late_is_found_within_the_look_back(
+    account: Account, late: int, found: bool
+) -> None:
+    account.user("u1", modified_time=timedelta(), last_seen_time=timedelta())
+    first = sync(settings(account))
+    account.now = NOON
+    account.user("late", modified_time=late * MINUTE)
+    account.now += HOUR
+
+    second = sync(settings(account), state=first.state)
+
+    assert ("late" in second.ids) is found
+
+
+@pytest.mark.parametrize("both_move", [True, False])
+def test_activity_is_a_change_whichever_time_moves_with_it(
+    account: Account, both_move: bool
+) -> None:
+    for user in ("active", "idle", "other"):
+        account.user(user, modified_time=9 * DAY, last_seen_time=9 * DAY)
+    account.user("recent", modified_time=DAY, last_seen_time=DAY)
+    first = sync(settings(account))
+    account.now += HOUR
+    modified = MINUTE if both_move else 9 * DAY + HOUR
+    account.user("active", modified_time=modified, last_seen_time=MINUTE)
+
+    second = sync(settings(account), state=first.state)
+
+    assert second.ids == ["active", "recent"]
+
+
+def test_a_profile_edit_without_activity_is_a_change(account: Account) -> None:
+    account.user("edited", modified_time=9 * DAY, last_seen_time=9 * DAY)
+    account.user("active", modified_time=9 * DAY, last_seen_time=timedelta())
+    first = sync(settings(account))
+    account.now += HOUR
+    account.user("edited", modified_time=MINUTE, last_seen_time=9 * DAY + HOUR)
+
+    assert "edited" in sync(settings(account), state=first.state).ids
+
+
+def counts(run: Output) -> dict[str, int]:
+    return {record["id"]: record["last24HourAggResults"]["count"] for record in run.records()}
+
+
+def test_the_usage_of_who_became_idle_falls_back_once(account: Account) -> None:
+    account.user("idle", modified_time=91 * DAY, last_seen_time=20 * HOUR)
+    account.call("idle", 20 * HOUR)
+    account.user("busy", modified_time=90 * DAY, last_seen_time=HOUR)
+    account.call("busy", HOUR)
+    account.user("gone", modified_time=91 * DAY, last_seen_time=30 * DAY)
+    runs = []
+    state: dict[str, Any] | None = None
+    for _ in range(4):
+        run = sync(settings(account, usage_rollup=True), state=state)
+        state = run.state
+        runs.append(counts(run))
+        account.now += 6 * HOUR
+
+    assert runs == [
+        {"idle": 1, "busy": 1, "gone": 0},
+        {"idle": 0, "busy": 1},
+        {"busy": 1},
+        {"busy": 1},
+    ]
+
+
+def test_the_usage_falls_back_also_after_a_pause_of_days(account: Account) -> None:
+    account.user("idle", modified_time=90 * DAY, last_seen_time=23 * HOUR)
+    account.call("idle", 23 * HOUR)
+    first = sync(settings(account, usage_rollup=True))
+    account.now += 9 * DAY
+    account.user("busy", modified_time=90 * DAY, last_seen_time=HOUR)
+
+    second = sync(settings(account, usage_rollup=True), state=first.state)
+    account.now += DAY
+    third = sync(settings(account, usage_rollup=True), state=second.state)
+
+    assert counts(first) == {"idle": 1}
+    assert counts(second) == {"idle": 0, "busy": 0}
+    assert counts(third) == {"busy": 0}
+
+
+def test_a_roll_up_that_is_wanted_anew_takes_in_who_was_active_before(account: Account) -> None:
+    account.user("u1", modified_time=90 * DAY, last_seen_time=5 * HOUR)
+    account.user("u2", modified_time=90 * DAY, last_seen_time=timedelta())
+    first = sync(settings(account))
+
+    assert sync(settings(account, usage_rollup=True), state=first.state).ids == ["u1", "u2"]
+
+
+@pytest.mark.parametrize("hours", [-30, -1, 1, 30])
+def test_this_machines_clock_has_no_part_in_it(account: Account, hours: int) -> None:
+    account.now = datetime.now(timezone.utc) + hours * HOUR  # so ours is as much behind
+    account.user("u1", modified_time=MINUTE, last_seen_time=MINUTE)
+    account.call("u1", timedelta(hours=23, minutes=59))
+    account.call("u1", timedelta(hours=24, minutes=1))
+    first = sync(settings(account, usage_rollup=True))
+    account.now += HOUR
+    account.user("u2", modified_time=30 * MINUTE)
+
+    second = sync(settings(account), state=first.state)
+
+    assert counts(first) == {"u1": 1}
+    assert "u2" in second.ids
+    assert first.bookmark == account_time(account, HOUR + MINUTE, first)
+
+
+def account_time(account: Account, ago: timedelta, run: Output) -> str:
+    """Find the time that a record has: that of the account's clock, to the second."""
+    [time] = {record["modifiedTime"] for record in run.records()}
+    assert time.startswith(account.time(ago)[:13])
+    return str(time)
+
+
+def test_without_a_date_in_the_answers_the_bookmark_still_comes_from_moesifs_times(
+    account: Account,
+) -> None:
+    account.user("u1", modified_time=HOUR)
+    account.dated = False
+
+    assert sync(settings(account)).bookmark == f"{account.time(HOUR)[:11]}11:00:00.000Z"
+
+
+def test_a_time_in_the_future_does_not_push_the_bookmark_ahead(account: Account) -> None:
+    account.user("now", modified_time=MINUTE)
+    account.user("ahead", modified_time=-365 * DAY, last_seen_time=-365 * DAY)
+    first = sync(settings(account))
+    account.now += HOUR
+    account.user("next", modified_time=MINUTE)
+
+    second = sync(settings(account), state=first.state)
+
+    assert first.bookmark == "2026-03-10T11:59:00.000Z"
+    assert second.ids == ["ahead", "next", "now"]
+
+
+def test_documents_without_a_time_of_change_are_in_every_run(account: Account) -> None:
+    account.user("never")
+    account.user("seen", last_seen_time=DAY)
+    account.user("old", modified_time=DAY)
+    first = sync(settings(account))
+    account.now += DAY
+    account.user("new", modified_time=MINUTE)
+
+    second = sync(settings(account), state=first.state)
+    account.now += DAY
+    third = sync(settings(account), state=second.state)
+
+    assert first.ids == ["never", "old", "seen"]
+    assert second.ids == ["never", "new", "old", "seen"]
+    assert third.ids == ["never", "new", "seen"]
+
+
+def test_an_account_without_any_time_is_read_whole_each_time(account: Account) -> None:
+    account.user("u1")
+    account.user("u2")
+    first = sync(settings(account))
+
+    assert first.bookmark is None
+    assert sync(settings(account), state=first.state).ids == ["u1", "u2"]
+
+
+@pytest.mark.parametrize("form", ["{}", "{}Z", "{}0000Z", "{}+00:00"])
+def test_a_time_may_be_written_in_any_way(account: Account, form: str) -> None:
+    for number in range(4):
+        time = form.format(account.time(number * HOUR))
+        account.user(f"u{number}", modified_time=time, last_seen_time=time)
+    first = sync(settings(account))
+    account.user("u3", modified_time=form.format(account.time(timedelta())))
+
+    second = sync(settings(account), state=first.state)
+
+    assert first.bookmark == "2026-03-10T12:00:00.000Z"
+    assert second.ids == ["u0", "u3"]
+
+
+def test_a_killed_first_load_goes_on_where_its_last_state_stood(account: Account) -> None:
+    users = [f"u{number:04d}" for number in range(2_500)]
+    for user in users:
+        account.user(user, modified_time=DAY)
+    breaks_off(account, search=4)
+    first = killed(settings(account, page_size=400))
+    whole(account)
+
+    second = sync(settings(account, page_size=400), state=first.state)
+
+    assert first.ids == users[:1_200]
+    assert second.ids == users[1_200:]
+    assert second.bookmark == "2026-03-09T12:00:00.000Z"
+    assert second.state["bookmarks"]["users"]["unfinished"] == []
+
+
+def test_what_changes_between_a_kill_and_the_next_run_is_not_missed(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=DAY)
+    breaks_off(account, search=3)
+    first = killed(settings(account, page_size=2))
+    whole(account)
+    account.now += DAY
+    account.user("u0", modified_time=MINUTE, name="new")
+    account.user("u5", modified_time=MINUTE, name="new")
+
+    second = sync(settings(account, page_size=2), state=first.state)
+    third = sync(settings(account, page_size=2), state=second.state)
+
+    assert (first.ids, second.ids) == (["u0", "u1", "u2", "u3"], ["u4", "u5"])
+    assert {"u0", "u5"} <= {record["id"] for record in third.records() if "name" in record}
+
+
+def test_a_killed_incremental_sync_goes_on_within_its_own_bounds(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=90 * DAY)
+    state = sync(settings(account)).state
+    account.now += DAY
+    for number in range(6):
+        account.user(f"u{number}", modified_time=MINUTE)
+    breaks_off(account, search=3)
+    first = killed(settings(account, page_size=2), state)
+    bounds = account.asked("users")[-1]["query"]
+    whole(account)
+    account.now += DAY
+
+    second = sync(settings(account, page_size=2), state=first.state)
+
+    assert account.asked("users")[-1]["query"] == bounds
+    assert first.ids + second.ids == [f"u{number}" for number in range(6)]
+
+
+def test_the_usage_of_a_resumed_sync_falls_back_all_the_same(account: Account) -> None:
+    for number in range(4):
+        account.user(f"u{number}", modified_time=90 * DAY, last_seen_time=23 * HOUR)
+        account.call(f"u{number}", 23 * HOUR)
+    config = settings(account, page_size=2, usage_rollup=True)
+    breaks_off(account, search=2)
+    first = killed(config)
+    whole(account)
+    account.now += 3 * HOUR
+    second = sync(config, state=first.state)
+    account.now += 3 * HOUR
+
+    third = sync(config, state=second.state)
+
+    assert counts(first) == {"u0": 1, "u1": 1}
+    assert counts(second) == {"u2": 0, "u3": 0}  # as of the run that emits them
+    assert counts(third) == {"u0": 0, "u1": 0, "u2": 0, "u3": 0}
+
+
+def test_other_dates_begin_another_walk(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=number * DAY + HOUR)
+    breaks_off(account, search=2)
+    first = killed(settings(account, page_size=2, start_date="2026-03-06"))
+    whole(account)
+
+    second = sync(settings(account, start_date="2026-03-05"), state=first.state)
+
+    assert second.ids == ["u0", "u1", "u2", "u3", "u4", "u5"]
+
+
+def test_state_is_written_every_thousand_records_whatever_the_page(account: Account) -> None:
+    for number in range(2_500):
+        account.user(f"u{number:04d}", modified_time=DAY)
+
+    for size in (700, 10_000):
+        run = sync(settings(account, page_size=size))
+
+        since, longest, cursors = 0, 0, []
+        for message in run.messages:
+            since = 0 if message["type"] == "STATE" else since + (message["type"] == "RECORD")
+            longest = max(longest, since)
+            if message["type"] == "STATE":
+                [walk] = message["value"]["bookmarks"].get("users", {}).get("unfinished") or [{}]
+                cursors += walk.get("after", [])
+        assert longest == min(size, 1_000)
+        assert cursors == [
+            f"u{min(count, 2_500) - 1:04d}" for count in range(longest, 2_500 + longest, longest)
+        ]
+        assert run.messages[-1]["type"] == "STATE"
+
+
+def test_adjoining_windows_emit_every_user_once(account: Account) -> None:
+    users = [f"u{number:02d}" for number in range(50)]
+    for number, user in enumerate(users):
+        account.user(user, modified_time=number * DAY)
+    account.user("never")
+    borders = ["2026-01-31", "2026-02-10T12:00:00Z", "2026-02-20"]
+    windows = zip([None, *borders], [*borders, None], strict=True)
+
+    emitted = [
+        user
+        for start, end in windows
+        for user in sync(settings(account, start_date=start, end_date=end, page_size=7)).ids
+    ]
+
+    assert sorted(emitted) == ["never", *users]
+
+
+def test_a_full_table_is_read_whole_and_goes_on_after_a_kill(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=90 * DAY)
+    state = sync(settings(account)).state
+    config = settings(account, page_size=2)
+    catalog = TapMoesif(config=dict(config)).catalog_dict
+    for stream in catalog["streams"]:
+        stream["replication_method"] = "FULL_TABLE"
+    breaks_off(account, search=account.searches + 3)
+    writer = Recorder()
+    tap = TapMoesif(config=config, catalog=catalog, state=state, message_writer=writer)
+    with pytest.raises(MoesifError):
+        tap.sync_all()
+    tap.moesif.session.close()
+    whole(account)
+    first = Output(writer.messages)
+
+    second = sync(config, catalog, first.state)
+    third = sync(config, catalog, second.state)
+
+    assert (first.ids, second.ids) == (["u0", "u1", "u2", "u3"], ["u4", "u5"])
+    assert third.ids == ["u0", "u1", "u2", "u3", "u4", "u5"]
+
+
+def test_the_state_of_version_0_1_0_is_gone_on_with(account: Account) -> None:
+    account.user("old", modified_time=2 * DAY, last_seen_time=2 * DAY)
+    account.user("edited", modified_time=HOUR)
+    account.user("active", modified_time=2 * DAY, last_seen_time=HOUR)
+    state = {
+        "bookmarks": {
+            "users": {
+                "replication_key": "modifiedTime",
+                "replication_key_value": "2026-03-09T12:00:00.000Z",
+                "starting_replication_value": "2026-03-08T12:00:00.000Z",
+            },
+            "companies": {},
+        }
+    }
+
+    run = sync(settings(account), state=state)
+
+    assert run.ids == ["active", "edited"]
+    assert run.bookmark == "2026-03-10T11:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"replication_key_value": "lately"}, "holds a bookmark that is no time"),
+        ({"replication_key_value": 5}, "holds a bookmark that is no time"),
+        ({"replication_key_value": "0001-01-01T00:00:00Z"}, "holds a bookmark that is no time"),
+        ({"replication_key_value": "2099-01-01T00:00:00Z"}, "holds a bookmark in the future"),
+        ({"others": {"lastSeenTime": "x"}}, "holds a bookmark that is no time"),
+        ({"partitions": []}, "is of a form that this version does not know"),
+        ({"unfinished": [{"page": 5}]}, "is of a form that this version does not know"),
+        ({"unfinished": 5}, "is of a form that this version does not know"),
+    ],
+)
+def test_a_state_that_is_not_understood_is_refused(
+    account: Account, state: dict[str, Any], told: str
+) -> None:
+    account.user("u1", modified_time=DAY)
+
+    with pytest.raises(MoesifError) as refused:
+        sync(settings(account), state={"bookmarks": {"users": {**state}}})
+
+    assert f"The state of 'users' {told}" in str(refused.value)
+    assert "--full-refresh" in str(refused.value)
+
+
+@pytest.mark.parametrize("state", [{"users": "2026-01-01"}, {"bookmarks": []}, {"bookmarks": 5}])
+def test_a_state_without_bookmarks_is_refused(account: Account, state: dict[str, Any]) -> None:
+    with pytest.raises(MoesifError, match="bookmarks"):
+        sync(settings(account), state=state)
+
+
+def test_the_date_is_read_as_the_time_of_the_question(account: Account) -> None:
+    """A document that changes while the first search runs may not be in its answer."""
+    account.user("asked", modified_time=timedelta(seconds=-4))
+    account.user("dated", modified_time=timedelta(seconds=-5))
+
+    assert sync(settings(account, page_size=1)).bookmark == "2026-03-10T12:00:04.000Z"
+    dates = [request for request in account.requests if "/users" not in request.path]
+    assert len(dates) == 4  # so the first search for users is answered at 12:00:05
