@@ -18,7 +18,12 @@ from pathlib import Path
 from benchmarks import sections
 from benchmarks.measure import CommandFailedError
 
-SECTIONS = {"target": sections.target, "tap": sections.tap, "pair": sections.pair}
+SECTIONS = {
+    "target": sections.target,
+    "targets": sections.both_targets,
+    "tap": sections.tap,
+    "pair": sections.pair,
+}
 RECORDS = 50_000
 SAMPLE = 25_000
 QUICK_RECORDS = 10_000

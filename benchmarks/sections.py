@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 PAGE_SIZE = 1_000
 CHECKED_PAGES = 2
 LATENCY_MS = 50
+EVENTS_SCHEMA = (
+    b'{"type":"SCHEMA","stream":"events","key_properties":[],"schema":{"properties":'
+    b'{"userId":{},"event":{},"timestamp":{},"context":{},"properties":{}}}}\n'
+)
 USERS_SCHEMA = b'{"type":"SCHEMA","stream":"users"'
 MEMORY_MULTIPLES = (2, 10)
 
@@ -101,6 +105,12 @@ def our_target(bench: Bench, segment: Server) -> Command:
     """Run target-segment as installed, on its defaults."""
     config = bench.config(write_key="key", host=segment.url)
     return [BIN / "target-segment", "--config", config]
+
+
+def our_moesif_target(bench: Bench, moesif: Server) -> Command:
+    """Run target-moesif as installed, on its defaults."""
+    config = bench.config(application_id="id", api_url=moesif.url)
+    return [BIN / "target-moesif", "--config", config]
 
 
 def naive_target(bench: Bench, segment: Server) -> Command:
@@ -176,6 +186,48 @@ def repeat(lines: Path, file: Path, times: int) -> None:
             prefix = b'"id":"%d-' % number
             with lines.open("rb") as some:
                 many.writelines(line.replace(b'"id":"', prefix, 1) for line in some)
+
+
+def both_targets(bench: Bench) -> Iterator[str]:
+    """Compare the two targets on the same users, and on the same events."""
+    events = bench.folder / "events.singer.jsonl"
+    start = bench.folder / "events-start.singer.jsonl"
+    start.write_bytes(EVENTS_SCHEMA)
+    as_events(bench.lines, events)
+    for what, lines, idle in (("users", bench.lines, bench.start), ("events", events, start)):
+        with server("sink") as sink:
+            results = bench.compare(
+                bench.records,
+                *(
+                    Contestant(name, [command], [command], sink, lines, idle)
+                    for name, command in (
+                        ("target-moesif", our_moesif_target(bench, sink)),
+                        ("target-segment", our_target(bench, sink)),
+                    )
+                ),
+            )
+        yield f"## Both targets: {bench.records:,} {what}"
+        yield results_table(results)
+
+
+def as_events(lines: Path, file: Path) -> None:
+    """Write users as events of theirs, in the shape of Segment's track calls."""
+    encode = msgspec.json.encode
+    with lines.open("rb") as users, file.open("wb") as events:
+        events.write(EVENTS_SCHEMA)
+        for line in users:
+            message = msgspec.json.decode(line)
+            if message["type"] == "RECORD":
+                user = message["record"]
+                record = {
+                    "userId": user["id"],
+                    "event": "Report Submitted",
+                    "timestamp": message["time_extracted"],
+                    "context": {"ip": "192.0.2.1", "page": {"url": "https://acme.example/"}},
+                    "properties": user,
+                }
+                message = {"type": "RECORD", "stream": "events", "record": record}
+            events.write(encode(message) + b"\n")
 
 
 def tap(bench: Bench) -> Iterator[str]:

@@ -92,19 +92,25 @@ def _content_length(head: bytes) -> int:
 
 
 class SentMessage(msgspec.Struct):
-    """What is counted of a message."""
+    """What is counted of a message for Segment."""
 
     userId: str  # noqa: N815, Segment's name
 
 
 class SentBatch(msgspec.Struct):
-    """What is counted of a batch."""
+    """What is counted of a batch for Segment."""
 
     batch: list[SentMessage]
 
 
+class SentDocument(msgspec.Struct):
+    """What is counted of a user or an action for Moesif."""
+
+    user_id: str
+
+
 class Sink:
-    """Stands for Segment: keeps the bodies as they come and says success."""
+    """Stands for Segment and for Moesif's collector: keeps what comes and says success."""
 
     def __init__(self, delay_ms: float = 0) -> None:
         self.delay_seconds = delay_ms / 1000
@@ -119,15 +125,20 @@ class Sink:
     def count(self) -> dict[str, int]:
         """Count the messages, and the users that they are of."""
         bodies, self._bodies = self._bodies, []
-        decode = msgspec.json.Decoder(SentBatch).decode
         messages = 0
         users: set[str] = set()
         for body in bodies:
-            batch = decode(gzip.decompress(body) if body.startswith(GZIP_MAGIC) else body).batch
+            batch = _users_in(gzip.decompress(body) if body.startswith(GZIP_MAGIC) else body)
             messages += len(batch)
-            users.update(message.userId for message in batch)
+            users.update(batch)
         size = sum(map(len, bodies))
         return {"requests": len(bodies), "bytes": size, "messages": messages, "users": len(users)}
+
+
+def _users_in(body: bytes) -> list[str]:
+    if body.startswith(b"["):
+        return [each.user_id for each in msgspec.json.decode(body, type=list[SentDocument])]
+    return [each.userId for each in msgspec.json.decode(body, type=SentBatch).batch]
 
 
 class Hit(msgspec.Struct):

@@ -11,21 +11,21 @@ SEGMENT_CALLS = ("identify", "group", "track", "page", "screen", "alias")
 MOESIF_CALLS = ("user", "company", "action", "subscription")
 """Moesif's own, whose traits have Moesif's names."""
 
+_COMMON = ("userId", "anonymousId", "timestamp", "messageId", "integrations")
 FIELDS: dict[str, tuple[str, ...]] = {
-    "identify": ("groupId",),
-    "group": ("groupId",),
-    "track": ("groupId", "event"),
-    "page": ("groupId", "name", "category"),
-    "screen": ("groupId", "name", "category"),
-    "alias": ("previousId",),
-    "user": ("groupId",),
-    "company": ("groupId",),
-    "action": ("groupId", "event"),
-    "subscription": ("groupId",),
+    "identify": (*_COMMON, "groupId"),
+    "group": (*_COMMON, "groupId"),
+    "track": (*_COMMON, "groupId", "event"),
+    "page": (*_COMMON, "groupId", "name", "category"),
+    "screen": (*_COMMON, "groupId", "name", "category"),
+    "alias": (*_COMMON, "previousId"),
+    "user": (*_COMMON, "groupId"),
+    "company": (*_COMMON, "groupId"),
+    "action": (*_COMMON, "groupId", "event"),
+    "subscription": (*_COMMON, "groupId"),
 }
-"""The fields of each call, beside those that all have."""
+"""The fields of each call, beside its context and its content."""
 
-COMMON_FIELDS = ("userId", "anonymousId", "timestamp", "messageId", "integrations")
 IDS = frozenset({"userId", "anonymousId", "groupId", "previousId"})
 
 GROUPED = frozenset({"group", "company", "subscription"})

@@ -91,12 +91,11 @@ def pointless(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     Args:
         streams: The setting, which follows its JSON schema.
     """
-    everywhere = {"call", "user_id", "anonymous_id", "timestamp", "message_id", "context"}
     for stream, route in streams.items():
         call = route["call"]
         content = None if call == IGNORE else content_of(call)
         known = {name for name, field in SETTINGS.items() if field in FIELDS.get(call, ())}
-        known |= {"call"} if call == IGNORE else everywhere
+        known |= {"call"} if call == IGNORE else {"call", "context"}
         known |= {content, "exclude", "rename"} if content else set()
         for name in route.keys() - known:
             yield (

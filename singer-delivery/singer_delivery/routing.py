@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from singer_delivery import paths, shapes
 from singer_delivery.calls import (
     BOOKKEEPING,
-    COMMON_FIELDS,
     FIELDS,
     GROUPED,
     IDS,
@@ -73,16 +72,16 @@ class Plan:
         """
         if record.get(shapes.DELETED_AT, NULL) != NULL:
             return None
-        for path, setting in self.needed.items():
-            if paths.get(record, path) is None:
-                detail = f"{setting} names '{path}', which it does not have."
-                raise RecordRejected("path_not_found", detail)
+        if self.needed:
+            self._check_paths(record)
         kind = self._kind(record) if self.typed else self.kind
         selected = self._selected(record)
         call: Call = {"type": kind, **self.literals}
-        for name in (*COMMON_FIELDS, *FIELDS[kind]):
+        for name in FIELDS[kind]:
             for path in self.fields.get(name, ()):
-                raw = paths.take(record, path)
+                raw = record.pop(path, None)
+                if raw is None and "." in path:
+                    raw = paths.take(record, path)
                 if raw is not None and raw != NULL:
                     value = decode(raw)
                     call.setdefault(name, as_id(value) if name in IDS else value)
@@ -90,6 +89,12 @@ class Plan:
         if (content := content_of(kind)) is not None:
             call[content] = self._content(record if selected is None else selected, content)
         return call
+
+    def _check_paths(self, record: Record) -> None:
+        for path, setting in self.needed.items():
+            if paths.get(record, path) is None:
+                detail = f"{setting} names '{path}', which it does not have."
+                raise RecordRejected("path_not_found", detail)
 
     def _kind(self, record: Record) -> str:
         brought = decode(record.get("type", NULL))
