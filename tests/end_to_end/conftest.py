@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from warehouse import Messages
+    from warehouse import Lines
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +64,8 @@ def tables(
     database_server: Database,
     third_party: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Messages:
-    """What tap-postgres reads of a Segment warehouse: each table's messages."""
+) -> Lines:
+    """What tap-postgres reads of a Segment warehouse: each table's lines."""
     folder = tmp_path_factory.mktemp("warehouse")
     return read(third_party("tap-postgres"), folder, warehouse(database_server))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from catalogs import all_selected
 from commands import Ended, Sandbox, run
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ pytestmark = pytest.mark.timeout(600)  # the first one also installs the other c
 
 
 def read(services: Sandbox, folder: Path, *arguments: str) -> Ended:
-    """Run tap-moesif against the sandbox."""
+    """Run tap-moesif against the sandbox, on all the streams it has."""
     config = {
         "management_api_key": "sandbox-management-key",
         "api_url": f"{services.url}/moesif/api/v1",
     }
-    ended = run("tap-moesif", folder, config, *arguments)
+    discovered = run("tap-moesif", folder, config, "--discover")
+    (folder / "catalog.json").write_text(all_selected(discovered.stdout))
+    ended = run("tap-moesif", folder, config, "--catalog", "catalog.json", *arguments)
     assert ended.code == 0, ended.stderr
     return ended
 
@@ -39,6 +42,10 @@ def records_in(messages: Iterable[dict[str, Any]]) -> dict[str, Records]:
             record = message["record"]
             streams.setdefault(message["stream"], {})[record["id"]] = record
     return streams
+
+
+def streams_of(tapped: Ended) -> set[str]:
+    return {message["stream"] for message in tapped.messages if message["type"] == "SCHEMA"}
 
 
 def load(target: str, folder: Path, config: dict[str, Any], read_before: Ended) -> Any:
@@ -61,7 +68,7 @@ def test_target_jsonl_takes_every_record_as_it_is(
         for file in (tmp_path / "out").iterdir()
     }
     expected = records_in(tapped.messages)
-    assert {"users", "companies"} <= expected.keys()
+    assert {"users", "companies"} <= streams_of(tapped) == expected.keys()
     assert written == {stream: list(records.values()) for stream, records in expected.items()}
 
 
@@ -129,7 +136,7 @@ def test_target_postgres_keeps_every_record_whole(
 
     assert state == tapped.messages[-1]["value"]
     expected = as_rows(tapped.messages)
-    assert {"users", "companies"} <= expected.keys()
+    assert {"users", "companies"} <= streams_of(tapped) == expected.keys()
     assert tables(database, expected) == expected
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from warehouse import Messages
+    from warehouse import Lines
 
 pytestmark = pytest.mark.timeout(600)  # the first one also installs the tap
 
@@ -32,7 +32,7 @@ def moesif(_running: Sandbox) -> Sandbox:
     return _running
 
 
-def send(moesif: Sandbox, folder: Path, lines: Iterable[dict[str, Any]], **settings: Any) -> Ended:
+def send(moesif: Sandbox, folder: Path, lines: Iterable[str], **settings: Any) -> Ended:
     """Run target-moesif on what the tap has read."""
     config = {
         "application_id": "sandbox-application-id",
@@ -50,9 +50,7 @@ def accepted(moesif: Sandbox) -> dict[str, list[dict[str, Any]]]:
     return {kind: documents for kind, documents in received["accepted"].items() if documents}
 
 
-def test_who_was_identified_becomes_a_user(
-    moesif: Sandbox, tables: Messages, tmp_path: Path
-) -> None:
+def test_who_was_identified_becomes_a_user(moesif: Sandbox, tables: Lines, tmp_path: Path) -> None:
     ended = send(moesif, tmp_path, tables["web_app-identifies"])
     assert ended.code == 0, ended.stderr
     assert accepted(moesif) == {
@@ -95,13 +93,13 @@ def test_who_was_identified_becomes_a_user(
     assert "1 delivered; 1 skipped" in ended.stderr, "a visitor is no user"
 
 
-def test_users_are_users_by_their_id(moesif: Sandbox, tables: Messages, tmp_path: Path) -> None:
+def test_users_are_users_by_their_id(moesif: Sandbox, tables: Lines, tmp_path: Path) -> None:
     assert send(moesif, tmp_path, tables["web_app-users"]).code == 0
     assert {user["user_id"] for user in accepted(moesif)["users"]} == {"u1", "42"}
 
 
 def test_groups_become_companies_and_their_users_links(
-    moesif: Sandbox, tables: Messages, tmp_path: Path
+    moesif: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     assert send(moesif, tmp_path, tables["web_app-groups"]).code == 0
     documents = accepted(moesif)
@@ -112,7 +110,7 @@ def test_groups_become_companies_and_their_users_links(
 
 
 def test_an_account_is_a_company_and_needs_no_user(
-    moesif: Sandbox, tables: Messages, tmp_path: Path
+    moesif: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     assert send(moesif, tmp_path, tables["web_app-accounts"]).code == 0
     documents = accepted(moesif)
@@ -121,7 +119,7 @@ def test_an_account_is_a_company_and_needs_no_user(
 
 
 def test_the_table_of_an_event_becomes_actions_with_its_properties(
-    moesif: Sandbox, tables: Messages, tmp_path: Path
+    moesif: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     assert send(moesif, tmp_path, tables["web_app-login_button_clicked"]).code == 0
     [action] = accepted(moesif)["actions"]
@@ -146,7 +144,7 @@ def test_the_table_of_an_event_becomes_actions_with_its_properties(
 
 
 def test_an_action_is_one_whichever_table_it_is_read_from(
-    moesif: Sandbox, tables: Messages, tmp_path: Path
+    moesif: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     both = tables["web_app-login_button_clicked"] + tables["web_app-tracks"]
     assert send(moesif, tmp_path, both, lanes=1).code == 0
@@ -155,9 +153,7 @@ def test_an_action_is_one_whichever_table_it_is_read_from(
     assert moesif.collector()["counts"]["duplicates"]["actions"] == 1
 
 
-def test_pages_become_actions_that_say_so(
-    moesif: Sandbox, tables: Messages, tmp_path: Path
-) -> None:
+def test_pages_become_actions_that_say_so(moesif: Sandbox, tables: Lines, tmp_path: Path) -> None:
     assert send(moesif, tmp_path, tables["web_app-pages"]).code == 0
     [action] = accepted(moesif)["actions"]
     assert (action["action_name"], action["anonymous_id"]) == ("Viewed Pricing Page", "anon-1")
@@ -165,7 +161,7 @@ def test_pages_become_actions_that_say_so(
 
 
 def test_what_moesif_has_no_place_for_is_rejected_alone(
-    moesif: Sandbox, tables: Messages, tmp_path: Path
+    moesif: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     kept = chain.from_iterable(
         messages for name, messages in tables.items() if name != "shop-users"
@@ -178,7 +174,7 @@ def test_what_moesif_has_no_place_for_is_rejected_alone(
 
 
 def test_actions_too_old_for_moesif_are_told_beforehand(
-    moesif: Sandbox, tables: Messages, tmp_path: Path
+    moesif: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     lines = chain(tables["web_app-tracks"], tables["web_app-users"])
     ended = send(moesif, tmp_path, lines, skip_late_actions=True)

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postgres import Database
-    from warehouse import Messages
+    from warehouse import Lines
 
 pytestmark = pytest.mark.timeout(600)  # the first one also installs the tap
 
 
-def test_the_tap_gives_what_a_warehouse_is_known_by(tables: Messages) -> None:
+def test_the_tap_gives_what_a_warehouse_is_known_by(tables: Lines) -> None:
     assert tables.keys() >= {"web_app-identifies", "web_app-login_button_clicked", "shop-users"}
-    schema, *records = tables["web_app-identifies"]
+    schema, *records = map(json.loads, tables["web_app-identifies"])
     columns = schema["schema"]["properties"]
     assert columns["received_at"] == {"format": "date-time", "type": ["string", "null"]}
     assert columns["context_location_latitude"] == {"type": ["number", "null"]}
@@ -42,9 +42,7 @@ def test_the_tap_gives_what_a_warehouse_is_known_by(tables: Messages) -> None:
     assert visitor["user_id"] is None
 
 
-def send(
-    services: Sandbox, folder: Path, lines: Iterable[dict[str, Any]], **settings: Any
-) -> Ended:
+def send(services: Sandbox, folder: Path, lines: Iterable[str], **settings: Any) -> Ended:
     """Run target-segment on what the tap has read."""
     config = {"write_key": "sandbox-write-key", "host": f"{services.url}/segment", **settings}
     return run("target-segment", folder, config, lines=lines)
@@ -74,7 +72,7 @@ PAGE = {
 
 
 def test_every_table_becomes_the_calls_it_was_made_of(
-    services: Sandbox, tables: Messages, tmp_path: Path
+    services: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     left_out = {"web_app-tracks", "web_app-users", "web_app-accounts", "shop-users"}
     kept = [tables[stream] for stream in tables if stream not in left_out]
@@ -169,7 +167,7 @@ def test_every_table_becomes_the_calls_it_was_made_of(
 
 
 def test_the_table_of_all_tracks_gives_them_without_properties(
-    services: Sandbox, tables: Messages, tmp_path: Path
+    services: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     assert send(services, tmp_path, tables["web_app-tracks"]).code == 0
     sent = calls(services)
@@ -180,7 +178,7 @@ def test_the_table_of_all_tracks_gives_them_without_properties(
 
 
 def test_both_tables_of_one_event_together_are_warned_of(
-    services: Sandbox, tables: Messages, tmp_path: Path
+    services: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     ended = send(
         services, tmp_path, tables["web_app-tracks"] + tables["web_app-login_button_clicked"]
@@ -189,9 +187,7 @@ def test_both_tables_of_one_event_together_are_warned_of(
     assert "'tracks'" in ended.stderr
 
 
-def test_users_are_identified_by_their_id(
-    services: Sandbox, tables: Messages, tmp_path: Path
-) -> None:
+def test_users_are_identified_by_their_id(services: Sandbox, tables: Lines, tmp_path: Path) -> None:
     assert send(services, tmp_path, tables["web_app-users"]).code == 0
     sent = {call["userId"]: call for call in calls(services).values()}
     assert sent.keys() == {"u1", "42"}
@@ -201,7 +197,7 @@ def test_users_are_identified_by_their_id(
 
 
 def test_an_account_of_which_no_user_is_known_is_rejected(
-    services: Sandbox, tables: Messages, tmp_path: Path
+    services: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     ended = send(
         services,
@@ -217,7 +213,7 @@ def test_an_account_of_which_no_user_is_known_is_rejected(
 
 
 def test_somebody_elses_users_are_not_sent_unasked(
-    services: Sandbox, tables: Messages, tmp_path: Path
+    services: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
     ended = send(services, tmp_path, tables["shop-users"])
     assert ended.code == 0
@@ -237,6 +233,16 @@ def test_times_in_the_databases_own_form_are_times(
     database.run(f"alter database {database.name} set timezone = 'UTC'")
     tap = third_party("tap-postgres")
     pages = read(tap, tmp_path, database, dates_as_string=True)["web_app-pages"]
-    assert pages[1]["record"]["timestamp"] == "2026-01-31 12:00:01+00"
+    assert json.loads(pages[1])["record"]["timestamp"] == "2026-01-31 12:00:01+00"
     assert send(services, tmp_path, pages).code == 0
     assert calls(services)["ajs-p1"]["originalTimestamp"] == "2026-01-31T12:00:01+00:00"
+
+
+def test_a_numbers_digits_are_sent_as_the_warehouse_has_them(
+    services: Sandbox, tables: Lines, tmp_path: Path
+) -> None:
+    bodies = tmp_path / "bodies.jsonl"
+    lines = tables["web_app-identifies"]
+    ended = send(services, tmp_path, lines, dry_run=True, dry_run_path=str(bodies))
+    assert ended.code == 0, ended.stderr
+    assert '"balance":1234567890123456.7891,' in bodies.read_text()

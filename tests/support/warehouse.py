@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalogs import all_selected
 from commands import run
 
 if TYPE_CHECKING:
     from postgres import Database
 
-    Messages = dict[str, list[dict[str, Any]]]
+    Lines = dict[str, list[str]]
 
 TABLES = Path(__file__).with_name("warehouse.sql")
 
@@ -23,18 +23,15 @@ def warehouse(server: Database) -> Database:
     return database
 
 
-def read(tap: str, folder: Path, database: Database, **settings: Any) -> Messages:
-    """Run the tap on all tables; give the SCHEMA and the RECORDs of each stream."""
+def read(tap: str, folder: Path, database: Database, **settings: Any) -> Lines:
+    """Run the tap on all tables; give its SCHEMA and RECORD lines, by their streams."""
     config = {**database.settings, "filter_schemas": ["web_app", "shop"], **settings}
-    catalog = json.loads(run(tap, folder, config, "--discover").stdout)
-    for stream in catalog["streams"]:
-        [own] = [part["metadata"] for part in stream["metadata"] if not part["breadcrumb"]]
-        own["selected"] = True
-    (folder / "catalog.json").write_text(json.dumps(catalog))
+    discovered = run(tap, folder, config, "--discover")
+    (folder / "catalog.json").write_text(all_selected(discovered.stdout))
     ended = run(tap, folder, config, "--catalog", "catalog.json")
     assert ended.code == 0, ended.stderr[-3000:]
-    streams: Messages = {}
-    for message in ended.messages:
+    streams: Lines = {}
+    for line, message in zip(ended.lines, ended.messages, strict=True):
         if message["type"] != "STATE":
-            streams.setdefault(message["stream"], []).append(message)
+            streams.setdefault(message["stream"], []).append(line)
     return streams
