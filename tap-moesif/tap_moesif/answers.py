@@ -137,13 +137,25 @@ def read_list(content: bytes, path: str, name: str) -> list[Any]:
     """
     answer = read_json(content, path)
     if isinstance(answer, dict):
-        document = answer.get("_source", answer)
-        if isinstance(document, dict):
-            found = document.get("hits")
-            answer = found.get("hits") if isinstance(found, dict) else document.get(name, [])
+        answer = _in_object(answer, name)
     if not isinstance(answer, list):
         raise not_moesifs(path)
-    return answer
+    return [_document(item) for item in answer]
+
+
+def _in_object(answer: dict[str, Any], name: str) -> Any:  # noqa: ANN401
+    document = _document(answer)
+    if isinstance(document.get("hits"), dict):
+        return document["hits"].get("hits")
+    is_document = "_id" in document or "company_id" in document
+    return document.get(name, [] if is_document else None)  # a document need not have any
+
+
+def _document(item: Any) -> Any:  # noqa: ANN401
+    """Take a document out of a hit."""
+    if isinstance(item, dict) and isinstance(item.get("_source"), dict):
+        return {"_id": item.get("_id"), **item["_source"]}
+    return item
 
 
 def not_moesifs(path: str) -> FailedError:
