@@ -25,7 +25,7 @@ SECTIONS = {
     "pair": sections.pair,
 }
 RECORDS = 50_000
-SAMPLE = 25_000
+SAMPLE = 100_000
 QUICK_RECORDS = 10_000
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     """Compare, and print each table as soon as it is there."""
     wanted = arguments()
     records = wanted.records or (QUICK_RECORDS if wanted.quick else RECORDS)
-    sample = wanted.records or SAMPLE
+    sample = wanted.records or (QUICK_RECORDS if wanted.quick else SAMPLE)
     rounds = wanted.repeat or (1 if wanted.quick else 2)
     print(
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, "

@@ -48,6 +48,7 @@ class Bench:
         rounds: How often each contestant runs.
         pages: What Moesif would answer, a page a line.
         lines: What tap-moesif makes of it.
+        catalog: That selects users only, for tap-moesif.
         start: The SCHEMA line of these, and no record.
         multiples: How many times as many records the memory is measured at.
     """
@@ -58,6 +59,7 @@ class Bench:
     rounds: int
     pages: Path
     lines: Path
+    catalog: Path
     start: Path
     multiples: Sequence[int]
 
@@ -79,23 +81,37 @@ class Bench:
 
 def prepare(folder: Path, records: int, sample: int, rounds: int, *, quick: bool) -> Bench:
     """Make the pages, and of them, with tap-moesif itself, the lines that targets read."""
-    print(f"preparing {records:,} users", file=sys.stderr)
+    users = max(records, sample)
+    print(f"preparing {users:,} users", file=sys.stderr)
     bench = Bench(
         folder,
         records,
-        min(sample, records),
+        sample,
         rounds,
         pages=folder / "pages.jsonl",
         lines=folder / "users.singer.jsonl",
+        catalog=folder / "catalog.json",
         start=folder / "start.singer.jsonl",
         multiples=MEMORY_MULTIPLES[:1] if quick else MEMORY_MULTIPLES,
     )
-    run(script("workload", bench.pages, str(records)), folder=folder)
-    with server("pages", bench.pages) as moesif:
+    run(script("workload", bench.pages, str(users)), folder=folder)
+    run([BIN / "tap-moesif", "--discover"], folder=folder, stdout=bench.catalog)
+    bench.catalog.write_bytes(users_only(bench.catalog.read_bytes()))
+    with server("pages", bench.pages, str(ceil(records / PAGE_SIZE))) as moesif:
         run(our_tap(bench, moesif), folder=folder, stdout=bench.lines)
     with bench.lines.open("rb") as lines, bench.start.open("wb") as start:
         start.write(next(line for line in lines if line.startswith(USERS_SCHEMA)))
     return bench
+
+
+def users_only(catalog: bytes) -> bytes:
+    """Select the stream that all taps read."""
+    found = msgspec.json.decode(catalog)
+    for stream in found["streams"]:
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["stream"] == "users"
+    return msgspec.json.encode(found)
 
 
 # Commands.
@@ -127,7 +143,7 @@ def our_tap(bench: Bench, moesif: Server, **settings: bool) -> Command:
         requests_per_minute=1_000_000,
         **{"usage_rollup": False, **settings},
     )
-    return [BIN / "tap-moesif", "--config", config]
+    return [BIN / "tap-moesif", "--config", config, "--catalog", bench.catalog]
 
 
 def naive_tap(bench: Bench, moesif: Server) -> Command:

@@ -3,18 +3,75 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tap_moesif.errors import FailedError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 Answer = dict[str, Any]
 Hit = dict[str, Any]
 
 
+class _Hits(msgspec.Struct):
+    hits: list[msgspec.Raw]
+    total: Any = None
+
+
+class _Search(msgspec.Struct):
+    hits: _Hits
+    timed_out: Any = None
+    shards: Any = msgspec.field(default=None, name="_shards")
+
+
+_decode_search = msgspec.json.Decoder(_Search).decode
+_decode_hit = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of what a search found.
+
+    Attributes:
+        hits: Each is decoded when its turn comes; what is made of it then is made fastest.
+        total: How many there are on all pages.
+        exact: Whether that is known, and no minimum.
+    """
+
+    hits: Iterable[Hit]
+    total: int
+    exact: bool
+
+
+def read_hits(content: bytes, path: str) -> Found:
+    """Read a page of a search.
+
+    Raises:
+        FailedError: It is none, or says itself that it is incomplete.
+    """
+    try:
+        search = _decode_search(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = read_search(content, path)  # which can read more, or say what is wrong
+        return Found(answer["hits"]["hits"], *_total(answer["hits"].get("total")))
+    _check_complete(search.timed_out, search.shards, path)
+    return Found(_hits(search.hits.hits, path), *_total(search.hits.total))
+
+
+def _hits(hits: Iterable[msgspec.Raw], path: str) -> Iterator[Hit]:
+    for hit in hits:
+        try:
+            yield _decode_hit(hit)
+        except msgspec.DecodeError:  # noqa: PERF203, costs nothing
+            yield _object(read_json(bytes(hit), path), path)
+
+
 def read_search(content: bytes, path: str) -> Answer:
-    """Read a search's answer, whose `hits.hits` is a list.
+    """Read a search's answer, whose `hits.hits` is a list of objects.
 
     Raises:
         FailedError: It is none, or says itself that it is incomplete.
@@ -24,19 +81,29 @@ def read_search(content: bytes, path: str) -> Answer:
         hits = answer["hits"]["hits"]
     except (LookupError, TypeError) as error:
         raise not_moesifs(path) from error
-    if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
+    if not isinstance(hits, list):
         raise FailedError(f"The answer to {path} holds no list of hits.")
-    if answer.get("timed_out"):
-        raise FailedError(f"Moesif ran out of time over {path}; its page is incomplete.")
-    shards = answer.get("_shards")
-    if isinstance(shards, dict) and shards.get("failed"):
-        raise FailedError(f"A part of Moesif's index failed over {path}; its page is incomplete.")
+    for hit in hits:
+        _object(hit, path)
+    _check_complete(answer.get("timed_out"), answer.get("_shards"), path)
     return answer
 
 
-def total_of(answer: Answer) -> tuple[int, bool]:
+def _object(hit: Any, path: str) -> Hit:  # noqa: ANN401, JSON is what it is
+    if not isinstance(hit, dict):
+        raise FailedError(f"The answer to {path} holds no list of hits.")
+    return hit
+
+
+def _check_complete(timed_out: object, shards: object, path: str) -> None:
+    if timed_out:
+        raise FailedError(f"Moesif ran out of time over {path}; its page is incomplete.")
+    if isinstance(shards, dict) and shards.get("failed"):
+        raise FailedError(f"A part of Moesif's index failed over {path}; its page is incomplete.")
+
+
+def _total(total: Any) -> tuple[int, bool]:  # noqa: ANN401
     """Give how many documents a search found, and whether that is known and no minimum."""
-    total = answer["hits"].get("total")
     exact = True
     if isinstance(total, dict):
         exact = total.get("relation", "eq") == "eq"
@@ -70,13 +137,25 @@ def read_list(content: bytes, path: str, name: str) -> list[Any]:
     """
     answer = read_json(content, path)
     if isinstance(answer, dict):
-        document = answer.get("_source", answer)
-        if isinstance(document, dict):
-            found = document.get("hits")
-            answer = found.get("hits") if isinstance(found, dict) else document.get(name, [])
+        answer = _in_object(answer, name)
     if not isinstance(answer, list):
         raise not_moesifs(path)
-    return answer
+    return [_document(item) for item in answer]
+
+
+def _in_object(answer: dict[str, Any], name: str) -> Any:  # noqa: ANN401
+    document = _document(answer)
+    if isinstance(document.get("hits"), dict):
+        return document["hits"].get("hits")
+    is_document = "_id" in document or "company_id" in document
+    return document.get(name, [] if is_document else None)  # a document need not have any
+
+
+def _document(item: Any) -> Any:  # noqa: ANN401
+    """Take a document out of a hit."""
+    if isinstance(item, dict) and isinstance(item.get("_source"), dict):
+        return {"_id": item.get("_id"), **item["_source"]}
+    return item
 
 
 def not_moesifs(path: str) -> FailedError:

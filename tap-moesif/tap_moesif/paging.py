@@ -9,23 +9,24 @@ only where the total, or the search from the other end, agrees that nothing is l
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from tap_moesif.answers import read_search, total_of
+from tap_moesif.answers import read_hits
 from tap_moesif.client import Request
 from tap_moesif.errors import FailedError, MoesifError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tap_moesif.answers import Answer, Hit
+    from tap_moesif.answers import Found, Hit
     from tap_moesif.client import Moesif, Need
     from tap_moesif.pace import PageSize
     from tap_moesif.queries import Query
 
-    Sort = list[Any]
+Sort = list[Any]
+T = TypeVar("T")
 
 ID = "_id"
 """What the engine calls the hit's id: "guaranteed unique", so a sort that ends with it is total."""
@@ -69,13 +70,22 @@ def _criterion(name: str, order: str) -> dict[str, Any]:
     return {name: {"order": order} if name == ID else {"order": order, "unmapped_type": "date"}}
 
 
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """What was made of a page's hits, with the sort values of each."""
+
+    made: list[T]
+    sorts: list[Sort]
+
+
 @dataclass(slots=True)
-class Pages:
+class Pages(Generic[T]):
     """The pages of a search, in order.
 
     Args:
         moesif: The connection.
         search: What to ask for.
+        make: Makes something of each hit.
         size: Of a page; pages that follow may be of another.
         after: The sort values of the hit to begin behind.
         count: How many hits stand before, that one included.
@@ -83,20 +93,22 @@ class Pages:
 
     moesif: Moesif
     search: Search
+    make: Callable[[Hit], T]
     size: PageSize
     after: Sort = field(default_factory=list)
     count: int = 0
     _read: set[bytes] = field(default_factory=set)
 
-    def __iter__(self) -> Iterator[list[Hit]]:
+    def __iter__(self) -> Iterator[Page[T]]:
         """Ask for page after page."""
-        while hits := self._page():
-            self.after = hits[-1]["sort"]
-            self.count += len(hits)
+        while (page := self._page()).sorts:
+            self.after = page.sorts[-1]
+            self._read.add(msgspec.json.encode(self.after))
+            self.count += len(page.sorts)
             self.size.worked()
-            yield hits
+            yield page
 
-    def _page(self) -> list[Hit]:
+    def _page(self) -> Page[T]:
         return self.moesif.ask(self._request(), self._read_page, self._less)
 
     def _request(self) -> Request:
@@ -105,27 +117,31 @@ class Pages:
     def _less(self) -> Request | None:
         return self._request() if self.size.halve() else None
 
-    def _read_page(self, content: bytes) -> list[Hit]:
-        answer = read_search(content, self.search.path)
-        hits: list[Hit] = answer["hits"]["hits"]
-        if not hits:
-            self._check_end(answer)
-            return hits
-        after = hits[-1].get("sort")
-        if not isinstance(after, list) or not after:
+    def _read_page(self, content: bytes) -> Page[T]:
+        found = read_hits(content, self.search.path)
+        page: Page[T] = Page([], [])
+        for hit in found.hits:
+            page.sorts.append(hit.get("sort") or [])
+            page.made.append(self.make(hit))
+        if page.sorts:
+            self._check_next(page.sorts[-1])
+        else:
+            self._check_end(found)
+        return page
+
+    def _check_next(self, after: Sort) -> None:
+        """See that a page leads on."""
+        if not after or not isinstance(after, list):
             raise MoesifError(
                 f"Moesif's answer to {self.search.path} does not say where the next page begins, "
                 "so the rest cannot be read. Please report this with the name of the path."
             )
-        mark = msgspec.json.encode(after)
-        if mark in self._read or after == self.after:
+        if msgspec.json.encode(after) in self._read or after == self.after:
             raise FailedError(
                 f"Moesif's answer to {self.search.path} is a page that was read already."
             )
-        self._read.add(mark)
-        return hits
 
-    def _check_end(self, answer: Answer) -> None:
+    def _check_end(self, found: Found) -> None:
         """See that an empty page is the end.
 
         The total can be more although nothing is left: what has changed meanwhile may stand
@@ -134,14 +150,13 @@ class Pages:
         Raises:
             FailedError: There is more.
         """
-        total, exact = total_of(answer)
-        if exact and total <= self.count:
+        if found.exact and found.total <= self.count:
             return
-        last: list[Hit] = self.moesif.ask(
+        last = self.moesif.ask(
             self.search.request(1, order="desc"),
-            lambda content: read_search(content, self.search.path)["hits"]["hits"],
+            lambda content: [*read_hits(content, self.search.path).hits],
         )
-        if not last and not total:
+        if not last and not found.total:
             return
         if not last or _rank(last[0].get("sort")) > _rank(self.after):
             raise FailedError(

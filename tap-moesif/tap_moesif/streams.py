@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from tap_moesif.answers import Hit
     from tap_moesif.bookmarks import Progress, Walk
+    from tap_moesif.paging import Page
     from tap_moesif.tap import TapMoesif
 
 SEEN = "lastSeenTime"
@@ -154,17 +155,19 @@ class Subscriptions(SearchStream):
         return Search(self.config["companies_path"], self.need, everything())
 
     @override
-    def chunks(
-        self, hits: list[Hit], walk: Walk, began: str
-    ) -> Iterator[tuple[list[Hit], list[Record]]]:
-        read: list[Hit] = []
+    def of_hit(self, hit: Hit) -> Hit:
+        return hit
+
+    @override
+    def chunks(self, page: Page[Hit], walk: Walk, began: str) -> Iterator[tuple[int, list[Record]]]:
+        read = 0
         records: list[Record] = []
-        for hit in hits:
+        for hit in page.made:
             found = [record for record in self._of(hit) if changed(record, walk)]
             if len(records) + len(found) > STATE_EVERY_RECORDS and read:
                 yield read, records
-                read, records = [], []
-            read.append(hit)
+                read, records = 0, []
+            read += 1
             records += found
         yield read, records
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from tap_moesif.answers import Hit
-    from tap_moesif.paging import Search
+    from tap_moesif.paging import Page, Search
     from tap_moesif.tap import TapMoesif
 
 P = ParamSpec("P")
@@ -198,22 +198,23 @@ class SearchStream(MoesifStream):
         bookmarks = {name: progress.bookmark(name) for name in self.times}
         return {name: earlier(time, late) for name, time in bookmarks.items() if time}
 
-    def chunks(
-        self, hits: list[Hit], walk: Walk, began: str
-    ) -> Iterator[tuple[list[Hit], list[Record]]]:
-        """Make records of a page, a part at a time; give each with the hits that it is of.
+    def of_hit(self, hit: Hit) -> Any:  # noqa: ANN401, `chunks` knows
+        """Make of a hit, as its page is read, what `chunks` needs of it."""
+        return self.make(hit)
+
+    def chunks(self, page: Page[Any], walk: Walk, began: str) -> Iterator[tuple[int, list[Record]]]:
+        """Give a page's records, a part at a time, with the number of hits that each is of.
 
         Args:
-            hits: The page.
+            page: Of what `of_hit` has made.
             walk: That it is of.
             began: When this run did, on Moesif's clock.
         """
         del walk
-        records = [*map(self.make, hits)]
-        self.complete(self.with_id(records), began)
-        for first in range(0, len(records), STATE_EVERY_RECORDS):
-            some = slice(first, first + STATE_EVERY_RECORDS)
-            yield hits[some], [record for record in records[some] if record is not None]
+        self.complete(self.with_id(page.made), began)
+        for first in range(0, len(page.made), STATE_EVERY_RECORDS):
+            some = page.made[first : first + STATE_EVERY_RECORDS]
+            yield len(some), [record for record in some if record is not None]
 
     def complete(self, records: list[Record], began: str) -> None:
         """Add to a page's records what is not in their documents."""
@@ -228,13 +229,15 @@ class SearchStream(MoesifStream):
         self._progress.unfinished = [walk]
         search = self.search(walk)
         size = PageSize(self.config["page_size"])
-        pages = Pages(self._tap.moesif, search, size, walk.after, walk.count)
+        pages = Pages(self._tap.moesif, search, self.of_hit, size, walk.after, walk.count)
         began = ""
-        for hits in pages:
+        for page in pages:
             began = began or self._began(walk)
-            for some, records in self.chunks(hits, walk, began):
-                walk.count += len(some)
-                walk.after = some[-1]["sort"]
+            read = 0
+            for count, records in self.chunks(page, walk, began):
+                read += count
+                walk.count += count
+                walk.after = page.sorts[read - 1]
                 for name in self.times:
                     walk.see(name, [record.get(name) for record in records])
                 yield records

@@ -26,6 +26,9 @@ class Account(ScriptedService):
         meanwhile: Called with the number of each search for users, before it is answered.
         spoil: Makes another answer of a search's answer.
         searches: How many searches for users there were.
+        whole_sources: Whether documents are answered whole, whatever `_source` says.
+        lists: What is answered to a GET, by path.
+        replies: Likewise, the whole of it.
         dated: Whether answers say in their `Date` what the clock shows.
     """
 
@@ -36,6 +39,9 @@ class Account(ScriptedService):
         self.spoil: Callable[[Request, dict[str, Any]], Any] = lambda _, answer: answer
         self.searches = 0
         self.dated = True
+        self.whole_sources = False
+        self.lists: dict[str, Any] = {}
+        self.replies: dict[str, Reply] = {}
         self._index = {
             "users": Index(USER_FIELDS),
             "companies": Index(COMPANY_FIELDS),
@@ -55,6 +61,10 @@ class Account(ScriptedService):
         request = {"time": self.time(ago), "uri": "https://x/a", "route": "/a"}
         self._put("events", f"e{len(index):06d}", user_id=user_id, request=request, **event)
 
+    def put_event(self, id_: str, **event: Any) -> None:
+        """Write an event."""
+        self._put("events", id_, **event)
+
     def time(self, ago: timedelta) -> str:
         """Write a time as Moesif does: without a zone."""
         return (self.now - ago).replace(tzinfo=None).isoformat(timespec="milliseconds")
@@ -73,14 +83,17 @@ class Account(ScriptedService):
     def _answer(self, request: Request) -> Reply:
         self.now += timedelta(seconds=1)
         headers = {"Date": format_datetime(self.now, usegmt=True) if self.dated else "today"}
+        path = urlsplit(request.path).path
         if request.method == "GET":
-            return Reply(200, [], headers)
+            return self.replies.get(path) or Reply(200, self.lists.get(path, []), headers)
         url = urlsplit(request.path)
         kind = url.path.rpartition("/")[2]
         if kind == "users":
             self.searches += 1
             self.meanwhile(self.searches)
         body = request.json
+        if self.whole_sources:
+            body.pop("_source", None)
         if kind == "events":
             query = parse_qs(url.query)
             assert query["from"] <= query["to"] or query["to"] == ["now"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from typing_extensions import override
 
 from tap_moesif import TapMoesif
+from tap_moesif.errors import MoesifError
 from tap_moesif.writer import UntornWriter
 
 
@@ -63,4 +65,18 @@ def sync(
         tap.sync_all()
     finally:
         tap.moesif.session.close()
+    return Output(writer.messages)
+
+
+def killed(
+    config: dict[str, Any],
+    catalog: dict[str, Any] | None = None,
+    state: dict[str, Any] | None = None,
+) -> Output:
+    """Run a sync that the service breaks off."""
+    writer = Recorder()
+    tap = TapMoesif(config=config, catalog=catalog, state=state, message_writer=writer)
+    with pytest.raises(MoesifError):
+        tap.sync_all()
+    tap.moesif.session.close()
     return Output(writer.messages)

@@ -2,37 +2,32 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from jsonschema import Draft202012Validator, FormatChecker
 
+from record_checks import checker
 from tap_moesif import schemas
-from tap_moesif.documents import SESSION_TOKEN, RecordMaker, user_document
-from tap_moesif.fields import Kind
-from tap_moesif.times import utc
-from tap_moesif.values import CONVERSIONS
+from tap_moesif.documents import (
+    PAYLOADS,
+    SESSION_TOKEN,
+    RecordMaker,
+    cohort_document,
+    event_document,
+    subscription_document,
+    user_document,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Document = dict[str, Any]
 
 EXAMPLES = Path(__file__).parent / "examples"
-FORMATS = FormatChecker(())
-
-
-@FORMATS.checks("date-time", ValueError)
-def is_the_one_form_of_times(value: object) -> bool:
-    if isinstance(value, str):
-        datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007, only its form counts
-        return value.isascii() and len(value) == len("2023-07-27T21:52:58.099Z")
-    return True
-
-
-CHECK_USER = Draft202012Validator(schemas.json_schema(schemas.USER), format_checker=FORMATS)
-CHECK_COMPANY = Draft202012Validator(schemas.json_schema(schemas.COMPANY), format_checker=FORMATS)
+CHECK_USER = checker(schemas.USER)
+CHECK_COMPANY = checker(schemas.COMPANY)
+CHECK_EVENT = checker(schemas.EVENT)
 
 TIME = "2023-07-27T21:52:58.099"
 UTC = "2023-07-27T21:52:58.099Z"
@@ -58,9 +53,42 @@ def company(document: Document) -> Document:
 
 
 def example(name: str) -> Document:
-    answer = json.loads((EXAMPLES / f"moesif-search-users-{name}.json").read_text("utf-8"))
-    hit = answer["hits"]["hits"][0]
+    hit = hit_of(f"moesif-search-users-{name}")
     return {"_id": hit["_id"], **hit["_source"]}
+
+
+def hit_of(name: str) -> Document:
+    answer = json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))
+    hit: Document = answer["hits"]["hits"][0]
+    return hit
+
+
+def event(source: Document, *drop: str, misfits: list[str] | None = None) -> Document:
+    raw = {"_id": "e1", "_source": source}
+    before = deepcopy(raw)
+    seen: list[str] = []
+    record = RecordMaker(schemas.EVENT, prepare=event_document, drop=drop, misfit=seen.append)(raw)
+    assert record is not None
+    assert raw == before
+    assert seen == (misfits or [])
+    CHECK_EVENT.validate(record)
+    return record
+
+
+def flat(
+    fields: tuple[schemas.Field, ...],
+    prepare: Callable[[Document], Document],
+    raw: Document,
+    misfits: list[str] | None = None,
+) -> Document:
+    before = deepcopy(raw)
+    seen: list[str] = []
+    record = RecordMaker(fields, prepare=prepare, misfit=seen.append, searched=False)(raw)
+    assert record is not None
+    assert raw == before
+    assert seen == (misfits or [])
+    checker(fields).validate(record)
+    return record
 
 
 @pytest.mark.parametrize(
@@ -471,146 +499,357 @@ def test_the_recorded_answer_becomes_a_whole_record() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("2023-07-27T21:52:58.0990000Z", UTC),
-        ("2023-07-27T21:52:58.099", UTC),
-        ("2023-07-27 21:52:58,0999", UTC),
-        ("2023-07-27T21:52:58z", "2023-07-27T21:52:58.000Z"),
-        ("2023-07-27T21:52:58.1", "2023-07-27T21:52:58.100Z"),
-        ("2023-07-27T23:52:58.099+02:00", UTC),
-        ("2023-07-27T23:52:58.099 +0200", UTC),
-        ("2023-07-27T23:52:58.099+02", UTC),
-        ("2023-07-27T16:22:58.099-05:30", UTC),
-        (" 2023-07-27 ", "2023-07-27T00:00:00.000Z"),
-        (1690494778099, UTC),
-        (1690494778099.0, UTC),
-    ],
-)
-def test_a_time_is_written_in_one_form_only(value: object, expected: str) -> None:
-    assert utc(value) == expected
+PLACE = {
+    "city": "San Francisco",
+    "region": "CA",
+    "country": "United States",
+    "countryCode": "US",
+    "countryCode3": "USA",
+    "continentCode": "NA",
+    "postalCode": "94107",
+    "timezone": "America/Los_Angeles",
+    "dmaCode": 807,
+    "latitude": 37.769,
+    "longitude": -122.393,
+}
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        True,
-        "",
-        "now",
-        "2023-13-01",
-        "2023-02-30T00:00:00",
-        "2023-07-27T25:00:00",
-        "2023-07-27T21:52:58.١٢٣Z",  # noqa: RUF001, digits of another script
-        "0001-01-01T00:00:00+01:00",
-        "9999-12-31T23:59:59-01:00",
-        1690494778,
-        float("inf"),
-        float("nan"),
-        10**30,
-        ["2023-07-27"],
-    ],
-)
-def test_what_is_no_time_is_none(value: object) -> None:
-    with pytest.raises((ValueError, OverflowError)):
-        utc(value)
+def test_the_documented_api_call_becomes_a_whole_record() -> None:
+    hit = hit_of("moesif-search-events-documented")
 
+    record = RecordMaker(
+        schemas.EVENT, prepare=event_document, drop=(SESSION_TOKEN,), misfit=pytest.fail
+    )(hit)
 
-MOMENTS = st.datetimes(
-    min_value=datetime(2, 1, 1),  # noqa: DTZ001, `timezones` adds it
-    max_value=datetime(9998, 1, 1),  # noqa: DTZ001
-    timezones=st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m))),
-)
-
-
-@given(MOMENTS, MOMENTS)
-def test_times_sort_as_the_instants_do(one: datetime, other: datetime) -> None:
-    def milliseconds(time: datetime) -> int:
-        return (time - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
-
-    written = [utc(time.isoformat()) for time in (one, other)]
-
-    assert (written[0] < written[1]) == (milliseconds(one) < milliseconds(other))
-    assert [utc(time) for time in written] == written
-
-
-RAW_NAMES = sorted(
-    {
-        name
-        for fields in (schemas.USER, schemas.COMPANY)
-        for field in fields
-        for inner in (field, *field.fields, *(i for f in field.fields for i in f.fields))
-        for name in inner.raw
+    assert record == {
+        "id": "AWF5M-FDTqLFD8l5y2f4",
+        "requestTime": "2023-07-09T06:14:58.550Z",
+        "eventType": "api_call",
+        "userId": "123454",
+        "companyId": "67890",
+        "durationMs": 76,
+        "metadata": {},
+        "request": {
+            "time": "2023-07-09T06:14:58.550Z",
+            "uri": "https://api.github.com",
+            "verb": "GET",
+            "route": "/",
+            "ipAddress": "73.189.235.253",
+            "location": PLACE,
+            "userAgent": {"patch": "1", "major": "7", "minor": "1", "name": "PostmanRuntime"},
+            "headers": {},
+            "body": {},
+            "additionalFields": {
+                "geo_ip": {"area_code": 415, "real_region_name": "California"},
+            },
+        },
+        "response": {
+            "time": "2023-07-09T06:14:58.626Z",
+            "status": 200,
+            "headers": {},
+            "body": {},
+            "transferEncoding": "json",
+        },
+        "appId": "198:3",
+        "orgId": "177:3",
+        "additionalFields": {"company": {}, "user": {}},
     }
-    | {"company_id", "user_agent", "location", "lat", "lon", "ip", "session_token"}
-)
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5)
-    | st.sampled_from(["2023-07-27T21:52:58.0990000Z", "2023-07-27", 1690494778099])
-)
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(st.sampled_from(RAW_NAMES) | st.text(max_size=3), inner, max_size=6)
-    ),
-    max_leaves=12,
-)
-DOCUMENTS = st.dictionaries(
-    st.sampled_from(RAW_NAMES) | st.text(max_size=3), JSON, max_size=10
-).filter(lambda document: "_id" not in document)
-IDS = st.text(min_size=1, max_size=3) | st.integers(0, 99)
+    CHECK_EVENT.validate(record)
 
 
-@given(IDS, DOCUMENTS)
-def test_whatever_a_document_holds_its_record_follows_the_schema(
-    hit_id: str | int, document: Document
+def test_a_custom_action_becomes_a_whole_record() -> None:
+    source = {
+        "event_type": "user_action",
+        "action_name": "Clicked 'Sign up' 漢",
+        "user_id": 12345,
+        "company_id": "c1",
+        "subscription_id": "s1",
+        "transaction_id": "a3765025-46ec-45dd-bc83-b136c8d1d257",
+        "direction": "Incoming",
+        "weight": 1,
+        "session_token": "secret",
+        "metadata": {"session_token": "a column of theirs", "button": {"colour": "red"}},
+        "request": {
+            "time": "2023-07-27T21:52:58.0990000Z",
+            "uri": "https://acme.example/dashboard",
+            "ip_address": "192.0.2.1",
+            "user_agent": "Mozilla/5.0",
+        },
+    }
+
+    assert event(source, SESSION_TOKEN) == {
+        "id": "e1",
+        "requestTime": UTC,
+        "eventType": "user_action",
+        "actionName": "Clicked 'Sign up' 漢",
+        "userId": "12345",
+        "companyId": "c1",
+        "subscriptionId": "s1",
+        "transactionId": "a3765025-46ec-45dd-bc83-b136c8d1d257",
+        "direction": "Incoming",
+        "weight": 1,
+        "metadata": source["metadata"],
+        "request": {
+            "time": UTC,
+            "uri": "https://acme.example/dashboard",
+            "ipAddress": "192.0.2.1",
+            "userAgentString": "Mozilla/5.0",
+        },
+    }
+
+
+@pytest.mark.parametrize("body", [{"a": 1}, [1, None], "YmFzZTY0", 5, True, None])
+def test_a_body_is_kept_as_it_is_and_only_where_it_is_wanted(body: object) -> None:
+    message = {"headers": {"Authorization": "Bearer x"}, "body": body}
+    source = {"request": {"verb": "GET", **message}, "response": {"status": 200, **message}}
+
+    assert event(source) == {
+        "id": "e1",
+        "request": {"verb": "GET", **message},
+        "response": {"status": 200, **message},
+    }
+    assert event(source, *PAYLOADS) == {
+        "id": "e1",
+        "request": {"verb": "GET"},
+        "response": {"status": 200},
+    }
+
+
+def test_payloads_are_left_out_of_an_event_only() -> None:
+    source = {
+        "request.headers": {"Authorization": "Bearer x"},
+        "metadata": {"headers": 1, "body": 2},
+        "user": {"body": {"plan": "free"}},
+    }
+
+    assert event(source, *PAYLOADS) == {
+        "id": "e1",
+        "metadata": {"headers": 1, "body": 2},
+        "additionalFields": {"user": {"body": {"plan": "free"}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "expected", "misfits"),
+    [
+        (
+            {"request": "GET /"},
+            {"additionalFields": {"request": "GET /"}},
+            ["request"],
+        ),
+        (
+            {"request": {"time": "soon", "verb": 1}},
+            {
+                "request": {"additionalFields": {"time": "soon", "verb": 1}},
+                "additionalFields": {"request.time": "soon"},
+            },
+            ["request.time", "request.time", "request.verb"],
+        ),
+        (
+            {"response": {"status": "200"}},
+            {"response": {"additionalFields": {"status": "200"}}},
+            ["response.status"],
+        ),
+        ({"user_id": None}, {"userId": None}, []),
+        ({"duration_ms": 81.25, "weight": 2.0}, {"durationMs": 81.25, "weight": 2}, []),
+        ({"request": None, "response": {}}, {"request": None, "response": {}}, []),
+    ],
+)
+def test_a_wrong_type_costs_an_event_only_its_own_field(
+    source: Document, expected: Document, misfits: list[str]
 ) -> None:
-    raw = {"_id": hit_id, **document}
-    before = deepcopy(raw)
-
-    record = user(raw, misfits=[])
-
-    CHECK_USER.validate(record)
-    assert raw == before
+    assert event(source, misfits=misfits) == {"id": "e1", **expected}
 
 
-@given(DOCUMENTS)
-def test_whatever_a_document_holds_nothing_of_it_is_lost(document: Document) -> None:
-    record = user({"_id": "u1", **document}, misfits=[])
+def test_every_documented_field_of_a_subscription_finds_its_place() -> None:
+    raw = {
+        "subscription_id": "sub_1",
+        "company_id": 67890,
+        "type": "subscription",
+        "status": "active",
+        "start_date": "2024-01-02T23:18:03.000Z",
+        "created": TIME,
+        "modified_time": TIME,
+        "trial_start": TIME,
+        "trial_end": TIME,
+        "current_period_start": TIME,
+        "current_period_end": TIME,
+        "cancel_time": None,
+        "payment_status": "paid",
+        "collection_method": "automatic",
+        "provider": "stripe",
+        "external_id": "sub_ext",
+        "company_external_id": "cus_ext",
+        "version_id": "v1",
+        "metadata": {"seats": 5},
+        "app_id": "198:3",
+        "org_id": "177:3",
+        "items": [
+            {
+                "subscription_item_id": "si_1",
+                "plan_id": "prod_1",
+                "price_id": "price_1",
+                "item_price_id": "ip_1",
+                "status": "active",
+                "is_metered": True,
+                "unit_of_measure": "API call",
+            }
+        ],
+    }
 
-    found = [value for _, value in leaves(record)]
-    for name, value in leaves(document):
-        assert any(written in found for written in spellings(value)), name
-    unknown = {name: value for name, value in document.items() if name not in RAW_NAMES}
-    assert unknown.items() <= record.get("additionalFields", {}).items()
+    assert flat(schemas.SUBSCRIPTION, subscription_document, raw) == {
+        "id": "sub_1",
+        "companyId": "67890",
+        "type": "subscription",
+        "status": "active",
+        "startDate": "2024-01-02T23:18:03.000Z",
+        "created": UTC,
+        "modifiedTime": UTC,
+        "trialStart": UTC,
+        "trialEnd": UTC,
+        "currentPeriodStart": UTC,
+        "currentPeriodEnd": UTC,
+        "cancelTime": None,
+        "paymentStatus": "paid",
+        "collectionMethod": "automatic",
+        "provider": "stripe",
+        "externalId": "sub_ext",
+        "companyExternalId": "cus_ext",
+        "versionId": "v1",
+        "metadata": {"seats": 5},
+        "appId": "198:3",
+        "orgId": "177:3",
+        "items": [
+            {
+                "subscriptionItemId": "si_1",
+                "planId": "prod_1",
+                "priceId": "price_1",
+                "itemPriceId": "ip_1",
+                "status": "active",
+                "isMetered": True,
+                "unitOfMeasure": "API call",
+            }
+        ],
+    }
 
 
-def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
-    """List everything in a value that is no object, no list and not null."""
-    if isinstance(value, dict):
-        return [leaf for name, inner in value.items() for leaf in leaves(inner, f"{path}.{name}")]
-    if isinstance(value, list):
-        return [leaf for inner in value for leaf in leaves(inner, path)]
-    return [] if value is None else [(path, value)]
+def test_a_recorded_subscription_becomes_a_whole_record() -> None:
+    [recorded] = example("recorded")["company"]["subscriptions"]
+    [item] = recorded["items"]
+
+    record = flat(
+        schemas.SUBSCRIPTION, subscription_document, {"subscription_id": "sub_1", **recorded}
+    )
+
+    assert record == {
+        "id": "sub_1",
+        "companyId": "sub_1OUHDjKjbeAxuumJy6ko1gXu",
+        "status": "active",
+        "startDate": "2024-01-02T23:18:03.000Z",
+        "currentPeriodStart": "2024-03-02T23:18:03.000Z",
+        "cancelTime": None,
+        "metadata": {},
+        "appId": "660:387",
+        "items": [
+            {
+                "subscriptionItemId": "si_PIszPQaPC3zIZL",
+                "planId": "prod_PIolHSJQuNP5Wm",
+                "priceId": "price_1OUD7XKjbeAxuumJwK5agr87",
+                "status": "active",
+                "createdAt": "2024-01-02T23:18:03.000Z",
+                "plan": item["plan"],
+                "price": item["price"],
+            }
+        ],
+    }
 
 
-def spellings(value: object) -> list[object]:
-    try:
-        return [value, str(value), utc(value)]
-    except (ValueError, OverflowError):
-        return [value, str(value)]
+def test_a_wrong_item_costs_a_subscription_only_that() -> None:
+    items = [{"plan_id": "p1", "is_metered": "yes", "tier": 1}, "p2", None, {"plan_id": "p3"}]
+
+    record = flat(
+        schemas.SUBSCRIPTION,
+        subscription_document,
+        {"subscription_id": "s1", "items": items, "status": 1},
+        misfits=["status", "items.is_metered", "items", "items"],
+    )
+
+    assert record == {
+        "id": "s1",
+        "items": [
+            {"planId": "p1", "additionalFields": {"is_metered": "yes", "tier": 1}},
+            {"planId": "p3"},
+        ],
+        "additionalFields": {"status": 1, "items": ["p2", None]},
+    }
 
 
-def test_every_kind_but_the_objects_has_a_conversion() -> None:
-    assert CONVERSIONS.keys() == set(Kind) - {
-        Kind.OBJECT,
-        Kind.OBJECTS,
-        Kind.GROUP,
-        Kind.REST,
+def test_two_ids_of_a_subscription_are_both_kept() -> None:
+    raw = {"subscription_id": "s1", "_id": "s2", "id": "s1"}
+
+    assert flat(schemas.SUBSCRIPTION, subscription_document, raw) == {
+        "id": "s1",
+        "additionalFields": {"_id": "s2"},
+    }
+
+
+CRITERIA = {"bool": {"must": [{"term": {"user_id.raw": "ü"}}]}}
+WRITTEN = '{"bool":{"must":[{"term":{"user_id.raw":"ü"}}]}}'
+
+
+@pytest.mark.parametrize(
+    ("criteria", "expected"), [(CRITERIA, WRITTEN), (WRITTEN, WRITTEN), ([], "[]"), (None, None)]
+)
+def test_the_criteria_of_a_cohort_are_text_however_they_come(
+    criteria: object, expected: object
+) -> None:
+    raw = {"_id": "c1", "criteria": criteria}
+
+    assert flat(schemas.COHORT, cohort_document, raw) == {"id": "c1", "criteria": expected}
+
+
+def test_every_documented_field_of_a_cohort_finds_its_place() -> None:
+    rule = {"send_on_addition": True, "send_on_removal": False, "period": "P1D", "fields": ["a"]}
+    raw = {
+        "_id": "5f0c",
+        "cohort_name": "Trial éndet",
+        "cohort_type": "user",
+        "criteria": "{}",
+        "url_query": "?from=-7d",
+        "from": "-7d",
+        "to": "now",
+        "time_zone": "Europe/Zurich",
+        "week_starts_on": 1,
+        "sample_rate": 50,
+        "priority": 2,
+        "channels": ["ch_1"],
+        "notification_rule": rule,
+        "locked_by": "billing",
+        "created_at": "2024-01-02T18:55:23.000",
+        "modified_at": "2024-01-02T18:55:23.000",
+        "app_id": "198:3",
+        "org_id": "177:3",
+        "größe": 3,
+    }
+
+    assert flat(schemas.COHORT, cohort_document, raw) == {
+        "id": "5f0c",
+        "cohortName": "Trial éndet",
+        "cohortType": "user",
+        "criteria": "{}",
+        "urlQuery": "?from=-7d",
+        "from": "-7d",
+        "to": "now",
+        "timeZone": "Europe/Zurich",
+        "weekStartsOn": 1,
+        "sampleRate": 50,
+        "priority": 2,
+        "channels": ["ch_1"],
+        "notificationRule": rule,
+        "lockedBy": "billing",
+        "createdAt": "2024-01-02T18:55:23.000Z",
+        "modifiedAt": "2024-01-02T18:55:23.000Z",
+        "appId": "198:3",
+        "orgId": "177:3",
+        "additionalFields": {"größe": 3},
     }

@@ -11,7 +11,7 @@ from account import NOON, Account
 from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_moesif.errors import MoesifError
-from tap_output import Output, Recorder, sync
+from tap_output import Output, killed, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,16 +31,6 @@ def account() -> Iterator[Account]:
 
 def settings(account: Account, **more: object) -> dict[str, Any]:
     return {"management_api_key": "k", "api_url": account.url, "usage_rollup": False, **more}
-
-
-def killed(config: dict[str, Any], state: dict[str, Any] | None = None) -> Output:
-    """Run a sync that the service breaks off."""
-    writer = Recorder()
-    tap = TapMoesif(config=config, state=state, message_writer=writer)
-    with pytest.raises(MoesifError):
-        tap.sync_all()
-    tap.moesif.session.close()
-    return Output(writer.messages)
 
 
 def breaks_off(account: Account, search: int) -> None:
@@ -338,7 +328,7 @@ def test_a_killed_incremental_sync_goes_on_within_its_own_bounds(account: Accoun
     for number in range(6):
         account.user(f"u{number}", modified_time=MINUTE)
     breaks_off(account, search=3)
-    first = killed(settings(account, page_size=2), state)
+    first = killed(settings(account, page_size=2), state=state)
     bounds = account.asked("users")[-1]["query"]
     whole(account)
     account.now += DAY
@@ -427,13 +417,8 @@ def test_a_full_table_is_read_whole_and_goes_on_after_a_kill(account: Account) -
     for stream in catalog["streams"]:
         stream["replication_method"] = "FULL_TABLE"
     breaks_off(account, search=account.searches + 3)
-    writer = Recorder()
-    tap = TapMoesif(config=config, catalog=catalog, state=state, message_writer=writer)
-    with pytest.raises(MoesifError):
-        tap.sync_all()
-    tap.moesif.session.close()
+    first = killed(config, catalog, state)
     whole(account)
-    first = Output(writer.messages)
 
     second = sync(config, catalog, first.state)
     third = sync(config, catalog, second.state)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -83,7 +84,7 @@ def moesif(engine: Engine) -> Iterator[Moesif]:
 
 
 def walk(moesif: Moesif, size: int) -> list[list[str]]:
-    return [[hit["_id"] for hit in page] for page in Pages(moesif, SEARCH, PageSize(size))]
+    return [page.made for page in Pages(moesif, SEARCH, itemgetter("_id"), PageSize(size))]
 
 
 def read(moesif: Moesif, size: int) -> list[str]:
@@ -251,13 +252,13 @@ def test_a_walk_that_goes_in_a_circle_is_an_error(
         return engine.page(engine.found[at : at + 2])
 
     engine.spoil = circle
-    pages = iter(Pages(moesif, SEARCH, PageSize(2)))
-    found = [hit for _ in range(period) for hit in next(pages)]
+    pages = iter(Pages(moesif, SEARCH, itemgetter("_id"), PageSize(2)))
+    found = [hit for _ in range(period) for hit in next(pages).made]
 
     with pytest.raises(MoesifError, match="a page that was read already"):
         next(pages)
 
-    assert found == engine.found[: 2 * period]
+    assert found == ids(engine)[: 2 * period]
     assert len(engine.requests) == period + MAX_FAILURES
 
 
@@ -265,7 +266,7 @@ def test_a_circle_is_noticed_in_a_resumed_walk_too(moesif: Moesif, engine: Engin
     engine.spoil = lambda _, __: engine.page(engine.found[2:4])
 
     with pytest.raises(MoesifError, match="a page that was read already"):
-        list(Pages(moesif, SEARCH, PageSize(2), engine.found[3]["sort"], 4))
+        list(Pages(moesif, SEARCH, itemgetter("_id"), PageSize(2), engine.found[3]["sort"], 4))
 
 
 @pytest.mark.parametrize("sort", [{}, {"sort": []}, {"sort": "x"}])

@@ -6,15 +6,20 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from tap_moesif import schemas
-from tap_moesif.fields import Field, Kind, json_schema
+from tap_moesif.schemas import Field, Kind, json_schema
 from tap_moesif.usage import no_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STREAMS = pytest.mark.parametrize(
-    "fields", [schemas.USER, schemas.COMPANY], ids=["user", "company"]
-)
+ALL = {
+    "user": schemas.USER,
+    "company": schemas.COMPANY,
+    "subscription": schemas.SUBSCRIPTION,
+    "cohort": schemas.COHORT,
+    "event": schemas.EVENT,
+}
+STREAMS = pytest.mark.parametrize("fields", ALL.values(), ids=ALL.keys())
 
 # The traits that Moesif documents for its Segment integration, and ours besides
 USER_TRAITS = {
@@ -50,6 +55,7 @@ def properties(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, di
     for name, inner in schema.get("properties", {}).items():
         yield f"{path}{name}", inner
         yield from properties(inner, f"{path}{name}.")
+        yield from properties(inner.get("items", {}), f"{path}{name}.")
 
 
 def levels(fields: tuple[Field, ...]) -> Iterator[tuple[Field, ...]]:
@@ -168,6 +174,38 @@ def test_what_is_left_is_taken_last(fields: tuple[Field, ...]) -> None:
     assert fields[-1].kind is Kind.REST
     for level in levels(fields):
         assert all(field.kind is not Kind.REST for field in level[:-1])
+
+
+def test_each_stream_has_a_field_that_no_other_has() -> None:
+    names = {stream: {field.name for field in fields} for stream, fields in ALL.items()}
+
+    for stream, own in names.items():
+        others = set[str]().union(*(names[other] for other in ALL if other != stream))
+        assert own - others, stream
+
+
+@STREAMS
+def test_an_object_that_keeps_the_unknown_calls_its_fields_as_the_document_does(
+    fields: tuple[Field, ...],
+) -> None:
+    for level in levels(fields):
+        for field in level:
+            if field.open:
+                assert all(inner.raw == (inner.name,) for inner in field.fields)
+
+
+@STREAMS
+def test_what_has_no_place_for_the_unknown_hands_it_on(
+    fields: tuple[Field, ...],
+) -> None:
+    closed = {
+        field.name
+        for level in levels(fields)
+        for field in level
+        if field.fields and not field.open and field.fields[-1].kind is not Kind.REST
+    }
+
+    assert closed <= {"context", "location"}
 
 
 def test_the_roll_up_of_nothing_has_every_field_of_a_roll_up() -> None:
