@@ -113,8 +113,7 @@ class Calls:
         messages = [self.models.company(document)]
         user_id = identifier(call.get("userId"), "userId")
         if user_id is not None:
-            link = {"user_id": user_id, "company_id": document["company_id"]}
-            messages.append(self.models.user(link))
+            messages.append(self.models.link(user_id, document["company_id"]))
         return messages
 
     def _action(self, call: Call, extracted: str | None) -> Message:

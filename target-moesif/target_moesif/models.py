@@ -154,6 +154,11 @@ class Models:
         user = _required(document, "user_id")
         return self._merged(USER, document, user, user)
 
+    def link(self, user_id: str, company_id: str) -> Message:
+        """Write that a user belongs to a company, and nothing else of the user."""
+        document = {"user_id": user_id, "company_id": company_id}
+        return self._merged(USER, document, user_id, "link", user_id)
+
     def company(self, document: Document) -> Message:
         """Write a company."""
         company = _required(document, "company_id")
@@ -188,11 +193,11 @@ class Models:
                 check_lateness(done, self.now())
         return Message(_owner_of(document), _encoded(ACTION, document), ACTION.endpoint)
 
-    def _merged(self, kind: Kind, document: Document, key: str, own_id: str) -> Message:
+    def _merged(self, kind: Kind, document: Document, key: str, *subject: str) -> Message:
         """Write what is merged into what Moesif has, so that it need not be sent unchanged."""
         message = Message(key, _encoded(kind, document), kind.endpoint)
         if self.stream is not None:
-            message.subject = subject_of(self.stream, self.tenant.hex(), kind.name, own_id)
+            message.subject = subject_of(self.stream, self.tenant.hex(), kind.name, *subject)
             message.fingerprint = sha256(message.body).digest()
         return message
 

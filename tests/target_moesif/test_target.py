@@ -357,6 +357,6 @@ def test_only_what_changed_is_merged_again(moesif: ScriptedService, tmp_path: Pa
     moesif.requests.clear()
     lines[1] = record("calls", type="identify", userId="u", traits={"plan": "paid"})
     assert target(moesif, tmp_path, *lines, changed_only=True).code == 0
-    assert [user.get("metadata") for user in sent(moesif, "users")] == [{"plan": "paid"}, None]
+    assert [user.get("metadata") for user in sent(moesif, "users")] == [{"plan": "paid"}]
     assert sent(moesif, "companies") == []
     assert len(sent(moesif, "actions")) == 1
