@@ -322,11 +322,11 @@ def test_what_changes_between_a_kill_and_the_next_run_is_not_missed(account: Acc
 
 def test_a_killed_incremental_sync_goes_on_within_its_own_bounds(account: Account) -> None:
     for number in range(6):
-        account.user(f"u{number}", modified_time=90 * DAY)
+        account.user(f"u{number}", modified_time=90 * DAY, last_seen_time=90 * DAY)
     state = sync(settings(account)).state
     account.now += DAY
     for number in range(6):
-        account.user(f"u{number}", modified_time=MINUTE)
+        account.user(f"u{number}", modified_time=MINUTE, last_seen_time=MINUTE)
     breaks_off(account, search=3)
     first = killed(settings(account, page_size=2), state=state)
     bounds = account.asked("users")[-1]["query"]
@@ -487,3 +487,28 @@ def test_the_date_is_read_as_the_time_of_the_question(account: Account) -> None:
     assert sync(settings(account, page_size=1)).bookmark == "2026-03-10T12:00:04.000Z"
     dates = [request for request in account.requests if "/users" not in request.path]
     assert len(dates) == 4  # so the first search for users is answered at 12:00:05
+
+
+def test_times_that_cannot_be_asked_for_are_no_silence(account: Account) -> None:
+    """Over text, a range finds nothing and says nothing."""
+    account.user("u1", modified_time=HOUR, last_seen_time=HOUR)
+    first = sync(settings(account))
+
+    def spoil(request: Request, answer: dict[str, Any]) -> Any:
+        if b"range" in request.body:
+            return {"hits": {"total": 0, "hits": []}}
+        return Reply(400) if b"unmapped_type" in request.body else answer
+
+    account.spoil = spoil
+
+    with pytest.raises(MoesifError, match=r"'users' that changed.* FULL_TABLE in the catalog"):
+        sync(settings(account), state=first.state)
+
+
+def test_an_account_whose_latest_user_is_gone_is_read_on(account: Account) -> None:
+    account.user("u1", modified_time=HOUR, last_seen_time=HOUR)
+    state = sync(settings(account)).state
+
+    with Account() as other:
+        other.user("u2", modified_time=9 * DAY, last_seen_time=9 * DAY)
+        assert sync(settings(other), state=state).ids == []
