@@ -220,8 +220,10 @@ class Moesif:
         text = f"Moesif answers {path} with HTTP {status}"
         if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return FailedError(f"{text}.")
-        kind = ERRORS.get(status, MoesifError)
-        return kind(f"{text}: {HINTS.get(status, 'is api_url right?')}")
+        hint = HINTS.get(status, "is api_url right?")
+        if status == HTTPStatus.BAD_REQUEST:
+            hint += f" If it is, {need.otherwise}."
+        return ERRORS.get(status, MoesifError)(f"{text}: {hint}")
 
     def _rate_wait(self, headers: Mapping[str, str]) -> float:
         """Obey `Retry-After`; without one, wait for the next calendar minute of Moesif's clock."""

@@ -53,7 +53,7 @@ def user_document(document: Document) -> Document:
     return _with_origin(document)
 
 
-subscription_document = as_it_is
+subscription_document = as_it_is  # its documents come in one way
 
 
 def cohort_document(document: Document) -> Document:
@@ -150,4 +150,6 @@ class RecordMaker:
         elif not isinstance(source, dict):
             self._misfit("_source")
             source = {"_source": source}
-        return {"_id": raw.get("_id"), **source}
+        document = {**source}
+        document.setdefault("_id", raw.get("_id"))
+        return document

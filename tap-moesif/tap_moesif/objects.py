@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_moesif.fields import Field, Kind
-from tap_moesif.values import CONVERSIONS, FITTING, OWN, scrubbing, without
+from tap_moesif.values import CONVERSIONS, FITTING, OWN, scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,8 +45,9 @@ class Fields:
         self._groups: list[tuple[str, Fields]] = []
         self.rest: str | None = None
         self._keeps_unknown = keeps_unknown
-        self._dropped = frozenset(name for name in drop if "." not in name)
-        self.known = {*self._dropped, *(n.removeprefix(path) for n in drop if n.startswith(path))}
+        names = frozenset(name for name in drop if "." not in name)
+        self._scrub = scrubber(names)
+        self.known = {*names, *(n.removeprefix(path) for n in drop if n.startswith(path))}
         for field in fields:
             if field.kind is Kind.REST:
                 self.rest = field.name
@@ -54,16 +55,16 @@ class Fields:
                 group = Fields(field.fields, path, drop, misfit)
                 self._groups.append((field.name, group))
                 self.known |= group.known
-            names = [raw for raw in field.raw if raw not in self.known]
-            steps = [_Step(field, raw, path, drop, misfit) for raw in names]
+            raws = [raw for raw in field.raw if raw not in self.known]
+            steps = [_Step(field, raw, path, drop, misfit) for raw in raws]
             self._steps += [
                 # Under a second name, somebody has to look whether there was a first.
                 (raw, field.name, step.fitting, step.convert, step)
                 if step is steps[0]
                 else (raw, field.name, None, None, step)
-                for raw, step in zip(names, steps, strict=True)
+                for raw, step in zip(raws, steps, strict=True)
             ]
-            self.known.update(names)
+            self.known.update(raws)
 
     def take(self, document: Document, left: Document) -> Record:
         """Make a record of a document; put what finds no place into `left`."""
@@ -73,7 +74,8 @@ class Fields:
             into = record if self._keeps_unknown else left
             for raw in unknown:
                 value = document[raw]
-                into[raw] = value if type(value) is str else _clean(raw, value, self._dropped)
+                own = raw in OWN or type(value) is str
+                into[raw] = value if own else self._scrub(value)
         return record
 
     def take_known(self, document: Document, left: Document) -> Record:
@@ -137,9 +139,9 @@ class _Step:
         self._path = f"{path}{raw}"
         self._misfit = misfit
         inside = f"{self._path}."
-        self._dropped = frozenset(
-            name.rpartition(".")[2] for name in drop if "." not in name or name.startswith(inside)
-        )
+        dropped = [n for n in drop if "." not in n or n.startswith(inside)]
+        names = frozenset(() if raw in OWN else (name.rpartition(".")[2] for name in dropped))
+        self._scrub = scrubber(names)
         self.fitting = FITTING.get(field.kind)
         self.convert = CONVERSIONS.get(field.kind)
         if field.fields:
@@ -147,9 +149,12 @@ class _Step:
             self._take = self._objects if field.kind is Kind.OBJECTS else self._fields.part
             if field.kind is Kind.OBJECT and self._fields.rest is not None:
                 self.convert = self._fields.whole
-        elif self.fitting in {dict, list} and self._dropped and raw not in OWN:
-            self.convert = scrubbing(CONVERSIONS[field.kind], self._dropped)
+        elif names and self.fitting in {dict, list}:
+            self.convert = self._scrubbing(CONVERSIONS[field.kind])
             self.fitting = None
+
+    def _scrubbing(self, convert: Conversion) -> Conversion:
+        return lambda value: self._scrub(convert(value))
 
     def place(self, value: Any, record: Record, left: Document) -> None:  # noqa: ANN401
         """Put a value into the record, or what finds no place there into `left`."""
@@ -157,18 +162,20 @@ class _Step:
             if self._nullable:
                 record.setdefault(self._name, None)
             return
+        if type(value) is str and value == record.get(self._name):
+            return  # says the same under another name
         try:
             converted, remains = self._converted(value)
         except (ValueError, OverflowError):
             self._misfit(self._path)
-            left[self._raw] = _clean(self._raw, value, self._dropped)
+            left[self._raw] = self._scrub(value)
             return
         if record.get(self._name) is None:
             record[self._name] = converted
             if remains:
                 left[self._raw] = remains
         elif remains or not _same(converted, record[self._name]):
-            left[self._raw] = _clean(self._raw, value, self._dropped)
+            left[self._raw] = self._scrub(value)
 
     def _converted(self, value: Any) -> tuple[Any, Any]:  # noqa: ANN401
         """Convert a value; give also what is left of it."""
@@ -188,16 +195,9 @@ class _Step:
                     left.append(remains)
             else:
                 self._misfit(self._path)
-                left.append(_clean(self._raw, item, self._dropped))
+                left.append(self._scrub(item))
         return records, left
 
 
 def _same(one: object, other: object) -> bool:
     return one == other and repr(one) == repr(other)  # True is not 1
-
-
-def _clean(raw: str, value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401
-    """Take dropped names out of a value, unless it is the account's own."""
-    if isinstance(value, dict | list) and names and raw not in OWN:
-        return without(value, names)
-    return value

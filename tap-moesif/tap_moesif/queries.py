@@ -6,7 +6,7 @@ from typing import Any
 
 Query = dict[str, Any]
 
-MODIFIED = "modified_time"
+MODIFIED_TIME = "modified_time"
 LAST_SEEN = "last_seen_time"
 REQUEST_TIME = "request.time"
 EVENT_TYPE = "event_type"
@@ -35,9 +35,9 @@ def modified_between(since: str | None, until: str | None) -> Query:
     Those without such a time belong to the stretch without a beginning.
     """
     if since:
-        return between(MODIFIED, since, until)
+        return between(MODIFIED_TIME, since, until)
     if until:
-        return any_of(between(MODIFIED, None, until), without(MODIFIED))
+        return any_of(between(MODIFIED_TIME, None, until), without(MODIFIED_TIME))
     return everything()
 
 
@@ -52,7 +52,9 @@ def changed_since(modified: str, seen: str, until: str | None) -> Query:
     A document without `modified_time` is always among them: nothing tells that it is unchanged.
     """
     changed = any_of(
-        between(MODIFIED, modified, None), between(LAST_SEEN, seen, None), without(MODIFIED)
+        between(MODIFIED_TIME, modified, None),
+        between(LAST_SEEN, seen, None),
+        without(MODIFIED_TIME),
     )
     if until:
         return {"bool": {"filter": [changed, modified_between(None, until)]}}

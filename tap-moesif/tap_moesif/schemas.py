@@ -44,14 +44,11 @@ USAGE = Field(
             Kind.OBJECT,
             "API calls by class of status.",
             ("statusCounts",),
-            tuple(
-                Field(
-                    f"{digit}xx",
-                    Kind.INTEGER,
-                    f"API calls with a {digit}xx status.",
-                    (f"{digit}xx",),
-                )
-                for digit in (2, 3, 4, 5)
+            (
+                Field("2xx", Kind.INTEGER, "Status 200 to 299.", ("2xx",)),
+                Field("3xx", Kind.INTEGER, "Status 300 to 399.", ("3xx",)),
+                Field("4xx", Kind.INTEGER, "Status 400 to 499.", ("4xx",)),
+                Field("5xx", Kind.INTEGER, "Status 500 or more.", ("5xx",)),
             ),
             open=True,
         ),

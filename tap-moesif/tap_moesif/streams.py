@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 from tap_moesif import schemas, usage
-from tap_moesif.answers import read_list
+from tap_moesif.answers import read_hits, read_list
 from tap_moesif.bookmarks import earlier
 from tap_moesif.client import Request
 from tap_moesif.documents import (
@@ -19,10 +19,12 @@ from tap_moesif.documents import (
     subscription_document,
     user_document,
 )
-from tap_moesif.errors import NotThereError
+from tap_moesif.errors import MoesifError, NotThereError
 from tap_moesif.pace import PageSize
-from tap_moesif.paging import Search
+from tap_moesif.paging import ID, Search
 from tap_moesif.queries import (
+    LAST_SEEN,
+    MODIFIED_TIME,
     REQUEST_TIME,
     changed_since,
     events_between,
@@ -88,8 +90,27 @@ class ProfileStream(SearchStream):
 
     @override
     def move(self, progress: Progress, walk: Walk) -> None:
+        if walk.since.keys() - walk.latest.keys():  # not even who was the latest was found again
+            self._check_times()
         super().move(progress, walk)
         progress.rolled_up = walk.began if self._rolls_up else None
+
+    def _check_times(self) -> None:
+        """See that the times can be asked for.
+
+        Where an index has them as text, a range of them finds nothing and says nothing; but to
+        sort by them is refused.
+        """
+        path = self.config[self.path_setting]
+        search = Search(path, self.need, everything(), sort=(MODIFIED_TIME, LAST_SEEN, ID))
+        try:
+            self._tap.moesif.ask(search.request(1), lambda content: read_hits(content, path))
+        except MoesifError as error:
+            raise MoesifError(
+                f"Nothing was found in '{self.name}' that changed, and {error} If this index holds "
+                f"{MODIFIED_TIME} or {LAST_SEEN} as text, set the stream's replication-method to "
+                "FULL_TABLE in the catalog."
+            ) from error
 
     @cached_property
     def _rolls_up(self) -> bool:
@@ -228,7 +249,7 @@ class Events(SearchStream):
             usage.EVENTS_PATH,
             self.need,
             events_between(since, until, self.config.get("event_type")),
-            sort=(REQUEST_TIME, "_id"),
+            sort=(REQUEST_TIME, ID),
             params={"from": since, "to": until},
             without=() if self.config["emit_event_payloads"] else PAYLOADS,
         )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from tap_moesif.fields import Kind
 from tap_moesif.times import utc
@@ -88,40 +91,39 @@ FITTING: dict[Kind, type] = {Kind.STRING: str, Kind.FREE: dict, Kind.LIST: list}
 """By kind, where there is one: the type whose values need no conversion."""
 
 
-def scrubbing(convert: Conversion, names: frozenset[str]) -> Conversion:
-    """Make a conversion that also takes some names out."""
-    return lambda value: without(convert(value), names)
+def scrubber(names: frozenset[str]) -> Conversion:
+    """Make what takes some names out of an object or a list, at any depth.
 
-
-def without(value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401
-    """Give an object or a list without some names, at any depth but in the account's own objects.
-
-    The value itself is left as it is, and is what is given where it holds none of them.
+    What the account itself has put there stays. A value is left as it is; what is given is a
+    copy, but where it holds none of the names.
     """
-    if not _holds(value, names):
-        return value
+    if not names:
+        return _any
+    mentioned = re.compile("|".join(map(re.escape, sorted(names))).encode()).search
+    encode = msgspec.json.Encoder().encode
+
+    def scrub(value: Any) -> Any:  # noqa: ANN401
+        try:  # its JSON is made and searched sooner than its objects are looked through
+            if mentioned(encode(value)) is None:
+                return value
+        except (UnicodeEncodeError, RecursionError):  # half a character, or very deep
+            pass
+        return _without(value, names)
+
+    return scrub
+
+
+def _without(value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401
     top = [value]
     copies: list[Any] = [top]
     while copies:
         copy = copies.pop()
-        for key, inner in copy.items() if type(copy) is dict else enumerate(copy):
-            if type(inner) is dict and key not in OWN:
-                copy[key] = {name: part for name, part in inner.items() if name not in names}
-                copies.append(copy[key])
-            elif type(inner) is list and key not in OWN:
-                copy[key] = [*inner]
+        for key, inner in copy.items() if isinstance(copy, dict) else enumerate(copy):
+            if isinstance(inner, dict | list) and key not in OWN:
+                copy[key] = (
+                    [*inner]
+                    if isinstance(inner, list)
+                    else {name: part for name, part in inner.items() if name not in names}
+                )
                 copies.append(copy[key])
     return top[0]
-
-
-def _holds(value: Any, names: frozenset[str]) -> bool:  # noqa: ANN401
-    """Say whether any of the names may occur in a value: quicker than to copy it."""
-    unseen = [value]
-    for container in unseen:  # which grows meanwhile
-        inside = container
-        if type(container) is dict:
-            if not container.keys().isdisjoint(names):
-                return True
-            inside = container.values()
-        unseen += [inner for inner in inside if type(inner) is dict or type(inner) is list]
-    return False

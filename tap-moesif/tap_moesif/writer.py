@@ -32,7 +32,7 @@ class UntornWriter(MsgSpecWriter):
         written, end = 0, len(lines)
         self._writing = True
         while written < end:  # a signal makes it a short write, unbuffered as it is
-            written += stdout.write(whole[written:end])
+            written += stdout.write(whole[written:end]) or 0  # None where it would have to wait
             if self._exit_code is not None:
                 end = lines.find(b"\n", max(written - 1, 0)) + 1
         self._writing = False

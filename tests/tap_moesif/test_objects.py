@@ -345,6 +345,38 @@ def test_a_second_name_is_left_out_only_where_it_says_the_same(
     assert repr(record.get("additionalFields", {})) == repr(kept)
 
 
+@pytest.mark.parametrize(
+    ("stream", "source", "kept"),
+    [
+        (
+            "subscriptions",
+            {"items": [[{SESSION_TOKEN: SECRET, "a": 1}]]},
+            {"items": [[{"a": 1}]]},
+        ),
+        (
+            "users",
+            {"enrichment": {"a": 1}, "clearbit": {"b": [{SESSION_TOKEN: SECRET}]}},
+            {"clearbit": {"b": [{}]}},
+        ),
+        ("users", {"campaign": [{SESSION_TOKEN: SECRET}]}, {"campaign": [{}]}),
+        ("events", {"x": [{SESSION_TOKEN: SECRET}]}, {"x": [{}]}),
+        ("events", {"body": {SESSION_TOKEN: "theirs"}}, {"body": {SESSION_TOKEN: "theirs"}}),
+        (
+            "companies",
+            {"metadata": 5, "body": [{SESSION_TOKEN: "theirs"}]},
+            {"metadata": 5, "body": [{SESSION_TOKEN: "theirs"}]},
+        ),
+    ],
+)
+def test_what_finds_no_place_is_kept_without_what_is_dropped(
+    stream: str, source: Document, kept: Document
+) -> None:
+    record = STREAMS[stream].maker(SESSION_TOKEN)(STREAMS[stream].wrapped(source))
+
+    assert record is not None
+    assert record["additionalFields"] == kept
+
+
 def test_a_second_name_that_says_the_same_and_something_wrong_is_kept() -> None:
     second = {"count": 1, "errorCount": "many"}
     raw: Any = {"_id": "c1", "_source": {"last24HourAggResults": {"count": 1}}}

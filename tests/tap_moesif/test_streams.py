@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import gzip
+import json
 import logging
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 from typing_extensions import override
@@ -450,3 +454,47 @@ def test_a_stream_more_is_one_declaration_and_one_list_of_fields(
     bookmark = run.state["bookmarks"]["plans"]["replication_key_value"]
     assert bookmark == "2026-01-01T00:00:00.000Z"
     assert paths(service).count("events") == 1
+
+
+def test_batch_files_hold_every_record_and_state_is_never_ahead_of_them(
+    moesif_with: MoesifWith, tmp_path: Path
+) -> None:
+    service = moesif_with([modified(f"u{n}", T0) for n in range(25)])
+    batches = {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": tmp_path.as_uri()},
+    }
+
+    run = sync(scripted(service, batch_config=batches, page_size=4))
+
+    *_, manifest = [message["manifest"] for message in run.messages if message["type"] == "BATCH"]
+    lines = gzip.decompress(Path(urlsplit(manifest[0]).path).read_bytes()).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [f"u{n}" for n in range(25)]
+    assert run.state["bookmarks"]["users"]["unfinished"] == []
+
+
+def test_a_full_table_can_activate_a_version(moesif_with: MoesifWith) -> None:
+    config = scripted(moesif_with([modified("u1", T0)]), emit_activate_version_messages=True)
+
+    run = sync(config, catalog(config, replication_method="FULL_TABLE"))
+
+    of_users = [m for m in run.messages if m.get("stream") == "users" and m["type"] != "SCHEMA"]
+    assert [message["type"] for message in of_users] == ["ACTIVATE_VERSION", "RECORD"]
+    assert of_users[0]["version"] == of_users[1]["version"]
+
+
+def test_a_record_is_the_same_the_short_way_and_the_sdks(moesif_with: MoesifWith) -> None:
+    document = {"user_id": "ü🦊", "email": "a", "metadata": {"x": [1, 2.5, None, "\u2028"]}}
+    config = scripted(moesif_with([document]))
+
+    [short] = [m for m in sync(config).messages if m["type"] == "RECORD"]
+    [long] = [
+        message
+        for message in sync(config, catalog(config, "email", "name")).messages
+        if message["type"] == "RECORD"
+    ]
+
+    del short["record"]["email"]
+    times = short.pop("time_extracted"), long.pop("time_extracted")
+    assert short == long
+    assert all(datetime.fromisoformat(time.replace("Z", "+00:00")).tzinfo for time in times)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tap_moesif.schemas import Kind
-from tap_moesif.values import CONVERSIONS, without
+from tap_moesif.values import CONVERSIONS, scrubber
 
-NAMES = frozenset({"token", "key"})
+scrub = scrubber(frozenset({"token", "key"}))
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,22 @@ def test_names_are_taken_out_at_any_depth_but_of_the_accounts_own(
 ) -> None:
     before = deepcopy(value)
 
-    assert without(value, NAMES) == expected
+    assert scrub(value) == expected
     assert value == before
 
 
-@pytest.mark.parametrize("value", [{}, [], {"a": [{"tokens": 1}]}, [["token", {"a": "key"}]]])
-def test_what_holds_no_such_name_is_given_itself(value: Any) -> None:
-    assert without(value, NAMES) is value
+@pytest.mark.parametrize("value", [{}, [], {"a": [{"to": 1}]}, [["x", {"a": "y"}]], "token", 5])
+def test_what_holds_no_such_name_is_given_itself(value: object) -> None:
+    assert scrub(value) is value
+
+
+@pytest.mark.parametrize("value", [{"tokens": 1}, [["token", {"a": "key"}]], {"a": "\ud800"}])
+def test_what_only_mentions_such_a_name_is_given_whole(value: object) -> None:
+    assert scrub(value) == value
+
+
+def test_names_are_taken_out_beside_half_a_character() -> None:
+    assert scrub({"a": "\ud800", "token": 1}) == {"a": "\ud800"}
 
 
 @pytest.mark.parametrize(
