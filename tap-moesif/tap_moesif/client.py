@@ -33,6 +33,7 @@ T = TypeVar("T")
 logger = logging.getLogger("tap-moesif")
 
 TIMEOUT_SECONDS = 120
+CHUNK_BYTES = 1 << 20  # of an answer, in place of the 10 KB that `requests` reads at a time
 MAX_FAILURES = 8  # in a row; about a minute in all
 MAX_FAILURES_UNANSWERED = 4  # where no API ever answered: a wrong address, more likely
 FAILURES_UNTIL_LESS = 2  # in a row: it may be the size of the page
@@ -174,20 +175,20 @@ class Moesif:
     def _attempt(self, request: Request, read: Callable[[bytes], T]) -> T:
         with self.pace:
             sent = self.wall()
-            response = self._send(request)
+            response, content = self._send(request)
         if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             self._answered = True
             raise self._error(response, request)
-        answer = read(response.content)
+        answer = read(content)
         self._answered = True
         date = _seconds(response.headers.get("Date"))
         # `Date` is cut to seconds and may be of the end of the search: never later than this.
         self.asked = sent if date is None else date - response.elapsed.total_seconds()
         return answer
 
-    def _send(self, request: Request) -> requests.Response:
+    def _send(self, request: Request) -> tuple[requests.Response, bytes]:
         try:
-            return self.session.request(
+            response = self.session.request(
                 "GET" if request.body is None else "POST",
                 f"{self.url}{request.path.replace('{id}', quote(request.id, safe=''))}",
                 data=None if request.body is None else msgspec.json.encode(request.body),
@@ -196,7 +197,9 @@ class Moesif:
                 headers={"Content-Type": "application/json"},
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
+                stream=True,
             )
+            return response, b"".join(response.iter_content(CHUNK_BYTES))
         except (requests.RequestException, ValueError) as error:  # ValueError: urllib3's, of a host
             raise FailedError(
                 f"No answer from Moesif at {self.url} ({_reason(error)}). Is api_url right, and "

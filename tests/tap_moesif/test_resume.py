@@ -74,7 +74,7 @@ def test_what_changes_between_a_kill_and_the_next_run_is_not_missed(account: Acc
     first = killed(settings(account, page_size=2))
     whole(account)
     account.now += DAY
-    account.user("u0", modified_time=MINUTE, name="new")
+    account.user("u0", modified_time=12 * HOUR, name="new")
     account.user("u5", modified_time=MINUTE, name="new")
 
     second = sync(settings(account, page_size=2), state=first.state)
@@ -107,6 +107,7 @@ def test_the_usage_of_a_resumed_sync_falls_back_all_the_same(account: Account) -
     for number in range(4):
         account.user(f"u{number}", modified_time=90 * DAY, last_seen_time=23 * HOUR)
         account.call(f"u{number}", 23 * HOUR)
+    account.user("u4", modified_time=80 * DAY, last_seen_time=timedelta())
     config = settings(account, page_size=2, usage_rollup=True)
     breaks_off(account, search=2)
     first = killed(config)
@@ -118,8 +119,8 @@ def test_the_usage_of_a_resumed_sync_falls_back_all_the_same(account: Account) -
     third = sync(config, state=second.state)
 
     assert counts(first) == {"u0": 1, "u1": 1}
-    assert counts(second) == {"u2": 0, "u3": 0}  # as of the run that emits them
-    assert counts(third) == {"u0": 0, "u1": 0, "u2": 0, "u3": 0}
+    assert counts(second) == {"u2": 0, "u3": 0, "u4": 0}  # as of the run that emits them
+    assert counts(third) == {"u0": 0, "u1": 0, "u2": 0, "u3": 0, "u4": 0}
 
 
 def test_other_dates_begin_another_walk(account: Account) -> None:
