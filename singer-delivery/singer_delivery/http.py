@@ -89,25 +89,35 @@ class Connection:
         self._service = service
         self._timeout = timeout
         self._compress = compress
-        self._auth = HeaderAuth(service.headers)
         self._failures = 0
         self._session = requests.Session()
         self._session.headers.update({"Content-Type": "application/json", "User-Agent": user_agent})
         if compress:
             self._session.headers["Content-Encoding"] = "gzip"
+        auth = HeaderAuth(service.headers)
+        # All of a request but its body is the same each time, and so are proxies and certificates.
+        self._prepared = [
+            self._session.prepare_request(requests.Request("POST", endpoint.url, auth=auth))
+            for endpoint in service.endpoints
+        ]
+        self._environment = [
+            self._session.merge_environment_settings(endpoint.url, {}, None, None, None)
+            for endpoint in service.endpoints
+        ]
 
     def post(self, endpoint: int, messages: Sequence[bytes]) -> Answer:
         """Send one batch once; never raises for what a service or a network can do."""
         body = self._service.body(messages)
         if self._compress:
             body = igzip.compress(body, GZIP_LEVEL, mtime=0)
+        request = self._prepared[endpoint].copy()
+        request.prepare_body(body, None)
         try:
-            response = self._session.post(
-                self._service.endpoints[endpoint].url,
-                data=body,
-                auth=self._auth,
+            response = self._session.send(
+                request,
                 timeout=self._timeout,
                 allow_redirects=False,
+                **self._environment[endpoint],
             )
         except requests.RequestException as error:
             answer = Answer(NO_ANSWER, detail=describe(error, self._timeout))

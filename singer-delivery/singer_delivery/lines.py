@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("singer_delivery")
 
-CHUNK_BYTES = 1 << 16  # what a pipe holds
+CHUNK_BYTES = 1 << 20  # each read lets the lanes in, and has to wait for them
 
 
 class Wakeup:

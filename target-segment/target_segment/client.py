@@ -54,7 +54,7 @@ class SegmentApi:
     def body(self, messages: Sequence[bytes]) -> bytes:
         """Put the messages into Segment's envelope, with the time of this attempt."""
         sent_at = self._now().encode()
-        return b'{"batch":[' + b",".join(messages) + b'],"sentAt":"' + sent_at + b'"}'
+        return b"".join((b'{"batch":[', b",".join(messages), b'],"sentAt":"', sent_at, b'"}'))
 
     def accepts(self, content: bytes) -> bool:
         """Tell whether Segment says success."""
