@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
+from typing_extensions import override
 
 from tap_moesif.errors import FailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 Answer = dict[str, Any]
 Hit = dict[str, Any]
@@ -32,17 +34,54 @@ _decode_search = msgspec.json.Decoder(_Search).decode
 _decode_hit = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+class EncodedHits(Sequence[Hit]):
+    """Hits that are decoded when their turn comes; what is made of them then is made fastest.
+
+    Args:
+        hits: JSON objects.
+        path: That was asked.
+    """
+
+    def __init__(self, hits: Sequence[msgspec.Raw], path: str) -> None:
+        self._hits = hits
+        self._path = path
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> EncodedHits: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Hit | EncodedHits:
+        if isinstance(index, slice):
+            return EncodedHits(self._hits[index], self._path)
+        return self._decoded(self._hits[index])
+
+    @override
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    @override
+    def __iter__(self) -> Iterator[Hit]:
+        return map(self._decoded, self._hits)
+
+    def _decoded(self, hit: msgspec.Raw) -> Hit:
+        try:
+            return _decode_hit(hit)
+        except msgspec.DecodeError:
+            return _object(read_json(bytes(hit), self._path), self._path)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A page of what a search found.
 
     Attributes:
-        hits: Each is decoded when its turn comes; what is made of it then is made fastest.
+        hits: In their order.
         total: How many there are on all pages.
         exact: Whether that is known, and no minimum.
     """
 
-    hits: Iterable[Hit]
+    hits: Sequence[Hit]
     total: int
     exact: bool
 
@@ -59,15 +98,10 @@ def read_hits(content: bytes, path: str) -> Found:
         answer = read_search(content, path)  # which can read more, or say what is wrong
         return Found(answer["hits"]["hits"], *_total(answer["hits"].get("total")))
     _check_complete(search.timed_out, search.shards, path)
-    return Found(_hits(search.hits.hits, path), *_total(search.hits.total))
-
-
-def _hits(hits: Iterable[msgspec.Raw], path: str) -> Iterator[Hit]:
-    for hit in hits:
-        try:
-            yield _decode_hit(hit)
-        except msgspec.DecodeError:  # noqa: PERF203, costs nothing
-            yield _object(read_json(bytes(hit), path), path)
+    hits = search.hits.hits
+    if not all(bytes(hit).startswith(b"{") for hit in hits):
+        raise no_hits(path)
+    return Found(EncodedHits(hits, path), *_total(search.hits.total))
 
 
 def read_search(content: bytes, path: str) -> Answer:
@@ -82,7 +116,7 @@ def read_search(content: bytes, path: str) -> Answer:
     except (LookupError, TypeError) as error:
         raise not_moesifs(path) from error
     if not isinstance(hits, list):
-        raise FailedError(f"The answer to {path} holds no list of hits.")
+        raise no_hits(path)
     for hit in hits:
         _object(hit, path)
     _check_complete(answer.get("timed_out"), answer.get("_shards"), path)
@@ -91,7 +125,7 @@ def read_search(content: bytes, path: str) -> Answer:
 
 def _object(hit: Any, path: str) -> Hit:  # noqa: ANN401, JSON is what it is
     if not isinstance(hit, dict):
-        raise FailedError(f"The answer to {path} holds no list of hits.")
+        raise no_hits(path)
     return hit
 
 
@@ -156,6 +190,11 @@ def _document(item: Any) -> Any:  # noqa: ANN401
     if isinstance(item, dict) and isinstance(item.get("_source"), dict):
         return {"_id": item.get("_id"), **item["_source"]}
     return item
+
+
+def no_hits(path: str) -> FailedError:
+    """Say that what should be a list of hits is none."""
+    return FailedError(f"The answer to {path} holds no list of hits.")
 
 
 def not_moesifs(path: str) -> FailedError:

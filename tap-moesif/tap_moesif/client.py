@@ -33,6 +33,7 @@ T = TypeVar("T")
 logger = logging.getLogger("tap-moesif")
 
 TIMEOUT_SECONDS = 120
+READ_AT_ONCE = 1 << 20  # bytes; `requests` itself takes a hundredth, for each page
 CHUNK_BYTES = 1 << 20  # of an answer, in place of the 10 KB that `requests` reads at a time
 MAX_FAILURES = 8  # in a row; about a minute in all
 MAX_FAILURES_UNANSWERED = 4  # where no API ever answered: a wrong address, more likely

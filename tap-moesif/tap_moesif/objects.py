@@ -86,7 +86,7 @@ class Fields:
                 value = document[raw]
                 if type(value) is fitting:
                     record[name] = value
-                elif convert is None:
+                elif convert is None or value is None:
                     step.place(value, record, left)
                 else:
                     try:

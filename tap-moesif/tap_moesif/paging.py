@@ -9,7 +9,7 @@ only where the total, or the search from the other end, agrees that nothing is l
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,7 +18,7 @@ from tap_moesif.client import Request
 from tap_moesif.errors import FailedError, MoesifError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tap_moesif.answers import Found, Hit
     from tap_moesif.client import Moesif, Need
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tap_moesif.queries import Query
 
 Sort = list[Any]
-T = TypeVar("T")
 
 ID = "_id"
 """What the engine calls the hit's id: "guaranteed unique", so a sort that ends with it is total."""
@@ -70,22 +69,13 @@ def _criterion(name: str, order: str) -> dict[str, Any]:
     return {name: {"order": order} if name == ID else {"order": order, "unmapped_type": "date"}}
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """What was made of a page's hits, with the sort values of each."""
-
-    made: list[T]
-    sorts: list[Sort]
-
-
 @dataclass(slots=True)
-class Pages(Generic[T]):
+class Pages:
     """The pages of a search, in order.
 
     Args:
         moesif: The connection.
         search: What to ask for.
-        make: Makes something of each hit.
         size: Of a page; pages that follow may be of another.
         after: The sort values of the hit to begin behind.
         count: How many hits stand before, that one included.
@@ -93,23 +83,19 @@ class Pages(Generic[T]):
 
     moesif: Moesif
     search: Search
-    make: Callable[[Hit], T]
     size: PageSize
     after: Sort = field(default_factory=list)
     count: int = 0
     _read: set[bytes] = field(default_factory=set)
 
-    def __iter__(self) -> Iterator[Page[T]]:
-        """Ask for page after page."""
-        while (page := self._page()).sorts:
-            self.after = page.sorts[-1]
+    def __iter__(self) -> Iterator[Sequence[Hit]]:
+        """Ask for page after page; gives its hits, each with its sort values."""
+        while hits := self.moesif.ask(self._request(), self._read_page, self._less):
+            self.after = hits[-1]["sort"]
             self._read.add(msgspec.json.encode(self.after))
-            self.count += len(page.sorts)
+            self.count += len(hits)
             self.size.worked()
-            yield page
-
-    def _page(self) -> Page[T]:
-        return self.moesif.ask(self._request(), self._read_page, self._less)
+            yield hits
 
     def _request(self) -> Request:
         return self.search.request(self.size.value, self.after)
@@ -117,19 +103,15 @@ class Pages(Generic[T]):
     def _less(self) -> Request | None:
         return self._request() if self.size.halve() else None
 
-    def _read_page(self, content: bytes) -> Page[T]:
+    def _read_page(self, content: bytes) -> Sequence[Hit]:
         found = read_hits(content, self.search.path)
-        page: Page[T] = Page([], [])
-        for hit in found.hits:
-            page.sorts.append(hit.get("sort") or [])
-            page.made.append(self.make(hit))
-        if page.sorts:
-            self._check_next(page.sorts[-1])
+        if found.hits:
+            self._check_next(found.hits[-1].get("sort"))
         else:
             self._check_end(found)
-        return page
+        return found.hits
 
-    def _check_next(self, after: Sort) -> None:
+    def _check_next(self, after: Sort | None) -> None:
         """See that a page leads on."""
         if not after or not isinstance(after, list):
             raise MoesifError(
@@ -154,7 +136,7 @@ class Pages(Generic[T]):
             return
         last = self.moesif.ask(
             self.search.request(1, order="desc"),
-            lambda content: [*read_hits(content, self.search.path).hits],
+            lambda content: read_hits(content, self.search.path).hits,
         )
         if not last and not found.total:
             return

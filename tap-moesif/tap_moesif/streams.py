@@ -36,13 +36,12 @@ from tap_moesif.sync import STATE_EVERY_RECORDS, MoesifStream, SearchStream
 from tap_moesif.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from singer_sdk.helpers.types import Record
 
     from tap_moesif.answers import Hit
     from tap_moesif.bookmarks import Progress, Walk
-    from tap_moesif.paging import Page
     from tap_moesif.tap import TapMoesif
 
 SEEN = "lastSeenTime"
@@ -112,6 +111,11 @@ class ProfileStream(SearchStream):
                 "FULL_TABLE in the catalog."
             ) from error
 
+    @property
+    @override
+    def completes(self) -> bool:
+        return self._rolls_up
+
     @cached_property
     def _rolls_up(self) -> bool:
         wanted = self.config["usage_rollup"] and schemas.USAGE in self.fields
@@ -176,14 +180,12 @@ class Subscriptions(SearchStream):
         return Search(self.config["companies_path"], self.need, everything())
 
     @override
-    def of_hit(self, hit: Hit) -> Hit:
-        return hit
-
-    @override
-    def chunks(self, page: Page[Hit], walk: Walk, began: str) -> Iterator[tuple[int, list[Record]]]:
+    def chunks(
+        self, hits: Sequence[Hit], walk: Walk, began: str
+    ) -> Iterator[tuple[int, list[Record]]]:
         read = 0
         records: list[Record] = []
-        for hit in page.made:
+        for hit in hits:
             found = [record for record in self._of(hit) if changed(record, walk)]
             if len(records) + len(found) > STATE_EVERY_RECORDS and read:
                 yield read, records

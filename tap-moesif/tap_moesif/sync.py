@@ -23,19 +23,33 @@ from tap_moesif.paging import Pages
 from tap_moesif.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
+    from singer_sdk import metrics
     from singer_sdk.helpers.types import Context, Record
 
     from tap_moesif.answers import Hit
-    from tap_moesif.paging import Page, Search
+    from tap_moesif.paging import Search
     from tap_moesif.tap import TapMoesif
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 STATE_EVERY_RECORDS = 1_000
+WRITTEN_AT_ONCE = 100
+"""Records that are made and written in one go: of more, the first would have left the processor's
+cache before they are written."""
+
 FULL_TABLE = "FULL_TABLE"
+
+
+class RecordMessage(msgspec.Struct, tag_field="type", tag="RECORD", omit_defaults=True, gc=False):
+    """A RECORD line."""
+
+    stream: str
+    record: Record
+    time_extracted: str
+    version: int | None = None
 
 
 class MoesifStream(Stream):
@@ -63,6 +77,7 @@ class MoesifStream(Stream):
     def __init__(self, tap: TapMoesif) -> None:
         super().__init__(tap, schema=schemas.json_schema(self.fields))
         self._misfits: Counter[str] = Counter()
+        self._unsaved = 0  # records written since the last STATE
 
     def read(self) -> Iterator[list[Record]]:
         """Read the stream, some records at a time."""
@@ -117,32 +132,44 @@ class MoesifStream(Stream):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        lines = self._line_maker()
-        written = 0
         with self.get_record_counter() as counter, self.get_sync_timer():
-            for read in self.read():
-                records = self._within_limit(read, written)
-                if write_messages and records:
-                    self._tap.message_writer.write_lines(lines(records))
-                written += len(records)
-                counter.increment(len(records))
-                if not write_messages:
-                    yield from records
-                self._check_max_record_limit(written + len(read) - len(records))
-                self.store()
+            try:
+                for records in self._counted(counter):
+                    if write_messages:
+                        self._write(records)
+                    else:
+                        yield from records
+                    self.store()
+            except MoesifError:
                 if write_messages:
-                    self._write_state_message()
-        self.store()
+                    self._write_state_message()  # what is written need not be read again
+                raise
         if write_messages:
             self._write_state_message()
 
-    def _within_limit(self, records: list[Record], written: int) -> list[Record]:
-        """Take as many records as a test of the connection wants."""
-        most = self.ABORT_AT_RECORD_COUNT
-        return records if most is None else records[: most - written]
+    def _counted(self, counter: metrics.Counter) -> Iterator[list[Record]]:
+        """Read the stream, or as many records of it as a test of the connection wants."""
+        most, written = self.ABORT_AT_RECORD_COUNT, 0
+        for read in self.read():
+            records = read if most is None else read[: most - written]
+            yield records
+            written += len(records)
+            counter.increment(len(records))
+            self._check_max_record_limit(written + len(read) - len(records))
+        self.store()
 
-    def _line_maker(self) -> Callable[[list[Record]], bytes]:
-        """Give what writes records as lines, the short way where nothing is to be changed."""
+    def _write(self, records: list[Record]) -> None:
+        """Write records, and STATE before them where they would be too many without."""
+        self._unsaved += len(records)
+        if self._unsaved > STATE_EVERY_RECORDS:
+            self._write_state_message()
+            self._unsaved = len(records)
+        if records:
+            self._tap.message_writer.write_lines(self._lines(records))
+
+    @cached_property
+    def _lines(self) -> Callable[[list[Record]], bytes]:
+        """What writes records as lines, the short way where nothing is to be changed."""
         [first, *more] = self.stream_maps
         plain = type(first) is SameRecordTransform and not first.flattening_enabled
         if more or not plain or not all(self.mask.values()):
@@ -150,11 +177,9 @@ class MoesifStream(Stream):
         encode = msgspec.json.Encoder().encode_lines
 
         def lines(records: list[Record]) -> bytes:
-            frame: dict[str, Any] = {"type": "RECORD", "stream": first.stream_alias}
-            if self._stream_version is not None:
-                frame["version"] = self._stream_version
+            name, version = first.stream_alias, self._stream_version
             time = datetime.now(timezone.utc).isoformat()
-            return encode([{**frame, "record": r, "time_extracted": time} for r in records])
+            return encode([RecordMessage(name, record, time, version) for record in records])
 
         return lines
 
@@ -198,23 +223,29 @@ class SearchStream(MoesifStream):
         bookmarks = {name: progress.bookmark(name) for name in self.times}
         return {name: earlier(time, late) for name, time in bookmarks.items() if time}
 
-    def of_hit(self, hit: Hit) -> Any:  # noqa: ANN401, `chunks` knows
-        """Make of a hit, as its page is read, what `chunks` needs of it."""
-        return self.make(hit)
+    @property
+    def completes(self) -> bool:
+        """Whether `complete` is to be given a page's records together."""
+        return False
 
-    def chunks(self, page: Page[Any], walk: Walk, began: str) -> Iterator[tuple[int, list[Record]]]:
-        """Give a page's records, a part at a time, with the number of hits that each is of.
+    def chunks(
+        self, hits: Sequence[Hit], walk: Walk, began: str
+    ) -> Iterator[tuple[int, list[Record]]]:
+        """Make records of a page's hits, a part at a time, with the number of hits it is of.
 
         Args:
-            page: Of what `of_hit` has made.
+            hits: The page's.
             walk: That it is of.
             began: When this run did, on Moesif's clock.
         """
         del walk
-        self.complete(self.with_id(page.made), began)
-        for first in range(0, len(page.made), STATE_EVERY_RECORDS):
-            some = page.made[first : first + STATE_EVERY_RECORDS]
-            yield len(some), [record for record in some if record is not None]
+        together = len(hits) if self.completes else WRITTEN_AT_ONCE
+        for first in range(0, len(hits), together):
+            made = [self.make(hit) for hit in hits[first : first + together]]
+            self.complete(self.with_id(made), began)
+            for start in range(0, len(made), WRITTEN_AT_ONCE):
+                some = made[start : start + WRITTEN_AT_ONCE]
+                yield len(some), [record for record in some if record is not None]
 
     def complete(self, records: list[Record], began: str) -> None:
         """Add to a page's records what is not in their documents."""
@@ -229,15 +260,14 @@ class SearchStream(MoesifStream):
         self._progress.unfinished = [walk]
         search = self.search(walk)
         size = PageSize(self.config["page_size"])
-        pages = Pages(self._tap.moesif, search, self.of_hit, size, walk.after, walk.count)
         began = ""
-        for page in pages:
+        for hits in Pages(self._tap.moesif, search, size, walk.after, walk.count):
             began = began or self._began(walk)
             read = 0
-            for count, records in self.chunks(page, walk, began):
+            for count, records in self.chunks(hits, walk, began):
                 read += count
                 walk.count += count
-                walk.after = page.sorts[read - 1]
+                walk.after = hits[read - 1].get("sort") or []
                 for name in self.times:
                     walk.see(name, [record.get(name) for record in records])
                 yield records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 
 EPOCH_MILLIS_FROM = 100_000_000_000
 """A smaller number (before March 1973) is no time in milliseconds."""
@@ -33,13 +34,18 @@ def utc(value: object) -> str:
     """
     if isinstance(value, str):
         if _DOCUMENTED(value):
-            date.fromisoformat(value[:10])  # the pattern knows no calendar
+            _check_day(value[:10])  # the pattern knows no calendar
             return value[:23] + "Z"
         return _from_text(value.strip())
     if isinstance(value, int | float) and value >= EPOCH_MILLIS_FROM:
         time = _EPOCH + timedelta(milliseconds=value)
         return time.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     raise ValueError("no time")
+
+
+@lru_cache(maxsize=4096)  # about ten years of days, of which few are met
+def _check_day(day: str) -> None:
+    date.fromisoformat(day)
 
 
 def _from_text(text: str) -> str:

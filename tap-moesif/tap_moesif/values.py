@@ -38,15 +38,15 @@ def _id(value: object) -> str:
 
 
 def _integer(value: object) -> int:
-    if isinstance(value, float) and value.is_integer():
+    if type(value) is float and value.is_integer():
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value not in INT64:
+    if type(value) is not int or value not in INT64:
         raise ValueError("no whole number")
     return value
 
 
 def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if (type(value) is not float and type(value) is not int) or not math.isfinite(value):
         raise ValueError("no number")
     return value
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -84,7 +83,7 @@ def moesif(engine: Engine) -> Iterator[Moesif]:
 
 
 def walk(moesif: Moesif, size: int) -> list[list[str]]:
-    return [page.made for page in Pages(moesif, SEARCH, itemgetter("_id"), PageSize(size))]
+    return [[hit["_id"] for hit in hits] for hits in Pages(moesif, SEARCH, PageSize(size))]
 
 
 def read(moesif: Moesif, size: int) -> list[str]:
@@ -252,8 +251,8 @@ def test_a_walk_that_goes_in_a_circle_is_an_error(
         return engine.page(engine.found[at : at + 2])
 
     engine.spoil = circle
-    pages = iter(Pages(moesif, SEARCH, itemgetter("_id"), PageSize(2)))
-    found = [hit for _ in range(period) for hit in next(pages).made]
+    pages = iter(Pages(moesif, SEARCH, PageSize(2)))
+    found = [hit["_id"] for _ in range(period) for hit in next(pages)]
 
     with pytest.raises(MoesifError, match="a page that was read already"):
         next(pages)
@@ -266,7 +265,7 @@ def test_a_circle_is_noticed_in_a_resumed_walk_too(moesif: Moesif, engine: Engin
     engine.spoil = lambda _, __: engine.page(engine.found[2:4])
 
     with pytest.raises(MoesifError, match="a page that was read already"):
-        list(Pages(moesif, SEARCH, itemgetter("_id"), PageSize(2), engine.found[3]["sort"], 4))
+        list(Pages(moesif, SEARCH, PageSize(2), engine.found[3]["sort"], 4))
 
 
 @pytest.mark.parametrize("sort", [{}, {"sort": []}, {"sort": "x"}])

@@ -149,10 +149,8 @@ def test_state_is_written_every_thousand_records_whatever_the_page(account: Acco
             if message["type"] == "STATE":
                 [walk] = message["value"]["bookmarks"].get("users", {}).get("unfinished") or [{}]
                 cursors += walk.get("after", [])
-        assert longest == min(size, 1_000)
-        assert cursors == [
-            f"u{min(count, 2_500) - 1:04d}" for count in range(longest, 2_500 + longest, longest)
-        ]
+        assert longest == 1_000
+        assert cursors == ["u0999", "u1999"]
         assert run.messages[-1]["type"] == "STATE"
 
 
