@@ -34,7 +34,7 @@ EVENTS_SCHEMA = (
     b'{"userId":{},"event":{},"timestamp":{},"context":{},"properties":{}}}}\n'
 )
 USERS_SCHEMA = b'{"type":"SCHEMA","stream":"users"'
-MEMORY_MULTIPLES = (2, 10)
+MEMORY_MULTIPLES = (2, 20)
 
 
 @dataclass(frozen=True, slots=True)
