@@ -85,10 +85,10 @@ def _percentiles(spec: Json, numbers: list[float]) -> Json:
 
 
 def _percentile(ordered: Sequence[float], percent: float) -> float | None:
-    """Return a percentile, interpolated between neighbours; the engine's own are approximate."""
+    """Return a percentile by Hazen's rule, as the engines do; theirs of many are approximate."""
     if not ordered:
         return None
-    rank = (len(ordered) - 1) * percent / _WHOLE
+    rank = min(max(len(ordered) * percent / _WHOLE - 0.5, 0), len(ordered) - 1)
     low = int(rank)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (ordered[high] - ordered[low]) * (rank - low)

@@ -115,8 +115,8 @@ def test_only_what_the_query_finds_is_aggregated() -> None:
             {"value": 1773147600000.0, "value_as_string": "2026-03-10T13:00:00.000Z"},
         ),
         (
-            {"percentiles": {"field": "duration_ms", "percents": [50, 100]}},
-            {"values": {"50.0": 25.0, "100.0": 40.0}},
+            {"percentiles": {"field": "duration_ms", "percents": [50, 75, 100]}},
+            {"values": {"50.0": 25.0, "75.0": 35.0, "100.0": 40.0}},
         ),
         (
             {"percentiles": {"field": "duration_ms", "percents": [0], "keyed": False}},
