@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import re
 import select
 import signal
 import sys
@@ -121,6 +122,11 @@ def _portions(source: Iterable[str] | Iterable[bytes]) -> Iterator[list[bytes]]:
         yield [line.encode() if isinstance(line, str) else line]
 
 
+_RECORD_START = re.compile(
+    rb'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*("(?:[^"\\]|\\.)*")'
+)
+
+
 class RecordLine(msgspec.Struct):
     """What is looked at of a RECORD line; the record's own values stay encoded."""
 
@@ -220,10 +226,14 @@ class MessageReader(GenericSingerReader[bytes]):
         return message
 
     def _record_read_leniently(self) -> dict[str, Any]:
-        """Make out a RECORD whose only fault is NaN, Infinity or half a character."""
+        """Make out a RECORD whose only fault is NaN, Infinity, half a character or its depth."""
         try:
             message = json.loads(self.line)
-        except (ValueError, RecursionError) as error:
+        except RecursionError as error:
+            if (start := _RECORD_START.match(self.line)) is None:
+                raise self.wrong("it is nested too deeply") from error
+            return {"type": "RECORD", "stream": json.loads(start[1])}
+        except ValueError as error:
             raise self.wrong("it is not JSON") from error
         if not isinstance(message, dict) or message.get("type") != "RECORD":
             raise self.wrong("it is not strict JSON")

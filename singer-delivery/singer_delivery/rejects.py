@@ -104,12 +104,16 @@ class Rejects:
 
 def _with_reason(line: bytes, reason: dict[str, str]) -> bytes:
     try:
-        message = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+        return msgspec.json.encode(_add(msgspec.json.decode(line), reason))
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
         # What JSON has no word for is kept as it came, for whoever mends it.
-        message = json.loads(line)
-        return json.dumps(_add(message, reason)).encode()
-    return msgspec.json.encode(_add(message, reason))
+        return json.dumps(_add(json.loads(line), reason)).encode()
+    except RecursionError:
+        # Too deep to be looked into: the reason stands beside the record.
+        body = line.rstrip().removesuffix(b"}")
+        return b'%b,"%b":%b}' % (body, REJECT_FIELD.encode(), msgspec.json.encode(reason))
 
 
 def _add(message: dict[str, Any], reason: dict[str, str]) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class DeliveryTarget(Target, abc.ABC):
         mapped = self._stream(message_dict.get("stream"))
         source = self.delivery.record(message_dict["stream"], self._reader.line)
         if mapped.sends:
-            detail = "It holds NaN, Infinity or half a character, which JSON does not know."
+            detail = "It holds NaN, Infinity or half a character, or is nested too deeply."
             self.delivery.reject(source, RecordRejected("not_json", detail))
         else:
             self.delivery.skip(source)

@@ -159,7 +159,7 @@ def read_json(content: bytes, path: str) -> Any:  # noqa: ANN401, JSON is what i
         pass
     try:
         return _with_whole_characters(json.loads(content))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise not_moesifs(path) from error
 
 

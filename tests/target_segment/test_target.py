@@ -323,6 +323,23 @@ def test_a_record_that_json_has_no_word_for_costs_only_itself(
     assert rejected(tmp_path)[1]["record"]["_delivery_reject"]["reason"] == "not_json"
 
 
+def test_a_record_that_is_nested_too_deeply_costs_only_itself(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    line = json.dumps(record(1, n=0)).replace('"n": 0', '"n": ' + "[" * 5000 + "]" * 5000)
+    ended = run(
+        "target-segment", tmp_path, config(segment), lines=[SCHEMA, line, record(2), state(1)]
+    )
+    assert (ended.code, ended.messages) == (3, [1]), ended.stderr
+    assert [message["userId"] for message in sent(segment)] == ["user-2"]
+    [path] = (tmp_path / "rejects").iterdir()
+    _, kept = path.read_text().splitlines()
+    assert '"reason":"not_json"' in kept
+    again = run("target-segment", tmp_path, config(segment), lines=path.read_text().splitlines())
+    assert again.code == 3
+    assert path.read_text().count("not_json") == 3, "it is kept, and why both times"
+
+
 @pytest.mark.parametrize("maps", [{}, {"stream_maps": {"users": {"email": "md5(email)"}}}])
 def test_a_number_that_nothing_can_hold_costs_only_its_record(
     segment: ScriptedService, tmp_path: Path, maps: dict[str, Any]
