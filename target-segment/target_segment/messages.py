@@ -42,7 +42,7 @@ MOESIF_ACTION = Plan(
     MOESIF_FIELDS[MoesifStream.EVENTS],
     context={
         "ip": "request.ipAddress",
-        "userAgent": "request.userAgent",
+        "userAgent": "request.userAgentString",
         "page.url": "request.uri",
     },
     own=True,
@@ -111,10 +111,7 @@ class Messages:
         if decode(record.get("eventType", NULL)) != USER_ACTION:
             return []
         record["properties"] = record.pop("metadata", NULL)
-        call = MOESIF_ACTION(record)
-        if call and not isinstance(call.get("context", {}).get("userAgent", ""), str):
-            del call["context"]["userAgent"]  # Moesif has taken it apart
-        return self.routed(call, from_moesif=True)
+        return self.routed(MOESIF_ACTION(record), from_moesif=True)
 
     def routed(self, call: Call | None, *, from_moesif: bool) -> list[Message]:
         """Make a call that was made of a record into its message.

@@ -34,7 +34,14 @@ LINES = [
     schema("calls", "type", "userId", "groupId", "event", "traits", "properties", "context"),
     record("calls", type="identify", userId="u1", traits=PERSON, context=CONTEXT),
     record("calls", type="group", userId="u1", groupId="c1", traits={"domain": "acme.example"}),
-    record("calls", type="track", userId="u1", event="Signed Up", properties={"via": "form"}),
+    record(
+        "calls",
+        type="track",
+        userId="u1",
+        event="Signed Up",
+        properties={"via": "form"},
+        context=CONTEXT,
+    ),
     state("sent"),
 ]
 
@@ -85,3 +92,5 @@ def test_what_was_said_of_a_user_is_said_again(services: Sandbox, tmp_path: Path
     [action] = [message for message in received if message["type"] == "track"]
     assert (action["userId"], action["event"]) == ("u1", "Signed Up")
     assert action["properties"] == {"via": "form"}
+    assert action["context"]["ip"] == "192.0.2.1"
+    assert action["context"]["page"] == {"url": "https://acme.example/"}

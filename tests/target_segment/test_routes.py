@@ -125,7 +125,12 @@ def test_an_action_of_moesif_is_a_track_call_and_an_api_call_none(
         "userId": "u1",
         "companyId": "c1",
         "metadata": {"plan": "paid"},
-        "request": {"uri": "https://acme.example/", "ipAddress": "192.0.2.1", "userAgent": {}},
+        "request": {
+            "uri": "https://acme.example/",
+            "ipAddress": "192.0.2.1",
+            "userAgent": {"name": "Firefox"},
+            "userAgentString": "Mozilla/5.0",
+        },
     }
     lines = [
         schema("events", *event),
@@ -143,6 +148,7 @@ def test_an_action_of_moesif_is_a_track_call_and_an_api_call_none(
         "timestamp": "2026-01-01T00:00:00.000Z",
         "context": {
             "ip": "192.0.2.1",
+            "userAgent": "Mozilla/5.0",
             "page": {"url": "https://acme.example/"},
             "groupId": "c1",
         },
