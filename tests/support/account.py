@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 class Account(ScriptedService):
@@ -103,3 +106,8 @@ class Account(ScriptedService):
             answer["aggregations"] = found.aggregations
         spoilt = self.spoil(request, answer)
         return spoilt if isinstance(spoilt, Reply) else Reply(200, spoilt, headers)
+
+
+def settings(account: Account, **more: object) -> dict[str, Any]:
+    """Give the smallest settings that read an account."""
+    return {"management_api_key": "k", "api_url": account.url, "usage_rollup": False, **more}

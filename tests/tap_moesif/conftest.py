@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from account import Account
 from scripted import Reply, Request, ScriptedService
 
 if TYPE_CHECKING:
@@ -115,3 +116,9 @@ def _signals_stay_with_pytest() -> Iterator[None]:
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with Account() as account:
+        yield account

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from account import Account
+from account import DAY, HOUR, MINUTE, Account
 from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_moesif.errors import MoesifError
 from tap_output import Output, killed, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import timedelta
 
     from scripted import Request
 
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
 CANARY = "credential-nobody-may-see"
-
-
-@pytest.fixture
-def account() -> Iterator[Account]:
-    with Account() as account:
-        yield account
 
 
 def read(

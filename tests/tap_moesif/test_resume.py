@@ -7,30 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from account import Account
+from account import DAY, HOUR, MINUTE, Account, settings
 from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_moesif.errors import MoesifError
 from tap_output import Output, killed, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from scripted import Request
-
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def account() -> Iterator[Account]:
-    with Account() as account:
-        yield account
-
-
-def settings(account: Account, **more: object) -> dict[str, Any]:
-    return {"management_api_key": "k", "api_url": account.url, "usage_rollup": False, **more}
 
 
 def counts(run: Output) -> dict[str, int]:
