@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from typing_extensions import override
 
 from tap_moesif.errors import FailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from typing_extensions import Buffer
 
 Answer = dict[str, Any]
-Hit = dict[str, Any]
+
+
+class Hit(msgspec.Struct, gc=False):
+    """A hit of a search.
+
+    Attributes:
+        id: What the engine knows the document by.
+        source: The document, encoded until its turn comes: what is made of it then is made
+            fastest.
+        sort: The values by which it stands where it does.
+    """
+
+    id: Any = msgspec.field(default=None, name="_id")
+    source: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"null"), name="_source")
+    sort: Any = None
+
+    def document(self) -> Any:  # noqa: ANN401, JSON is what it is
+        """Decode the document.
+
+        Raises:
+            FailedError: It is no JSON.
+        """
+        return read_json(self.source, "a search")
 
 
 class _Hits(msgspec.Struct):
-    hits: list[msgspec.Raw]
+    hits: list[Hit]
     total: Any = None
 
 
@@ -30,45 +50,11 @@ class _Search(msgspec.Struct):
     shards: Any = msgspec.field(default=None, name="_shards")
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises of an answer."""
+
+_decode = msgspec.json.Decoder().decode
 _decode_search = msgspec.json.Decoder(_Search).decode
-_decode_hit = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class EncodedHits(Sequence[Hit]):
-    """Hits that are decoded when their turn comes; what is made of them then is made fastest.
-
-    Args:
-        hits: JSON objects.
-        path: That was asked.
-    """
-
-    def __init__(self, hits: Sequence[msgspec.Raw], path: str) -> None:
-        self._hits = hits
-        self._path = path
-
-    @overload
-    def __getitem__(self, index: int) -> Hit: ...
-    @overload
-    def __getitem__(self, index: slice) -> EncodedHits: ...
-    @override
-    def __getitem__(self, index: int | slice) -> Hit | EncodedHits:
-        if isinstance(index, slice):
-            return EncodedHits(self._hits[index], self._path)
-        return self._decoded(self._hits[index])
-
-    @override
-    def __len__(self) -> int:
-        return len(self._hits)
-
-    @override
-    def __iter__(self) -> Iterator[Hit]:
-        return map(self._decoded, self._hits)
-
-    def _decoded(self, hit: msgspec.Raw) -> Hit:
-        try:
-            return _decode_hit(hit)
-        except msgspec.DecodeError:
-            return _object(read_json(bytes(hit), self._path), self._path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +67,7 @@ class Found:
         exact: Whether that is known, and no minimum.
     """
 
-    hits: Sequence[Hit]
+    hits: list[Hit]
     total: int
     exact: bool
 
@@ -94,14 +80,17 @@ def read_hits(content: bytes, path: str) -> Found:
     """
     try:
         search = _decode_search(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         answer = read_search(content, path)  # which can read more, or say what is wrong
-        return Found(answer["hits"]["hits"], *_total(answer["hits"].get("total")))
+        hits = [_hit(hit) for hit in answer["hits"]["hits"]]
+        return Found(hits, *_total(answer["hits"].get("total")))
     _check_complete(search.timed_out, search.shards, path)
-    hits = search.hits.hits
-    if not all(bytes(hit).startswith(b"{") for hit in hits):
-        raise no_hits(path)
-    return Found(EncodedHits(hits, path), *_total(search.hits.total))
+    return Found(search.hits.hits, *_total(search.hits.total))
+
+
+def _hit(hit: dict[str, Any]) -> Hit:
+    source = json.dumps(hit.get("_source")).encode()
+    return Hit(hit.get("_id"), msgspec.Raw(source), hit.get("sort"))
 
 
 def read_search(content: bytes, path: str) -> Answer:
@@ -115,18 +104,10 @@ def read_search(content: bytes, path: str) -> Answer:
         hits = answer["hits"]["hits"]
     except (LookupError, TypeError) as error:
         raise not_moesifs(path) from error
-    if not isinstance(hits, list):
+    if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
         raise no_hits(path)
-    for hit in hits:
-        _object(hit, path)
     _check_complete(answer.get("timed_out"), answer.get("_shards"), path)
     return answer
-
-
-def _object(hit: Any, path: str) -> Hit:  # noqa: ANN401, JSON is what it is
-    if not isinstance(hit, dict):
-        raise no_hits(path)
-    return hit
 
 
 def _check_complete(timed_out: object, shards: object, path: str) -> None:
@@ -147,18 +128,18 @@ def _total(total: Any) -> tuple[int, bool]:  # noqa: ANN401
     return total, exact
 
 
-def read_json(content: bytes, path: str) -> Any:  # noqa: ANN401, JSON is what it is
+def read_json(content: Buffer, path: str) -> Any:  # noqa: ANN401, JSON is what it is
     """Read JSON; half a character, as a text cut short can end in, becomes U+FFFD.
 
     Raises:
         FailedError: It is none.
     """
     try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode(content)
+    except UNREADABLE:
         pass
     try:
-        return _with_whole_characters(json.loads(content))
+        return _with_whole_characters(json.loads(bytes(content)))
     except (ValueError, RecursionError) as error:
         raise not_moesifs(path) from error
 

@@ -20,6 +20,7 @@ from tap_moesif.errors import (
     FailedError,
     MoesifError,
     NotThereError,
+    NotUnderstoodError,
     RateLimitedError,
     TooLargeError,
 )
@@ -48,7 +49,11 @@ HINTS: Mapping[int, str] = {
     404: "there is no such path; are api_url, users_path and companies_path right?",
     413: "the page is too large; set a smaller page_size.",
 }
-ERRORS: Mapping[int, type[MoesifError]] = {404: NotThereError, 413: TooLargeError}
+ERRORS: Mapping[int, type[MoesifError]] = {
+    400: NotUnderstoodError,
+    404: NotThereError,
+    413: TooLargeError,
+}
 
 
 class BearerAuth(AuthBase):

@@ -31,6 +31,10 @@ PAYLOADS = tuple(
 """Where an API call's headers and bodies are, which hold credentials too."""
 
 
+HIT_ID = "_id"
+"""What fields call the id of a search's hit."""
+
+
 def as_it_is(document: Document) -> Document:
     """Give a document of which nothing is written in several ways."""
     return document
@@ -67,7 +71,7 @@ def event_document(document: Document) -> Document:
     """Put the time of an event's request beside it too, and do what `_with_origin` does in it."""
     request = document.get("request")
     if isinstance(request, dict):
-        document["request"] = _with_origin({**request})
+        _with_origin(request)
         if "time" in request:
             document[REQUEST_TIME] = request["time"]
     return document
@@ -80,7 +84,7 @@ def _with_origin(document: Document) -> Document:
     agent that is no object where strings belong.
     """
     if isinstance(geo := document.get("geo_ip"), dict):
-        document["geo_ip"] = geo = _with_coordinates({**geo})
+        _with_coordinates(geo)
         if document.get("ip_address") in (None, geo.get("ip")) and isinstance(geo.get("ip"), str):
             document["ip_address"] = geo.pop("ip")
     if isinstance(document.get("user_agent"), str) and document.get("user_agent_string") is None:
@@ -88,7 +92,7 @@ def _with_origin(document: Document) -> Document:
     return document
 
 
-def _with_coordinates(geo: Document) -> Document:
+def _with_coordinates(geo: Document) -> None:
     """Read `location`, `{lat, lon}` or `[lon, lat]`, where it adds to or repeats the numbers."""
     location = geo.get("location")
     if isinstance(location, list) and len(location) == 2:  # noqa: PLR2004, a pair
@@ -98,7 +102,6 @@ def _with_coordinates(geo: Document) -> Document:
         longitude = geo.setdefault("longitude", location["lon"])
         if (latitude, longitude) == (location["lat"], location["lon"]):
             del geo["location"]
-    return geo
 
 
 class RecordMaker:
@@ -106,13 +109,10 @@ class RecordMaker:
 
     Args:
         fields: The records'.
-        prepare: Brings a document into the one form that `fields` know. The document is a copy,
-            which it may change, but not what is inside.
+        prepare: Brings a document into the one form that `fields` know; it may change it.
         drop: Raw names that are not emitted wherever Moesif has put them; or, with dots, the
             path of one inside objects that have fields.
         misfit: Called with the raw path of each value that is not of its field's type.
-        searched: Whether the documents are a search's hits, `{_id, _source, …}`, or may come
-            without that around them.
     """
 
     def __init__(
@@ -122,34 +122,32 @@ class RecordMaker:
         prepare: Callable[[Document], Document] = as_it_is,
         drop: Iterable[str] = (),
         misfit: Misfit,
-        searched: bool = True,
     ) -> None:
         self._fields = Fields(fields, "", frozenset(drop), misfit)
         self._prepare = prepare
         self._misfit = misfit
-        self._searched = searched
 
-    def __call__(self, raw: Any) -> Record | None:  # noqa: ANN401, what the service sent
-        """Make a record that follows the fields' schema, or give None if there is no id."""
-        document = self._prepare(self._document(raw))
+    def __call__(self, raw: Any, hit_id: object = None) -> Record | None:  # noqa: ANN401
+        """Make a record that follows the fields' schema, or give None if there is no id.
+
+        Args:
+            raw: The document, or what was sent in place of one; it is used up.
+            hit_id: The id of the search's hit that the document came in: it stands in for an id
+                of the document's own, and is no part of it.
+        """
+        if not isinstance(raw, dict):
+            raw = self._in_place_of_a_document(raw, hit_id)
+        document = self._prepare(raw)
         left: Document = {}
         record = self._fields.take(document, left)
-        if self._searched:
-            left.pop("_id", None)  # the hit's, which is no part of the document
         self._fields.keep(left, record)
-        return record if "id" in record else None
+        if "id" in record:
+            return record
+        found = self._fields.take_known({HIT_ID: hit_id}, {})
+        return {**found, **record} if found else None
 
-    def _document(self, raw: Any) -> Document:  # noqa: ANN401
-        if not isinstance(raw, dict):
+    def _in_place_of_a_document(self, raw: object, hit_id: object) -> Document:
+        if raw is None or hit_id is None:
             return {}
-        if not self._searched and "_source" not in raw:
-            return {**raw}
-        source = raw.get("_source")
-        if source is None:
-            source = {}
-        elif not isinstance(source, dict):
-            self._misfit("_source")
-            source = {"_source": source}
-        document = {**source}
-        document.setdefault("_id", raw.get("_id"))
-        return document
+        self._misfit("_source")
+        return {"_source": raw}

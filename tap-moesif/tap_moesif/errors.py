@@ -4,6 +4,7 @@
     ├── FailedError        this attempt failed, the next may not
     ├── TooLargeError      less may be asked for
     ├── NotThereError      there is nothing under that path
+    ├── NotUnderstoodError the search is not one that Moesif can run
     └── RateLimitedError   Moesif asks to wait
 
 Each message says what happened and what to change, and holds no key and nothing of a document.
@@ -26,6 +27,10 @@ class TooLargeError(MoesifError):
 
 class NotThereError(MoesifError):
     """There is nothing under a path."""
+
+
+class NotUnderstoodError(MoesifError):
+    """A search is not one that Moesif can run."""
 
 
 class RateLimitedError(MoesifError):

@@ -69,13 +69,12 @@ class Fields:
     def take(self, document: Document, left: Document) -> Record:
         """Make a record of a document; put what finds no place into `left`."""
         record = self.take_known(document, left)
-        known = self.known
-        if unknown := [raw for raw in document if raw not in known]:
+        if not self.known.issuperset(document):
             into = record if self._keeps_unknown else left
-            for raw in unknown:
-                value = document[raw]
-                own = raw in OWN or type(value) is str
-                into[raw] = value if own else self._scrub(value)
+            for raw, value in document.items():
+                if raw not in self.known:
+                    own = raw in OWN or type(value) is str
+                    into[raw] = value if own else self._scrub(value)
         return record
 
     def take_known(self, document: Document, left: Document) -> Record:

@@ -88,10 +88,10 @@ class Pages:
     count: int = 0
     _read: set[bytes] = field(default_factory=set)
 
-    def __iter__(self) -> Iterator[Sequence[Hit]]:
+    def __iter__(self) -> Iterator[list[Hit]]:
         """Ask for page after page; gives its hits, each with its sort values."""
         while hits := self.moesif.ask(self._request(), self._read_page, self._less):
-            self.after = hits[-1]["sort"]
+            self.after = hits[-1].sort
             self._read.add(msgspec.json.encode(self.after))
             self.count += len(hits)
             self.size.worked()
@@ -103,10 +103,10 @@ class Pages:
     def _less(self) -> Request | None:
         return self._request() if self.size.halve() else None
 
-    def _read_page(self, content: bytes) -> Sequence[Hit]:
+    def _read_page(self, content: bytes) -> list[Hit]:
         found = read_hits(content, self.search.path)
         if found.hits:
-            self._check_next(found.hits[-1].get("sort"))
+            self._check_next(found.hits[-1].sort)
         else:
             self._check_end(found)
         return found.hits
@@ -140,7 +140,7 @@ class Pages:
         )
         if not last and not found.total:
             return
-        if not last or _rank(last[0].get("sort")) > _rank(self.after):
+        if not last or _rank(last[0].sort) > _rank(self.after):
             raise FailedError(
                 f"Moesif's answer to {self.search.path} is an empty page, although there is more."
             )

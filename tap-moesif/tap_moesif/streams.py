@@ -19,7 +19,7 @@ from tap_moesif.documents import (
     subscription_document,
     user_document,
 )
-from tap_moesif.errors import MoesifError, NotThereError
+from tap_moesif.errors import MoesifError, NotThereError, NotUnderstoodError
 from tap_moesif.pace import PageSize
 from tap_moesif.paging import ID, Search
 from tap_moesif.queries import (
@@ -36,7 +36,7 @@ from tap_moesif.sync import STATE_EVERY_RECORDS, MoesifStream, SearchStream
 from tap_moesif.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from singer_sdk.helpers.types import Record
 
@@ -72,6 +72,8 @@ class ProfileStream(SearchStream):
 
     @override
     def search(self, walk: Walk) -> Search:
+        if walk.since or walk.start or walk.end:
+            self._check_times()
         if walk.since:
             query = changed_since(walk.since[MODIFIED], walk.since[SEEN], walk.end)
         else:
@@ -89,26 +91,25 @@ class ProfileStream(SearchStream):
 
     @override
     def move(self, progress: Progress, walk: Walk) -> None:
-        if walk.since.keys() - walk.latest.keys():  # not even who was the latest was found again
-            self._check_times()
         super().move(progress, walk)
         progress.rolled_up = walk.began if self._rolls_up else None
 
     def _check_times(self) -> None:
         """See that the times can be asked for.
 
-        Where an index has them as text, a range of them finds nothing and says nothing; but to
-        sort by them is refused.
+        Where an index has them as text, a range of them finds whatever has a word in it, and
+        says nothing; but to sort by them is refused.
         """
         path = self.config[self.path_setting]
         search = Search(path, self.need, everything(), sort=(MODIFIED_TIME, LAST_SEEN, ID))
         try:
             self._tap.moesif.ask(search.request(1), lambda content: read_hits(content, path))
-        except MoesifError as error:
+        except NotUnderstoodError as error:
             raise MoesifError(
-                f"Nothing was found in '{self.name}' that changed, and {error} If this index holds "
-                f"{MODIFIED_TIME} or {LAST_SEEN} as text, set the stream's replication-method to "
-                "FULL_TABLE in the catalog."
+                f"Moesif does not sort '{self.name}' by {MODIFIED_TIME} and {LAST_SEEN}, so it "
+                f"cannot be asked for a stretch of time: {error} If it is so for this stream alone,"
+                " its index may have these as text: leave start_date and end_date out, and set the "
+                "stream's replication-method to FULL_TABLE in the catalog."
             ) from error
 
     @property
@@ -169,7 +170,6 @@ class Subscriptions(SearchStream):
     scope = "read:companies"
     fields = schemas.SUBSCRIPTION
     prepare = staticmethod(subscription_document)
-    searched = False
     replication_key = MODIFIED
     times = (MODIFIED,)
 
@@ -180,9 +180,7 @@ class Subscriptions(SearchStream):
         return Search(self.config["companies_path"], self.need, everything())
 
     @override
-    def chunks(
-        self, hits: Sequence[Hit], walk: Walk, began: str
-    ) -> Iterator[tuple[int, list[Record]]]:
+    def chunks(self, hits: list[Hit], walk: Walk, began: str) -> Iterator[tuple[int, list[Record]]]:
         read = 0
         records: list[Record] = []
         for hit in hits:
@@ -196,9 +194,9 @@ class Subscriptions(SearchStream):
 
     def _of(self, hit: Hit) -> list[Record]:
         """Make records of a company's subscriptions."""
-        source = hit.get("_source")
+        source = hit.document()
         company: dict[str, Any] = source if isinstance(source, dict) else {}
-        company_id = company.get("company_id") or hit.get("_id")
+        company_id = company.get("company_id") or hit.id
         found = company.get("subscriptions")
         if not isinstance(found, list):
             found = self._fetch(str(company_id))
@@ -269,7 +267,6 @@ class Cohorts(MoesifStream):
     scope = "read:cohorts"
     fields = schemas.COHORT
     prepare = staticmethod(cohort_document)
-    searched = False
 
     PATH = "/~/cohorts"
     TYPES = ("user", "company")

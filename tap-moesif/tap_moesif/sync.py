@@ -23,7 +23,7 @@ from tap_moesif.paging import Pages
 from tap_moesif.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator
 
     from singer_sdk import metrics
     from singer_sdk.helpers.types import Context, Record
@@ -61,13 +61,11 @@ class MoesifStream(Stream):
         scope: What the management key must be allowed to do.
         fields: Of a record.
         prepare: Brings a document into the one form that they know.
-        searched: Whether documents come as a search's hits.
     """
 
     scope: ClassVar[str]
     fields: ClassVar[tuple[schemas.Field, ...]]
     prepare = staticmethod(as_it_is)
-    searched: ClassVar[bool] = True
 
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # `RecordMaker` conforms, and loses nothing
@@ -99,7 +97,6 @@ class MoesifStream(Stream):
             prepare=self.prepare,
             drop=self.dropped,
             misfit=self.warn_of_misfit,
-            searched=self.searched,
         )
 
     @property
@@ -228,9 +225,7 @@ class SearchStream(MoesifStream):
         """Whether `complete` is to be given a page's records together."""
         return False
 
-    def chunks(
-        self, hits: Sequence[Hit], walk: Walk, began: str
-    ) -> Iterator[tuple[int, list[Record]]]:
+    def chunks(self, hits: list[Hit], walk: Walk, began: str) -> Iterator[tuple[int, list[Record]]]:
         """Make records of a page's hits, a part at a time, with the number of hits it is of.
 
         Args:
@@ -241,7 +236,7 @@ class SearchStream(MoesifStream):
         del walk
         together = len(hits) if self.completes else WRITTEN_AT_ONCE
         for first in range(0, len(hits), together):
-            made = [self.make(hit) for hit in hits[first : first + together]]
+            made = [self.make(hit.document(), hit.id) for hit in hits[first : first + together]]
             self.complete(self.with_id(made), began)
             for start in range(0, len(made), WRITTEN_AT_ONCE):
                 some = made[start : start + WRITTEN_AT_ONCE]
@@ -267,7 +262,7 @@ class SearchStream(MoesifStream):
             for count, records in self.chunks(hits, walk, began):
                 read += count
                 walk.count += count
-                walk.after = hits[read - 1].get("sort") or []
+                walk.after = hits[read - 1].sort or []
                 for name in self.times:
                     walk.see(name, [record.get(name) for record in records])
                 yield records

@@ -266,20 +266,27 @@ def test_the_date_is_read_as_the_time_of_the_question(account: Account) -> None:
     assert len(dates) == 4  # so the first search for users is answered at 12:00:05
 
 
-def test_times_that_cannot_be_asked_for_are_no_silence(account: Account) -> None:
-    """Over text, a range finds nothing and says nothing."""
+@pytest.mark.parametrize("found", [[], ["u1"]], ids=["nothing", "something"])
+@pytest.mark.parametrize("bounds", [{}, {"start_date": "2020-01-01"}, {"end_date": "2030-01-01"}])
+def test_times_that_cannot_be_asked_for_are_no_silence(
+    account: Account, bounds: dict[str, str], found: list[str]
+) -> None:
+    """Over text, a range finds whatever has a word in it, and says nothing."""
     account.user("u1", modified_time=HOUR, last_seen_time=HOUR)
     first = sync(settings(account))
 
     def spoil(request: Request, answer: dict[str, Any]) -> Any:
-        if b"range" in request.body:
+        if b"unmapped_type" in request.body:
+            return Reply(400)
+        if b"range" in request.body and not found:
             return {"hits": {"total": 0, "hits": []}}
-        return Reply(400) if b"unmapped_type" in request.body else answer
+        return answer
 
     account.spoil = spoil
+    state = None if bounds else first.state
 
-    with pytest.raises(MoesifError, match=r"'users' that changed.* FULL_TABLE in the catalog"):
-        sync(settings(account), state=first.state)
+    with pytest.raises(MoesifError, match=r"by modified_time.* FULL_TABLE in the catalog"):
+        sync(settings(account, **bounds), state=state)
 
 
 def test_an_account_whose_latest_user_is_gone_is_read_on(account: Account) -> None:

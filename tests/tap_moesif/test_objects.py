@@ -35,7 +35,6 @@ class Stream:
 
     fields: tuple[Field, ...]
     prepare: Callable[[Document], Document] = documents.as_it_is
-    searched: bool = True
 
     def maker(self, *drop: str, misfits: list[str] | None = None) -> RecordMaker:
         """Make what makes its records."""
@@ -45,19 +44,14 @@ class Stream:
             prepare=self.prepare,
             drop=drop,
             misfit=(seen if misfits is None else misfits).append,
-            searched=self.searched,
         )
-
-    def wrapped(self, document: Document) -> Document:
-        """Put an identified document into the form that it comes in."""
-        return {"_id": "h1", "_source": document} if self.searched else {"_id": "h1", **document}
 
 
 STREAMS = {
     "users": Stream(schemas.USER, documents.user_document),
     "companies": Stream(schemas.COMPANY),
-    "subscriptions": Stream(schemas.SUBSCRIPTION, documents.subscription_document, searched=False),
-    "cohorts": Stream(schemas.COHORT, documents.cohort_document, searched=False),
+    "subscriptions": Stream(schemas.SUBSCRIPTION, documents.subscription_document),
+    "cohorts": Stream(schemas.COHORT, documents.cohort_document),
     "events": Stream(schemas.EVENT, documents.event_document),
 }
 EACH_STREAM = pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS.keys())
@@ -149,14 +143,11 @@ def test_whatever_a_document_holds_its_record_follows_the_schema(
     made: tuple[Stream, Document],
 ) -> None:
     stream, document = made
-    raw = stream.wrapped(document)
-    before = deepcopy(raw)
 
-    record = stream.maker(SESSION_TOKEN)(raw)
+    record = stream.maker(SESSION_TOKEN)(document, "h1")
 
     assert record is not None
     CHECKS[stream.fields].validate(record)
-    assert repr(raw) == repr(before)
 
 
 @MANY
@@ -164,7 +155,7 @@ def test_whatever_a_document_holds_its_record_follows_the_schema(
 def test_whatever_a_document_holds_nothing_of_it_is_lost(made: tuple[Stream, Document]) -> None:
     stream, document = made
 
-    record = stream.maker()(stream.wrapped(document))
+    record = stream.maker()(deepcopy(document), "h1")
 
     if isinstance(document.get("criteria"), dict | list) and stream is STREAMS["cohorts"]:
         assert record is not None
@@ -204,7 +195,7 @@ def test_what_is_dropped_is_nowhere_but_in_the_accounts_own_objects(
         number = data.draw(st.integers(0, len(places) - 1))
         places[number][SESSION_TOKEN] = data.draw(st.sampled_from([SECRET, [SECRET]]))
 
-    record = stream.maker(SESSION_TOKEN)(stream.wrapped(document))
+    record = stream.maker(SESSION_TOKEN)(document, "h1")
 
     assert SECRET not in leaves(record)
 
@@ -231,7 +222,7 @@ def test_an_event_without_payloads_holds_no_header_and_no_body(
             {**message, "headers": {"Authorization": SECRET}, "body": [SECRET, {"a": SECRET}]}
         )
 
-    record = STREAMS["events"].maker(*PAYLOADS)({"_id": "e1", "_source": document})
+    record = STREAMS["events"].maker(*PAYLOADS)(document, "e1")
 
     assert SECRET not in leaves(record)
 
@@ -241,7 +232,7 @@ def test_an_event_without_payloads_holds_no_header_and_no_body(
 def test_a_source_that_is_no_object_is_kept(stream: Stream, source: object) -> None:
     misfits: list[str] = []
 
-    record = stream.maker(misfits=misfits)({"_id": "h1", "_source": source})
+    record = stream.maker(misfits=misfits)(source, "h1")
 
     assert record == {"id": "h1", "additionalFields": {"_source": source}}
     assert misfits == ["_source"]
@@ -255,7 +246,7 @@ def test_what_has_no_id_is_no_record(stream: Stream, raw: object) -> None:
 
 @EACH_STREAM
 def test_a_document_may_come_as_the_source_of_a_hit(stream: Stream) -> None:
-    record = stream.maker()({"_id": "h1", "_source": {"metadata": {}, "x": 1}, "sort": [1]})
+    record = stream.maker()({"metadata": {}, "x": 1}, "h1")
 
     assert record is not None
     assert record["id"] == "h1"
@@ -268,9 +259,8 @@ def test_the_deepest_nesting_that_can_be_read_is_kept(stream: Stream) -> None:
     deep: Any = {SESSION_TOKEN: SECRET, "leaf": 1}
     for _ in range(900):
         deep = [{"a": deep}]
-    raw = stream.wrapped({"unknown": deep})
 
-    record = stream.maker(SESSION_TOKEN)(raw)
+    record = stream.maker(SESSION_TOKEN)({"unknown": deep}, "h1")
 
     assert record is not None
     inner = record["additionalFields"]["unknown"]
@@ -282,7 +272,7 @@ def test_the_deepest_nesting_that_can_be_read_is_kept(stream: Stream) -> None:
 def test_what_need_not_be_changed_is_not_copied() -> None:
     source = {"campaign": {"utm_source": ["x"]}, "unknown": [{"a": 1}], "metadata": {"b": 2}}
 
-    record = STREAMS["users"].maker(SESSION_TOKEN)({"_id": "u1", "_source": source})
+    record = STREAMS["users"].maker(SESSION_TOKEN)(source, "u1")
 
     assert record is not None
     assert record["campaign"] is source["campaign"]
@@ -300,7 +290,7 @@ def test_every_value_of_a_wrong_type_is_told() -> None:
         "last24HourAggResults": {"topRoutes": [{"route": 5, "count": 1}, "/a"]},
     }
 
-    record = STREAMS["users"].maker(misfits=misfits)({"_id": "u1", "_source": source})
+    record = STREAMS["users"].maker(misfits=misfits)(source, "u1")
 
     assert record == {
         "id": "u1",
@@ -336,9 +326,7 @@ def test_every_value_of_a_wrong_type_is_told() -> None:
 def test_a_second_name_is_left_out_only_where_it_says_the_same(
     one: Document, other: Document, kept: Document
 ) -> None:
-    raw = {"_id": "c1", "_source": {"metadata": one, "body": other}}
-
-    record = STREAMS["companies"].maker()(raw)
+    record = STREAMS["companies"].maker()({"metadata": one, "body": other}, "c1")
 
     assert record is not None
     assert repr(record["metadata"]) == repr(one)
@@ -371,7 +359,7 @@ def test_a_second_name_is_left_out_only_where_it_says_the_same(
 def test_what_finds_no_place_is_kept_without_what_is_dropped(
     stream: str, source: Document, kept: Document
 ) -> None:
-    record = STREAMS[stream].maker(SESSION_TOKEN)(STREAMS[stream].wrapped(source))
+    record = STREAMS[stream].maker(SESSION_TOKEN)(source, "h1")
 
     assert record is not None
     assert record["additionalFields"] == kept
@@ -379,10 +367,9 @@ def test_what_finds_no_place_is_kept_without_what_is_dropped(
 
 def test_a_second_name_that_says_the_same_and_something_wrong_is_kept() -> None:
     second = {"count": 1, "errorCount": "many"}
-    raw: Any = {"_id": "c1", "_source": {"last24HourAggResults": {"count": 1}}}
-    raw["_source"]["last_24_hour_agg_results"] = second
+    raw = {"last24HourAggResults": {"count": 1}, "last_24_hour_agg_results": {**second}}
 
-    record = STREAMS["companies"].maker()(raw)
+    record = STREAMS["companies"].maker()(raw, "c1")
 
     assert record == {
         "id": "c1",

@@ -83,7 +83,7 @@ def moesif(engine: Engine) -> Iterator[Moesif]:
 
 
 def walk(moesif: Moesif, size: int) -> list[list[str]]:
-    return [[hit["_id"] for hit in hits] for hits in Pages(moesif, SEARCH, PageSize(size))]
+    return [[hit.id for hit in hits] for hits in Pages(moesif, SEARCH, PageSize(size))]
 
 
 def read(moesif: Moesif, size: int) -> list[str]:
@@ -252,7 +252,7 @@ def test_a_walk_that_goes_in_a_circle_is_an_error(
 
     engine.spoil = circle
     pages = iter(Pages(moesif, SEARCH, PageSize(2)))
-    found = [hit["_id"] for _ in range(period) for hit in next(pages)]
+    found = [hit.id for _ in range(period) for hit in next(pages)]
 
     with pytest.raises(MoesifError, match="a page that was read already"):
         next(pages)

@@ -75,7 +75,7 @@ def test_a_killed_incremental_sync_goes_on_within_its_own_bounds(account: Accoun
     account.now += DAY
     for number in range(6):
         account.user(f"u{number}", modified_time=MINUTE, last_seen_time=MINUTE)
-    breaks_off(account, search=3)
+    breaks_off(account, search=4)  # the first sees whether the times can be asked for
     first = killed(settings(account, page_size=2), state=state)
     bounds = account.asked("users")[-1]["query"]
     whole(account)
@@ -110,7 +110,7 @@ def test_the_usage_of_a_resumed_sync_falls_back_all_the_same(account: Account) -
 def test_other_dates_begin_another_walk(account: Account) -> None:
     for number in range(6):
         account.user(f"u{number}", modified_time=number * DAY + HOUR)
-    breaks_off(account, search=2)
+    breaks_off(account, search=3)
     first = killed(settings(account, page_size=2, start_date="2026-03-06"))
     whole(account)
 
