@@ -15,6 +15,7 @@ from isal import igzip
 from requests.auth import AuthBase
 from typing_extensions import override
 
+from singer_delivery.addresses import stays_here
 from singer_delivery.retry import NO_ANSWER, Answer
 
 if TYPE_CHECKING:
@@ -101,8 +102,10 @@ class Connection:
             for endpoint in service.endpoints
         ]
         self._environment = [
-            self._session.merge_environment_settings(endpoint.url, {}, None, None, None)
-            for endpoint in service.endpoints
+            self._session.merge_environment_settings(
+                url, {"no_proxy": "*"} if stays_here(url) else {}, None, None, None
+            )
+            for url, _ in service.endpoints
         ]
 
     def post(self, endpoint: int, messages: Sequence[bytes]) -> Answer:

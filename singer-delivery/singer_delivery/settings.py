@@ -29,6 +29,14 @@ def delivery_settings(
     """
     return [
         th.Property(
+            "allow_http",
+            th.BooleanType(),
+            default=False,
+            title="Allow plain http",
+            description="Also send to another machine over plain http, which carries the key and "
+            "the data unencrypted.",
+        ),
+        th.Property(
             "batch_size_rows",
             th.IntegerType(minimum=1, maximum=rows),
             default=rows,

@@ -26,6 +26,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
+from singer_delivery.addresses import address_errors
 from singer_delivery.errors import (
     DeliveryError,
     Interrupted,
@@ -41,7 +42,7 @@ from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.wiring import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -58,7 +59,12 @@ class DeliveryTarget(Target, abc.ABC):
 
     A connector says where to (`service`) and what a stream's records become (`encoder`);
     order, batches, retries, checkpoints and rejects are dealt with here.
+
+    Attributes:
+        addresses: The settings that say where to: plain http must be allowed in them.
     """
+
+    addresses: ClassVar[Sequence[str]]
 
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -313,6 +319,7 @@ class DeliveryTarget(Target, abc.ABC):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
         errors = setting_errors(self.config_jsonschema, self._config, self._env_var_prefix)
+        errors = errors or [*address_errors(self._config, self.addresses)]
         if errors and raise_errors:
             raise ConfigValidationError(
                 "Wrong settings", errors=errors, schema=self.config_jsonschema

@@ -16,6 +16,7 @@ from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
+from tap_moesif.addresses import leaves_in_the_clear, session_to
 from tap_moesif.client import BearerAuth, Moesif
 from tap_moesif.errors import MoesifError
 from tap_moesif.pace import MAX_PAGE_SIZE, Pace
@@ -37,6 +38,12 @@ GARBAGE_COLLECTED_EVERY = 100_000
 
 KEY_CHARACTERS = re.compile(r"[!-~]+")
 """What an HTTP header takes and a blank does not end: visible ASCII."""
+
+
+PLAIN_HTTP = (
+    "Wrong setting: api_url is plain http to another machine, which carries the key and the data "
+    "unencrypted; make it https, or set allow_http: true."
+)
 
 
 class TapMoesif(Tap):
@@ -62,6 +69,14 @@ class TapMoesif(Tap):
             default="https://api.moesif.com/v1",
             title="API address",
             description="Where Moesif's Management API is, for instance behind a secure proxy.",
+        ),
+        th.Property(
+            "allow_http",
+            th.BooleanType(),
+            default=False,
+            title="Allow plain http",
+            description="Also ask another machine over plain http, which carries the key and the "
+            "data unencrypted.",
         ),
         th.Property(
             "app_id",
@@ -155,11 +170,13 @@ class TapMoesif(Tap):
     @cached_property
     def moesif(self) -> Moesif:
         """The connection, one for all streams, as the limit of queries is."""
+        url = self.config["api_url"].rstrip("/")
         return Moesif(
-            self.config["api_url"].rstrip("/"),
+            url,
             BearerAuth(self.config["management_api_key"]),
             Pace(self.config["requests_per_minute"], time.monotonic, time.sleep),
             self.config.get("app_id"),
+            session_to(url),
         )
 
     @override
@@ -197,6 +214,11 @@ class TapMoesif(Tap):
             return [f"Wrong setting: {text.replace(key, 'its value')}" for text in error.errors]
         if not KEY_CHARACTERS.fullmatch(self._config["management_api_key"]):
             return ["Wrong setting: management_api_key holds a blank, a line break or the like."]
+        if leaves_in_the_clear(self._config["api_url"]) and not self._config["allow_http"]:
+            return [PLAIN_HTTP]
+        return self._date_errors()
+
+    def _date_errors(self) -> list[str]:
         for name in ("start_date", "end_date"):
             if name in self._config:
                 try:

@@ -35,6 +35,7 @@ class TargetMoesif(DeliveryTarget):
     """Sends records to Moesif as users, companies, actions and subscriptions, and loses none."""
 
     name = "target-moesif"
+    addresses = ("api_url",)
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(

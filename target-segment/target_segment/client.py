@@ -17,6 +17,7 @@ import msgspec
 import requests
 
 from singer_delivery import Endpoint, ServiceError
+from singer_delivery.addresses import stays_here
 from singer_delivery.http import describe
 
 if TYPE_CHECKING:
@@ -80,9 +81,14 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
         ServiceError: There is no such key, or it belongs to the other region.
     """
     try:
-        response = requests.get(
-            f"{address}/projects/{quote(write_key, safe='')}/settings", timeout=CDN_TIMEOUT_SECONDS
-        )
+        with requests.Session() as session:
+            session.trust_env = not stays_here(address)
+            # The key is in the path: no redirect may lead it elsewhere.
+            response = session.get(
+                f"{address}/projects/{quote(write_key, safe='')}/settings",
+                timeout=CDN_TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
     except requests.RequestException as error:
         return describe(error, CDN_TIMEOUT_SECONDS)
     if response.status_code == HTTPStatus.NOT_FOUND:
@@ -90,7 +96,7 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
             "Segment knows no source with this write_key; it would answer 200 and drop everything. "
             "Copy the key from the source's Settings > API Keys (or set verify_write_key: false)."
         )
-    if not response.ok:
+    if response.status_code != HTTPStatus.OK:
         return f"HTTP {response.status_code}"
     home = _region_in(response.content)
     if home and home != region:

@@ -35,6 +35,7 @@ class TargetSegment(DeliveryTarget):
     """Sends records to Segment as identify, group and track calls, and loses none."""
 
     name = "target-segment"
+    addresses = ("host", "cdn_url")
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(
