@@ -5,7 +5,7 @@ PACKAGES := singer-delivery tap-moesif target-segment target-moesif sandbox
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sandbox lint bench format constraints clean
+.PHONY: help install demo test sandbox lint bench format settings constraints clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,7 +32,7 @@ sandbox: install  ## Serve Moesif and Segment on http://127.0.0.1:8700
 lint: install  ## Check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/mypy $(PACKAGES) tests benchmarks
+	@$(BIN)/mypy $(PACKAGES) tests benchmarks tools
 
 bench: install  ## Measure speed side by side with others
 	@$(BIN)/python -m benchmarks.run
@@ -40,6 +40,9 @@ bench: install  ## Measure speed side by side with others
 format: install  ## Bring the code into the formatter's shape
 	@$(BIN)/ruff check --fix --quiet
 	@$(BIN)/ruff format --quiet
+
+settings: install  ## Write the connectors' settings wherever they are listed
+	@$(BIN)/python tools/settings.py
 
 constraints: install  ## Pin today's versions, for Python 3.10 and newer
 	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --no-header --no-annotate --group dev - | grep -v '^-e' > constraints.new

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -18,66 +17,16 @@ from scripted import Reply, ScriptedService
 
 PROJECT = Path(__file__).resolve().parents[2]
 READMES = [PROJECT / "README.md", *sorted(PROJECT.glob("*/README.md"))]
-CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
-FROM_SINGER_SDK = ("stream_map", "flattening", "faker", "batch_config", "emit_activate")
 
 
 def blocks(readme: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", readme.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def settings_of(connector: str) -> dict[str, dict[str, Any]]:
-    command: list[str | Path] = [COMMANDS / connector, "--about", "--format=json"]
-    about = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    return {
-        name: setting
-        for name, setting in about["settings"]["properties"].items()
-        if not name.startswith(FROM_SINGER_SDK)
-    }
-
-
 @pytest.mark.parametrize("readme", READMES, ids=lambda p: str(p.relative_to(PROJECT)))
 def test_links_lead_somewhere(readme: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", readme.read_text()):
         assert link.startswith("https://") or (readme.parent / link).exists(), link
-
-
-@pytest.mark.parametrize("connector", CONNECTORS)
-def test_the_table_of_settings_is_what_about_says(connector: str) -> None:
-    readme = (PROJECT / connector / "README.md").read_text()
-    for name, setting in settings_of(connector).items():
-        default = setting.get("default")
-        shown = f"`{json.dumps(default).strip(chr(34))}`" if default is not None else ""
-        if setting.get("secret"):
-            shown = "required, secret"
-        assert f"| `{name}` | {shown} | {setting['description']} |" in readme
-
-
-@pytest.mark.parametrize("connector", CONNECTORS)
-def test_meltano_knows_every_setting(connector: str) -> None:
-    project = yaml.safe_load((PROJECT / "meltano.yml").read_text())
-    plugins = project["plugins"]["extractors"] + project["plugins"]["loaders"]
-    [plugin] = [plugin for plugin in plugins if plugin["name"] == connector]
-    declared = {setting["name"]: setting for setting in plugin["settings"]}
-    about = settings_of(connector)
-    assert [*declared] == [*about]
-    for name, setting in about.items():
-        assert declared[name]["description"] == setting["description"]
-        assert declared[name].get("sensitive", False) is bool(setting.get("secret"))
-        if not name.endswith(("rejects_path", "fingerprints_path")):  # in the project there
-            assert declared[name].get("value") == setting.get("default")
-
-
-def test_the_example_environment_names_settings_that_exist() -> None:
-    known = {
-        f"{connector}_{name}".upper().replace("-", "_")
-        for connector in CONNECTORS
-        for name in settings_of(connector)
-    }
-    lines = (PROJECT / ".env.example").read_text().splitlines()
-    named = {line.split("=")[0] for line in lines if line and not line.startswith("#")}
-    assert named
-    assert named <= known
 
 
 def test_every_make_target_a_readme_names_is_there() -> None:

@@ -1,0 +1,129 @@
+"""Writes the connectors' settings, as `--about` tells them, wherever they are listed.
+
+    make settings
+
+They are listed in a table in each connector's README, in `meltano.yml`, and in each connector's
+definition for Meltano's hub. All else in these files is written by hand, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Settings = Mapping[str, Mapping[str, Any]]
+
+CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
+FROM_SINGER_SDK = ("stream_map", "flattening", "faker", "batch_config")
+KINDS = {"number": "integer"}  # Meltano 4.4 fails on a decimal that comes from the environment
+IN_PROJECT = "$MELTANO_PROJECT_ROOT/output/"
+"""Where files go under Meltano, which runs in whatever folder it is called in."""
+
+
+def settings_of(connector: str) -> Settings:
+    """Ask a connector for its settings; those that every connector on singer-sdk has stay out."""
+    command = [str(Path(sys.executable).parent / connector), "--about", "--format=json"]
+    about = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
+    return {
+        name: setting
+        for name, setting in about["settings"]["properties"].items()
+        if not name.startswith(FROM_SINGER_SDK)
+    }
+
+
+def rows(settings: Settings) -> Iterator[str]:
+    """Write settings as the rows of a README's table."""
+    for name, setting in settings.items():
+        default = setting.get("default")
+        shown = "" if default is None else f"`{json.dumps(default).strip(chr(34))}`"
+        if setting.get("secret"):
+            shown = "required, secret"
+        yield f"| `{name}` | {shown} | {setting['description']} |"
+
+
+def entries(settings: Settings) -> Iterator[str]:
+    """Write settings as Meltano declares them, a line for each key."""
+    for name, setting in settings.items():
+        keys = [f"{key}: {_flow(value)}" for key, value in _declaration(name, setting).items()]
+        yield "- " + "\n  ".join(keys)
+
+
+def _declaration(name: str, setting: Mapping[str, Any]) -> dict[str, Any]:
+    kind = setting["type"][0]
+    declared = {"name": name, "label": setting["title"], "kind": KINDS.get(kind, kind)}
+    if "enum" in setting:
+        declared["kind"] = "options"
+    elif setting.get("format") == "date-time":
+        declared["kind"] = "date_iso8601"
+    if (default := setting.get("default")) is not None:
+        is_file = name.endswith("_path") and not default.startswith("/")
+        declared["value"] = IN_PROJECT + default.lstrip(".") if is_file else default
+    declared["description"] = setting["description"]
+    if setting.get("secret"):
+        declared["sensitive"] = True
+    if "enum" in setting:
+        declared["options"] = [{"label": value, "value": value} for value in setting["enum"]]
+    return declared
+
+
+def _flow(value: object) -> str:
+    text: str = yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, width=sys.maxsize
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def replaced(path: Path, text: str, before: str, line: str, lines: Iterator[str]) -> str:
+    """Put lines in place of those of a form that stand behind some others."""
+    new = "".join(f"{one}\n" for one in lines)
+    text, count = re.subn(
+        rf"^({before})(?:{line}.*\n)+", lambda found: found[1] + new, text, flags=re.MULTILINE
+    )
+    if count != 1:
+        sys.exit(f"{path} has not one list of settings, but {count}.")
+    return text
+
+
+def listed(root: Path) -> Iterator[tuple[Path, str]]:
+    """Give each file that lists settings, and what it must hold."""
+    project = root / "meltano.yml"
+    everything = project.read_text()
+    for connector in CONNECTORS:
+        settings = settings_of(connector)
+        readme, hub = root / connector / "README.md", root / connector / "meltano-hub.yml"
+        table = r"\| setting \| default \| effect \|\n\|---\|---\|---\|\n"
+        yield readme, replaced(readme, readme.read_text(), table, r"\|", rows(settings))
+        yield hub, replaced(hub, hub.read_text(), "settings:\n", "[- ] ", entries(settings))
+        plugin = rf"  - name: {connector}\n(?:    .*\n)*?    settings:\n"
+        indented = (re.sub("^", "    ", entry, flags=re.MULTILINE) for entry in entries(settings))
+        everything = replaced(project, everything, plugin, "    [- ] ", indented)
+    yield project, everything
+
+
+def main() -> None:
+    """Write what is out of date, or only say so."""
+    parser = argparse.ArgumentParser(description="Write the settings wherever they are listed.")
+    parser.add_argument("--check", action="store_true", help="only say what is out of date")
+    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="of the files")
+    wanted = parser.parse_args()
+    stale = [(path, text) for path, text in listed(wanted.root) if path.read_text() != text]
+    for path, text in stale:
+        print(path.relative_to(wanted.root))  # noqa: T201
+        if not wanted.check:
+            path.write_text(text)
+    if stale and wanted.check:
+        sys.exit("Out of date; `make settings` writes them.")
+
+
+if __name__ == "__main__":
+    main()
