@@ -9,6 +9,7 @@ from commands import Sandbox, sandbox
 from postgres import Database, NoPostgresError, postgres
 from third_party import NotInstalledError, installed
 from warehouse import read, warehouse
+from wheels import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +69,12 @@ def tables(
     """What tap-postgres reads of a Segment warehouse: each table's lines."""
     folder = tmp_path_factory.mktemp("warehouse")
     return read(third_party("tap-postgres"), folder, warehouse(database_server))
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Each package's wheel."""
+    return build(tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture

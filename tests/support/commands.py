@@ -154,9 +154,9 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def sandbox(*arguments: str) -> Iterator[Sandbox]:
+def sandbox(*arguments: str, command: str = "moesif-sandbox") -> Iterator[Sandbox]:
     """Run a sandbox on a free port."""
-    with started("moesif-sandbox", "--port", "0", *arguments, stdin=subprocess.DEVNULL) as process:
+    with started(command, "--port", "0", *arguments, stdin=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         line = process.stdout.readline().decode()
         assert line.startswith(READY), line

@@ -1,0 +1,70 @@
+"""The packages as they are published: built, and installed where nothing else is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from commands import COMMANDS
+from project import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+NEEDS = {
+    "singer-delivery": (),
+    "tap-moesif": (),
+    "target-segment": ("singer-delivery",),
+    "target-moesif": ("singer-delivery",),
+    "sandbox": (),
+}
+"""Each package's folder, and those of ours that it needs."""
+RESOLUTIONS = {
+    "pinned": ("--constraint", "constraints.txt"),
+    "lowest": ("--resolution", "lowest-direct"),
+}
+
+
+def build(folder: Path) -> dict[str, Path]:
+    """Build each package as it is published, its wheel out of its source distribution."""
+    wheels = {}
+    for package in NEEDS:
+        _uv("build", package, "--out-dir", str(folder / package))
+        [wheels[package]] = (folder / package).glob("*.whl")
+    return wheels
+
+
+def install(folder: Path, wheels: dict[str, Path], package: str, resolution: str) -> Path:
+    """Install one package's wheel and what it needs in an empty environment.
+
+    Returns:
+        Where its commands are.
+    """
+    environment = folder / f"{package}-{resolution}"
+    packages = (package, *NEEDS[package])
+    _uv("venv", "--python", sys.executable, str(environment))
+    _uv(
+        *("pip", "install", "--python", str(environment), *RESOLUTIONS[resolution]),
+        *_each("--find-links", [str(wheel.parent) for wheel in wheels.values()]),
+        *_each("--requirement", [f"{name}/pyproject.toml" for name in packages]),
+        *(str(wheels[name]) for name in packages),
+    )
+    return environment / "bin"
+
+
+def _each(option: str, values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
+
+
+def _uv(*arguments: str) -> None:
+    ended = subprocess.run(
+        [COMMANDS / "uv", "--quiet", *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
