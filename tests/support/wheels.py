@@ -10,7 +10,6 @@ from commands import COMMANDS
 from project import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 NEEDS = {
@@ -31,8 +30,9 @@ def build(folder: Path) -> dict[str, Path]:
     """Build each package as it is published, its wheel out of its source distribution."""
     wheels = {}
     for package in NEEDS:
-        _uv("build", package, "--out-dir", str(folder / package))
-        [wheels[package]] = (folder / package).glob("*.whl")
+        before = {*folder.glob("*.whl")}
+        _uv("build", package, "--out-dir", str(folder))
+        [wheels[package]] = {*folder.glob("*.whl")} - before
     return wheels
 
 
@@ -47,15 +47,11 @@ def install(folder: Path, wheels: dict[str, Path], package: str, resolution: str
     _uv("venv", "--python", sys.executable, str(environment))
     _uv(
         *("pip", "install", "--python", str(environment), *RESOLUTIONS[resolution]),
-        *_each("--find-links", [str(wheel.parent) for wheel in wheels.values()]),
-        *_each("--requirement", [f"{name}/pyproject.toml" for name in packages]),
+        *("--find-links", str(wheels[package].parent)),
+        *(f"--requirement={name}/pyproject.toml" for name in packages),
         *(str(wheels[name]) for name in packages),
     )
     return environment / "bin"
-
-
-def _each(option: str, values: Sequence[str]) -> list[str]:
-    return [word for value in values for word in (option, value)]
 
 
 def _uv(*arguments: str) -> None:
