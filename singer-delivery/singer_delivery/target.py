@@ -37,7 +37,7 @@ from singer_delivery.errors import (
 )
 from singer_delivery.lines import MessageReader, Wakeup
 from singer_delivery.mapped import MappedStream, NotSent
-from singer_delivery.rejects import REJECT_FIELD
+from singer_delivery.rejects import OWNER_ONLY, REJECT_FIELD
 from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.wiring import Wiring
 
@@ -273,6 +273,7 @@ class DeliveryTarget(Target, abc.ABC):
             path = Path(self.settings.summary_path).expanduser()
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch(OWNER_ONLY)
                 path.write_bytes(msgspec.json.encode(self.delivery.as_dict(code)) + b"\n")
             except OSError as error:
                 self.logger.error(  # noqa: TRY400

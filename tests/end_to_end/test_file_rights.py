@@ -1,0 +1,63 @@
+"""What holds records, or tells of them, only its owner may read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commands import run
+from scripted import Reply, ScriptedService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LINES: list[dict[str, Any]] = [
+    {
+        "type": "SCHEMA",
+        "stream": "people",
+        "schema": {"properties": {"userId": {}, "traits": {}}},
+        "key_properties": [],
+    },
+    {"type": "RECORD", "stream": "people", "record": {"userId": "1", "traits": {"a": 1}}},
+    {"type": "RECORD", "stream": "people", "record": {"userId": "", "traits": {"a": 1}}},
+]
+KEYS = {"target-segment": ("write_key", "host"), "target-moesif": ("application_id", "api_url")}
+
+
+@pytest.fixture(autouse=True)
+def _generous() -> Iterator[None]:
+    """With a umask that takes nothing away."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.parametrize("target", KEYS)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_files_of_a_run_are_their_owners(tmp_path: Path, target: str, dry_run: bool) -> None:
+    """Also those beside them, such as a database's journal."""
+    key, address = KEYS[target]
+    files = tmp_path / "files"
+    with ScriptedService(lambda _: Reply(body={"success": True})) as service:
+        settings = {
+            key: "k",
+            address: service.url,
+            "rejects_path": str(files / "rejects" / "{date}.jsonl"),
+            "summary_path": str(files / "summary" / "summary.json"),
+            "changed_only": True,
+            "fingerprints_path": str(files / "fingerprints" / "known"),
+            "dry_run": dry_run,
+            "dry_run_path": str(files / "dry_run" / "bodies.jsonl"),
+        }
+        assert run(target, tmp_path, settings, lines=LINES).code == 3
+    modes = {
+        path.relative_to(files): oct(path.stat().st_mode & 0o777)
+        for path in files.rglob("*")
+        if path.is_file()
+    }
+    assert {*modes.values()} == {"0o600"}, modes
+    made = {path.parts[0] for path in modes}
+    assert made == {"summary", *(["dry_run"] if dry_run else ["rejects", "fingerprints"])}
