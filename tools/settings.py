@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
 FROM_SINGER_SDK = ("stream_map", "flattening", "faker", "batch_config")
 KINDS = {"number": "integer"}  # Meltano 4.4 fails on a decimal that comes from the environment
-IN_PROJECT = "$MELTANO_PROJECT_ROOT/output/"
-"""Where files go under Meltano, which runs in whatever folder it is called in."""
+UNDER_MELTANO = {
+    "rejects_path": "$MELTANO_PROJECT_ROOT/output/rejects/{target}-{date}.singer.jsonl",
+    "fingerprints_path": "$MELTANO_PROJECT_ROOT/output/fingerprints/{target}.sqlite",
+    "full_refresh": "$MELTANO_RUN_FULL_REFRESH",
+}
+"""Other defaults there: it runs in any folder, and has variables of its own."""
 
 
 def settings_of(connector: str) -> Settings:
@@ -65,9 +69,8 @@ def _declaration(name: str, setting: Mapping[str, Any]) -> dict[str, Any]:
         declared["kind"] = "options"
     elif setting.get("format") == "date-time":
         declared["kind"] = "date_iso8601"
-    if (default := setting.get("default")) is not None:
-        is_file = name.endswith("_path") and not default.startswith("/")
-        declared["value"] = IN_PROJECT + default.lstrip(".") if is_file else default
+    if (default := UNDER_MELTANO.get(name, setting.get("default"))) is not None:
+        declared["value"] = default
     declared["description"] = setting["description"]
     if setting.get("secret"):
         declared["sensitive"] = True
