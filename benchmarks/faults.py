@@ -14,6 +14,7 @@ where it was put into the rejects file.
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import subprocess
@@ -182,6 +183,7 @@ def row(fault: Fault) -> Iterator[str]:
 
 def main() -> None:
     """Go through the faults and print the table."""
+    argparse.ArgumentParser(description="Count what is lost when things go wrong.").parse_args()
     columns = [f"{name}: {what}" for name in CONTESTANTS for what in ("lost", "twice", "said")]
     rows = [[*row(fault)] for fault in FAULTS]
     print(table([f"{MESSAGES:,} messages each", *columns], rows))

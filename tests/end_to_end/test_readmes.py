@@ -1,4 +1,11 @@
-"""What the READMEs say is so."""
+"""What the READMEs say is so, and every command in them runs.
+
+Each document's `sh` blocks are run in their order by a shell, in a copy of this checkout, with the
+sandbox in the place of the two services. Only these are not run whole: `make` says what it would
+do (`make -n`; that the demo, the tests and the rest work is tested elsewhere), and of a benchmark
+the options are looked up in its `--help`. `yaml` blocks are Meltano projects, which are installed
+and run together, or settings, with which a target is run.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +14,193 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from commands import COMMANDS, Sandbox
+from commands import COMMANDS, Sandbox, run
+from project import PROJECT, meltano
 from scripted import Reply, ScriptedService
 
-PROJECT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 READMES = [PROJECT / "README.md", *sorted(PROJECT.glob("*/README.md"))]
+DOCUMENTS = [*READMES, *(PROJECT / name for name in ("CONTRIBUTING.md", "SECURITY.md"))]
+LANGUAGES = {
+    "sh": "run here",
+    "yaml": "run here",
+    "python": "run here",
+    "json": "compared here",
+    "json5": "an example of what tests of the tap look at",
+    "console": "the sandbox's, run by its own tests",
+    "": "pictures",
+}
+KEYS = {
+    "management_api_key": '"sandbox-management-key", "api_url": "{url}/moesif/api/v1"',
+    "write_key": '"sandbox-write-key", "host": "{url}/segment", "cdn_url": "{url}/segment-cdn"',
+    "application_id": '"sandbox-application-id", "api_url": "{url}/moesif/collector/v1"',
+}
+"""What stands for a key that a document leaves to the reader, `"…"`, and leads to the sandbox."""
+BENCHMARK = re.compile(r"^\.venv/bin/python -m (benchmarks\.\w+)\b([^#\n]*).*\n", re.MULTILINE)
+REJECTS = re.compile(r"\brejects/(?:target-\w+)-[\d-]+\.singer\.jsonl\b")
+REJECTED: list[dict[str, Any]] = [
+    {
+        "type": "SCHEMA",
+        "stream": "people",
+        "schema": {"properties": {"userId": {}, "traits": {}}},
+        "key_properties": [],
+    },
+    {
+        "type": "RECORD",
+        "stream": "people",
+        "record": {"userId": "1", "traits": {"a": 1}, "_delivery_reject": {"reason": "mended"}},
+    },
+]
+named = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(PROJECT)))
 
 
-def blocks(readme: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", readme.read_text(), re.MULTILINE | re.DOTALL)
+def blocks(document: Path, language: str) -> list[str]:
+    """Give a document's fenced blocks of a language."""
+    fenced = rf"^ *```{language}\n(.*?)^ *```$"
+    return re.findall(fenced, document.read_text(), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda p: str(p.relative_to(PROJECT)))
-def test_links_lead_somewhere(readme: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", readme.read_text()):
-        assert link.startswith("https://") or (readme.parent / link).exists(), link
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like this checkout, and where commands may leave what they like."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in {line.split("/")[0] for line in listed.stdout.splitlines()} - {"meltano.yml"}:
+        (folder / name).symlink_to(PROJECT / name)
+    (folder / "meltano.yml").write_text((PROJECT / "meltano.yml").read_text())
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
 
 
-def test_every_make_target_a_readme_names_is_there() -> None:
+@named
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+        assert link.startswith("https://") or (document.parent / link).exists(), link
+
+
+@named
+def test_every_block_is_of_a_language_that_is_looked_at(document: Path) -> None:
+    fences = re.findall(r"^ *```(\w*)$", document.read_text(), re.MULTILINE)
+    assert {*fences[::2]} <= LANGUAGES.keys()
+    assert {*fences[1::2]} <= {""}
+    assert "console" not in fences or document.parent.name == "sandbox"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "document", [d for d in DOCUMENTS if blocks(d, "sh")], ids=lambda p: str(p.relative_to(PROJECT))
+)
+def test_every_command_runs(
+    services: Sandbox, checkout: Path, meltano_environment: dict[str, str], document: Path
+) -> None:
+    script = BENCHMARK.sub("", "\n".join(blocks(document, "sh")))
+    for key, value in KEYS.items():
+        script = script.replace(f'"{key}": "..."', f'"{key}": ' + value.format(url=services.url))
+    for path in REJECTS.findall(script):
+        (checkout / path).parent.mkdir(exist_ok=True)
+        (checkout / path).write_text("".join(f"{json.dumps(line)}\n" for line in REJECTED))
+    ended = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script],
+        cwd=checkout,
+        env={
+            **os.environ,
+            **meltano_environment,
+            "PATH": f"{COMMANDS}:{os.environ['PATH']}",
+            "MAKEFLAGS": "n",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert "Traceback" not in ended.stderr
+
+
+def test_benchmarks_have_the_options_that_are_shown() -> None:
+    shown: dict[str, set[str]] = {}
+    for document in DOCUMENTS:
+        for block in blocks(document, "sh"):
+            for module, options in BENCHMARK.findall(block):
+                shown.setdefault(module, set()).update(re.findall(r"--\w+", options))
+    assert len(shown) == 2
+    for module, options in shown.items():
+        command = [sys.executable, "-m", module, "--help"]
+        ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+        assert options <= {*re.findall(r"--\w+", ended.stdout)}
+
+
+@pytest.mark.timeout(600)
+def test_the_smallest_meltano_projects_run(
+    services: Sandbox, tmp_path: Path, meltano_environment: dict[str, str]
+) -> None:
+    """Where two documents show a plugin they show the same, so that one project holds them all."""
+    project: dict[str, Any] = {}
+    plugins: dict[str, dict[str, Any]] = {"extractors": {}, "loaders": {}}
+    for document in DOCUMENTS:
+        for text in blocks(document, "yaml"):
+            shown = yaml.safe_load(text.replace("/path/to/checkout", str(PROJECT)))
+            for kind, several in shown.pop("plugins", {}).items():
+                for plugin in several:
+                    assert plugins[kind].setdefault(plugin["name"], plugin) == plugin
+            if "environments" in shown:
+                project |= shown
+    assert len(plugins["extractors"] | plugins["loaders"]) == 3
+    addresses = [{"name": name} for name in ("api_url", "host", "cdn_url")]
+    project["plugins"] = {
+        kind: [{**plugin, "settings": plugin["settings"] + addresses} for plugin in named.values()]
+        for kind, named in plugins.items()
+    }
+    (tmp_path / "meltano.yml").write_text(yaml.safe_dump(project))
+    meltano(tmp_path, meltano_environment, "install")
+    meltano(tmp_path, meltano_environment, "run", "tap-moesif", "target-segment")
+    assert services.segment()["counts"]["accepted"] == 60
+    meltano(tmp_path, meltano_environment, "run", "tap-moesif", "target-moesif")
+    assert len(services.collector()["accepted"]["users"]) == 60
+
+
+SETTINGS = [
+    pytest.param(document.parent.name, text, id=f"{document.parent.name}-{number}")
+    for document in DOCUMENTS
+    for number, text in enumerate(blocks(document, "yaml"))
+    if "plugins" not in yaml.safe_load(text)
+]
+
+
+@pytest.mark.parametrize(("target", "text"), SETTINGS)
+def test_settings_that_are_shown_are_settings(tmp_path: Path, target: str, text: str) -> None:
+    key = "write_key" if target == "target-segment" else "application_id"
+    settings = {**yaml.safe_load(text), key: "k", "verify_write_key": False}
+    if target != "target-segment":
+        del settings["verify_write_key"]
+    ended = run(target, tmp_path, settings)
+    assert (ended.code, ended.stdout) == (0, ""), ended.stderr
+    spoilt = {**settings, "streams": {"any": {"call": "shout"}}}
+    assert run(target, tmp_path, spoilt).code == 1
+
+
+def test_every_make_target_that_a_sentence_names_is_there() -> None:
     makefile = (PROJECT / "Makefile").read_text()
     named = {
         target
-        for readme in [*READMES, PROJECT / "CONTRIBUTING.md"]
-        for target in re.findall(r"\bmake ([a-z]+)", readme.read_text())
-    } & {"demo", "test", "sandbox", "install", "lint", "bench", "format", "constraints"}
-    assert {"demo", "test", "sandbox"} <= named
+        for document in DOCUMENTS
+        for target in re.findall(r"`make ([a-z]+)", document.read_text())
+    }
+    assert {"demo", "sandbox"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
@@ -71,26 +235,3 @@ def test_the_target_of_thirty_lines_delivers(tmp_path: Path) -> None:
     [request] = service.requests
     assert request.json == [{"id": 1}]
     assert request.headers["Authorization"] == "Bearer t"
-
-
-@pytest.mark.timeout(600)
-def test_the_smallest_meltano_project_runs(
-    services: Sandbox, tmp_path: Path, meltano_environment: dict[str, str]
-) -> None:
-    [text] = blocks(PROJECT / "README.md", "yaml")
-    project = yaml.safe_load(text.replace("/path/to/checkout", str(PROJECT)))
-    tap, target = project["plugins"]["extractors"][0], project["plugins"]["loaders"][0]
-    tap["settings"].append({"name": "api_url"})
-    target["settings"] += [{"name": "host"}, {"name": "cdn_url"}]
-    (tmp_path / "meltano.yml").write_text(yaml.safe_dump(project))
-    environment = {**os.environ, **meltano_environment, "MELTANO_ENVIRONMENT": "prod"}
-    for arguments in (["install"], ["run", "tap-moesif", "target-segment"]):
-        subprocess.run(
-            [COMMANDS / "meltano", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            check=True,
-            capture_output=True,
-            timeout=300,
-        )
-    assert services.segment()["counts"]["accepted"] == 60
