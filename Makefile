@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 PACKAGES := singer-delivery tap-moesif target-segment target-moesif sandbox
 BIN := $(VENV)/bin
+PIP_AUDIT := 2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sandbox lint bench format settings constraints clean
+.PHONY: help install demo test sandbox lint audit bench format settings constraints clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,6 +34,10 @@ lint: install  ## Check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy $(PACKAGES) tests benchmarks tools
+
+audit: install  ## Ask osv.dev for known vulnerabilities in the pinned versions
+	@$(BIN)/uv tool run --quiet pip-audit@$(PIP_AUDIT) --vulnerability-service osv --timeout 5 \
+		--requirement constraints.txt --no-deps --disable-pip --progress-spinner off
 
 bench: install  ## Measure speed side by side with others
 	@$(BIN)/python -m benchmarks.run
