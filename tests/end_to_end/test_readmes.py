@@ -37,12 +37,6 @@ LANGUAGES = {
     "console": "the sandbox's, run by its own tests",
     "": "pictures",
 }
-KEYS = {
-    "management_api_key": '"sandbox-management-key", "api_url": "{url}/moesif/api/v1"',
-    "write_key": '"sandbox-write-key", "host": "{url}/segment", "cdn_url": "{url}/segment-cdn"',
-    "application_id": '"sandbox-application-id", "api_url": "{url}/moesif/collector/v1"',
-}
-"""What stands for a key that a document leaves to the reader, `"…"`, and leads to the sandbox."""
 BENCHMARK = re.compile(r"^\.venv/bin/python -m (benchmarks\.\w+)\b([^#\n]*).*\n", re.MULTILINE)
 REJECTS = re.compile(r"\brejects/(?:target-\w+)-[\d-]+\.singer\.jsonl\b")
 REJECTED: list[dict[str, Any]] = [
@@ -104,11 +98,14 @@ def test_every_block_is_of_a_language_that_is_looked_at(document: Path) -> None:
     "document", [d for d in DOCUMENTS if blocks(d, "sh")], ids=lambda p: str(p.relative_to(PROJECT))
 )
 def test_every_command_runs(
-    services: Sandbox, checkout: Path, meltano_environment: dict[str, str], document: Path
+    checkout: Path, meltano_environment: dict[str, str], document: Path
 ) -> None:
+    """With keys and addresses of the sandbox in the environment, and in `config.json`."""
+    where = meltano_environment
     script = BENCHMARK.sub("", "\n".join(blocks(document, "sh")))
-    for key, value in KEYS.items():
-        script = script.replace(f'"{key}": "..."', f'"{key}": ' + value.format(url=services.url))
+    own = document.parent.name.upper().replace("-", "_") + "_"
+    config = {k.removeprefix(own).lower(): v for k, v in where.items() if k.startswith(own)}
+    (checkout / "config.json").write_text(json.dumps(config))
     for path in REJECTS.findall(script):
         (checkout / path).parent.mkdir(exist_ok=True)
         (checkout / path).write_text("".join(f"{json.dumps(line)}\n" for line in REJECTED))
@@ -117,7 +114,7 @@ def test_every_command_runs(
         cwd=checkout,
         env={
             **os.environ,
-            **meltano_environment,
+            **where,
             "PATH": f"{COMMANDS}:{os.environ['PATH']}",
             "MAKEFLAGS": "n",
         },
@@ -205,11 +202,56 @@ def test_every_make_target_that_a_sentence_names_is_there() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_what_is_sent_is_as_large_as_the_example_and_of_its_shape() -> None:
-    [example] = [json.loads(text) for text in blocks(PROJECT / "README.md", "json")]
-    assert {"userId", "context", "traits", "messageId", "integrations"} <= example.keys()
-    [usage] = [json.loads(t) for t in blocks(PROJECT / "tap-moesif" / "README.md", "json")]
-    assert example["traits"]["last24HourAggResults"] == usage
+def example(document: str) -> dict[str, Any]:
+    [shown] = [json.loads(text) for text in blocks(PROJECT / document, "json")]
+    assert isinstance(shown, dict)
+    return shown
+
+
+def sent(target: str, folder: Path, settings: tuple[str, str], message: Any, **more: Any) -> Any:
+    """Give what becomes of one record."""
+    schema = {"properties": {name: {} for name in message}}
+    lines: list[dict[str, Any]] = [
+        {"type": "SCHEMA", "stream": "users", "schema": schema, "key_properties": []},
+        {"type": "RECORD", "stream": "users", "record": message, **more},
+    ]
+    key, address = settings
+    with ScriptedService(lambda _: Reply(body={"success": True})) as service:
+        ended = run(target, folder, {key: "k", address: service.url}, lines=lines)
+    assert ended.code == 0, ended.stderr
+    [request] = service.requests
+    return request.json
+
+
+def test_the_identify_that_is_shown_is_the_one_that_is_sent(tmp_path: Path) -> None:
+    shown = example("README.md")
+    assert shown["traits"]["last24HourAggResults"] == example("tap-moesif/README.md")
+    context = {name: shown["context"][name] for name in ("ip", "location")}
+    record = {**shown["traits"], "context": context}
+    at = shown["timestamp"]
+    body = sent("target-segment", tmp_path, ("write_key", "host"), record, time_extracted=at)
+    [message] = body["batch"]
+    assert len(message.pop("messageId")) == len(shown.pop("messageId"))
+    assert message == shown
+
+
+def test_the_action_that_is_shown_is_the_one_that_is_sent(tmp_path: Path) -> None:
+    shown = example("target-moesif/README.md")
+    request = shown["request"]
+    track = {
+        "userId": shown["user_id"],
+        "event": shown["action_name"],
+        "properties": shown["metadata"],
+        "messageId": shown["transaction_id"],
+        "timestamp": request["time"],
+        "context": {
+            "ip": request["ip_address"],
+            "userAgent": request["user_agent_string"],
+            "page": {"url": request["uri"]},
+            "groupId": shown["company_id"],
+        },
+    }
+    assert sent("target-moesif", tmp_path, ("application_id", "api_url"), track) == [shown]
 
 
 def test_the_target_of_thirty_lines_delivers(tmp_path: Path) -> None:
