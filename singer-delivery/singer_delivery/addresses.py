@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 
@@ -17,39 +17,49 @@ if TYPE_CHECKING:
 
 
 def address_errors(config: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
-    """Say of each of these settings whether it would send in the clear and may not."""
+    """Say of each of these settings whether nothing can be sent there, or not unencrypted."""
     for name in names:
-        if not config["allow_http"] and leaves_in_the_clear(config.get(name) or ""):
+        address = config.get(name)
+        if address and _parts(address) is None:
+            yield f"Setting {name}: it is no address; write it as https://host or https://host/path."
+        elif address and leaves_in_the_clear(address) and not config["allow_http"]:
             yield (
                 f"Setting {name}: it is plain http to another machine, which carries the key and "
                 "the data unencrypted. Make it https, or set allow_http: true."
             )
 
 
+def with_scheme(address: str) -> str:
+    """Write an address out: it is https where nothing is said."""
+    address = address.strip()
+    return address if "://" in address else f"https://{address}"
+
+
 def leaves_in_the_clear(address: str) -> bool:
     """Tell whether an address is plain http to another machine."""
-    host = _plain_http_host(address)
-    return host is not None and not _is_loopback(host)
+    parts = _parts(address)
+    return parts is not None and parts.scheme == "http" and not _is_loopback(parts.hostname)
 
 
 def stays_here(address: str) -> bool:
     """Tell whether an address is plain http to this machine: no proxy may come in between."""
-    host = _plain_http_host(address)
-    return host is not None and _is_loopback(host)
+    parts = _parts(address)
+    return parts is not None and parts.scheme == "http" and _is_loopback(parts.hostname)
 
 
-def _plain_http_host(address: str) -> str | None:
+def _parts(address: str) -> SplitResult | None:
+    """Take an address apart; None where nothing can be sent to it."""
     request = requests.PreparedRequest()
     try:
-        request.prepare_url(address, None)
+        request.prepare_url(with_scheme(address), None)
     except requests.RequestException:
-        return None  # nor can it be sent to
+        return None
     parts = urlsplit(request.url or "")
-    return parts.hostname if parts.scheme == "http" else None
+    return parts if parts.scheme in {"http", "https"} else None
 
 
-def _is_loopback(host: str) -> bool:
+def _is_loopback(host: str | None) -> bool:
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host or "").is_loopback
     except ValueError:
         return host == "localhost"

@@ -15,7 +15,7 @@ from isal import igzip
 from requests.auth import AuthBase
 from typing_extensions import override
 
-from singer_delivery.addresses import stays_here
+from singer_delivery.addresses import stays_here, with_scheme
 from singer_delivery.retry import NO_ANSWER, Answer
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ class Connection:
         auth = HeaderAuth(service.headers)
         # All of a request but its body is the same each time, and so are proxies and certificates.
         self._prepared = [
-            self._session.prepare_request(requests.Request("POST", endpoint.url, auth=auth))
-            for endpoint in service.endpoints
+            self._session.prepare_request(requests.Request("POST", with_scheme(url), auth=auth))
+            for url, _ in service.endpoints
         ]
         self._environment = [
             self._session.merge_environment_settings(

@@ -17,7 +17,7 @@ import msgspec
 import requests
 
 from singer_delivery import Endpoint, ServiceError
-from singer_delivery.addresses import stays_here
+from singer_delivery.addresses import stays_here, with_scheme
 from singer_delivery.http import describe
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ CDN_TIMEOUT_SECONDS = 10
 
 def versioned(address: str) -> str:
     """Write an address the way it ends in the API's documentation: without `/`, with `/v1`."""
-    address = address.strip().rstrip("/")
-    if "://" not in address:
-        address = f"https://{address}"
+    address = with_scheme(address).rstrip("/")
     return address if address.endswith("/v1") else f"{address}/v1"
 
 

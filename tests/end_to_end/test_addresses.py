@@ -17,6 +17,8 @@ import singer_delivery.addresses
 import tap_moesif.addresses
 from commands import Ended, run
 from scripted import Reply, ScriptedService
+from singer_delivery.http import Connection
+from target_moesif.client import MoesifCollector
 from target_segment.client import verify_write_key
 
 if TYPE_CHECKING:
@@ -117,6 +119,25 @@ def test_plain_http_to_another_machine_is_refused_with_the_setting_to_change(
     assert SETTINGS[command][1] in ended.stderr
     assert "allow_http" in ended.stderr
     assert ended.says_plainly("CANARY", "example.invalid")
+
+
+@pytest.mark.parametrize("command", ["target-segment", "target-moesif"])
+@pytest.mark.parametrize(
+    "address", ["https://[CANARY", "https://CAN ARY", "htps://CANARY", "http:///"]
+)
+def test_what_is_no_address_is_said_before_anything_is_sent(
+    tmp_path: Path, command: str, address: str
+) -> None:
+    ended = go(command, tmp_path, address)
+    assert ended.code == 1
+    assert f"Setting {SETTINGS[command][1]}: it is no address" in ended.stderr
+    assert ended.says_plainly("ARY", "undelivered")
+
+
+def test_an_address_without_a_scheme_is_https() -> None:
+    service = MoesifCollector("key", "example.com/collector/v1/")
+    connection = Connection(service, timeout=1, compress=False, user_agent="test")
+    assert connection._prepared[0].url == "https://example.com/collector/v1/companies/batch"
 
 
 def test_the_address_of_the_key_check_is_one_too(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def example(document: str) -> dict[str, Any]:
 
 def sent(target: str, folder: Path, settings: tuple[str, str], message: Any, **more: Any) -> Any:
     """Give what becomes of one record."""
-    schema = {"properties": {name: {} for name in message}}
+    schema: dict[str, Any] = {"properties": {name: {} for name in message}}
     lines: list[dict[str, Any]] = [
         {"type": "SCHEMA", "stream": "users", "schema": schema, "key_properties": []},
         {"type": "RECORD", "stream": "users", "record": message, **more},
