@@ -21,13 +21,14 @@ from moesif_sandbox.moesif_api import MoesifApi
 from moesif_sandbox.moesif_collector_api import CollectorApi
 from moesif_sandbox.moesif_profiles import Readings
 from moesif_sandbox.options import APPLICATION_ID, MANAGEMENT_KEY, WRITE_KEY, with_options
+from moesif_sandbox.request_log import RequestLog
 from moesif_sandbox.sandbox_api import SandboxApi
 from moesif_sandbox.seed import SeedData, SeedPlan, make_seed
 from moesif_sandbox.segment import Source
 from moesif_sandbox.segment_api import SegmentApi
 from moesif_sandbox.server import HOST, listen, serve
 from moesif_sandbox.store import Store
-from moesif_sandbox.traffic import RequestLog, Traffic
+from moesif_sandbox.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,8 +76,8 @@ def create_app(
     new_id: Callable[[], str] = random_id,
 ) -> ASGIApp:
     """Return the app: both services under their paths, and the sandbox's own endpoints."""
-    store, faults, log = Store(seed), FaultPlan(settings.faults), RequestLog()
     clock = ShiftedClock(clock, settings.clock_offset)
+    store, faults, log = Store(seed), FaultPlan(settings.faults, clock), RequestLog()
     moesif = MoesifApi(
         store,
         settings.access,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from moesif_sandbox.page_faults import MAX_PERIOD, PageHistory, cut, emptied, led_back
+from moesif_sandbox.clock import system_clock
+from moesif_sandbox.search_faults import MAX_PERIOD, PageHistory, cut, emptied, led_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
 Kind = Literal[
     "status",
@@ -43,6 +46,9 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skip: int = 0  # so many requests pass before the first is hit
     process: bool = False  # for `status`: the request takes effect all the same
     period: int = 1  # for `repeat_page` and `loop`: back to the page of so many searches ago
+    containing: str | None = None  # hits only requests whose unpacked body has this text
+    for_seconds: float | None = None  # is over so long after it was asked for
+    name: str | None = None  # to find it by
 
     def __post_init__(self) -> None:
         """Refuse what can only be a slip."""
@@ -52,6 +58,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a delay needs seconds")
         if not 1 <= self.period <= MAX_PERIOD:
             raise ValueError(f"a period is from 1 to {MAX_PERIOD}")
+        if self.for_seconds is not None and self.for_seconds <= 0:
+            raise ValueError("for_seconds is more than 0")
 
     @property
     def takes_effect(self) -> bool:
@@ -68,19 +76,31 @@ class Answer(NamedTuple):
 
 
 @dataclass
-class _Pending:
+class Pending:
+    """A fault with what is left of it."""
+
     fault: Fault
     times: int
     skip: int
+    ends: datetime | None
+    hits: int = 0
+
+    def left(self) -> dict[str, object]:
+        """Return the fault as it would be asked for now."""
+        asked: dict[str, object] = msgspec.to_builtins(self.fault)
+        return asked | {"times": self.times, "skip": self.skip}
 
 
 class FaultPlan:
     """The faults that are still to happen, in the order in which they were asked for."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(
+        self, faults: Iterable[Fault] = (), clock: Callable[[], datetime] = system_clock
+    ) -> None:
         """Start with the faults of the command line, to which `reset` returns."""
         self._initial = tuple(faults)
-        self._pending: list[_Pending] = []
+        self._clock = clock
+        self._pending: list[Pending] = []
         self.pages = PageHistory()
         self.reset()
 
@@ -92,33 +112,59 @@ class FaultPlan:
 
     def add(self, faults: Iterable[Fault]) -> None:
         """Plan further faults."""
-        self._pending += [_Pending(fault, fault.times, fault.skip) for fault in faults]
+        now = self._clock()
+        self._pending += [
+            Pending(
+                fault,
+                fault.times,
+                fault.skip,
+                None if fault.for_seconds is None else now + timedelta(seconds=fault.for_seconds),
+            )
+            for fault in faults
+        ]
 
-    def clear(self) -> None:
-        """Let everything work again."""
-        self._pending.clear()
+    def clear(self, name: str | None = None) -> None:
+        """Let everything work again, or everything but for the faults of other names."""
+        self._pending = [
+            pending for pending in self._pending if name is not None and pending.fault.name != name
+        ]
+
+    def pending(self) -> Sequence[Pending]:
+        """Return the faults that are still to happen; those whose time is up are forgotten."""
+        now = self._clock()
+        self._pending = [
+            pending for pending in self._pending if pending.ends is None or now < pending.ends
+        ]
+        return self._pending
 
     def listed(self) -> list[dict[str, object]]:
         """Return the faults that are still to happen, with what is left of them."""
-        return [
-            msgspec.to_builtins(pending.fault) | {"times": pending.times, "skip": pending.skip}
-            for pending in self._pending
-        ]
+        return [pending.left() for pending in self.pending()]
 
-    def take(self, path: str) -> Fault | None:
-        """Return the fault that hits a request to this path, and count it as happened."""
-        for pending in self._pending:
-            if not matches(pending.fault.path, path):
+    def take(self, path: str, body: Callable[[], bytes] = bytes) -> Fault | None:
+        """Return the fault that hits a request to this path, and count it as happened.
+
+        Args:
+            path: The request's.
+            body: Gives the request's, unpacked; called only where a fault looks into it.
+        """
+        for pending in self.pending():
+            if not matches(pending.fault.path, path) or not _contains(pending.fault, body):
                 continue
             if pending.skip > 0:
                 pending.skip -= 1
                 continue
+            pending.hits += 1
             if pending.times != FOREVER:
                 pending.times -= 1
                 if pending.times <= 0:
                     self._pending.remove(pending)
             return pending.fault
         return None
+
+
+def _contains(fault: Fault, body: Callable[[], bytes]) -> bool:
+    return fault.containing is None or fault.containing.encode() in body()
 
 
 def matches(pattern: str, path: str) -> bool:

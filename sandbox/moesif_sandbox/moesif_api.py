@@ -96,18 +96,19 @@ class MoesifApi:
         async def endpoint(request: Request) -> Response:
             body = read_body(await request.body())
             self._optional_window(request)
-            return self._found(index, body | {"size": 0} if count else body, status=200)
+            return self._found(request, index, body | {"size": 0} if count else body, status=200)
 
         return endpoint
 
     def _search_events(self, *, status: int = 200, count: bool = False) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             body = within(read_body(await request.body()), *self._window(request))
-            return self._found(self.store.events, body | {"size": 0} if count else body, status)
+            body = body | {"size": 0} if count else body
+            return self._found(request, self.store.events, body, status)
 
         return endpoint
 
-    def _found(self, index: Index, body: Json, status: int) -> Response:
+    def _found(self, request: Request, index: Index, body: Json, status: int) -> Response:
         started = perf_counter()
         self.store.before_search(index)
         found = search(index, body, self.clock())
@@ -125,6 +126,7 @@ class MoesifApi:
         page = json_answer(answer, status)
         if self.max_page_bytes is not None and len(page.body) > self.max_page_bytes:
             return error_answer(413, "too_large", "the page is too large: ask for fewer hits")
+        request.state.records = len(found.hits)
         return page
 
     def _shown(self, hit: Json) -> Json:

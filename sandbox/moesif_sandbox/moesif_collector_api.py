@@ -68,6 +68,7 @@ class CollectorApi:
                 entry["elements"] = len(elements)
                 caller = request.client.host if request.client else ""
                 self._take(kind, elements, caller, at)
+                request.state.records = len(elements)
             except RefusedError as error:
                 entry |= {"status": error.status, "reason": error.reason, "detail": str(error)}
                 return error_answer(error.status, error.reason, str(error))

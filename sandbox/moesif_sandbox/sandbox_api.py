@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from moesif_sandbox.clock import ShiftedClock
     from moesif_sandbox.moesif_dsl import Json
     from moesif_sandbox.moesif_index import Document, Index
-    from moesif_sandbox.traffic import RequestLog
+    from moesif_sandbox.request_log import RequestLog
 
 _USER_IDS = ("user_id", "identified_user_id")
 
@@ -146,9 +146,9 @@ class SandboxApi:
             return error_answer(400, "bad_fault", str(error))
         return json_answer(self.faults.listed())
 
-    async def _clear_faults(self, _request: Request) -> Response:
-        self.faults.clear()
-        return json_answer([])
+    async def _clear_faults(self, request: Request) -> Response:
+        self.faults.clear(request.query_params.get("name"))
+        return json_answer(self.faults.listed())
 
     async def _touch(self, request: Request) -> Response:
         try:
@@ -207,8 +207,12 @@ class SandboxApi:
         return json_answer({"now": show_time(now)})
 
     async def _reset(self, _request: Request) -> Response:
+        self.reset()
+        return json_answer(self.store.counts())
+
+    def reset(self) -> None:
+        """Return everything to the start."""
         self.store.reset()
         self.clock.offset = self._first_offset
         self.faults.reset()
-        self.log.entries.clear()
-        return json_answer(self.store.counts())
+        self.log.clear()

@@ -60,6 +60,7 @@ class SegmentApi:
             except RefusedError as error:
                 self.store.segment.refuse(str(error))
                 return json_answer({"success": False, "message": str(error)}, 400)
+            request.state.records = len(batch.messages)
             self.store.segment.receive(judge(batch, arrival, self.source, self.new_id), at)
             return json_answer({"success": True})
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass, field
 from email.utils import format_datetime
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from moesif_sandbox.bodies import RefusedError, content
 from moesif_sandbox.faults import Answer, Fault, FaultPlan, spoilt
-from moesif_sandbox.segment_times import show_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,20 +17,12 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from moesif_sandbox.moesif_dsl import Json
+    from moesif_sandbox.request_log import RequestLog
 
 SERVICES = ("/moesif/", "/segment/", "/segment-us/", "/segment-eu/", "/segment-cdn/")
 _SEARCHES = "/moesif/api/"
-_LOGGED_REQUESTS = 20_000
 _REFUSED = 400
 _CLOSING = {"close_before", "close_after"}
-
-
-@dataclass
-class RequestLog:
-    """The newest requests to the services."""
-
-    entries: deque[Json] = field(default_factory=lambda: deque(maxlen=_LOGGED_REQUESTS))
 
 
 class Traffic:
@@ -62,8 +53,9 @@ class Traffic:
             await self._app(scope, receive, send)
             return
         at, started = self._clock(), perf_counter()
+        state = scope.setdefault("state", {})  # where an endpoint says how many records it took
         body = await _whole_body(receive)
-        fault = self._faults.take(scope["path"])
+        fault = self._faults.take(scope["path"], partial(_readable, scope, body))
         wait = self._latency + (fault.seconds if fault else 0.0)
         if wait:
             await asyncio.sleep(wait)
@@ -71,7 +63,8 @@ class Traffic:
         if fault is None or fault.takes_effect:
             answer = await self._processed(scope, body)
         answer = self._outcome(scope, fault, answer)
-        self._log.entries.append(
+        self._log.add(
+            at,
             {
                 "method": scope["method"],
                 "path": scope["path"],
@@ -79,10 +72,10 @@ class Traffic:
                 "status": answer.status if answer else None,
                 "bytes_in": len(body),
                 "bytes_out": len(answer.body) if answer else 0,
-                "at": show_time(at),
+                "records": state.get("records", 0),
                 "milliseconds": round((perf_counter() - started) * 1000, 3),
                 "fault": fault.kind if fault else None,
-            }
+            },
         )
         if answer is None:
             scope["state"]["transport"].abort()
@@ -143,6 +136,15 @@ async def _whole_body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     return b"".join(parts)
+
+
+def _readable(scope: Scope, body: bytes) -> bytes:
+    """Return a request's body unpacked, or as it came where it can't be."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        return content(headers, body)
+    except RefusedError:
+        return body
 
 
 async def _send(answer: Answer, send: Send, *, half: bool) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import json
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,6 +118,7 @@ def test_faults_of_the_command_line_are_there_from_the_start_and_after_a_reset(
         '{"path": "/x", "kind": "status", "tmies": 3}',
         '{"path": "/x", "kind": "delay"}',
         '{"path": "", "kind": "status"}',
+        '{"path": "/x", "kind": "status", "for_seconds": 0}',
     ],
 )
 def test_a_fault_with_a_slip_is_refused(sandbox: Sandbox, raw: str) -> None:
@@ -136,6 +140,42 @@ def test_a_fault_happens_as_often_as_asked(options: dict[str, Any], pattern: str
     plan = FaultPlan([Fault("/a", "status", **options)])
     assert hits(plan, "/b", 3) == "..."
     assert hits(plan, "/a", 4) == pattern
+
+
+def test_a_fault_is_over_when_its_time_is_up() -> None:
+    now = datetime(2026, 3, 10, tzinfo=timezone.utc)
+    plan = FaultPlan(
+        [Fault("/a", "status", times=-1, for_seconds=10), Fault("/b", "status")], lambda: now
+    )
+    now += timedelta(seconds=9)
+    assert hits(plan, "/a", 2) == "xx"
+    now += timedelta(seconds=1)
+    assert [fault["path"] for fault in plan.listed()] == ["/b"]
+    assert hits(plan, "/a", 2) == ".."
+
+
+def test_a_fault_may_hit_only_what_contains_a_text(sandbox: Sandbox) -> None:
+    poison = {"path": BATCH, "kind": "status", "status": 400, "times": -1, "containing": '"ü-1"'}
+    sandbox.own("faults", poison)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    statuses = []
+    for user in ("ü-1", "ü-10", "u-1"):
+        message = {**GOOD, "userId": user}
+        statuses.append(sandbox.batch(message).status_code)
+        body = json.dumps({"batch": [message], "writeKey": "sandbox-write-key"}, ensure_ascii=False)
+        packed = gzip.compress(body.encode())
+        answer = sandbox.session.post(
+            f"{sandbox.url}{BATCH}", data=packed, headers=headers, timeout=10
+        )
+        statuses.append(answer.status_code)
+    assert statuses == [200, 400, 200, 200, 200, 200]  # requests writes ü as an escape
+
+
+def test_faults_of_one_name_are_cleared_by_it(sandbox: Sandbox) -> None:
+    mine = {"path": "/a", "kind": "status", "name": "mine"}
+    sandbox.own("faults", [mine, {**mine, "name": "other"}, {"path": "/b", "kind": "status"}])
+    answer = sandbox.session.delete(f"{sandbox.url}/sandbox/faults?name=mine", timeout=10)
+    assert [fault["name"] for fault in answer.json()] == ["other", None]
 
 
 def test_what_one_fault_lets_pass_may_be_hit_by_the_next() -> None:

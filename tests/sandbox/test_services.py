@@ -238,6 +238,7 @@ def test_requests_to_the_services_are_logged(sandbox: Sandbox) -> None:
     first, second = sandbox.get("/sandbox/requests").json()
     assert (first["method"], first["path"], first["status"]) == ("POST", "/segment/v1/batch", 200)
     assert (first["bytes_in"], first["bytes_out"]) == (68, len('{"success":true}'))
+    assert (first["records"], second["records"]) == (1, 0)
     assert second["status"] == 401
 
 
