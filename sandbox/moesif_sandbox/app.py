@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING
 import click
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from moesif_sandbox.answers import error_answer
 from moesif_sandbox.clock import ShiftedClock, system_clock
 from moesif_sandbox.faults import Fault, FaultPlan
+from moesif_sandbox.local_only import LocalOnly
 from moesif_sandbox.moesif_access import Access, MinuteLimit
 from moesif_sandbox.moesif_api import MoesifApi
 from moesif_sandbox.moesif_collector_api import CollectorApi
 from moesif_sandbox.moesif_profiles import Readings
 from moesif_sandbox.options import APPLICATION_ID, MANAGEMENT_KEY, WRITE_KEY, with_options
+from moesif_sandbox.page_api import PageApi
+from moesif_sandbox.page_runs import Keys
 from moesif_sandbox.request_log import RequestLog
 from moesif_sandbox.sandbox_api import SandboxApi
 from moesif_sandbox.seed import SeedData, SeedPlan, make_seed
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from typing_extensions import Unpack
 
-    from moesif_sandbox.options import Options
+from moesif_sandbox.options import Options
 
 
 def random_id() -> str:
@@ -68,6 +72,10 @@ class Settings:
     clock_offset: timedelta = timedelta(0)
     faults: Sequence[Fault] = ()
 
+    def keys(self) -> Keys:
+        """Return what a client must know."""
+        return Keys(self.access.key, self.source.write_key, self.application_id, self.source.region)
+
 
 def create_app(
     settings: Settings,
@@ -90,6 +98,7 @@ def create_app(
     collector = CollectorApi(store, settings.application_id, settings.readings, clock, new_id)
     segment = SegmentApi(store, settings.source, clock, new_id)
     own = SandboxApi(store, faults, log, clock, settings.readings)
+    page = PageApi(own, settings.keys())
     services = Starlette(
         routes=[
             Mount("/moesif/api/v1", routes=moesif.routes()),
@@ -98,7 +107,8 @@ def create_app(
             Mount("/segment-us/v1", routes=segment.routes("us")),
             Mount("/segment-eu/v1", routes=segment.routes("eu")),
             Mount("/segment-cdn/v1", routes=segment.cdn_routes()),
-            Mount("/sandbox", routes=own.routes()),
+            Mount("/sandbox", routes=own.routes(), middleware=[Middleware(LocalOnly)]),
+            Mount("/", routes=page.routes(), middleware=[Middleware(LocalOnly)]),
         ],
         exception_handlers={HTTPException: _no_such_endpoint},
     )

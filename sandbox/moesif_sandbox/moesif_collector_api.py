@@ -71,6 +71,7 @@ class CollectorApi:
                 request.state.records = len(elements)
             except RefusedError as error:
                 entry |= {"status": error.status, "reason": error.reason, "detail": str(error)}
+                self.store.collector.refused.append(entry)
                 return error_answer(error.status, error.reason, str(error))
             return _tagged(json_answer({}, _CREATED))
 

@@ -31,6 +31,7 @@ class CollectorLedger:
     accepted: dict[str, list[Json]] = field(default_factory=_lists)
     duplicates: dict[str, list[Json]] = field(default_factory=_lists)
     callers_address: list[str] = field(default_factory=list)  # events that named no address
+    refused: list[Json] = field(default_factory=list)  # of these requests; nothing of them is taken
     types: dict[str, TypeMemory] = field(default_factory=_memories)
     _transactions: set[object] = field(default_factory=set)
 
@@ -50,10 +51,6 @@ class CollectorLedger:
             fresh.append(element)
         self.accepted[kind.name] += fresh
         return fresh
-
-    def refused(self) -> list[Json]:
-        """Return the requests of which nothing was taken, with the reason."""
-        return [entry for entry in self.requests if "reason" in entry]
 
     def ids(self) -> dict[str, list[object]]:
         """Return the ids of what was accepted, each once, in the order in which they came."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MANAGEMENT_KEY = "sandbox-management-key"
+PORT = 8700
 WRITE_KEY = "sandbox-write-key"
 APPLICATION_ID = "sandbox-application-id"
 
@@ -85,7 +86,7 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
     click.option(
         "--port",
         type=click.IntRange(0, 65_535),
-        default=8700,
+        default=PORT,
         help="Port on 127.0.0.1; 0 is any free.",
     ),
     click.option("--users", type=_COUNT, default=1000, help="How many users Moesif has."),

@@ -118,7 +118,7 @@ class SandboxApi:
         ledger = self.store.collector
         answer: Json = {
             "requests": ledger.requests,
-            "refused": ledger.refused(),
+            "refused": ledger.refused,
             "counts": {
                 "accepted": {name: len(taken) for name, taken in ledger.accepted.items()},
                 "duplicates": {name: len(taken) for name, taken in ledger.duplicates.items()},

@@ -1,0 +1,189 @@
+// Keeps the page as it is on the sandbox: asks for it again and puts in what has changed.
+// Nothing is gathered here: what is shown is what the last answer holds.
+"use strict";
+
+const EVERY = 1000; // milliseconds between two questions, while the page is to be seen
+const SLOWEST = 10_000; // while the sandbox does not answer
+const PATIENCE = 10_000;
+const LONGEST = 200_000; // characters of one unfolded message
+
+const unfolded = new WeakMap(); // the address whose content an unfolded line shows
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+let asking = new AbortController();
+let wait = EVERY;
+let timer = 0;
+let shown = "";
+let settled = "";
+
+// What the sandbox says ------------------------------------------------------------------------
+
+async function renew(address, options = {}) {
+  clearTimeout(timer);
+  asking.abort(); // an older answer must not come behind a newer one
+  const own = (asking = new AbortController());
+  const signal = AbortSignal.any([own.signal, AbortSignal.timeout(PATIENCE)]);
+  try {
+    const answer = await fetch(address, { ...options, signal });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(answer.statusText);
+    show(text);
+    wait = EVERY;
+    say("live", "live");
+  } catch {
+    if (own.signal.aborted) return;
+    wait = Math.min(wait * 2, SLOWEST);
+    say("lost", "no answer from the sandbox");
+  }
+  schedule();
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(() => renew(location.href), wait);
+}
+
+function show(text) {
+  const now = document.querySelector("main");
+  if (text !== shown) {
+    shown = text;
+    const held = document.activeElement;
+    const panel = held?.closest("section");
+    const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("main");
+    merge(now, fresh);
+    if (held !== document.activeElement) (held.isConnected ? held : panel)?.focus({ preventScroll: true });
+    for (const line of now.querySelectorAll("details[data-from][open]")) unfold(line);
+  }
+  announce(now.dataset.said);
+}
+
+function say(state, text) {
+  const live = document.getElementById("live");
+  if (live.textContent === text) return;
+  live.className = state;
+  live.textContent = text;
+}
+
+// For those who listen: the sum of a run when it is over, and not each second of it.
+function announce(sum) {
+  const said = document.getElementById("said");
+  if (settled === sum && said.textContent !== sum) said.textContent = sum;
+  settled = sum;
+}
+
+// Merging --------------------------------------------------------------------------------------
+
+// Makes one element like another, keeping what has the same key, with its focus and its scrolling;
+// what the script or the user has opened stays open.
+function merge(now, fresh) {
+  for (const { name, value } of fresh.attributes) {
+    if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+  }
+  for (const { name } of [...now.attributes]) {
+    if (name !== "open" && !fresh.hasAttribute(name)) now.removeAttribute(name);
+  }
+  if (!now.hasAttribute("data-kept")) mergeChildren(now, fresh);
+}
+
+function mergeChildren(now, fresh) {
+  const keyed = new Map();
+  for (const child of now.children) if (child.dataset.key) keyed.set(child.dataset.key, child);
+  let place = now.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    const key = child.dataset?.key;
+    const match = key ? keyed.get(key) : alike(place, child) ? place : null;
+    if (!match) {
+      const added = now.insertBefore(document.adoptNode(child), place);
+      if (key && keyed.size) flash(added);
+      continue;
+    }
+    if (match === place) place = place.nextSibling;
+    else now.insertBefore(match, place);
+    if (match.nodeType === Node.ELEMENT_NODE) merge(match, child);
+    else if (match.data !== child.data) match.data = child.data;
+  }
+  while (place) {
+    const next = place.nextSibling;
+    if (!inUse(place)) place.remove();
+    place = next;
+  }
+}
+
+function alike(one, other) {
+  return one !== null && one.nodeName === other.nodeName && !one.dataset?.key;
+}
+
+// A line that is being read stays although it has left the list's newest part.
+function inUse(node) {
+  return node.nodeName === "LI" && (node.contains(document.activeElement) || node.querySelector("details[open]") !== null);
+}
+
+function flash(line) {
+  if (!still.matches) line.animate([{ backgroundColor: "var(--fresh)" }, {}], 1200);
+}
+
+// Unfolding ------------------------------------------------------------------------------------
+
+async function unfold(line) {
+  const from = line.dataset.from;
+  if (!line.open || unfolded.get(line) === from) return;
+  unfolded.set(line, from);
+  try {
+    const answer = await fetch(from, { signal: AbortSignal.timeout(PATIENCE) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(answer.statusText);
+    if (line.dataset.from !== from) return;
+    const whole = document.createElement("pre");
+    whole.tabIndex = 0;
+    whole.append(...coloured(text.slice(0, LONGEST)));
+    if (text.length > LONGEST) whole.append(" …");
+    line.querySelector(".content").replaceChildren(whole);
+  } catch {
+    unfolded.delete(line);
+  }
+}
+
+const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|\b(?:true|false|null)\b|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+function* coloured(json) {
+  let end = 0;
+  for (const found of json.matchAll(TOKEN)) {
+    yield json.slice(end, found.index);
+    const part = document.createElement("span");
+    part.className = found[2] ? "name" : found[1] ? "text" : "value";
+    part.textContent = found[0];
+    yield part;
+    end = found.index + found[0].length;
+  }
+  yield json.slice(end);
+}
+
+// What the user does ---------------------------------------------------------------------------
+
+document.addEventListener("toggle", ({ target }) => target.matches("details[data-from]") && unfold(target), true);
+
+document.addEventListener("click", (event) => {
+  const copied = event.target.closest("[data-copies]");
+  if (copied) copy(copied);
+  const link = event.target.closest("main a[href^='/?'], main a[href='/']");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  history.replaceState(null, "", link.href);
+  renew(link.href);
+});
+
+document.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  renew(form.action, { method: "POST", body });
+});
+
+async function copy(button) {
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+  button.textContent = "Copied";
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : renew(location.href)));
+
+document.documentElement.classList.add("scripted");
+renew(location.href);
