@@ -1,12 +1,13 @@
 # Needs Python 3.10 or newer, git and make; everything else is put into .venv.
 PYTHON ?= python3
 VENV ?= .venv
+OPEN ?= --open
 PACKAGES := singer-delivery tap-moesif target-segment target-moesif sandbox
 BIN := $(VENV)/bin
 PIP_AUDIT := 2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sandbox lint audit bench format settings constraints clean
+.PHONY: help install demo test sandbox picture lint audit bench format settings constraints clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -27,8 +28,11 @@ demo: install  ## Sync the sandbox's users to its Segment, twice, and show what 
 test: install  ## Run all tests
 	@$(BIN)/python -m pytest
 
-sandbox: install  ## Serve Moesif and Segment on http://127.0.0.1:8700
-	@$(BIN)/moesif-sandbox --port 8700
+sandbox: install  ## Serve Moesif and Segment, and open their page (OPEN=--no-open: don't)
+	@$(BIN)/moesif-sandbox --port 8700 $(OPEN)
+
+picture: install  ## Make the README's picture of the sandbox's page anew
+	@$(BIN)/python sandbox/picture.py docs/sandbox.png
 
 lint: install  ## Check style and types
 	@$(BIN)/ruff check

@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from moesif_sandbox.answers import error_answer
+from moesif_sandbox.browser import open_page
 from moesif_sandbox.clock import ShiftedClock, system_clock
 from moesif_sandbox.faults import Fault, FaultPlan
 from moesif_sandbox.local_only import LocalOnly
@@ -122,8 +123,8 @@ def main(**options: Unpack[Options]) -> None:
 
     Moesif is under /moesif/api/v1 and /moesif/collector/v1, Segment under /segment/v1 and its CDN
     under /segment-cdn/v1. GET /sandbox/segment and GET /sandbox/collector give back what they
-    received; the other endpoints of /sandbox are in the README. Prints one line once it listens
-    and ends with SIGTERM or SIGINT.
+    received; the other endpoints of /sandbox are in the README. The page at / shows all of it.
+    Prints one line once it listens and ends with SIGTERM or SIGINT.
     """
     try:
         listener = listen(options["port"])
@@ -134,7 +135,7 @@ def main(**options: Unpack[Options]) -> None:
     app = create_app(_settings(options), make_seed(_plan(options)))
     gc.freeze()  # the seed stays: there is no sense in looking for garbage in it
     address = f"http://{HOST}:{listener.getsockname()[1]}"
-    serve(app, listener, lambda: _announce(address, options))
+    serve(app, listener, lambda: _ready(address, options))
 
 
 def _plan(options: Options) -> SeedPlan:
@@ -181,9 +182,16 @@ def _readings(options: Options) -> Readings:
     )
 
 
+def _ready(address: str, options: Options) -> None:
+    _announce(address, options)
+    if options["open"]:
+        open_page(address)
+
+
 def _announce(address: str, options: Options) -> None:
     click.echo(f"moesif-sandbox ready on {address}")
     click.echo(
+        f"  page:      {address}/\n"
         f"  Moesif:    {address}/moesif/api/v1  (management key {options['management_key']})\n"
         f"  collector: {address}/moesif/collector/v1  (id {options['application_id']})\n"
         f"  Segment:   {address}/segment/v1  (write key {options['write_key']})\n"

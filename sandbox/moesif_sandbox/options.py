@@ -27,6 +27,7 @@ class Options(TypedDict):
     """The command line, read."""
 
     port: int
+    open: bool
     users: int
     companies: int
     events_per_user: int
@@ -88,6 +89,11 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
         type=click.IntRange(0, 65_535),
         default=PORT,
         help="Port on 127.0.0.1; 0 is any free.",
+    ),
+    click.option(
+        "--open/--no-open",
+        default=False,
+        help="Open the page in the desktop's browser, where there is one.",
     ),
     click.option("--users", type=_COUNT, default=1000, help="How many users Moesif has."),
     click.option("--companies", type=_COUNT, default=100, help="How many companies Moesif has."),

@@ -101,7 +101,10 @@ def _banner() -> Markup:
         "header",
         tag("img", src="/page/icon.svg", alt="", width=32, height=32),
         tag("h1", "moesif-sandbox"),
-        tag("p", "Moesif and Segment on this machine. No account, and nothing leaves it. Times are UTC."),
+        tag(
+            "p",
+            "Moesif and Segment on this machine. No account, and nothing leaves it. Times are UTC.",
+        ),
         tag("span", "as of loading", id="live", role="status"),
         class_="banner",
     )
@@ -210,7 +213,10 @@ def _change(view: View) -> Markup:
         tag("label", "Users to change", for_="users"),
         number,
         tag("button", "Change them in Moesif", class_="primary"),
-        tag("p", "The next run reads only those, and who changed shortly before it."),
+        tag(
+            "p",
+            "The next run reads them, and who was active lately; Segment drops what is unchanged.",
+        ),
         class_="change",
     )
 

@@ -52,10 +52,10 @@ def _before(shown: Panel) -> str:
 
 
 def _last(listing: Listing, before: int | None) -> int:
-    """Return the place before which the shown part ends: as asked, but never an empty part."""
+    """Return the place before which the shown part ends: as asked, where there still is such."""
     if before is None:
         return listing.end
-    return min(max(before, listing.start + LINES), listing.end)
+    return min(before if before > listing.start else listing.start + LINES, listing.end)
 
 
 def _choices(shown: Panel, chosen: str, view: View) -> Markup | None:

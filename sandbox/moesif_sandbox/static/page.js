@@ -179,8 +179,13 @@ document.addEventListener("submit", (event) => {
 });
 
 async function copy(button) {
-  await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
-  button.textContent = "Copied";
+  const command = document.getElementById(button.dataset.copies);
+  try {
+    await navigator.clipboard.writeText(command.textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(command); // not allowed: then by hand
+  }
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : renew(location.href)));
