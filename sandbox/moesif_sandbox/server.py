@@ -52,7 +52,8 @@ def listen(port: int) -> socket.socket:
     Raises:
         OSError: the port is taken.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Named, or asyncio does not know it for TCP and lets each answer wait for others to go with.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
