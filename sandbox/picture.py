@@ -34,7 +34,7 @@ RATE_LIMIT = {
     "kind": "status",
     "status": 429,
     "headers": {"Retry-After": "1"},
-    "skip": 40,
+    "skip": 30,
     "times": 24,
 }
 RUN_SECONDS = 120
@@ -46,11 +46,11 @@ def sync(url: str, folder: Path) -> None:
         **os.environ,
         "TAP_MOESIF_API_URL": f"{url}/moesif/api/v1",
         "TAP_MOESIF_MANAGEMENT_API_KEY": "sandbox-management-key",
-        "TAP_MOESIF_PAGE_SIZE": "400",
+        "TAP_MOESIF_PAGE_SIZE": "200",
         "TAP_MOESIF_LOOKBACK_MINUTES": "0",
         "TARGET_SEGMENT_HOST": f"{url}/segment",
         "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key",
-        "TARGET_SEGMENT_BATCH_SIZE_ROWS": "40",
+        "TARGET_SEGMENT_BATCH_SIZE_ROWS": "20",
     }
     state = folder / "state.json"
     if not state.exists():
@@ -104,7 +104,7 @@ def taken(url: str, folder: Path) -> bytes:
 def main() -> str | None:
     """Write the picture to the file that is named; a port may follow."""
     path, port = [*sys.argv[1:], "8700"][:2]
-    command = [str(COMMANDS / "moesif-sandbox"), "--users=4000", "--latency-ms=250"]
+    command = [str(COMMANDS / "moesif-sandbox"), "--users=2000", "--latency-ms=150"]
     with (
         tempfile.TemporaryDirectory(prefix="moesif-picture-") as folder,
         subprocess.Popen(  # noqa: S603, our own command

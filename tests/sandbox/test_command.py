@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -8,10 +9,13 @@ import pytest
 import requests
 
 from commands import READY, Ended, started
+from moesif_sandbox.app import main
+from moesif_sandbox.browser import has_desktop
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.sandbox.conftest import Sandbox
 
@@ -92,6 +96,60 @@ def test_a_wrong_option_is_a_usage_message(options: tuple[str, ...]) -> None:
     result = run(*options)
     assert result.code == 2
     assert "Usage:" in result.stderr
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Callable[[str], Path]:
+    """Makes a browser of a shell's line, which finds the address in $1."""
+
+    def made(line: str) -> Path:
+        path = tmp_path / "browser"
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
+        return path
+
+    return made
+
+
+def test_the_page_is_opened_where_it_is_asked_for(
+    tmp_path: Path, browser: Callable[[str], Path]
+) -> None:
+    opened = tmp_path / "opened"
+    os.mkfifo(opened)
+    env = {"BROWSER": str(browser(f'echo "$1" > {opened}')), "DISPLAY": ":0"}
+    with started("moesif-sandbox", "--port", "0", "--users", "5", "--open", env=env) as process:
+        url = url_of(process)
+        assert opened.read_text() == f"{url}\n"
+        assert requests.get(url, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("line", ["exit 1", "kill -9 $$"])
+def test_a_browser_that_fails_is_no_trouble(browser: Callable[[str], Path], line: str) -> None:
+    env = {"BROWSER": str(browser(line)), "DISPLAY": ":0", "PATH": "/nowhere"}
+    with started("moesif-sandbox", "--port", "0", "--users", "5", "--open", env=env) as process:
+        assert requests.get(url_of(process), timeout=10).status_code == 200
+        process.terminate()
+        _, hints = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert b"Traceback" not in hints
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "there"),
+    [
+        ({}, "linux", False),
+        ({"DISPLAY": "", "BROWSER": "lynx"}, "linux", False),
+        ({"DISPLAY": ":0"}, "linux", True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
+        ({}, "darwin", True),
+    ],
+)
+def test_a_browser_needs_a_screen(environment: dict[str, str], platform: str, there: bool) -> None:
+    assert has_desktop(environment, platform) is there
+
+
+def test_nothing_is_opened_unasked() -> None:
+    assert [option.default for option in main.params if option.name == "open"] == [False]
 
 
 def test_help_explains_every_option() -> None:
