@@ -38,13 +38,18 @@ def panel(shown: Panel, view: View, empty: Mapping[str, str]) -> Markup:
         tag("header", tag("h2", shown.title, id=title), _choices(shown, chosen, view)),
         tag("ol", *lines, class_="lines", data_key=f"{chosen}-{'live' if live else last}")
         if lines
-        else tag("p", empty.get(shown.name, "Nothing yet."), class_="empty"),
+        else tag("p", _nothing(shown, empty), class_="empty"),
         _pager(shown, view, listing, first, last),
         class_=f"panel list {shown.name}",
         data_key=shown.name,
         aria_labelledby=title,
         tabindex="-1",
     )
+
+
+def _nothing(shown: Panel, empty: Mapping[str, str]) -> str:
+    is_new = not any(listing.end for listing in shown.lists.values())
+    return empty.get(shown.name, "None.") if is_new else "None."
 
 
 def _before(shown: Panel) -> str:
