@@ -1,0 +1,313 @@
+"""What `docs/schedule.md` says of running on a schedule, and on more than one machine, is so."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commands import Ended, Sandbox, run
+from machine import (
+    CRON,
+    JOB,
+    STATE,
+    SYSTEMD,
+    Machine,
+    cron_command,
+    end,
+    exec_start,
+    settings_of,
+    unit,
+)
+from project import PROJECT
+from scripted import Reply, Request, ScriptedService
+from segment_runs import SUCCESS, record, schema, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from postgres import Database
+
+pytestmark = pytest.mark.timeout(300)  # the first one also sets the machine up
+
+PAGE = PROJECT / "docs" / "schedule.md"
+RUNNING = f"Another '{STATE}' pipeline is already running"
+REFUSED = {"path": "/segment/v1/batch", "kind": "status", "status": 401, "times": -1}
+TOO_LARGE = {"user_id": "large", "metadata": {"text": "x" * 40_000}}
+
+
+@pytest.fixture(scope="session")
+def _machines(tmp_path_factory: pytest.TempPathFactory) -> list[Machine]:
+    machines = [Machine(tmp_path_factory.mktemp(name)) for name in ("one", "other")]
+    for machine in machines:
+        machine.set_up()
+    return machines
+
+
+@pytest.fixture
+def machines(_machines: list[Machine], services: Sandbox) -> list[Machine]:
+    """Two machines on which nothing has run yet."""
+    for machine in _machines:
+        for leftover in ("output", ".meltano/meltano.db"):
+            remove(machine.project / leftover)
+        machine.configure(services)
+    return _machines
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def machine(machines: list[Machine]) -> Machine:
+    return machines[0]
+
+
+def by_cron(machine: Machine) -> Ended:
+    return end(machine.start(["/bin/sh", "-c", cron_command()], CRON))
+
+
+def accepted(services: Sandbox) -> int:
+    count: int = services.segment()["counts"]["accepted"]
+    return count
+
+
+def accepted_users(services: Sandbox) -> set[str]:
+    return {message["userId"] for message in services.segment()["accepted"]}
+
+
+def summary(machine: Machine) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((machine.project / "output/summary.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("file", ["cron/crontab", "cron/run-job", "systemd/moesif-to-segment.service", "systemd/moesif-to-segment.timer"])
+def test_the_page_shows_the_file(file: str) -> None:
+    text = (PROJECT / "orchestrate" / file).read_text()
+    assert f"`orchestrate/{file}`" in PAGE.read_text()
+    assert f"\n{text}```\n" in PAGE.read_text()
+
+
+def test_cron_reads_the_line() -> None:
+    crontab = shutil.which("crontab")
+    if crontab is None:
+        pytest.skip("there is no crontab: Debian's package cron is not installed")
+    checked = subprocess.run(
+        [crontab, "-n", PROJECT / "orchestrate/cron/crontab"], capture_output=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_by_cron_the_job_runs_and_says_nothing(machine: Machine, services: Sandbox) -> None:
+    ended = by_cron(machine)
+    assert (ended.code, ended.stdout, ended.stderr) == (0, "", "")
+    assert accepted(services) == 60
+    assert "60 delivered" in (machine.project / f"output/{JOB}.log").read_text()
+
+
+def test_of_two_runs_at_once_the_second_does_nothing_and_says_so(
+    machine: Machine, services: Sandbox
+) -> None:
+    services.fault({"path": "/segment/v1/batch", "kind": "delay", "seconds": 1, "times": -1})
+    both = [machine.start(["/bin/sh", "-c", cron_command()], CRON) for _ in range(2)]
+    first, second = sorted(map(end, both), key=lambda ended: ended.code)
+    assert (first.code, first.stdout, first.stderr) == (0, "", "")
+    assert second.code == 75
+    assert "is still running, so this time nothing was done" in second.stdout
+    assert len(services.segment()["accepted"]) == 60
+    assert not services.segment()["duplicates"]
+
+
+def test_a_run_that_is_kept_out_leaves_the_log_of_the_other_alone(machine: Machine) -> None:
+    (machine.project / "output").mkdir()
+    log = machine.project / f"output/{JOB}.log"
+    log.write_text("the other's")
+    with (machine.project / f"output/{JOB}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert by_cron(machine).code == 75
+    assert log.read_text() == "the other's"
+
+
+def test_by_cron_a_failure_is_told_with_the_targets_own_sentence(
+    machine: Machine, services: Sandbox
+) -> None:
+    services.fault(REFUSED)
+    ended = by_cron(machine)
+    assert ended.code == 1
+    assert "ended with exit code 1" in ended.stdout
+    assert "The service refuses this sender: HTTP 401" in ended.stdout
+    assert summary(machine)["exit_code"] == 1
+    ended = by_cron(machine)
+    assert (machine.project / f"output/{JOB}.log.1").exists()
+
+
+def test_what_is_rejected_comes_by_mail_too_and_again_while_it_is_looked_back_at(
+    machine: Machine, services: Sandbox
+) -> None:
+    services.put(users=[TOO_LARGE])
+    for _ in range(2):
+        ended = by_cron(machine)
+        assert ended.code == 1, "Meltano's, whatever the target's was"
+        assert "1 records were rejected; they are in" in ended.stdout
+        assert summary(machine)["exit_code"] == 3
+    [file] = (machine.project / "output/rejects").iterdir()
+    rejected = [line for line in file.read_text().splitlines() if '"type":"RECORD"' in line]
+    assert len(rejected) == 2
+    assert accepted(services) == 60
+
+
+def test_a_taps_failure_is_in_meltanos_exit_code_and_not_in_the_summary(
+    machine: Machine, services: Sandbox
+) -> None:
+    services.fault({"path": "/moesif/api/v1/search", "kind": "status", "status": 401, "times": -1})
+    assert by_cron(machine).code == 1
+    assert summary(machine)["exit_code"] == 0
+
+
+def test_meltano_has_the_exit_codes_in_its_json_log(machine: Machine, services: Sandbox) -> None:
+    services.put(users=[TOO_LARGE])
+    ended = machine.meltano("--log-format=json", "run", JOB)
+    assert ended.code == 1
+    said = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [line["exit_codes"] for line in said if "exit_codes" in line] == [{"loaders": 3}]
+    assert "Loader failed" in ended.stderr
+
+
+def test_meltanos_own_schedule_runs_when_it_is_told_to(
+    machine: Machine, services: Sandbox
+) -> None:
+    assert "moesif-to-segment-hourly" in machine.meltano("schedule", "list").stdout
+    assert machine.meltano("schedule", "run", "moesif-to-segment-hourly").code == 0
+    assert accepted(services) == 60
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(machine: Machine, tmp_path: Path) -> None:
+    systemd_analyze = shutil.which("systemd-analyze")
+    if systemd_analyze is None:
+        pytest.skip("there is no systemd-analyze: Debian's package systemd is not installed")
+    units = [tmp_path / f"moesif-to-segment.{kind}" for kind in ("service", "timer")]
+    for path in units:
+        path.write_text(unit(path.name, machine.project))
+    checked = subprocess.run(
+        [systemd_analyze, "verify", *units], capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+def test_what_the_service_starts_runs(machine: Machine, services: Sandbox) -> None:
+    service = settings_of(unit("moesif-to-segment.service", machine.project))
+    assert service["WorkingDirectory"] == [str(machine.project)]
+    assert end(machine.start(exec_start(machine.project), SYSTEMD)).code == 0
+    assert accepted(services) == 60
+
+
+def at_first(act: Callable[[], object]) -> Callable[[Request], Reply]:
+    """Make a Segment that does something before it answers the first of its requests."""
+    acts = [act]
+
+    def answer(_: Request) -> Reply:
+        with suppress(IndexError):  # of requests side by side one takes it
+            acts.pop()()
+        return SUCCESS
+
+    return answer
+
+
+def interrupted(machine: Machine, services: Sandbox, signum: int) -> tuple[Ended, set[str]]:
+    """Run what the service starts; Meltano gets a signal when the first batch is on its way.
+
+    Returns:
+        How it ended, and which users had arrived by then.
+    """
+    with ScriptedService(lambda _: SUCCESS) as segment:
+        machine.configure(services, TARGET_SEGMENT_HOST=segment.url)
+        process = machine.start(exec_start(machine.project), SYSTEMD)
+
+        segment.answer = at_first(lambda: process.send_signal(signum))
+        ended = end(process)
+    machine.configure(services)
+    return ended, {message["userId"] for message in sent(segment)}
+
+
+def test_what_systemd_stops_ends_in_order_and_is_no_failure(
+    machine: Machine, services: Sandbox
+) -> None:
+    service = settings_of(unit("moesif-to-segment.service", machine.project))
+    ended, before = interrupted(machine, services, signal.SIGTERM)
+    assert [str(ended.code)] == service["SuccessExitStatus"]
+    assert "The process was terminated" in ended.stderr
+    assert machine.meltano("run", JOB).code == 0, "and the next may run at once"
+    assert len(before | accepted_users(services)) == 60
+
+
+def test_after_a_killed_meltano_the_next_run_waits_or_is_forced(
+    machine: Machine, services: Sandbox
+) -> None:
+    ended, before = interrupted(machine, services, signal.SIGKILL)
+    assert ended.code == -signal.SIGKILL
+    refused = machine.meltano("run", JOB)
+    assert refused.code == 1
+    assert RUNNING in refused.stderr
+    assert RUNNING.replace(STATE, "…") in (PROJECT / "docs/failures.md").read_text()
+    assert accepted(services) == 0
+    assert machine.meltano("run", "--force", JOB).code == 0
+    assert len(before | accepted_users(services)) == 60
+
+
+def test_two_machines_take_turns_with_the_state_in_postgresql(
+    machines: list[Machine], services: Sandbox, database: Database
+) -> None:
+    uri = f"postgresql+psycopg://postgres:any@127.0.0.1:{database.port}/{database.name}"
+    for machine in machines:
+        machine.configure(services, MELTANO_DATABASE_URI=uri)
+    one, other = machines
+    assert one.meltano("run", JOB).code == 0
+    assert accepted(services) == 60
+    [changed] = services.touch(users=1)["users"]
+    assert other.meltano("run", JOB).code == 0
+    received = services.segment()
+    assert [message["userId"] for message in received["accepted"][60:]] == [changed]
+    assert received["counts"]["duplicates"] < 30, "it has gone on from where the first stood"
+    assert one.meltano("state", "list").stdout.split() == [STATE]
+
+
+def test_a_job_that_runs_on_one_machine_is_refused_on_the_other(
+    machines: list[Machine], services: Sandbox, database: Database
+) -> None:
+    uri = f"postgresql+psycopg://postgres:any@127.0.0.1:{database.port}/{database.name}"
+    one, other = machines
+    refused: list[Ended] = []
+    segments = at_first(lambda: refused.append(other.meltano("run", JOB)))
+    with ScriptedService(segments) as segment:
+        for machine in machines:
+            machine.configure(services, TARGET_SEGMENT_HOST=segment.url, MELTANO_DATABASE_URI=uri)
+        assert one.meltano("run", JOB).code == 0
+    assert [ended.code for ended in refused] == [1]
+    assert RUNNING in refused[0].stderr
+
+
+def test_two_fingerprints_files_for_one_job_lose_a_change_that_is_taken_back(
+    tmp_path: Path,
+) -> None:
+    """Why a job with `changed_only` belongs to one machine."""
+    with ScriptedService(lambda _: SUCCESS) as segment:
+        config = {"write_key": "k", "host": segment.url, "changed_only": True}
+        for machine, plan in (("one", "free"), ("other", "paid"), ("one", "free")):
+            (tmp_path / machine).mkdir(exist_ok=True)
+            lines = [
+                schema("calls", "userId", "traits"),
+                record("calls", userId="u", traits={"plan": plan}),
+            ]
+            assert run("target-segment", tmp_path / machine, config, lines=lines).code == 0
+    plans = [message["traits"]["plan"] for message in sent(segment)]
+    assert plans == ["free", "paid"], "the last one is missing"

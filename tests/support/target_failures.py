@@ -1,0 +1,236 @@
+"""Each way in which a run of a target fails, or complains and goes on, made to happen."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from commands import Ended, feed, run, started
+from scripted import Reply, ScriptedService
+from segment_runs import SUCCESS, record, schema, state
+from tap_failures import quickened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from scripted import Request
+
+    Case = Callable[[Path], Ended]
+    Line = Mapping[str, Any] | str
+
+SCHEMA = schema("calls", "userId", "event", "properties")
+RECORD = record("calls", userId="u", event="Ordered")
+MISSING = "/proc/nowhere/file"
+"""A place that nobody can write to, root included."""
+
+BROKEN = """
+import singer_delivery.delivery as d
+d.Delivery.{method} = {by}
+"""
+
+
+def segment(service: ScriptedService, **settings: Any) -> dict[str, Any]:
+    return {"write_key": "k", "host": service.url, **settings}
+
+
+def moesif(service: ScriptedService, **settings: Any) -> dict[str, Any]:
+    return {"application_id": "k", "api_url": service.url, **settings}
+
+
+def deliver(
+    folder: Path,
+    *lines: Line,
+    answer: Callable[[Request], Reply] = lambda _: SUCCESS,
+    code: str = "",
+    **settings: Any,
+) -> Ended:
+    """Run target-segment on some lines."""
+    with ScriptedService(answer) as service:
+        config = segment(service, **settings)
+        env = quickened(folder, code) if code else {}
+        return run("target-segment", folder, config, lines=lines, env=env)
+
+
+def fed(*lines: Line, **settings: Any) -> Case:
+    return lambda folder: deliver(folder, *lines, **settings)
+
+
+def answered(*reply: Any, **settings: Any) -> Case:
+    """Deliver one record to a Segment that answers always alike."""
+    settings = {"retry_max_seconds": 0.05, **settings}
+    return fed(SCHEMA, RECORD, answer=lambda _: Reply(*reply), **settings)
+
+
+def configured(name: str, config: dict[str, Any]) -> Case:
+    return lambda folder: run(name, folder, config)
+
+
+def to_moesif(*lines: Line, answer: Callable[[Request], Reply], **settings: Any) -> Case:
+    def case(folder: Path) -> Ended:
+        with ScriptedService(answer) as service:
+            return run("target-moesif", folder, moesif(service, **settings), lines=lines)
+
+    return case
+
+
+def at(host: str, folder: Path) -> Ended:
+    """Deliver to an address where nobody answers as they should."""
+    with ScriptedService(lambda _: SUCCESS) as service:
+        host = host.format(service.url.rpartition(":")[2])
+        config = segment(service, host=host, retry_max_seconds=0.05)
+        return run("target-segment", folder, config, lines=[SCHEMA, RECORD])
+
+
+def no_config(folder: Path) -> Ended:
+    with started("target-segment", "--config", "nowhere.json", cwd=folder) as process:
+        stdout, stderr = process.communicate(timeout=60)
+    return Ended(process.returncode, stdout.decode(), stderr.decode())
+
+
+def unanswered(folder: Path) -> Ended:
+    never = threading.Event()
+    case = answered(200, {}, {}, False, never, request_timeout_seconds=0.05)
+    return case(folder)
+
+
+def down_for_a_moment(folder: Path) -> Ended:
+    replies = [Reply(503)]
+    return deliver(
+        folder, SCHEMA, RECORD, answer=lambda _: replies.pop() if replies else SUCCESS
+    )
+
+
+def stopped(signum: int, folder: Path) -> Ended:
+    """Send a signal while a request is on its way."""
+    with ScriptedService(lambda _: SUCCESS) as service:
+        config = segment(service, batch_wait_limit_seconds=0.01)
+        (folder / "config.json").write_text(json.dumps(config))
+        with started("target-segment", "--config", "config.json", cwd=folder) as process:
+
+            def answer(_: Request) -> Reply:
+                process.send_signal(signum)
+                return SUCCESS
+
+            service.answer = answer
+            feed(process, SCHEMA, RECORD)
+            process.wait(60)
+            stdout, stderr = process.communicate(timeout=60)
+    return Ended(process.returncode, stdout.decode(), stderr.decode())
+
+
+def with_nobody_reading(folder: Path) -> Ended:
+    with ScriptedService(lambda _: SUCCESS) as service:
+        (folder / "config.json").write_text(json.dumps(segment(service)))
+        with started("target-segment", "--config", "config.json", cwd=folder) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+            process.stdout = None
+            feed(process, SCHEMA, RECORD, state("end"))
+            _, stderr = process.communicate(timeout=60)
+    return Ended(process.returncode, "", stderr.decode())
+
+
+def verified(*reply: Any) -> Case:
+    """Ask for the write key of a CDN that answers always alike."""
+
+    def case(folder: Path) -> Ended:
+        with ScriptedService(lambda _: Reply(*reply)) as cdn:
+            return deliver(folder, SCHEMA, RECORD, cdn_url=cdn.url)
+
+    return case
+
+
+def torn_rejects(folder: Path) -> Ended:
+    """Replay a rejects file that a kill has torn."""
+    rejected = {**RECORD, "record": {**RECORD["record"], "_delivery_reject": {}}}
+    text = "".join(json.dumps(line) + "\n" for line in (SCHEMA, rejected))
+    with ScriptedService(lambda _: SUCCESS) as service:
+        (folder / "config.json").write_text(json.dumps(segment(service)))
+        with started("target-segment", "--config", "config.json", cwd=folder) as process:
+            torn = text + json.dumps(rejected)[:-9]
+            stdout, stderr = process.communicate(torn.encode(), timeout=60)
+    return Ended(process.returncode, stdout.decode(), stderr.decode())
+
+
+def table(name: str) -> dict[str, Any]:
+    """Make the schema of a Segment warehouse's table."""
+    return schema(name, "id", "user_id", "received_at", "sent_at", "event", "event_text")
+
+
+COMPANIES = schema("companies", "id", "modifiedTime", "ttfhw_s")
+SUBSCRIPTIONS = schema("subscriptions", "id", "companyId", "trialStart")
+COHORTS = schema("cohorts", "id", "cohortType")
+BAD = record("calls", userId="", event="Ordered")
+HOME = {"integrations": {"Segment.io": {"apiHost": "events.eu1.segmentapis.com/v1"}}}
+ALIKE = Reply(400, {"message": "no"})
+SEVERAL_TYPES = {
+    **SCHEMA,
+    "schema": {"properties": {"userId": {}, "traits": {}, "n": {"type": ["string", "integer"]}}},
+}
+CRM = {"crm": {"call": "identify", "user_id": "emial"}}
+CASES: dict[str, Case] = {
+    "no write key": configured("target-segment", {}),
+    "no application id": configured("target-moesif", {}),
+    "no region": configured("target-segment", {"write_key": "k", "region": "mars"}),
+    "no such call": configured(
+        "target-segment", {"write_key": "k", "streams": {"crm": {"call": "identfy"}}}
+    ),
+    "no such setting": configured(
+        "target-segment", {"write_key": "k", "streams": {"crm": {"call": "track", "evnt": "a"}}}
+    ),
+    "no call": configured("target-segment", {"write_key": "k", "streams": {"crm": {}}}),
+    "a pointless setting": configured(
+        "target-segment",
+        {"write_key": "k", "streams": {"crm": {"call": "identify", "properties": ["a"]}}},
+    ),
+    "too small": configured("target-segment", {"write_key": "k", "lanes": 0}),
+    "no config": no_config,
+    "no JSON": fed('{"type":'),
+    "no type": fed({"type": "NONSENSE"}),
+    "no strict JSON": fed('{"type": "SCHEMA", "stream": "a", "schema": {"properties": {"a": NaN}}}'),
+    "too deep": fed('{"type": "SCHEMA", "schema": ' + "[" * 100_000),
+    "a schema without a stream": fed({"type": "SCHEMA", "schema": {}}),
+    "a schema without properties": fed({"type": "SCHEMA", "stream": "a", "schema": {}}),
+    "a record without one": fed(SCHEMA, {"type": "RECORD", "stream": "calls", "record": 1}),
+    "a record before its schema": fed(RECORD),
+    "a state without a value": fed({"type": "STATE"}),
+    "a batch": fed({"type": "BATCH", "stream": "calls", "manifest": []}),
+    "a wrong key": answered(401),
+    "a wrong key at Moesif": to_moesif(SCHEMA, RECORD, answer=lambda _: Reply(401)),
+    "asked to wait for long": answered(429, {}, {"Retry-After": "3600"}),
+    "down": answered(503),
+    "a success that is none": answered(200, {"success": False}),
+    "closed": answered(200, {}, {}, True),
+    "no answer": unanswered,
+    "refused": partial(at, "http://127.0.0.1:1"),
+    "no TLS": partial(at, "https://127.0.0.1:{}"),
+    "all refused alike": fed(SCHEMA, *[RECORD] * 25, answer=lambda _: ALIKE),
+    "no place for rejects": fed(SCHEMA, BAD, rejects_path=MISSING),
+    "no place for the summary": fed(SCHEMA, RECORD, summary_path=MISSING),
+    "no place for a dry run": fed(SCHEMA, RECORD, dry_run=True, dry_run_path=MISSING),
+    "no place for fingerprints": fed(changed_only=True, fingerprints_path=MISSING),
+    "nobody reads": with_nobody_reading,
+    "an unknown write key": verified(404),
+    "the other region": verified(200, HOME),
+    "a defect": fed(SCHEMA, RECORD, code=BROKEN.format(method="send", by="None")),
+    "wrong counts": fed(SCHEMA, RECORD, code=BROKEN.format(method="_settle", by="lambda *_: None")),
+    "rejected": fed(SCHEMA, BAD),
+    "rejected in a dry run": fed(SCHEMA, BAD, dry_run=True),
+    "SIGTERM": partial(stopped, signal.SIGTERM),
+    "SIGINT": partial(stopped, signal.SIGINT),
+    # What is only complained of.
+    "down for a moment": down_for_a_moment,
+    "a key that cannot be verified": verified(500),
+    "half a line": torn_rejects,
+    "a dry run": fed(SCHEMA, RECORD, dry_run=True),
+    "an unknown stream": fed(schema("crm", "id")),
+    "Moesif's other streams": fed(COMPANIES, SUBSCRIPTIONS, COHORTS),
+    "cohorts to Moesif": to_moesif(COHORTS, answer=lambda _: Reply(201)),
+    "a path that is not there": fed(schema("crm", "email"), streams=CRM),
+    "calls that come twice": fed(table("tracks"), table("ordered")),
+    "values of several types": to_moesif(SEVERAL_TYPES, answer=lambda _: Reply(201)),
+}
