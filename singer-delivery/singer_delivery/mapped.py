@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from singer_sdk.exceptions import InvalidRecord, MappingError
+from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.mapper import SameRecordTransform
 
 from singer_delivery.errors import RecordRejected
@@ -104,7 +104,7 @@ class MappedStream:
     def _map(stream_map: StreamMap, record: Record) -> Record | None:
         try:
             mapped = stream_map.transform(decoded(record))
-        except MappingError as error:
+        except Exception as error:  # an expression of the user's may raise anything
             raise RecordRejected("stream_map_failed", "A stream map failed on it.") from error
         return None if mapped is None else encoded(mapped)
 
