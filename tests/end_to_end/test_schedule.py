@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,13 +28,13 @@ from machine import (
     settings_of,
     unit,
 )
+from pages import blocks
 from project import PROJECT
 from scripted import Reply, Request, ScriptedService
-from segment_runs import SUCCESS, record, schema, sent
+from segment_runs import SUCCESS, deliver, record, schema, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from postgres import Database
 
@@ -89,6 +92,35 @@ def accepted_users(services: Sandbox) -> set[str]:
 def summary(machine: Machine) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((machine.project / "output/summary.json").read_text())
     return found
+
+
+def test_the_pages_commands_run_one_after_the_other(
+    machine: Machine, services: Sandbox
+) -> None:
+    assert machine.meltano("run", JOB).code == 0
+    (rejects := machine.project / "output" / "rejects").mkdir()
+    mended, old = (
+        rejects / f"target-segment-{date}.singer.jsonl" for date in ("2026-01-31", "2025-01-31")
+    )
+    lines = (schema("calls", "userId", "traits"), record("calls", userId="mended"))
+    mended.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    old.write_text("")
+    os.utime(old, (0, 0))
+    for block in blocks(PAGE, "sh"):
+        ended = end(machine.start(["/bin/sh", "-e", "-c", block], os.environ))
+        assert ended.code == 0, block + ended.stderr
+    assert "mended" in accepted_users(services)
+    assert [*rejects.iterdir()] == [mended]
+    assert "bookmarks" in (machine.project / "output" / "state.json").read_text()
+
+
+def test_the_pages_summary_is_one() -> None:
+    [shown] = [json.loads(text) for text in blocks(PAGE, "json")]
+    with ScriptedService(lambda _: SUCCESS) as segment, TemporaryDirectory() as folder:
+        deliver(segment, Path(folder), [schema("users", "userId", "traits"), record("users")])
+        written = json.loads((Path(folder) / "summary.json").read_text())
+    assert [*shown] == [*written]
+    assert [*shown["streams"]["users"]] == [*written["streams"]["users"]]
 
 
 @pytest.mark.parametrize("file", ["cron/crontab", "cron/run-job", "systemd/moesif-to-segment.service", "systemd/moesif-to-segment.timer"])
