@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commands import Sandbox, sandbox
+from machine import Machine
 from postgres import Database, NoPostgresError, postgres
 from third_party import NotInstalledError, installed
 from warehouse import read, warehouse
@@ -29,6 +30,28 @@ def services(_running: Sandbox) -> Sandbox:
     """A sandbox as it was seeded."""
     _running.reset()
     return _running
+
+
+@pytest.fixture(scope="session")
+def _machines(tmp_path_factory: pytest.TempPathFactory) -> list[Machine]:
+    machines = [Machine(tmp_path_factory.mktemp(name)) for name in ("one", "other")]
+    for machine in machines:
+        machine.set_up("tap-moesif", "target-segment")
+    return machines
+
+
+@pytest.fixture
+def machines(_machines: list[Machine], services: Sandbox) -> list[Machine]:
+    """Two machines on which nothing has run yet."""
+    for machine in _machines:
+        machine.clear()
+        machine.configure(services)
+    return _machines
+
+
+@pytest.fixture
+def machine(machines: list[Machine]) -> Machine:
+    return machines[0]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pages import blocks
 from project import PROJECT
 
 if TYPE_CHECKING:
@@ -37,5 +38,5 @@ def test_links_lead_to_a_heading_that_is_there(page: Path) -> None:
 
 def test_commands_stand_only_where_they_are_run() -> None:
     """What only the operator can do, on a machine of theirs, is written as a `console` session."""
-    with_commands = {page.name for page in PAGES if "\n```sh\n" in page.read_text()}
+    with_commands = {page.name for page in PAGES if blocks(page, "sh")}
     assert with_commands == RUN

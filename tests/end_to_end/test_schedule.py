@@ -9,11 +9,10 @@ import shutil
 import signal
 import subprocess
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from meltano.core.job.job import HEARTBEAT_VALID_MINUTES
 
 from commands import Ended, Sandbox, run
 from machine import (
@@ -35,6 +34,7 @@ from segment_runs import SUCCESS, deliver, record, schema, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from postgres import Database
 
@@ -44,36 +44,6 @@ PAGE = PROJECT / "docs" / "schedule.md"
 RUNNING = f"Another '{STATE}' pipeline is already running"
 REFUSED = {"path": "/segment/v1/batch", "kind": "status", "status": 401, "times": -1}
 TOO_LARGE = {"user_id": "large", "metadata": {"text": "x" * 40_000}}
-
-
-@pytest.fixture(scope="session")
-def _machines(tmp_path_factory: pytest.TempPathFactory) -> list[Machine]:
-    machines = [Machine(tmp_path_factory.mktemp(name)) for name in ("one", "other")]
-    for machine in machines:
-        machine.set_up()
-    return machines
-
-
-@pytest.fixture
-def machines(_machines: list[Machine], services: Sandbox) -> list[Machine]:
-    """Two machines on which nothing has run yet."""
-    for machine in _machines:
-        for leftover in ("output", ".meltano/meltano.db"):
-            remove(machine.project / leftover)
-        machine.configure(services)
-    return _machines
-
-
-def remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-@pytest.fixture
-def machine(machines: list[Machine]) -> Machine:
-    return machines[0]
 
 
 def by_cron(machine: Machine) -> Ended:
@@ -94,9 +64,7 @@ def summary(machine: Machine) -> dict[str, Any]:
     return found
 
 
-def test_the_pages_commands_run_one_after_the_other(
-    machine: Machine, services: Sandbox
-) -> None:
+def test_the_pages_commands_run_one_after_the_other(machine: Machine, services: Sandbox) -> None:
     assert machine.meltano("run", JOB).code == 0
     (rejects := machine.project / "output" / "rejects").mkdir()
     mended, old = (
@@ -114,16 +82,24 @@ def test_the_pages_commands_run_one_after_the_other(
     assert "bookmarks" in (machine.project / "output" / "state.json").read_text()
 
 
-def test_the_pages_summary_is_one() -> None:
+def test_the_pages_summary_has_what_a_summary_has(tmp_path: Path) -> None:
     [shown] = [json.loads(text) for text in blocks(PAGE, "json")]
-    with ScriptedService(lambda _: SUCCESS) as segment, TemporaryDirectory() as folder:
-        deliver(segment, Path(folder), [schema("users", "userId", "traits"), record("users")])
-        written = json.loads((Path(folder) / "summary.json").read_text())
+    with ScriptedService(lambda _: SUCCESS) as segment:
+        deliver(segment, tmp_path, [schema("users", "userId", "traits"), record("users")])
+    written = json.loads((tmp_path / "summary.json").read_text())
     assert [*shown] == [*written]
     assert [*shown["streams"]["users"]] == [*written["streams"]["users"]]
 
 
-@pytest.mark.parametrize("file", ["cron/crontab", "cron/run-job", "systemd/moesif-to-segment.service", "systemd/moesif-to-segment.timer"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "cron/crontab",
+        "cron/run-job",
+        "systemd/moesif-to-segment.service",
+        "systemd/moesif-to-segment.timer",
+    ],
+)
 def test_the_page_shows_the_file(file: str) -> None:
     text = (PROJECT / "orchestrate" / file).read_text()
     assert f"`orchestrate/{file}`" in PAGE.read_text()
@@ -215,9 +191,7 @@ def test_meltano_has_the_exit_codes_in_its_json_log(machine: Machine, services: 
     assert "Loader failed" in ended.stderr
 
 
-def test_meltanos_own_schedule_runs_when_it_is_told_to(
-    machine: Machine, services: Sandbox
-) -> None:
+def test_meltanos_own_schedule_runs_when_it_is_told_to(machine: Machine, services: Sandbox) -> None:
     assert "moesif-to-segment-hourly" in machine.meltano("schedule", "list").stdout
     assert machine.meltano("schedule", "run", "moesif-to-segment-hourly").code == 0
     assert accepted(services) == 60
@@ -290,18 +264,22 @@ def test_after_a_killed_meltano_the_next_run_waits_or_is_forced(
     refused = machine.meltano("run", JOB)
     assert refused.code == 1
     assert RUNNING in refused.stderr
+    assert HEARTBEAT_VALID_MINUTES == 5, "as the page says"
     assert RUNNING.replace(STATE, "…") in (PROJECT / "docs/failures.md").read_text()
     assert accepted(services) == 0
     assert machine.meltano("run", "--force", JOB).code == 0
     assert len(before | accepted_users(services)) == 60
 
 
+def uri_of(database: Database) -> str:
+    return f"postgresql+psycopg://postgres:any@127.0.0.1:{database.port}/{database.name}"
+
+
 def test_two_machines_take_turns_with_the_state_in_postgresql(
     machines: list[Machine], services: Sandbox, database: Database
 ) -> None:
-    uri = f"postgresql+psycopg://postgres:any@127.0.0.1:{database.port}/{database.name}"
     for machine in machines:
-        machine.configure(services, MELTANO_DATABASE_URI=uri)
+        machine.configure(services, MELTANO_DATABASE_URI=uri_of(database))
     one, other = machines
     assert one.meltano("run", JOB).code == 0
     assert accepted(services) == 60
@@ -311,13 +289,15 @@ def test_two_machines_take_turns_with_the_state_in_postgresql(
     assert [message["userId"] for message in received["accepted"][60:]] == [changed]
     assert received["counts"]["duplicates"] < 30, "it has gone on from where the first stood"
     assert one.meltano("state", "list").stdout.split() == [STATE]
+    one.configure(services, MELTANO_DATABASE_URI=uri_of(database).replace("+psycopg", ""))
+    assert "No module named 'psycopg2'" in one.meltano("state", "list").stderr
 
 
 def test_a_job_that_runs_on_one_machine_is_refused_on_the_other(
     machines: list[Machine], services: Sandbox, database: Database
 ) -> None:
-    uri = f"postgresql+psycopg://postgres:any@127.0.0.1:{database.port}/{database.name}"
     one, other = machines
+    uri = uri_of(database)
     refused: list[Ended] = []
     segments = at_first(lambda: refused.append(other.meltano("run", JOB)))
     with ScriptedService(segments) as segment:

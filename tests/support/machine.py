@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME = "moesif-segment"
 JOB = "moesif-to-segment"
 STATE = "prod:tap-moesif-to-target-segment"
-PACKAGES = ("tap-moesif", "singer-delivery", "target-segment")
+PACKAGES = ("tap-moesif", "singer-delivery", "target-segment", "target-moesif")
 CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "moesif-segment"}
 """All that cron gives a command, beside HOME."""
 
@@ -45,8 +45,8 @@ class Machine:
     def project(self) -> Path:
         return self.home / NAME
 
-    def set_up(self) -> None:
-        """Put the project there, and install its plugins."""
+    def set_up(self, *plugins: str) -> None:
+        """Put the project there, and install some of its plugins."""
         self.project.mkdir(parents=True)
         for name in ("meltano.yml", "constraints.txt"):
             shutil.copy(PROJECT / name, self.project)
@@ -56,10 +56,15 @@ class Machine:
         (self.project / ".venv" / "bin").mkdir(parents=True)
         for command in ("meltano", "target-segment"):
             (self.project / ".venv" / "bin" / command).symlink_to(COMMANDS / command)
-        meltano(self.project, {}, "install", "tap-moesif", "target-segment")
+        meltano(self.project, {}, "install", *plugins)
+
+    def clear(self) -> None:
+        """Take away what runs have left."""
+        shutil.rmtree(self.project / "output", ignore_errors=True)
+        (self.project / ".meltano" / "meltano.db").unlink(missing_ok=True)
 
     def configure(self, services: Sandbox, **more: str) -> None:
-        """Write its .env: where everything is, and a database of its own for the state."""
+        """Write its .env: where everything is."""
         settings = {
             "TAP_MOESIF_API_URL": f"{services.url}/moesif/api/v1",
             "TAP_MOESIF_MANAGEMENT_API_KEY": "sandbox-management-key",
@@ -129,5 +134,3 @@ def settings_of(unit: str) -> dict[str, list[str]]:
         if is_setting and not name.startswith("#"):
             settings.setdefault(name, []).append(value)
     return settings
-
-

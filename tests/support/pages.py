@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,5 +11,6 @@ if TYPE_CHECKING:
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """Give the fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    """Give the fenced blocks of a language, also those within lists."""
+    fenced = re.compile(rf"^( *)```{language}\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+    return [dedent(text) for _, text in fenced.findall(page.read_text())]

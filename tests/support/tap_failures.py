@@ -112,7 +112,7 @@ def no_total_and_one_page(request: Request, answer: dict[str, Any]) -> dict[str,
 def the_first_page_again() -> Spoil:
     first: dict[str, Any] = {}
 
-    def spoil(request: Request, answer: dict[str, Any]) -> dict[str, Any]:
+    def spoil(request: Request, answer: dict[str, Any]) -> Any:
         return first.setdefault(request.path, answer)
 
     return spoil
@@ -124,7 +124,7 @@ def times_as_text(request: Request, _answer: dict[str, Any]) -> Any:
     return Reply(400, {}) if "modified_time" in sort else {"hits": {"total": 0, "hits": []}}
 
 
-def nobody(request: Request, answer: dict[str, Any]) -> dict[str, Any]:
+def nobody(request: Request, _: dict[str, Any]) -> dict[str, Any]:
     """Find one document, which has no id."""
     found = [] if "search_after" in request.json else [{"_source": {}, "sort": ["a"]}]
     return {"hits": {"total": 1, "hits": found}}
@@ -227,9 +227,7 @@ CASES: dict[str, Case] = {
     "usage of another shape": partial(
         answered, of_usage(200, {"hits": {"hits": []}}), usage_rollup=True
     ),
-    "times as text": partial(
-        answered, times_as_text, state=bookmarked("2026-03-01T00:00:00Z")
-    ),
+    "times as text": partial(answered, times_as_text, state=bookmarked("2026-03-01T00:00:00Z")),
     "nobody reads": with_nobody_reading,
     "SIGTERM": partial(stopped, signal.SIGTERM),
     "SIGINT": partial(stopped, signal.SIGINT),

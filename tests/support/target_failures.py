@@ -14,7 +14,7 @@ from segment_runs import SUCCESS, record, schema, state
 from tap_failures import quickened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from scripted import Request
@@ -99,9 +99,7 @@ def unanswered(folder: Path) -> Ended:
 
 def down_for_a_moment(folder: Path) -> Ended:
     replies = [Reply(503)]
-    return deliver(
-        folder, SCHEMA, RECORD, answer=lambda _: replies.pop() if replies else SUCCESS
-    )
+    return deliver(folder, SCHEMA, RECORD, answer=lambda _: replies.pop() if replies else SUCCESS)
 
 
 def stopped(signum: int, folder: Path) -> Ended:
@@ -191,7 +189,9 @@ CASES: dict[str, Case] = {
     "no config": no_config,
     "no JSON": fed('{"type":'),
     "no type": fed({"type": "NONSENSE"}),
-    "no strict JSON": fed('{"type": "SCHEMA", "stream": "a", "schema": {"properties": {"a": NaN}}}'),
+    "no strict JSON": fed(
+        '{"type": "SCHEMA", "stream": "a", "schema": {"properties": {"a": NaN}}}'
+    ),
     "too deep": fed('{"type": "SCHEMA", "schema": ' + "[" * 100_000),
     "a schema without a stream": fed({"type": "SCHEMA", "schema": {}}),
     "a schema without properties": fed({"type": "SCHEMA", "stream": "a", "schema": {}}),
