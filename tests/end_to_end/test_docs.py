@@ -9,6 +9,13 @@ import pytest
 
 from pages import blocks
 from project import PROJECT
+from singer_delivery.delivery import STOP_SECONDS
+from singer_delivery.lanes import QUEUED_BATCHES
+from singer_delivery.refusals import ALIKE_REFUSALS
+from singer_delivery.retry import BACKOFF_MAX_SECONDS, HALVED, RETRIED
+from tap_moesif.client import MAX_FAILURES, MAX_REFUSALS_FOR_RATE
+from tap_moesif.sync import STATE_EVERY_RECORDS
+from target_segment import TargetSegment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,3 +47,31 @@ def test_commands_stand_only_where_they_are_run() -> None:
     """What only the operator can do, on a machine of theirs, is written as a `console` session."""
     with_commands = {page.name for page in PAGES if blocks(page, "sh")}
     assert with_commands == RUN
+
+
+def test_the_numbers_of_delivery_are_the_codes() -> None:
+    page = " ".join((PROJECT / "docs" / "delivery.md").read_text().split())
+    defaults = {
+        name: setting.get("default")
+        for name, setting in TargetSegment.config_jsonschema["properties"].items()
+    }
+    assert QUEUED_BATCHES == 2, "the batch on its way and the next"
+    for words in (
+        f"STATE line at least every {STATE_EVERY_RECORDS:,} records",
+        f"1, 2, 4, … {BACKOFF_MAX_SECONDS:.0f} s",
+        f"what is in flight, {STOP_SECONDS} s at most",
+        f"{ALIKE_REFUSALS} records in a row refused alone",
+        f"one of the `lanes` ({defaults['lanes']})",
+        f"`batch_wait_limit_seconds` ({defaults['batch_wait_limit_seconds']})",
+        f"After `retry_max_seconds` ({defaults['retry_max_seconds']})",
+        f"One bad among {defaults['batch_size_rows']:,}",
+        ", ".join(f"{status:d}" for status in sorted(HALVED)),
+        *(f"{status:d}" for status in RETRIED if status),
+    ):
+        assert words in page, words
+
+
+def test_the_numbers_of_failures_are_the_codes() -> None:
+    page = (PROJECT / "docs" / "failures.md").read_text()
+    assert (MAX_FAILURES, "eight attempts long" in page) == (8, True)
+    assert (MAX_REFUSALS_FOR_RATE, "Twenty times in a row" in page) == (20, True)
