@@ -194,6 +194,7 @@ CASES: dict[str, Case] = {
     "a key with a blank": lambda folder: sync(folder, {"management_api_key": "a b"}),
     "no date": partial(with_settings, start_date="soon"),
     "no time in between": partial(with_settings, start_date="2026-01-02", end_date="2026-01-01"),
+    "plain http": partial(with_settings, api_url="http://there.invalid"),
     "no config": no_config,
     "a state of something else": partial(with_state, {"bookmarks": []}),
     "a state that is no JSON": partial(with_state, "{"),
