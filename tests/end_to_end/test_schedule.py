@@ -155,8 +155,6 @@ def test_by_cron_a_failure_is_told_with_the_targets_own_sentence(
     assert "ended with exit code 1" in ended.stdout
     assert "The service refuses this sender: HTTP 401" in ended.stdout
     assert summary(machine)["exit_code"] == 1
-    ended = by_cron(machine)
-    assert (machine.project / f"output/{JOB}.log.1").exists()
 
 
 def test_what_is_rejected_comes_by_mail_too_and_again_while_it_is_looked_back_at(
@@ -168,6 +166,8 @@ def test_what_is_rejected_comes_by_mail_too_and_again_while_it_is_looked_back_at
         assert ended.code == 1, "Meltano's, whatever the target's was"
         assert "1 records were rejected; they are in" in ended.stdout
         assert summary(machine)["exit_code"] == 3
+    logs = [(machine.project / f"output/{JOB}.{name}").read_text() for name in ("log", "log.1")]
+    assert ["1 rejected" in log for log in logs] == [True, True]
     [file] = (machine.project / "output/rejects").iterdir()
     rejected = [line for line in file.read_text().splitlines() if '"type":"RECORD"' in line]
     assert len(rejected) == 2

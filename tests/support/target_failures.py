@@ -186,9 +186,7 @@ CASES: dict[str, Case] = {
         {"write_key": "k", "streams": {"crm": {"call": "identify", "properties": ["a"]}}},
     ),
     "too small": configured("target-segment", {"write_key": "k", "lanes": 0}),
-    "plain http": configured(
-        "target-segment", {"write_key": "k", "host": "http://there.invalid"}
-    ),
+    "plain http": configured("target-segment", {"write_key": "k", "host": "http://there.invalid"}),
     "no config": no_config,
     "no JSON": fed('{"type":'),
     "no type": fed({"type": "NONSENSE"}),
