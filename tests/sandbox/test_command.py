@@ -123,9 +123,14 @@ def test_the_page_is_opened_where_it_is_asked_for(
         assert requests.get(url, timeout=10).status_code == 200
 
 
-@pytest.mark.parametrize("line", ["exit 1", "kill -9 $$"])
-def test_a_browser_that_fails_is_no_trouble(browser: Callable[[str], Path], line: str) -> None:
-    env = {"BROWSER": str(browser(line)), "DISPLAY": ":0", "PATH": "/nowhere"}
+@pytest.mark.parametrize("line", ["exit 1", "kill -9 $$", ""])
+def test_a_browser_that_fails_is_no_trouble(
+    tmp_path: Path, browser: Callable[[str], Path], line: str
+) -> None:
+    env = {"BROWSER": str(browser(line)) if line else "", "DISPLAY": ":0", "PATH": str(tmp_path)}
+    broken = tmp_path / "firefox"
+    broken.write_bytes(b"\x7fELF, or so it says")
+    broken.chmod(0o755)
     with started("moesif-sandbox", "--port", "0", "--users", "5", "--open", env=env) as process:
         assert requests.get(url_of(process), timeout=10).status_code == 200
         process.terminate()

@@ -103,9 +103,12 @@ def test_a_message_unfolds_and_stays_so_while_others_arrive(page: Page, sandbox:
     line = panel(page, "Segment received").locator("li", has_text="kept")
     line.locator("summary").click()
     expect(line.locator("pre")).to_contain_text('"plan": "paid"')
+    sandbox.batch(identify("next"))
+    expect(figure(page, "messages")).to_have_text("2")
+    expect(line.locator("pre")).to_be_visible()
     line.locator("pre").focus()
     sandbox.batch(*(identify(f"later-{number}") for number in range(40)))
-    expect(figure(page, "messages")).to_have_text("41")
+    expect(figure(page, "messages")).to_have_text("42")
     expect(line.locator("pre")).to_be_focused()
     expect(panel(page, "Segment received").locator("li")).to_have_count(16)
     line.locator("summary").click()
@@ -124,6 +127,19 @@ def test_a_user_that_is_unfolded_is_shown_as_it_is_now(page: Page, sandbox: Sand
     expect(line.locator("pre")).to_contain_text('"plan": "free"')
     sandbox.put(users=[{"user_id": "u", "name": "Only one", "metadata": {"plan": "paid"}}])
     expect(line.locator("pre")).to_contain_text('"plan": "paid"')
+
+
+def test_a_user_that_is_changed_moves_to_the_top(page: Page, sandbox: Sandbox) -> None:
+    users = [{"user_id": name, "modified_time": f"2026-03-10T10:00:0{age}"}
+             for age, name in enumerate("abcd")]  # fmt: skip
+    sandbox.put(users=users, replace=True)
+    titles = panel(page, "Moesif holds").locator("li .title")
+    expect(titles).to_have_text(["d", "c", "b", "a"])
+    page.evaluate("document.querySelectorAll('.moesif li').forEach((line) => (line.kept = true))")
+    sandbox.put(users=[{"user_id": "b", "modified_time": "2026-03-10T11:00:00"}])
+    expect(titles).to_have_text(["b", "d", "c", "a"])
+    kept = "[...document.querySelectorAll('.moesif li')].map((line) => line.kept)"
+    assert page.evaluate(kept) == [True] * 4
 
 
 def test_markup_in_a_name_is_shown_as_text(page: Page, sandbox: Sandbox) -> None:
@@ -200,6 +216,7 @@ def test_users_are_changed_by_a_button_and_the_next_run_brings_only_those(
 
 def test_a_list_is_leafed_through_while_messages_arrive(page: Page, sandbox: Sandbox) -> None:
     sandbox.batch(*(identify(f"u{number:03}") for number in range(100)))
+    page.evaluate("window.sameDocument = true")
     received = panel(page, "Segment received")
     titles = received.locator("li .title")
     expect(titles.first).to_have_text("u099")
@@ -208,6 +225,7 @@ def test_a_list_is_leafed_through_while_messages_arrive(page: Page, sandbox: San
     sandbox.batch(identify("new"))
     expect(figure(page, "messages")).to_have_text("101")
     expect(titles.first).to_have_text("u084")
+    assert page.evaluate("window.sameDocument")
     page.reload()
     expect(titles.first).to_have_text("u084")
     received.get_by_role("link", name="Newest").click()
@@ -229,6 +247,9 @@ def test_a_page_that_is_left_open_stays_small_and_rests_when_hidden(
     hidden = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
     changes = "document.dispatchEvent(new Event('visibilitychange'))"
     page.evaluate(hidden % "true" + changes)
+    with page.expect_response(f"{sandbox.url}/"):  # of what was under way when it was hidden
+        page.locator(".change").evaluate("form => form.requestSubmit()")
+    page.evaluate("fetch('/page/icon.svg').then((answer) => answer.text())")  # by then it is shown
     asked = len(visited.addresses)
     page.clock.run_for(3_600_000)
     assert len(visited.addresses) == asked
