@@ -29,18 +29,20 @@ class LocalOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
         headers = Headers(scope=scope)
-        if is_local(headers.get("host", ""), headers.get("origin")):
+        if is_local(headers.get("host"), headers.get("origin")):
             await self._app(scope, receive, send)
             return
         answer = error_answer(403, "not_local", "another website may not speak to the sandbox")
         await answer(scope, receive, send)
 
 
-def is_local(host: str, origin: str | None) -> bool:
+def is_local(host: str | None, origin: str | None) -> bool:
     """Say whether a request is from this machine's programs or from a page of our own.
 
     Args:
-        host: Where the client thinks that we are.
+        host: Where the client thinks that we are; every browser says it.
         origin: Whose page it is; programs send none.
     """
+    if host is None:
+        return origin is None
     return _LOOPBACK.fullmatch(host) is not None and origin in {None, f"http://{host}"}

@@ -118,12 +118,14 @@ def test_another_name_for_this_address_shows_nothing(sandbox: Sandbox, path: str
         ("127.0.0.1:8700", "http://localhost:8700", False),
         ("127.0.0.1:8700", "https://127.0.0.1:8700", False),
         ("", None, False),
+        (None, None, True),
+        (None, "http://", False),
         ("127.0.0.1:8700.evil.example", None, False),
         ("127.0.0.1\n", None, False),
     ],
 )
 def test_a_request_is_local_where_its_host_and_its_origin_are(
-    host: str, origin: str | None, local: bool
+    host: str | None, origin: str | None, local: bool
 ) -> None:
     assert is_local(host, origin) is local
 

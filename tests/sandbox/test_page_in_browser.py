@@ -310,11 +310,11 @@ def test_keys_work_switches_links_and_lines(page: Page, sandbox: Sandbox) -> Non
     page.keyboard.press("Enter")
     expect(panel(page, "Segment received").locator("pre").first).to_be_visible()
     older = panel(page, "Segment received").get_by_role("link", name="Older")
-    for _ in range(2):
+    for newest in ("u24", "u9"):
         older.focus()
         page.keyboard.press("Enter")
+        expect(panel(page, "Segment received").locator("li .title").first).to_have_text(newest)
     expect(panel(page, "Segment received")).to_be_focused()  # there is no older part to go on to
-    expect(panel(page, "Segment received").locator("li")).to_have_count(15)
 
 
 def test_everything_has_a_name_that_can_be_read_aloud(page: Page) -> None:

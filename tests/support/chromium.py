@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ FLAGS = (
 )
 
 
-PATIENCE = 10_000  # milliseconds
+PATIENCE = 20_000  # milliseconds; a busy machine may need them
 
 
 class NoChromiumError(Exception):
@@ -44,6 +44,7 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
         raise NoChromiumError("there is no chromium: the package is not installed")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
