@@ -33,8 +33,9 @@ _EMPTY = {
 
 
 class Done(NamedTuple):
-    """Something that was done on the page, and when."""
+    """Something that was done on the page, as the how manieth, and when."""
 
+    number: int
     at: str
     text: str
 
@@ -185,7 +186,10 @@ def _controls(snapshot: Snapshot, view: View) -> Markup:
         _switches(snapshot, view),
         tag(
             "ol",
-            *(tag("li", tag("time", done.at), f" {done.text}") for done in snapshot.done),
+            *(
+                tag("li", tag("time", done.at), f" {done.text}", data_key=done.number)
+                for done in snapshot.done
+            ),
             class_="done",
             role="log",
             aria_label="What was done here",

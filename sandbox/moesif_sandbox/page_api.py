@@ -108,6 +108,8 @@ class PageApi:
         switch = page_switches.SWITCHES.get(name)
         if switch is None or service not in switch.services:
             return error_answer(400, "bad_request", "there is no such switch")
+        if switch.poisons and not self.sandbox.store.users.documents:
+            return self._after(request, "Moesif has no user that could be poisoned")
         on = page_switches.turn(self.sandbox.faults, name, service, self._first_user())
         if on and switch.poisons:
             touch(self.sandbox.store.users, 1, self.sandbox.clock(), edited)
@@ -124,12 +126,12 @@ class PageApi:
 
     def _first_user(self) -> str:
         """Return the user that `touch` changes first."""
-        documents = self.sandbox.store.users.documents
-        return documents[0].id if documents else ""
+        return next((user.id for user in self.sandbox.store.users.documents), "")
 
     def _after(self, request: Request, text: str) -> Response:
         """Note what was done, and show the page in the same view as before."""
-        self._done.appendleft(Done(clock_time(self.sandbox.clock()), text))
+        number = self._done[0].number + 1 if self._done else 0
+        self._done.appendleft(Done(number, clock_time(self.sandbox.clock()), text))
         return RedirectResponse(View(request.query_params).address(), 303, _HEADERS)
 
 

@@ -295,6 +295,13 @@ def test_poison_changes_a_user_and_refuses_what_holds_its_id(sandbox: Sandbox) -
     assert sandbox.batch(identify(f"{user}0")).status_code == 200
 
 
+def test_where_there_is_no_user_none_is_poisoned(sandbox: Sandbox) -> None:
+    sandbox.put(users=[], replace=True)
+    post(sandbox, "switch", switch="poison", service="segment")
+    assert sandbox.get("/sandbox/faults").json() == []
+    assert "Moesif has no user that could be poisoned" in page(sandbox)
+
+
 def test_a_reset_takes_everything_back(sandbox: Sandbox) -> None:
     sandbox.batch(identify("u"))
     post(sandbox, "switch", switch="outage", service="segment")

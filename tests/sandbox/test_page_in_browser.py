@@ -214,6 +214,15 @@ def test_users_are_changed_by_a_button_and_the_next_run_brings_only_those(
     assert sorted(arrived) == sorted(changed)
 
 
+def test_the_command_can_be_copied(browser: Browser, sandbox: Sandbox) -> None:
+    with visit(browser, sandbox.url, permissions=["clipboard-read", "clipboard-write"]) as visited:
+        page = visited.page
+        page.get_by_role("button", name="Copy").first.click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.endswith("\n.venv/bin/meltano run moesif-to-segment")
+
+
 def test_a_list_is_leafed_through_while_messages_arrive(page: Page, sandbox: Sandbox) -> None:
     sandbox.batch(*(identify(f"u{number:03}") for number in range(100)))
     page.evaluate("window.sameDocument = true")
