@@ -33,7 +33,7 @@ _EMPTY = {
 
 
 class Done(NamedTuple):
-    """Something that was done on the page, as the how manieth, and when."""
+    """Something that was done on the page: its number, when, and what."""
 
     number: int
     at: str

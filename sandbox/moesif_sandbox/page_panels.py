@@ -122,6 +122,6 @@ def _pager(shown: Panel, view: View, listing: Listing, first: int, last: int) ->
 
 
 def _step(label: str, address: str, *, possible: bool) -> Markup:
-    return tag(
-        "a", label, href=address if possible else None, aria_disabled=None if possible else "true"
-    )
+    if possible:
+        return tag("a", label, href=address)
+    return tag("a", label, role="link", aria_disabled="true")
