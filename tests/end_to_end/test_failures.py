@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,10 +15,13 @@ import pytest
 import reject_reasons
 import tap_failures
 import target_failures
-from commands import started
+from commands import COMMANDS, started
 from failure_table import PAGE, pattern, reasons, rows
+from pages import blocks
 from project import PROJECT
 from said import said
+from scripted import ScriptedService
+from segment_runs import SUCCESS, deliver, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +86,24 @@ def test_each_reason_of_the_page_is_given_by_a_target(tmp_path: Path) -> None:
             reject["reason"] == reason.code and detail.fullmatch(reject["detail"])
             for reject in given
         ), reason
+
+
+def test_a_rejects_file_is_sent_again_as_the_page_says(tmp_path: Path) -> None:
+    [again] = blocks(PAGE, "sh")
+    with ScriptedService(lambda _: SUCCESS) as segment:
+        assert deliver(segment, tmp_path, [target_failures.SCHEMA, target_failures.BAD]).code == 3
+        [rejects] = (tmp_path / "rejects").iterdir()
+        mended = rejects.read_text().replace('"userId":""', '"userId":"mended"')
+        (tmp_path / "rejects" / "target-segment-2026-01-31.singer.jsonl").write_text(mended)
+        subprocess.run(
+            ["/bin/sh", "-e", "-c", again],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{COMMANDS}:{os.environ['PATH']}"},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        assert [message["userId"] for message in sent(segment)] == ["mended"]
 
 
 @pytest.mark.parametrize("command", ["tap-moesif", "target-segment", "target-moesif"])

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPACES = 3  # of fewer words, nobody makes a sentence
-SQL = re.compile(r"(CREATE|INSERT|SELECT|PRAGMA) ")
+SQL = re.compile(r"(ATTACH|BEGIN|CREATE|DELETE|INSERT|PRAGMA|SELECT|UPDATE)[ ;]")
 FORMAT = re.compile(r"%[.\d]*[sdf]")
 
 
@@ -40,7 +40,7 @@ def _unsaid(module: ast.Module) -> Iterator[ast.AST]:
                 yield node.value
             case ast.JoinedStr():  # their parts, which count together
                 yield from node.values
-            case ast.keyword(arg="description" | "title"):
+            case ast.keyword(arg="description" | "title" | "epilog"):
                 yield from ast.walk(node.value)
             case ast.Dict():
                 yield from _described(node)
