@@ -38,18 +38,16 @@ class Message(msgspec.Struct, eq=False, gc=False):
         key: What must stay in order: a user's or a company's id.
         body: UTF-8 JSON, as it will stand in the request.
         endpoint: Which of the service's endpoints it goes to, by number.
-        subject: What it describes, as a digest, where only changes are to be sent.
+        subject: What it describes, by its key, where only changes are to be sent.
         fingerprint: Of what it says of that.
-        message_id: What the service knows it by, where that is to be remembered.
         source: The record it comes from; set when it is sent.
     """
 
     key: str
     body: bytes
     endpoint: int = 0
-    subject: bytes = b""
+    subject: int | None = None
     fingerprint: bytes = b""
-    message_id: bytes = b""
     source: Source = cast("Source", None)
 
 

@@ -95,6 +95,7 @@ class Delivery:
                 )
                 for number in range(settings.lanes)
             ],
+            fingerprints.leave if fingerprints else None,
         )
         for lane in self._lanes.lanes:
             lane.start()
@@ -109,7 +110,7 @@ class Delivery:
     def send(self, source: Source, messages: Sequence[Message]) -> None:
         """Put a record's messages on their way; waits while the lanes hold all they may."""
         if self._fingerprints:
-            messages = self._changed(self._fingerprints, messages)
+            messages = _changed(self._fingerprints, messages)
             if not messages:
                 self._settle(source, "unchanged")
                 return
@@ -121,18 +122,6 @@ class Delivery:
             left |= self._lanes.put(message, now)
         while left and self._lanes.congested:
             self.wait()
-
-    @staticmethod
-    def _changed(fingerprints: Fingerprints, messages: Sequence[Message]) -> list[Message]:
-        """Note those messages as sent that say something else than the last of their subject."""
-        changed = []
-        for message in messages:
-            if message.subject:
-                if fingerprints.last(message.subject).fingerprint == message.fingerprint:
-                    continue
-                fingerprints.send(message)
-            changed.append(message)
-        return changed
 
     def skip(self, source: Source) -> None:
         """Leave a record out on purpose."""
@@ -264,7 +253,7 @@ class Delivery:
         return self._refusals.add(answer)
 
     def _settle_message(self, message: Message, *, acknowledged: bool) -> None:
-        if self._fingerprints and message.subject:
+        if self._fingerprints:
             self._fingerprints.settle(message, acknowledged=acknowledged)
         source = message.source
         source.unsettled -= 1
@@ -280,17 +269,26 @@ class Delivery:
         if value is not None:
             self.rejects.sync()
             if self._fingerprints:
-                self._fingerprints.flush()
+                self._fingerprints.store()
             self._checkpoint(value)
 
     def _close(self) -> None:
         self._progress.end()
         self._lanes.close()
-        if self._fingerprints:
-            self._fingerprints.flush()
-            self._fingerprints.close()
         self.rejects.sync()
         self.rejects.close()
+        if self._fingerprints:
+            self._fingerprints.close()
+
+
+def _changed(fingerprints: Fingerprints, messages: Sequence[Message]) -> list[Message]:
+    """Give those messages that are to be sent, and note them as sent."""
+    changed = []
+    for message in messages:
+        if not fingerprints.unchanged(message):
+            fingerprints.send(message)
+            changed.append(message)
+    return changed
 
 
 def write_state(value: Any) -> None:  # noqa: ANN401

@@ -1,65 +1,46 @@
-"""What was last acknowledged of each user and company, kept between runs for `changed_only`.
+"""What was last acknowledged of each user and company, for `changed_only`.
 
-A fingerprint is stored behind an acknowledgement and never before: a run that was killed sends
-again what it cannot know to have arrived, with the same id. Neither ids nor values can be read
-from the file; it holds digests.
+A fingerprint is stored behind an acknowledgement and never before. What is stored of a subject
+is struck out before anything newer of it may arrive. So a run that was killed leaves of each
+subject what the service has, or that nobody knows: then it is sent again, with the same id where
+it is the same. Neither ids nor values can be read from what is stored.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from contextlib import closing, contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from singer_delivery.errors import OutputError
-from singer_delivery.rejects import OWNER_ONLY
+from singer_delivery.fingerprint_file import Last
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from singer_delivery.batching import Message
+    from singer_delivery.fingerprint_file import FingerprintFile
 
-FLUSH_EVERY = 10_000
-BUSY_SECONDS = 60
-_TABLE = """CREATE TABLE IF NOT EXISTS fingerprints (
-    subject BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, message_id BLOB NOT NULL
-) WITHOUT ROWID"""
-_STORE = "INSERT OR REPLACE INTO fingerprints VALUES (?, ?, ?)"
-_FIND = "SELECT fingerprint, message_id FROM fingerprints WHERE subject = ?"
+STORE_EVERY = 10_000
+"""Acknowledgements that are stored together where no STATE line asks for it before."""
 
-
-class Last(NamedTuple):
-    """What was sent last of a subject.
-
-    Attributes:
-        fingerprint: Of what it said.
-        message_id: Under which it was sent, where the service knows messages by ids.
-    """
-
-    fingerprint: bytes = b""
-    message_id: bytes = b""
-
-
-NOTHING = Last()
+FINGERPRINT_BYTES = 16
+SUBJECT_BYTES = 8
+"""Two subjects that happen to share a key only keep each other from being taken for unchanged."""
 
 
 class Fingerprints:
-    """Remembers what was sent last of each subject; used by one thread.
+    """Knows what was sent last of each subject; used by one thread.
 
     Args:
-        path: The SQLite file.
-        keep: Whether the file is written; otherwise only a copy is.
+        file: Keeps it between runs.
+        again: Whether to send what has not changed as well.
     """
 
-    def __init__(self, path: Path, *, keep: bool = True) -> None:
-        self._path = path
-        self._sent: dict[bytes, tuple[Last, int]] = {}  # on their way: the newest, how many
-        self._acknowledged: dict[bytes, Last] = {}  # not stored yet
-        self._keep = keep
-        self._database = sqlite3.connect(":memory:")  # until `open`
+    def __init__(self, file: FingerprintFile, *, again: bool = False) -> None:
+        self._file = file
+        self._again = again
+        self._on_their_way: dict[int, tuple[Last, int]] = {}  # the newest, and how many
+        self._recent: dict[int, Last] = {}  # what `find` does not find yet
+        self._unstored: list[tuple[int, bytes, int]] = []
+        self._struck_out = False  # whether one of these must be stored before a batch leaves
+        self._found: tuple[int | None, Last | None] = (None, None)  # asked for twice in a row
 
     def open(self) -> None:
         """Open the file.
@@ -67,86 +48,93 @@ class Fingerprints:
         Raises:
             OutputError: It cannot be used.
         """
-        with self._plain_errors():
-            self._database = _opened(self._path) if self._keep else _copied(self._path)
+        self._file.open()
 
-    def last(self, subject: bytes) -> Last:
-        """Give what was sent last of a subject."""
-        if subject in self._sent:
-            return self._sent[subject][0]
-        if subject in self._acknowledged:
-            return self._acknowledged[subject]
-        with self._plain_errors() as database:
-            row = database.execute(_FIND, (subject,)).fetchone()
-        return Last(*row) if row else NOTHING
+    def generation(self, subject: int, fingerprint: bytes) -> int:
+        """Say how many changes came before what is about to be sent.
+
+        A repeat of what is on its way is no change. What is sent again on purpose is one: the
+        service shall take it, and not drop it as a repeat.
+        """
+        if subject in self._on_their_way:
+            newest = self._on_their_way[subject][0]
+            return newest.generation + (newest.fingerprint != fingerprint)
+        settled = self._settled(subject)
+        return 0 if settled is None else settled.generation + 1
+
+    def unchanged(self, message: Message) -> bool:
+        """Tell whether a message says what was acknowledged, and nothing else is on its way."""
+        if self._again or message.subject is None or message.subject in self._on_their_way:
+            return False
+        settled = self._settled(message.subject)
+        return settled is not None and settled.fingerprint == message.fingerprint
 
     def send(self, message: Message) -> None:
-        """Note that a message is on its way."""
-        _, count = self._sent.get(message.subject, (NOTHING, 0))
-        self._sent[message.subject] = _said(message), count + 1
+        """Note that a message is to be sent, unless it is no state of anything."""
+        subject = message.subject
+        if subject is None:
+            return
+        generation = self.generation(subject, message.fingerprint)
+        before, count = self._on_their_way.get(subject) or (self._settled(subject), 0)
+        self._on_their_way[subject] = Last(message.fingerprint, generation), count + 1
+        if before and before.fingerprint and generation != before.generation:
+            self._note(subject, Last(b"", before.generation))
+            self._struck_out = True
+
+    def leave(self) -> None:
+        """See to it that what is struck out is so for good: a batch is about to be sent."""
+        if self._struck_out:
+            self.store()
 
     def settle(self, message: Message, *, acknowledged: bool) -> None:
-        """Note what became of a message."""
-        newest, count = self._sent.pop(message.subject)
+        """Note what became of a message; of several, the newest one's fate counts."""
+        subject = message.subject
+        if subject is None:
+            return
+        newest, count = self._on_their_way.pop(subject)
         if count > 1:
-            self._sent[message.subject] = newest, count - 1
-        if acknowledged:
-            self._acknowledged[message.subject] = _said(message)
-            if len(self._acknowledged) >= FLUSH_EVERY:
-                self.flush()
+            self._on_their_way[subject] = newest, count - 1
+        elif acknowledged:
+            self._note(subject, newest)
+            if len(self._unstored) >= STORE_EVERY:
+                self.store()
 
-    def flush(self) -> None:
-        """Store what is acknowledged.
+    def store(self) -> None:
+        """Store what was noted.
 
         Raises:
             OutputError: It cannot be stored.
         """
-        if self._acknowledged:
-            with self._plain_errors() as database, database:
-                rows = ((subject, *last) for subject, last in self._acknowledged.items())
-                database.executemany(_STORE, rows)
-            self._acknowledged.clear()
+        if self._unstored and self._file.append(self._unstored):
+            self._recent.clear()
+            self._found = None, None
+        self._unstored.clear()
+        self._struck_out = False
 
     def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        """Store what was noted, and close the file.
 
-    @contextmanager
-    def _plain_errors(self) -> Iterator[sqlite3.Connection]:
+        Raises:
+            OutputError: It cannot be stored.
+        """
         try:
-            yield self._database
-        except (OSError, sqlite3.Error) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise OutputError(
-                f"Cannot use the fingerprints in {self._path}: {reason}. Make room, set "
-                "fingerprints_path to a place that can be written, or remove a broken file: "
-                "everything is sent once more then."
-            ) from error
+            self.store()
+        finally:
+            self._file.close()
+
+    def _settled(self, subject: int) -> Last | None:
+        if subject in self._recent:
+            return self._recent[subject]
+        if self._found[0] != subject:
+            self._found = subject, self._file.find(subject)
+        return self._found[1]
+
+    def _note(self, subject: int, last: Last) -> None:
+        self._recent[subject] = last
+        self._unstored.append((subject, *last))
 
 
-def subject_of(*parts: str) -> bytes:
-    """Make the digest under which a subject's fingerprint is kept."""
-    return sha256("\0".join(parts).encode()).digest()[:16]
-
-
-def _said(message: Message) -> Last:
-    return Last(message.fingerprint, message.message_id)
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
-    database = sqlite3.connect(path, timeout=BUSY_SECONDS)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is only sent again
-    database.execute(_TABLE)
-    return database
-
-
-def _copied(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect("")  # a file without a name
-    if path.exists():
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as original:
-            original.backup(database)
-    database.execute(_TABLE)
-    return database
+def subject_of(*parts: str) -> int:
+    """Make the key under which a subject's fingerprint is kept."""
+    digest = sha256("\0".join(parts).encode()).digest()
+    return int.from_bytes(digest[:SUBJECT_BYTES], "big", signed=True)

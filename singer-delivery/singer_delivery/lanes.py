@@ -239,10 +239,12 @@ class Lanes:
     Args:
         limits: What one batch may hold, for each endpoint.
         lanes: Started senders.
+        before_batch: Called before a batch is given to one of them; may raise.
     """
 
     limits: Sequence[Limits]
     lanes: Sequence[Lane]
+    before_batch: Callable[[], None] | None = None
     _batchers: list[Batcher] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -253,7 +255,7 @@ class Lanes:
         number = zlib.crc32(message.key.encode()) % len(self.lanes)
         leaving = self._batchers[number].add(message, now)
         for batch in leaving:
-            self.lanes[number].put(batch)
+            self._send(self.lanes[number], batch)
         return bool(leaving)
 
     def flush(self, now: float | None = None) -> None:
@@ -262,7 +264,7 @@ class Lanes:
             deadline = batcher.deadline
             if deadline is not None and (now is None or deadline <= now):
                 for batch in batcher.take():
-                    lane.put(batch)
+                    self._send(lane, batch)
 
     @property
     def deadline(self) -> float | None:
@@ -294,6 +296,11 @@ class Lanes:
         """Let the lanes end when they have finished what they hold."""
         for lane in self.lanes:
             lane.close()
+
+    def _send(self, lane: Lane, batch: Batch) -> None:
+        if self.before_batch:
+            self.before_batch()
+        lane.put(batch)
 
     def _deadlines(self) -> Iterator[float | None]:
         return (batcher.deadline for batcher in self._batchers)

@@ -132,6 +132,14 @@ def delivery_settings(
             description="Where changed_only keeps, between runs, digests of what was acknowledged.",
         ),
         th.Property(
+            "full_refresh",
+            th.BooleanType(),
+            default=False,
+            title="Full refresh",
+            description="In spite of changed_only send everything once more. Meltano does not tell "
+            "a loader of its --full-refresh.",
+        ),
+        th.Property(
             "dry_run",
             th.BooleanType(),
             default=False,
@@ -178,6 +186,7 @@ class DeliverySettings:
     max_rejects: int
     changed_only: bool
     fingerprints_path: str
+    full_refresh: bool
     dry_run: bool
     dry_run_path: str | None
     validate_records: bool

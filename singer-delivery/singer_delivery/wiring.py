@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from singer_delivery.batching import Limits
 from singer_delivery.delivery import Delivery, write_state
 from singer_delivery.dry_run import DryRun
+from singer_delivery.fingerprint_file import FingerprintFile
 from singer_delivery.fingerprints import Fingerprints
 from singer_delivery.http import Connection
 from singer_delivery.progress import progress_on
@@ -50,9 +51,8 @@ class Wiring:
         self.fingerprints: Fingerprints | None = None
         if settings.changed_only:
             path = settings.fingerprints_path
-            self.fingerprints = Fingerprints(
-                filled_in(path, target=name), keep=not settings.dry_run
-            )
+            file = FingerprintFile(filled_in(path, target=name), keep=not settings.dry_run)
+            self.fingerprints = Fingerprints(file, again=settings.full_refresh)
 
     def open(self) -> None:
         """Open what would fail later.

@@ -19,7 +19,7 @@ import msgspec
 
 from singer_delivery import RecordRejected
 from singer_delivery.batching import Message
-from singer_delivery.fingerprints import subject_of
+from singer_delivery.fingerprints import FINGERPRINT_BYTES, subject_of
 from singer_delivery.values import NULL, as_object, decode, encode, iso_time
 from target_moesif.rules import (
     ACTION,
@@ -198,7 +198,8 @@ class Models:
         message = Message(key, _encoded(kind, document), kind.endpoint)
         if self.stream is not None:
             message.subject = subject_of(self.stream, self.tenant.hex(), kind.name, *subject)
-            message.fingerprint = sha256(message.body).digest()
+            said = {name: value for name, value in document.items() if name != "modified_time"}
+            message.fingerprint = sha256(encode(said)).digest()[:FINGERPRINT_BYTES]
         return message
 
     def _transaction_id(self, document: Document) -> str:

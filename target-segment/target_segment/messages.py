@@ -4,7 +4,7 @@ A message's id is made from what is sent, so the same record has the same id in 
 Segment drops the repeat; a changed record has another. What changes without the record (when
 it was extracted, which version of this program sends it) has no part in it. Segment looks for
 repeats across all its customers, so the write key has one. Where only changes are sent, so has the
-message before it about the same: a trait that changes from A to B and back is no repeat.
+number of changes before it of the same: a trait that changes from A to B and back is no repeat.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery import Message
 from singer_delivery.calls import content_of
-from singer_delivery.fingerprints import Last, subject_of
+from singer_delivery.fingerprints import FINGERPRINT_BYTES, subject_of
 from singer_delivery.routing import MOESIF_FIELDS, Plan
 from singer_delivery.shapes import MoesifStream
 from singer_delivery.values import NULL, as_id, as_object, decode, encode, iso_time
@@ -49,7 +49,13 @@ MOESIF_ACTION = Plan(
 )
 """Moesif's mapping of a track call to an action, read the other way."""
 
-ID_CHARACTERS = 32  # 128 bits
+ID_BYTES = 16  # written as 32 characters
+
+STATES = frozenset({"identify", "group"})
+"""Calls that say how somebody is, and need not be sent while that is so; the others are events."""
+
+OF_THE_SENDING = frozenset({"timestamp", "messageId"})
+"""What alone makes no change."""
 
 HASHED_AT_ONCE = 2_047
 """For more bytes than these `hashlib` lets other threads run, and waits for them afterwards."""
@@ -66,7 +72,7 @@ class Messages:
         company_groups: Whether a Moesif user's company becomes a group call as well.
         library: Name and version of this program, encoded, for `context.library`.
         stream: The records' own, where only changes are sent.
-        last: Gives what was sent last of a subject, where only changes are sent.
+        generation: Counts the changes of a subject before this one, where only changes are sent.
     """
 
     tenant: bytes
@@ -75,7 +81,7 @@ class Messages:
     company_groups: bool
     library: bytes
     stream: str = ""
-    last: Callable[[bytes], Last] | None = None
+    generation: Callable[[int, bytes], int] | None = None
 
     def moesif_user(self, record: Record, time_extracted: str | None) -> list[Message]:
         """Make a record of tap-moesif's `users` into an identify message, and perhaps a group's.
@@ -150,12 +156,15 @@ class Messages:
         encoded_context = encode(context)
         rest = encode(call)
         parts = [rest[:-1], b',"context":', self._with_library(context, encoded_context)]
-        fingerprint = message_id = self._digest(rest, encoded_context, content)
-        subject = self._subject(call)
-        if self.last and subject and (before := self.last(subject).message_id):
-            message_id = self._digest(fingerprint, before)
+        digest = self._digest(rest, encoded_context, content)
+        subject, fingerprint = None, b""
+        if self.generation and call["type"] in STATES:
+            subject = self._subject(call)
+            fingerprint = self._fingerprint(call, digest, encoded_context, content)
+            if generation := self.generation(subject, fingerprint):
+                digest = self._digest(digest, b"%d" % generation)
         if "messageId" not in call:
-            parts += (b',"messageId":"', message_id, b'"')
+            parts += (b',"messageId":"', digest[:ID_BYTES].hex().encode(), b'"')
         if extracted is not None and "timestamp" not in call:
             parts += (b',"timestamp":"', extracted.encode(), b'"')
         if name is not None:
@@ -164,14 +173,19 @@ class Messages:
         body = b"".join(parts)
         check_size(body)
         key = call.get("userId") or call["anonymousId"]
-        return Message(key, body, 0, subject, fingerprint, message_id)
+        return Message(key, body, 0, subject, fingerprint)
 
-    def _subject(self, call: Call) -> bytes:
-        """Say what a call describes, where only changes are sent; an event describes nothing."""
-        if self.last is None or call["type"] not in {"identify", "group"}:
-            return b""
+    def _subject(self, call: Call) -> int:
+        """Say what a call describes."""
         ids = (call.get(name, "") for name in ("userId", "anonymousId", "groupId"))
         return subject_of(self.stream, call["type"], *ids, self.tenant.hex())
+
+    def _fingerprint(self, call: Call, digest: bytes, *rest: bytes) -> bytes:
+        """Say in short what a call says; `digest` is of all of it."""
+        if not OF_THE_SENDING.isdisjoint(call):
+            said = {name: call[name] for name in call.keys() - OF_THE_SENDING}
+            digest = self._digest(encode(said), *rest)
+        return digest[:FINGERPRINT_BYTES]
 
     def _encoded(self, content: Record) -> bytes:
         if not self.null_traits and NULL in content.values():
@@ -189,7 +203,7 @@ class Messages:
         hashed, text = sha256(self.tenant), b"".join(parts)
         for start in range(0, len(text), HASHED_AT_ONCE):
             hashed.update(text[start : start + HASHED_AT_ONCE])
-        return hashed.hexdigest()[:ID_CHARACTERS].encode()
+        return hashed.digest()
 
 
 def tenant_of(write_key: str) -> bytes:

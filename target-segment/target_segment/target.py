@@ -132,7 +132,7 @@ class TargetSegment(DeliveryTarget):
             return route
         messages = self._messages
         if fingerprints := self.wiring.fingerprints:
-            messages = replace(messages, stream=stream, last=fingerprints.last)
+            messages = replace(messages, stream=stream, generation=fingerprints.generation)
         if route is MoesifStream.USERS:
             return messages.moesif_user
         if route is MoesifStream.EVENTS:

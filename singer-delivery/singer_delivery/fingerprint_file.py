@@ -1,0 +1,211 @@
+"""The SQLite file behind `fingerprints`: ten million subjects, and a run that may be killed.
+
+`settled` is what look-ups read. A new fingerprint belongs anywhere in it, so each would cost a
+page of the disk; what happens is therefore appended to `log`, and merged in the order of the
+keys once that has grown. The newest row of a subject counts, wherever it stands.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from singer_delivery.errors import OutputError
+from singer_delivery.rejects import OWNER_ONLY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+MERGE_EVERY = 100_000
+"""Rows of the log that are merged together; so many are kept in memory too."""
+
+FORMAT = 1
+APPLICATION = 0x53466702
+"""In the file's header, so that nobody else's database is taken for one of ours."""
+
+BUSY_SECONDS = 60
+CACHE_KIB = 16_384
+
+_CREATE = """
+BEGIN;
+CREATE TABLE settled (
+    subject INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL, generation INTEGER NOT NULL
+);
+CREATE TABLE log (
+    number INTEGER PRIMARY KEY,
+    subject INTEGER NOT NULL, fingerprint BLOB NOT NULL, generation INTEGER NOT NULL
+);
+PRAGMA application_id = {application};
+PRAGMA user_version = {format};
+COMMIT;
+"""
+_APPEND = "INSERT INTO log (subject, fingerprint, generation) VALUES (?, ?, ?)"
+_MERGE = """INSERT OR REPLACE INTO main.settled SELECT subject, fingerprint, generation FROM
+    (SELECT subject, fingerprint, generation, max(number) FROM {}.log GROUP BY subject)"""
+_FIND = "SELECT fingerprint, generation FROM main.settled WHERE subject = ?1"
+_FIND_ALSO = f"{_FIND} UNION ALL {_FIND.replace('main', 'known')} LIMIT 1"
+
+
+class Last(NamedTuple):
+    """What was sent last of a subject.
+
+    Attributes:
+        fingerprint: Of what it said; empty where that may or may not have arrived.
+        generation: How many changes came before it.
+    """
+
+    fingerprint: bytes
+    generation: int
+
+
+class FingerprintFile:
+    """Keeps what was sent last of each subject; used by one thread of one run at a time.
+
+    Args:
+        path: The file; beside it stands one that is locked while a run uses them.
+        keep: Whether it is written; otherwise it is only read, even while a run writes it.
+    """
+
+    def __init__(self, path: Path, *, keep: bool = True) -> None:
+        self._path = path
+        self._keep = keep
+        self._lock: int | None = None
+        self._find = _FIND
+        self._logged = 0
+        self._database = sqlite3.connect("")  # until `open`, and where nothing is kept
+
+    def open(self) -> None:
+        """Open the file, and settle what a killed run left in its log.
+
+        Raises:
+            OutputError: It cannot be used, or another run uses it.
+        """
+        with self._plain_errors():
+            if self._keep:
+                self._open()
+                self._merge("main")
+            else:
+                _prepare(self._database)
+                if self._path.exists():
+                    self._read_only()
+            self._cursor = self._database.cursor()
+
+    def find(self, subject: int) -> Last | None:
+        """Give what was merged last of a subject.
+
+        Raises:
+            OutputError: It cannot be read.
+        """
+        try:
+            row = self._cursor.execute(self._find, (subject,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._cannot(error) from error
+        return Last(*row) if row else None
+
+    def append(self, rows: Sequence[tuple[int, bytes, int]]) -> bool:
+        """Store rows of a subject, a fingerprint and a generation; a kill takes nothing of it.
+
+        Returns:
+            Whether all so far was merged, so that `find` finds it.
+
+        Raises:
+            OutputError: They cannot be stored.
+        """
+        with self._plain_errors():
+            with self._database as transaction:
+                transaction.executemany(_APPEND, rows)
+            self._logged += len(rows)
+            if self._logged < MERGE_EVERY:
+                return False
+            self._merge("main")
+        return True
+
+    def close(self) -> None:
+        """Merge what is in the log, and let others have the file.
+
+        Raises:
+            OutputError: It cannot be merged; it stays in the log then.
+        """
+        try:
+            with self._plain_errors():
+                if self._logged and self._keep:
+                    self._merge("main")
+        finally:
+            self._database.close()
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+    def _open(self) -> None:
+        self._path = self._path.resolve()  # lest a link be another place to lock
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                f"Another run uses the fingerprints in {self._path}. Let it end first, or give "
+                "this one a fingerprints_path of its own."
+            ) from error
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
+        self._database = sqlite3.connect(self._path, timeout=BUSY_SECONDS)
+        self._check("main")
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        _prepare(self._database)
+
+    def _read_only(self) -> None:
+        self._database.execute("ATTACH ? AS known", (str(self._path),))
+        self._check("known")
+        if _is_empty(self._database, "known"):
+            return
+        self._merge("known")
+        self._find = _FIND_ALSO
+
+    def _merge(self, database: str) -> None:
+        """Bring a log into our own `settled`; its own is emptied by it."""
+        with self._database as transaction:
+            transaction.execute(_MERGE.format(database))
+            if database == "main":
+                transaction.execute("DELETE FROM log")
+        self._logged = 0
+
+    def _check(self, database: str) -> None:
+        """See that a database is one of ours, and of a form that is known."""
+        application, version = (
+            self._database.execute(f"PRAGMA {database}.{name}").fetchone()[0]
+            for name in ("application_id", "user_version")
+        )
+        if application != APPLICATION and not _is_empty(self._database, database):
+            raise sqlite3.DatabaseError("it is a database of something else")
+        if version > FORMAT:
+            raise sqlite3.DatabaseError("a newer version of this program wrote it")
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise self._cannot(error) from error
+
+    def _cannot(self, error: OSError | sqlite3.Error) -> OutputError:
+        return OutputError(
+            f"Cannot use the fingerprints in {self._path}: "
+            f"{getattr(error, 'strerror', None) or error}. Make room, set fingerprints_path to a "
+            "place that can be written, or remove a broken file: everything is sent once more then."
+        )
+
+
+def _is_empty(connection: sqlite3.Connection, database: str) -> bool:
+    found = connection.execute(f"SELECT count(*) FROM {database}.sqlite_master")  # noqa: S608
+    return bool(found.fetchone() == (0,))
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    if _is_empty(database, "main"):
+        database.executescript(_CREATE.format(application=APPLICATION, format=FORMAT))
