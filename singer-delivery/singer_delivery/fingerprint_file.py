@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-MERGE_EVERY = 100_000
-"""Rows of the log that are merged together; so many are kept in memory too."""
+MERGE_EVERY = 200_000
+"""Rows of the log that are merged together; a message makes two."""
 
 FORMAT = 1
 APPLICATION = 0x53466702
@@ -33,20 +33,22 @@ CACHE_KIB = 16_384
 _CREATE = """
 BEGIN;
 CREATE TABLE settled (
-    subject INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL, generation INTEGER NOT NULL
+    subject INTEGER PRIMARY KEY,
+    fingerprint BLOB NOT NULL, generation INTEGER NOT NULL, acknowledged INTEGER NOT NULL
 );
 CREATE TABLE log (
-    number INTEGER PRIMARY KEY,
-    subject INTEGER NOT NULL, fingerprint BLOB NOT NULL, generation INTEGER NOT NULL
+    number INTEGER PRIMARY KEY, subject INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL, generation INTEGER NOT NULL, acknowledged INTEGER NOT NULL
 );
 PRAGMA application_id = {application};
 PRAGMA user_version = {format};
 COMMIT;
 """
-_APPEND = "INSERT INTO log (subject, fingerprint, generation) VALUES (?, ?, ?)"
-_MERGE = """INSERT OR REPLACE INTO main.settled SELECT subject, fingerprint, generation FROM
-    (SELECT subject, fingerprint, generation, max(number) FROM {}.log GROUP BY subject)"""
-_FIND = "SELECT fingerprint, generation FROM main.settled WHERE subject = ?1"
+_APPEND = "INSERT INTO log VALUES (NULL, ?, ?, ?, ?)"
+_MERGE = """INSERT OR REPLACE INTO main.settled
+    SELECT subject, fingerprint, generation, acknowledged
+    FROM (SELECT *, max(number) FROM {}.log GROUP BY subject)"""
+_FIND = "SELECT fingerprint, generation, acknowledged FROM main.settled WHERE subject = ?1"
 _FIND_ALSO = f"{_FIND} UNION ALL {_FIND.replace('main', 'known')} LIMIT 1"
 
 
@@ -54,12 +56,14 @@ class Last(NamedTuple):
     """What was sent last of a subject.
 
     Attributes:
-        fingerprint: Of what it said; empty where that may or may not have arrived.
+        fingerprint: Of what it said.
         generation: How many changes came before it.
+        acknowledged: Whether that has arrived for sure, and nothing else since.
     """
 
     fingerprint: bytes
     generation: int
+    acknowledged: bool
 
 
 class FingerprintFile:
@@ -106,8 +110,8 @@ class FingerprintFile:
             raise self._cannot(error) from error
         return Last(*row) if row else None
 
-    def append(self, rows: Sequence[tuple[int, bytes, int]]) -> bool:
-        """Store rows of a subject, a fingerprint and a generation; a kill takes nothing of it.
+    def append(self, rows: Sequence[tuple[int, bytes, int, bool]]) -> bool:
+        """Store rows of a subject and its `Last`; a kill takes nothing of it.
 
         Returns:
             Whether all so far was merged, so that `find` finds it.

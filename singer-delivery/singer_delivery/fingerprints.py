@@ -1,13 +1,14 @@
 """What was last acknowledged of each user and company, for `changed_only`.
 
-A fingerprint is stored behind an acknowledgement and never before. What is stored of a subject
-is struck out before anything newer of it may arrive. So a run that was killed leaves of each
-subject what the service has, or that nobody knows: then it is sent again, with the same id where
-it is the same. Neither ids nor values can be read from what is stored.
+Before a message leaves it is stored that it may arrive, and behind its acknowledgement that it
+has. So a run that was killed leaves no fingerprint of what the service no longer has: what is
+not sure is sent again, with the same id where it is still the same, and with another where the
+service could take it for a repeat. Neither ids nor values can be read from what is stored.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from singer_delivery.fingerprint_file import FingerprintFile
 
 STORE_EVERY = 10_000
-"""Acknowledgements that are stored together where no STATE line asks for it before."""
+"""Rows that are stored together where no batch and no STATE line asks for it before."""
 
 FINGERPRINT_BYTES = 16
 SUBJECT_BYTES = 8
@@ -36,10 +37,10 @@ class Fingerprints:
     def __init__(self, file: FingerprintFile, *, again: bool = False) -> None:
         self._file = file
         self._again = again
-        self._on_their_way: dict[int, tuple[Last, int]] = {}  # the newest, and how many
-        self._recent: dict[int, Last] = {}  # what `find` does not find yet
-        self._unstored: list[tuple[int, bytes, int]] = []
-        self._struck_out = False  # whether one of these must be stored before a batch leaves
+        self._on_their_way: Counter[int] = Counter()
+        self._recent: dict[int, Last] = {}  # what the file does not find yet
+        self._unstored: list[tuple[int, bytes, int, bool]] = []
+        self._sent = False  # whether something of it was sent, perhaps in the next batch
         self._found: tuple[int | None, Last | None] = (None, None)  # asked for twice in a row
 
     def open(self) -> None:
@@ -51,51 +52,50 @@ class Fingerprints:
         self._file.open()
 
     def generation(self, subject: int, fingerprint: bytes) -> int:
-        """Say how many changes came before what is about to be sent.
+        """Say how many changes of a subject came before what is about to be sent.
 
-        A repeat of what is on its way is no change. What is sent again on purpose is one: the
-        service shall take it, and not drop it as a repeat.
+        A repeat of what may not have arrived is no change. What is acknowledged and yet sent
+        again is one: the service shall take it, and not drop it as a repeat.
         """
-        if subject in self._on_their_way:
-            newest = self._on_their_way[subject][0]
-            return newest.generation + (newest.fingerprint != fingerprint)
-        settled = self._settled(subject)
-        return 0 if settled is None else settled.generation + 1
+        last = self._last(subject)
+        if last is None:
+            return 0
+        return last.generation + (last.acknowledged or last.fingerprint != fingerprint)
 
     def unchanged(self, message: Message) -> bool:
-        """Tell whether a message says what was acknowledged, and nothing else is on its way."""
-        if self._again or message.subject is None or message.subject in self._on_their_way:
+        """Tell whether a message says what was acknowledged, with nothing on its way since."""
+        if self._again or message.subject is None:
             return False
-        settled = self._settled(message.subject)
-        return settled is not None and settled.fingerprint == message.fingerprint
+        last = self._last(message.subject)
+        return last is not None and last.acknowledged and last.fingerprint == message.fingerprint
 
     def send(self, message: Message) -> None:
-        """Note that a message is to be sent, unless it is no state of anything."""
+        """Note that a message is about to be sent; events are not noted."""
         subject = message.subject
         if subject is None:
             return
-        generation = self.generation(subject, message.fingerprint)
-        before, count = self._on_their_way.get(subject) or (self._settled(subject), 0)
-        self._on_their_way[subject] = Last(message.fingerprint, generation), count + 1
-        if before and before.fingerprint and generation != before.generation:
-            self._note(subject, Last(b"", before.generation))
-            self._struck_out = True
+        sent = Last(message.fingerprint, self.generation(subject, message.fingerprint), False)
+        if sent != self._last(subject):
+            self._note(subject, sent)
+            self._sent = True
+        self._on_their_way[subject] += 1
 
     def leave(self) -> None:
-        """See to it that what is struck out is so for good: a batch is about to be sent."""
-        if self._struck_out:
+        """Store what was sent before a batch leaves."""
+        if self._sent:
             self.store()
 
     def settle(self, message: Message, *, acknowledged: bool) -> None:
-        """Note what became of a message; of several, the newest one's fate counts."""
+        """Note what became of a message; the last of several on their way decides."""
         subject = message.subject
         if subject is None:
             return
-        newest, count = self._on_their_way.pop(subject)
-        if count > 1:
-            self._on_their_way[subject] = newest, count - 1
-        elif acknowledged:
-            self._note(subject, newest)
+        if self._on_their_way[subject] > 1:
+            self._on_their_way[subject] -= 1
+            return
+        del self._on_their_way[subject]
+        if acknowledged and (last := self._last(subject)):
+            self._note(subject, Last(last.fingerprint, last.generation, True))
             if len(self._unstored) >= STORE_EVERY:
                 self.store()
 
@@ -109,7 +109,7 @@ class Fingerprints:
             self._recent.clear()
             self._found = None, None
         self._unstored.clear()
-        self._struck_out = False
+        self._sent = False
 
     def close(self) -> None:
         """Store what was noted, and close the file.
@@ -122,7 +122,7 @@ class Fingerprints:
         finally:
             self._file.close()
 
-    def _settled(self, subject: int) -> Last | None:
+    def _last(self, subject: int) -> Last | None:
         if subject in self._recent:
             return self._recent[subject]
         if self._found[0] != subject:
