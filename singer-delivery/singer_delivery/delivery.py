@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from singer_delivery.batching import Limits, Message
+    from singer_delivery.dry_run import Preview
     from singer_delivery.fingerprints import Fingerprints
     from singer_delivery.lines import Wakeup
     from singer_delivery.progress import Progress
@@ -67,6 +68,7 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.summary = Summary()
+        self.preview: Preview | None = None  # is told of everything, where nothing is really sent
         self.rejects = rejects
         self._wakeup = wakeup
         self._checkpoint = checkpoint
@@ -132,6 +134,8 @@ class Delivery:
         source.rejected = True
         self.rejects.add(source.stream, source.line, rejected.reason, rejected.detail)
         self.summary.reasons[rejected.reason] += 1
+        if self.preview:
+            self.preview.kept(source.stream, f"rejected: {rejected.reason}")
         if not source.unsettled:
             self._settle(source, "rejected")
 
@@ -255,12 +259,16 @@ class Delivery:
     def _settle_message(self, message: Message, *, acknowledged: bool) -> None:
         if self._fingerprints:
             self._fingerprints.settle(message, acknowledged=acknowledged)
+        if self.preview:
+            self.preview.sent(message)
         source = message.source
         source.unsettled -= 1
         if not source.unsettled:
             self._settle(source, "rejected" if source.rejected else "delivered")
 
     def _settle(self, source: Source, fate: str) -> None:
+        if self.preview and fate in {"unchanged", "skipped"}:
+            self.preview.kept(source.stream, fate)
         self.summary.fates[fate][source.stream] += 1
         self._checkpoints.settle(source.stretch)
 

@@ -1,12 +1,16 @@
-"""In place of the service: takes every batch, and writes down what would have been sent."""
+"""In place of the service: takes every batch, writes down what would be sent, and shows it."""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from singer_delivery.errors import OutputError
+from singer_delivery.masking import masked
 from singer_delivery.rejects import OWNER_ONLY, write_all
 from singer_delivery.retry import Answer
 
@@ -14,7 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from singer_delivery.http import Service
+    from singer_delivery.batching import Message
+    from singer_delivery.http import Endpoint, Service
+
+EXAMPLES = 3
+"""Messages of each stream that are shown."""
 
 
 class DryRun:
@@ -67,3 +75,67 @@ class DryRun:
 
     def _cannot(self, error: OSError) -> OutputError:
         return OutputError(f"Cannot write dry_run_path {self._path}: {error.strerror}.")
+
+
+class _Call(msgspec.Struct):
+    """What a message says that it is."""
+
+    type: str = "message"
+
+
+class Preview:
+    """Counts what would become of records, and keeps some messages to look at.
+
+    Args:
+        endpoints: The service's, which may name what is posted there.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self._endpoints = endpoints
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[str, list[str]] = {}
+
+    def sent(self, message: Message) -> None:
+        """Note a message that would be sent."""
+        stream = message.source.stream
+        self._counts[stream, self._call(message)] += 1
+        examples = self._examples.setdefault(stream, [])
+        if len(examples) < EXAMPLES:
+            examples.append(_example(message.body))
+
+    def kept(self, stream: str, why: str) -> None:
+        """Note a record that would not be sent."""
+        self._counts[stream, why] += 1
+
+    def text(self) -> str:
+        """Give the counts as a table, and the examples."""
+        rows = [("stream", "what", "count")]
+        rows += [(*what, str(count)) for what, count in sorted(self._counts.items())]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            f"{stream:{widths[0]}}  {what:{widths[1]}}  {count:>{widths[2]}}"
+            for stream, what, count in rows
+        ]
+        for stream, examples in self._examples.items():
+            lines += ["", f"Of {stream}, each letter an x, each digit a 0:", *examples]
+        return "\n".join(lines) + "\n"
+
+    def _call(self, message: Message) -> str:
+        if name := self._endpoints[message.endpoint].name:
+            return name
+        try:
+            return msgspec.json.decode(message.body, type=_Call).type
+        except msgspec.DecodeError:
+            return _Call.type
+
+
+def _example(body: bytes) -> str:
+    """Show a message as a line of JSON; what kind of call it is is no secret."""
+    try:
+        message = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return "(no JSON)"
+    shown = masked(message)
+    if isinstance(message, dict) and "type" in message:
+        shown["type"] = message["type"]
+    return msgspec.json.encode(shown).decode()

@@ -33,10 +33,12 @@ class Endpoint(NamedTuple):
     Attributes:
         url: Where batches are posted.
         max_bytes: What a body may hold there before compression, if `batch_max_bytes` is more.
+        name: What is posted there, if the messages themselves have no `type` that says so.
     """
 
     url: str
     max_bytes: int = sys.maxsize
+    name: str = ""
 
 
 class Service(Protocol):

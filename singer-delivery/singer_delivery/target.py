@@ -231,7 +231,8 @@ class DeliveryTarget(Target, abc.ABC):
         """
         self._wakeup.on_signals()
         try:
-            self.check()
+            if not self.settings.dry_run:
+                self.check()
             self.wiring.open()
             self.listen(file_input)
             self._interrupt()
@@ -267,7 +268,8 @@ class DeliveryTarget(Target, abc.ABC):
 
     def _report(self, code: int) -> int:
         self.logger.info("%s", self.delivery.sentence())
-        if self.settings.dry_run:
+        if preview := self.wiring.preview:
+            sys.stderr.write(f"\n{preview.text()}\n")
             self.logger.warning("This was a dry run: nothing was sent, and no state is written.")
         if self.settings.summary_path:
             path = Path(self.settings.summary_path).expanduser()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery.batching import Limits
 from singer_delivery.delivery import Delivery, write_state
-from singer_delivery.dry_run import DryRun
+from singer_delivery.dry_run import DryRun, Preview
 from singer_delivery.fingerprint_file import FingerprintFile
 from singer_delivery.fingerprints import Fingerprints
 from singer_delivery.http import Connection
@@ -45,7 +45,9 @@ class Wiring:
         today = datetime.now(timezone.utc).date().isoformat()
         self._rejects_path = filled_in(settings.rejects_path, target=name, date=today)
         self._dry_run: DryRun | None = None
+        self.preview: Preview | None = None
         if settings.dry_run:
+            self.preview = Preview(service.endpoints)
             path = settings.dry_run_path
             self._dry_run = DryRun(service, filled_in(path) if path else None)
         self.fingerprints: Fingerprints | None = None
@@ -70,7 +72,7 @@ class Wiring:
     ) -> Delivery:
         """Make the way to the service; its lanes are started."""
         settings = self._settings
-        return Delivery(
+        delivery = Delivery(
             settings,
             limits=[
                 Limits(
@@ -93,6 +95,8 @@ class Wiring:
             progress=progress_on(sys.stderr, logger),
             fingerprints=self.fingerprints,
         )
+        delivery.preview = self.preview
+        return delivery
 
     def _connect(self) -> Poster:
         return self._dry_run or Connection(

@@ -27,7 +27,8 @@ class MoesifCollector:
     def __init__(self, application_id: str, address: str) -> None:
         address = address.strip().rstrip("/")
         self.endpoints = [
-            Endpoint(f"{address}/{kind.path}/batch", kind.max_batch_bytes) for kind in KINDS
+            Endpoint(f"{address}/{kind.path}/batch", kind.max_batch_bytes, kind.name)
+            for kind in KINDS
         ]
         self.headers = {"X-Moesif-Application-Id": application_id}
         self.secrets = (application_id,)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commands import feed, next_line, started
 from scripted import Reply
-from segment_runs import deliver, record, schema, scripted_segment, sent, state, summary
+from segment_runs import config, deliver, record, schema, scripted_segment, sent, state, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +66,67 @@ def test_within_one_run_each_change_counts(segment: ScriptedService, tmp_path: P
     assert first == again, "a repeat of what nobody has acknowledged yet"
     assert len({first, paid, back}) == 3
     assert plans(segment, tmp_path, person("a", "free")) == []
+
+
+def test_a_later_time_and_another_id_alone_are_no_change(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    """Each row of a warehouse's `identifies` has its own."""
+    first, again = person("a", "free"), person("a", "free")
+    first["record"] |= {"messageId": "m1", "timestamp": "2026-01-01T00:00:00Z"}
+    again["record"] |= {"messageId": "m2", "timestamp": "2026-01-02T00:00:00Z"}
+    assert plans(segment, tmp_path, first) == ["a free"]
+    assert plans(segment, tmp_path, again) == []
+    again["record"]["traits"] = {"plan": "paid"}
+    assert plans(segment, tmp_path, again) == ["a paid"]
+    [message] = sent(segment)
+    assert (message["messageId"], message["timestamp"][:10]) == ("m2", "2026-01-02")
+
+
+def test_a_changed_mapping_sends_again(segment: ScriptedService, tmp_path: Path) -> None:
+    lines = [IDENTIFY, person("a", "free"), state("end")]
+    renamed = {"streams": {"people": {"call": "identify", "rename": {"plan": "tier"}}}}
+    for settings, expected in (
+        ({}, 1),
+        ({}, 0),
+        ({"integrations": {"Braze": False}}, 1),
+        (renamed, 1),
+        (renamed, 0),
+    ):
+        segment.requests.clear()
+        assert deliver(segment, tmp_path, lines, changed_only=True, **settings).code == 0
+        assert len(sent(segment)) == expected, settings
+
+
+def test_a_full_refresh_sends_everything_as_something_new(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    """Segment would drop the repeat of an id, and nothing would be refreshed."""
+    ids = []
+    for refresh in (False, True, True, False):
+        plans(segment, tmp_path, person("a", "free"), full_refresh=refresh)
+        ids += [message["messageId"] for message in sent(segment)]
+    assert len(ids) == len({*ids}) == 3
+
+
+def test_a_second_run_at_once_says_so_and_stops(segment: ScriptedService, tmp_path: Path) -> None:
+    plans(segment, tmp_path, person("a", "free"))
+    settings = config(segment, changed_only=True)
+    (tmp_path / "first.json").write_text(json.dumps(settings))
+    with started("target-segment", "--config", "first.json", cwd=tmp_path) as first:
+        feed(first, IDENTIFY, state("begun"))
+        assert next_line(first) == "begun"
+        lines = [IDENTIFY, person("a", "paid"), state("end")]
+        second = deliver(segment, tmp_path, lines, changed_only=True)
+        assert (second.code, second.stdout, sent(segment)[1:]) == (1, "", [])
+        assert "Another run" in second.stderr
+        assert "fingerprints_path" in second.stderr
+        assert second.says_plainly()
+        dry = deliver(segment, tmp_path, lines, changed_only=True, dry_run=True)
+        assert (dry.code, summary(tmp_path)["delivered"]) == (0, 1), dry.stderr
+        first.kill()
+        first.wait()
+    assert plans(segment, tmp_path, person("a", "paid")) == ["a paid"]
 
 
 def test_what_is_not_acknowledged_is_sent_again_with_its_id(

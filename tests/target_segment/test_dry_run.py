@@ -66,6 +66,60 @@ def test_changes_are_told_and_stay_changes(segment: ScriptedService, tmp_path: P
         assert (summary(tmp_path)["unchanged"], summary(tmp_path)["delivered"]) == (2, 3)
 
 
+def test_a_table_and_three_examples_of_each_stream_are_shown_without_values(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    jane = {"name": "Jané", "email": "jane@acme.example", "born": "1990-01-31", "paid": True}
+    lines = [
+        *BAD,
+        schema("crm", "userId", "groupId", "traits"),
+        record("crm", userId="u-77", groupId="g-88", traits={**jane, "plan": {"no": 7}}),
+        schema("table", "column"),
+        record("table", column="secret"),
+    ]
+    ended = deliver(segment, tmp_path, lines, dry_run=True)
+    rows = [line.rsplit(None, 1) for line in ended.stderr.splitlines()]
+    for row in (
+        ["people  identify", "5"],
+        ["people  rejected: no_user_anon_id", "1"],
+        ["crm     group", "1"],
+        ["table   skipped", "1"],
+    ):
+        assert [" ".join(row[0].split()), row[1]] in [
+            [" ".join(found[0].split()), found[1]] for found in rows if len(found) == 2
+        ]
+    examples = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
+    assert [example["type"] for example in examples] == ["identify"] * 3 + ["group"]
+    assert examples[3]["traits"] == {
+        "name": "xxxx",
+        "email": "xxxx@xxxx.xxxxxxx",
+        "born": "0000-00-00",
+        "paid": False,
+        "plan": {"no": 0},
+    }
+    assert (examples[3]["userId"], examples[3]["groupId"]) == ("x-00", "x-00")
+    for value in ("Jan", "jane", "1990", "u-77", "g-88", "secret"):
+        assert value not in ended.stderr
+
+
+def test_nothing_at_all_is_asked_or_written(segment: ScriptedService, tmp_path: Path) -> None:
+    """Neither is the write key verified, nor is a file made but the summary."""
+    settings = {"dry_run": True, "changed_only": True, "cdn_url": segment.url}
+    ended = deliver(segment, tmp_path, BAD, **settings)
+    assert (ended.code, ended.stdout, segment.requests) == (3, "", [])
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "summary.json"}
+
+
+def test_a_dry_run_leaves_the_fingerprints_as_they_are(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    assert deliver(segment, tmp_path, LINES[:3], changed_only=True).code == 0
+    folder = tmp_path / ".fingerprints"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert deliver(segment, tmp_path, LINES, changed_only=True, dry_run=True).code == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 @pytest.mark.parametrize("place", ["full", "closed"])
 def test_a_file_that_cannot_be_written_is_said(
     segment: ScriptedService, tmp_path: Path, place: str
