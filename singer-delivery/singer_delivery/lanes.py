@@ -192,7 +192,9 @@ class Lane(threading.Thread):
         if decision is Verdict.ACKNOWLEDGED:
             self._report(Acknowledged(messages))
         elif decision is Verdict.STOP:
-            raise ServiceError(f"The service refuses this sender: {answer.detail}.")
+            raise ServiceError(
+                f"The service refuses this sender: {answer.detail}. Check the key and the address."
+            )
         elif len(messages) == 1:
             self._report(Refused(messages[0], answer))
         else:

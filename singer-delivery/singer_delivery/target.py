@@ -267,7 +267,8 @@ class DeliveryTarget(Target, abc.ABC):
         return 3 if 0 <= allowed < rejected else 0
 
     def _report(self, code: int) -> int:
-        self.logger.info("%s", self.delivery.sentence())
+        if self.delivery.summary.read or not code:  # else the reason is the last word
+            self.logger.info("%s", self.delivery.sentence())
         if preview := self.wiring.preview:
             sys.stderr.write(f"\n{preview.text()}\n")
             self.logger.warning("This was a dry run: nothing was sent, and no state is written.")

@@ -2,18 +2,27 @@
 
 `POST /users/batch`, `/companies/batch`, `/subscriptions/batch`, `/actions/batch` with a bare JSON
 array of one kind of document, and the collector application id as a header. Any 2xx is a success,
-of the whole batch; a refused batch is refused whole.
+of the whole batch; a refused batch is refused whole. `GET /config` is what Moesif's own libraries
+ask for at their start, with the same header; what it answers to a wrong one is not documented.
 """
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from singer_delivery.http import Endpoint
+import requests
+
+from singer_delivery import ServiceError
+from singer_delivery.http import Endpoint, HeaderAuth, describe
 from target_moesif.rules import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+HOST = "api.moesif.net"
+CHECK_TIMEOUT_SECONDS = 10
 
 
 class MoesifCollector:
@@ -40,3 +49,44 @@ class MoesifCollector:
     def accepts(self, _content: bytes) -> bool:
         """Any 2xx is a success: what its body holds is not documented."""
         return True
+
+
+def is_moesifs_own(address: str) -> bool:
+    """Tell whether a collector is Moesif's, and no proxy before it."""
+    return urlsplit(address.strip()).hostname == HOST
+
+
+def verify_application_id(application_id: str, address: str) -> str | None:
+    """Ask what Moesif's own libraries ask at their start.
+
+    A wrong id would end the run at its first batch too, but a run may have nothing to send.
+
+    Args:
+        application_id: The collector application id.
+        address: Where the collector is.
+
+    Returns:
+        Why it could not be verified, or None if nothing was said against it.
+
+    Raises:
+        ServiceError: The collector does not know it.
+    """
+    service = MoesifCollector(application_id, address)
+    try:
+        response = requests.get(
+            f"{address.strip().rstrip('/')}/config",
+            auth=HeaderAuth(service.headers),
+            timeout=CHECK_TIMEOUT_SECONDS,
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        return describe(error, CHECK_TIMEOUT_SECONDS)
+    if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        raise ServiceError(
+            f"Moesif does not know this application_id (HTTP {response.status_code}). Copy the "
+            "Collector Application Id from Moesif's menu, API Keys; the Management API key is "
+            "another one (or set verify_application_id: false)."
+        )
+    if response.ok and not response.is_redirect:
+        return None
+    return f"HTTP {response.status_code}"

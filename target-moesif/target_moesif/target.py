@@ -15,7 +15,7 @@ from singer_delivery.route_settings import streams_setting
 from singer_delivery.routing import Router
 from singer_delivery.shapes import MoesifStream
 from target_moesif.calls import Calls
-from target_moesif.client import MoesifCollector
+from target_moesif.client import MoesifCollector, is_moesifs_own, verify_application_id
 from target_moesif.copies import Copies
 from target_moesif.models import MISSING_IP_ADDRESS, NO_URI, Models, tenant_of
 from target_moesif.rules import (
@@ -77,6 +77,13 @@ class TargetMoesif(DeliveryTarget):
             description="Reject actions older than 30 days before sending; Moesif refuses them "
             "unless its support has enabled backfill.",
         ),
+        th.Property(
+            "verify_application_id",
+            th.BooleanType(),
+            title="Verify the application id",
+            description="Ask before the first batch whether the application id is known, which the "
+            "collector may tell; where this is not set, only Moesif's own is asked.",
+        ),
         streams_setting((*SEGMENT_CALLS, *MOESIF_CALLS)),
         *delivery_settings(
             rows=MAX_BATCH_DOCUMENTS, size=MAX_BATCH_BYTES, largest=MAX_ACTIONS_BYTES
@@ -97,6 +104,15 @@ class TargetMoesif(DeliveryTarget):
     @override
     def service(self) -> Service:
         return MoesifCollector(self.config["application_id"], self.config["api_url"])
+
+    @override
+    def check(self) -> None:
+        application_id, address = self.config["application_id"], self.config["api_url"]
+        wanted = self.config.get("verify_application_id")
+        if is_moesifs_own(address) if wanted is None else wanted:
+            unknown = verify_application_id(application_id, address)
+            if unknown:
+                self.logger.warning("The application id could not be verified: %s.", unknown)
 
     @override
     def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | NotSent:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import requests
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 HOSTS = {"us": "https://api.segment.io", "eu": "https://events.eu1.segmentapis.com"}
+DEFAULT_REGION = "us"
+_REGIONS = {urlsplit(address).hostname: region for region, address in HOSTS.items()}
 CDN = "https://cdn.segment.com"
 CDN_TIMEOUT_SECONDS = 10
 
@@ -96,23 +98,38 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
         )
     if response.status_code != HTTPStatus.OK:
         return f"HTTP {response.status_code}"
-    home = _region_in(response.content)
+    settings = _object_in(response.content)
+    if settings is None:
+        return "the answer cannot be read"
+    home = _region_in(settings)
+    if home is None and region != DEFAULT_REGION:
+        return "the answer does not say in which region its workspace is"
     if home and home != region:
         raise ServiceError(
-            f"This write_key belongs to a workspace in region {home}, but region is {region}: "
-            f"Segment would answer 200 and drop everything. Set region: {home}."
+            f"This write_key belongs to a workspace in region {home}, and not {region}, where the "
+            "calls would go: Segment would answer 200 and drop everything. "
+            f"Set region: {home}, and host, if it is set, to that region's."
         )
     return None
 
 
-def _region_in(content: bytes) -> str | None:
+def region_of(address: str) -> str | None:
+    """Say of which region's own host an address is, None if it is nobody's."""
+    return _REGIONS.get(urlsplit(address).hostname or "")
+
+
+def _object_in(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _region_in(settings: dict[str, Any]) -> str | None:
     """Read the region from a source's settings, None where they do not say."""
     try:
-        settings: Any = msgspec.json.decode(content)
         host = settings["integrations"]["Segment.io"]["apiHost"]
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
+    except (LookupError, TypeError):
         return None
-    if not isinstance(host, str):
-        return None
-    known = {address.removeprefix("https://"): region for region, address in HOSTS.items()}
-    return known.get(host.removeprefix("https://").split("/")[0])
+    return region_of(f"https://{host.removeprefix('https://')}") if isinstance(host, str) else None

@@ -17,8 +17,10 @@ from singer_delivery.shapes import MoesifStream, moesif_stream_of
 from singer_delivery.values import encode
 from target_segment.client import (
     CDN,
+    DEFAULT_REGION,
     HOSTS,
     SegmentApi,
+    region_of,
     verify_write_key,
     versioned,
 )
@@ -50,7 +52,7 @@ class TargetSegment(DeliveryTarget):
             "region",
             th.StringType(),
             allowed_values=list(HOSTS),
-            default="us",
+            default=DEFAULT_REGION,
             title="Region",
             description="Where the Segment workspace is: us (Oregon) or eu (Dublin).",
         ),
@@ -107,21 +109,24 @@ class TargetSegment(DeliveryTarget):
 
     @override
     def service(self) -> Service:
-        address = self.config.get("host") or HOSTS[self.config["region"]]
         return SegmentApi(
             self.config["write_key"],
-            versioned(address),
+            self._address,
             lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         )
+
+    @property
+    def _address(self) -> str:
+        return versioned(self.config.get("host") or HOSTS[self.config["region"]])
 
     @override
     def check(self) -> None:
         cdn = self.config.get("cdn_url")
-        if not self.config["verify_write_key"] or (self.config.get("host") and not cdn):
+        home = region_of(self._address)
+        if not self.config["verify_write_key"] or not (home or cdn):
             return
-        unknown = verify_write_key(
-            self.config["write_key"], self.config["region"], versioned(cdn or CDN)
-        )
+        region = home or self.config["region"]
+        unknown = verify_write_key(self.config["write_key"], region, versioned(cdn or CDN))
         if unknown:
             self.logger.warning("The write key could not be verified: %s.", unknown)
 

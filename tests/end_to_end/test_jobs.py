@@ -105,21 +105,58 @@ class Loader:
         return process
 
 
-@pytest.mark.parametrize("loader", ["target-segment", "target-moesif"])
-def test_meltano_finds_the_loaders_well_configured(
-    loader: str, services: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = {
+@pytest.fixture
+def configurations(services: Sandbox) -> dict[str, dict[str, Any]]:
+    return {
         "target-segment": {
             "write_key": "sandbox-write-key",
             "host": f"{services.url}/segment",
+            "cdn_url": f"{services.url}/segment-cdn",
         },
         "target-moesif": {
             "application_id": "sandbox-application-id",
             "api_url": f"{services.url}/moesif/collector/v1",
+            "verify_application_id": True,
         },
     }
-    (tmp_path / "config.json").write_text(json.dumps(config[loader]))
-    invoker = Loader(loader, tmp_path / "config.json", monkeypatch)
-    passed, said = asyncio.run(LoaderTestService(cast("PluginInvoker", invoker)).validate())
+
+
+def tested(
+    loader: str, config: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[bool, str | None]:
+    """Test a loader as `meltano config test` does; tell whether it passed, and what it said."""
+    (folder / "config.json").write_text(json.dumps(config))
+    invoker = Loader(loader, folder / "config.json", monkeypatch)
+    return asyncio.run(LoaderTestService(cast("PluginInvoker", invoker)).validate())
+
+
+@pytest.mark.parametrize("loader", ["target-segment", "target-moesif"])
+def test_meltano_finds_the_loaders_well_configured_and_nothing_is_sent(
+    loader: str,
+    configurations: dict[str, dict[str, Any]],
+    services: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passed, said = tested(loader, configurations[loader], tmp_path, monkeypatch)
     assert passed, said
+    assert not services.segment()["requests"]
+    assert not services.collector()["requests"]
+
+
+@pytest.mark.parametrize(
+    ("loader", "key"), [("target-segment", "write_key"), ("target-moesif", "application_id")]
+)
+def test_meltano_is_told_which_key_is_wrong(
+    loader: str,
+    key: str,
+    configurations: dict[str, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = {**configurations[loader], key: "wrong-CANARY"}
+    passed, said = tested(loader, config, tmp_path, monkeypatch)
+    assert not passed
+    assert said is not None
+    assert key in said
+    assert "CANARY" not in said

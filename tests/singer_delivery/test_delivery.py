@@ -42,6 +42,7 @@ def delivery_settings(**changes: Any) -> DeliverySettings:
         "max_rejects": -1,
         "changed_only": False,
         "fingerprints_path": "",
+        "full_refresh": False,
         "dry_run": False,
         "dry_run_path": None,
         "validate_records": False,

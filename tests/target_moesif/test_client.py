@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
-from singer_delivery import Endpoint
-from target_moesif.client import MoesifCollector
+from scripted import Reply, ScriptedService
+from singer_delivery import Endpoint, ServiceError
+from target_moesif.client import MoesifCollector, is_moesifs_own, verify_application_id
 from target_moesif.rules import ACTION, KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize(
@@ -43,3 +48,56 @@ def test_the_application_id_is_a_header_and_a_secret() -> None:
 @pytest.mark.parametrize("content", [b"", b"{}", b"null", b"<html>", b"\xff"])
 def test_any_body_of_a_success_is_one(content: bytes) -> None:
     assert MoesifCollector("id", "https://api.moesif.net/v1").accepts(content)
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        (" https://api.moesif.net/v1/", True),
+        ("http://localhost:9500/collector/v1", False),
+        ("https://api.moesif.net.example/v1", False),
+        ("not an address", False),
+    ],
+)
+def test_moesifs_own_collector_is_known(address: str, own: bool) -> None:
+    assert is_moesifs_own(address) is own
+
+
+@pytest.fixture
+def collector() -> Iterator[ScriptedService]:
+    with ScriptedService(lambda _: Reply(body={})) as service:
+        yield service
+
+
+@pytest.mark.parametrize("body", [{"sample_rate": 100}, [], b"", b"<html>"])
+def test_an_id_that_nothing_is_said_against_is_taken(
+    collector: ScriptedService, body: object
+) -> None:
+    collector.answer = lambda _: Reply(body=body)
+    assert verify_application_id("id", f" {collector.url}/v1/ ") is None
+    [request] = collector.requests
+    assert (request.method, request.path) == ("GET", "/v1/config")
+    assert request.headers["X-Moesif-Application-Id"] == "id"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_unknown_id_is_said(collector: ScriptedService, status: int) -> None:
+    collector.answer = lambda _: Reply(status, b"unknown SECRET")
+    with pytest.raises(ServiceError, match="application_id") as caught:
+        verify_application_id("SECRET", collector.url)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(Reply(status) for status in (400, 402, 404, 429, 500)),
+        Reply(302, headers={"Location": "https://elsewhere.invalid/"}),
+        Reply(closed=True),
+    ],
+)
+def test_no_answer_to_the_question_is_only_a_warning(
+    collector: ScriptedService, reply: Reply
+) -> None:
+    collector.answer = lambda _: reply
+    assert verify_application_id("id", collector.url)

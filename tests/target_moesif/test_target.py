@@ -360,3 +360,53 @@ def test_only_what_changed_is_merged_again(moesif: ScriptedService, tmp_path: Pa
     assert [user.get("metadata") for user in sent(moesif, "users")] == [{"plan": "paid"}]
     assert sent(moesif, "companies") == []
     assert len(sent(moesif, "actions")) == 1
+
+
+def test_an_unknown_application_id_is_found_before_anything_is_read(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    moesif.answer = lambda _: Reply(401)
+    lines = [CALLS, record("calls", type="identify", userId="u"), state("end")]
+    ended = target(moesif, tmp_path, *lines, verify_application_id=True)
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "application_id" in ended.stderr.splitlines()[-1], "the reason is the last word"
+    assert ended.says_plainly(KEY)
+    assert [request.method for request in moesif.requests] == ["GET"]
+
+
+def test_an_application_id_that_cannot_be_verified_is_a_warning(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    moesif.script.append(Reply(404))
+    lines = [CALLS, record("calls", type="identify", userId="u"), state("end")]
+    ended = target(moesif, tmp_path, *lines, verify_application_id=True)
+    assert (ended.code, ended.messages, len(sent(moesif, "users"))) == (0, ["end"], 1)
+    assert "could not be verified: HTTP 404" in ended.stderr
+
+
+def test_a_proxy_before_moesif_is_not_asked(moesif: ScriptedService, tmp_path: Path) -> None:
+    assert target(moesif, tmp_path, CALLS).code == 0
+    assert moesif.requests == []
+
+
+def test_a_dry_run_shows_documents_and_asks_nobody(moesif: ScriptedService, tmp_path: Path) -> None:
+    lines = [
+        CALLS,
+        record("calls", type="identify", userId="u-77", traits={"email": EMAIL}),
+        record("calls", type="group", userId="u-77", groupId="c", traits={"plan": "free"}),
+        record("calls", type="alias", userId="u-77"),
+        state("end"),
+    ]
+    settings = {"dry_run": True, "dry_run_path": "bodies", "verify_application_id": True}
+    dry = target(moesif, tmp_path, *lines, lanes=1, **settings)
+    assert (dry.code, dry.stdout, moesif.requests) == (3, "", [])
+    shown = [line.split() for line in dry.stderr.splitlines() if line.startswith("calls ")]
+    assert shown == [
+        ["calls", "company", "1"],
+        ["calls", "rejected:", "alias_not_supported", "1"],
+        ["calls", "user", "2"],
+    ]
+    assert dry.says_plainly(KEY, EMAIL, "u-77")
+    bodies = [json.loads(line) for line in (tmp_path / "bodies").read_text().splitlines()]
+    assert target(moesif, tmp_path, *lines, lanes=1).code == 3
+    assert bodies == [request.json for request in moesif.requests]

@@ -8,7 +8,7 @@ import pytest
 
 from scripted import Reply, ScriptedService
 from singer_delivery import ServiceError
-from target_segment.client import SegmentApi, verify_write_key, versioned
+from target_segment.client import SegmentApi, region_of, verify_write_key, versioned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,20 @@ US, EU = home("api.segment.io/v1"), home("events.eu1.segmentapis.com/v1")
 
 
 @pytest.mark.parametrize(
+    ("written", "region"),
+    [
+        ("https://api.segment.io/v1", "us"),
+        ("https://API.segment.io:443/v1", "us"),
+        ("https://events.eu1.segmentapis.com/v1", "eu"),
+        ("https://rudder.example/v1", None),
+        ("http://127.0.0.1:8700/segment/v1", None),
+    ],
+)
+def test_segments_own_hosts_are_known(written: str, region: str | None) -> None:
+    assert region_of(written) == region
+
+
+@pytest.mark.parametrize(
     ("reply", "region"), [(US, "us"), (EU, "eu"), (home("proxy.example"), "us")]
 )
 def test_a_key_of_this_region_is_verified(cdn: ScriptedService, reply: Reply, region: str) -> None:
@@ -108,16 +122,35 @@ def test_an_unknown_key_is_said(cdn: ScriptedService) -> None:
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply(500), Reply(403), Reply(closed=True)],
+    [
+        Reply(500),
+        Reply(403),
+        Reply(closed=True),
+        Reply(302, headers={"Location": "https://elsewhere.invalid/"}),
+        Reply(204),
+        Reply(body=b"<html>"),
+        Reply(body=b"\xff"),
+        Reply(body=[]),
+        Reply(body=5),
+        Reply(body=b"{}", headers={"Content-Encoding": "gzip"}),
+    ],
 )
 def test_no_answer_to_the_question_is_only_a_warning(cdn: ScriptedService, reply: Reply) -> None:
     cdn.answer = lambda _: reply
     assert verify_write_key("key", "us", cdn.url)
 
 
-@pytest.mark.parametrize("body", [b"<html>", [], {"integrations": []}, {"integrations": None}, 5])
+@pytest.mark.parametrize("body", [{}, {"integrations": []}, {"integrations": None}])
 def test_an_answer_that_does_not_name_a_region_claims_nothing(
     cdn: ScriptedService, body: object
 ) -> None:
     cdn.script.append(Reply(body=body))
     assert verify_write_key("key", "us", cdn.url) is None
+
+
+@pytest.mark.parametrize("reply", [Reply(body={}), home("proxy.example"), home("")])
+def test_a_region_that_is_not_named_is_a_warning_where_it_matters(
+    cdn: ScriptedService, reply: Reply
+) -> None:
+    cdn.script.append(reply)
+    assert "region" in (verify_write_key("key", "eu", cdn.url) or "")
