@@ -13,6 +13,7 @@ import os
 import re
 import select
 import signal
+import stat
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -87,11 +88,14 @@ class Lines:
         self.torn = False  # whether the last line had no end
         self._wakeup = wakeup
         self._rest: list[bytes] = []
+        self._left = sys.maxsize
         try:
             self._file: int | None = source.fileno()
         except (OSError, io.UnsupportedOperation):
             self._file = None  # not a file of the system's: never a wait
             self._portions = _portions(source)
+        else:
+            self._left = _bytes_to_read(self._file)
 
     def read(self, timeout: float | None) -> list[bytes] | None:
         """Wait for lines.
@@ -104,7 +108,8 @@ class Lines:
             return next(self._portions, None)
         if not self._wakeup.wait(timeout, self._file):
             return []
-        chunk = os.read(self._file, CHUNK_BYTES)
+        chunk = os.read(self._file, min(CHUNK_BYTES, self._left))
+        self._left -= len(chunk)
         if not chunk:
             rest, self._rest = b"".join(self._rest), []
             self.torn = bool(rest)
@@ -115,6 +120,17 @@ class Lines:
         *lines, rest = (b"".join(self._rest) + chunk).split(b"\n")
         self._rest = [rest] if rest else []
         return lines
+
+
+def _bytes_to_read(file: int) -> int:
+    """Say where the input ends: a file does where it does now.
+
+    It may be the rejects file that is being replayed: what is rejected again goes to its end.
+    """
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        return sys.maxsize
+    return max(0, status.st_size - os.lseek(file, 0, os.SEEK_CUR))
 
 
 def _portions(source: Iterable[str] | Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -5,14 +5,80 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from commands import started
-from scripted import Reply, Request
+from commands import Ended, started
+from scripted import Reply, Request, ScriptedService
 from segment_runs import config, deliver, record, schema, scripted_segment, sent, summary
+from singer_delivery.lines import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def replay(segment: ScriptedService, folder: Path, path: Path) -> Ended:
+    """Run `target-segment < path`."""
+    (folder / "config.json").write_text(json.dumps(config(segment)))
+    with (
+        path.open("rb") as file,
+        started("target-segment", "--config", "config.json", stdin=file.fileno(), cwd=folder) as it,
+    ):
+        stdout, stderr = it.communicate(timeout=60)
+    return Ended(it.returncode, stdout.decode(), stderr.decode())
+
+
+def rejected_file(segment: ScriptedService, folder: Path, lines: list[dict[str, Any]]) -> Path:
+    assert deliver(segment, folder, lines).code == 3
+    [path] = (folder / "rejects").iterdir()
+    return path
+
+
+def test_what_is_mended_is_sent_without_the_reason_and_twice_with_the_same_id(
+    tmp_path: Path,
+) -> None:
+    lines = [
+        schema("people", "userId", "traits"),
+        *(record("people", userId="", traits={"n": n}) for n in range(9)),
+    ]
+    with scripted_segment() as segment:
+        path = rejected_file(segment, tmp_path, lines)
+        path.write_text(path.read_text().replace('"userId":""', '"userId":"u"'))
+        mended, ids = path.read_bytes(), []
+        for _ in range(2):
+            ended = replay(segment, tmp_path, path)
+            assert (ended.code, ended.stdout) == (0, ""), ended.stderr
+            assert not any(b"_delivery_reject" in request.body for request in segment.requests)
+            assert sorted(message["traits"]["n"] for message in sent(segment)) == [*range(9)]
+            ids.append(sorted(message["messageId"] for message in sent(segment)))
+            segment.requests.clear()
+        assert ids[0] == ids[1]
+        assert path.read_bytes() == mended, "a replay takes nothing out of its file"
+
+
+def test_what_is_rejected_again_goes_behind_what_is_being_replayed(tmp_path: Path) -> None:
+    """Into the same file, of several reads: neither is it read again, nor is anything lost."""
+    lines = [
+        schema("people", "userId", "traits"),
+        *(record("people", userId="", traits={"n": n, "x": "x" * 9_000}) for n in range(300)),
+    ]
+    with scripted_segment() as segment:
+        path = rejected_file(segment, tmp_path, lines)
+        before = path.read_text().splitlines()
+        mended = [
+            line if number % 3 else line.replace('"userId":""', '"userId":"u"')
+            for number, line in enumerate(before)
+        ]
+        path.write_text("\n".join(mended) + "\n")
+        assert path.stat().st_size > 2 * CHUNK_BYTES
+        ended = replay(segment, tmp_path, path)
+        assert ended.code == 3
+        good = [n for n in range(300) if (n + 1) % 3 == 0]
+        assert sorted(message["traits"]["n"] for message in sent(segment)) == good
+        after = [json.loads(line) for line in path.read_text().splitlines()]
+        assert after[:301] == [json.loads(line) for line in mended]
+        again = [m["record"]["traits"]["n"] for m in after[301:] if m["type"] == "RECORD"]
+        assert again == [n for n in range(300) if n not in good]
+        assert summary(tmp_path)["read"] == 300
 
 
 def test_a_signal_while_replaying_leaves_what_was_not_sent_for_the_next_replay(
