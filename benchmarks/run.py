@@ -16,17 +16,21 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import sections
+from benchmarks.changes import changes
 from benchmarks.measure import CommandFailedError
 
 SECTIONS = {
     "target": sections.target,
     "targets": sections.both_targets,
+    "changes": changes,
     "tap": sections.tap,
     "pair": sections.pair,
 }
 RECORDS = 50_000
 SAMPLE = 100_000
 QUICK_RECORDS = 10_000
+KEYS = 1_000_000
+QUICK_KEYS = 100_000
 
 
 def arguments() -> argparse.Namespace:
@@ -38,6 +42,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK_RECORDS:,} users, each contestant once"
     )
+    parser.add_argument(
+        "--keys", type=int, help=f"how many keys changed_only's file has ({KEYS:,})"
+    )
     parser.add_argument("--repeat", type=int, help="rounds, of which the best counts (2)")
     parser.add_argument("--only", choices=SECTIONS, help="one comparison")
     return parser.parse_args()
@@ -48,13 +55,16 @@ def main() -> None:
     wanted = arguments()
     records = wanted.records or (QUICK_RECORDS if wanted.quick else RECORDS)
     sample = wanted.records or (QUICK_RECORDS if wanted.quick else SAMPLE)
+    keys = wanted.keys or (QUICK_KEYS if wanted.quick else KEYS)
     rounds = wanted.repeat or (1 if wanted.quick else 2)
     print(
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, "
         f"{len(os.sched_getaffinity(0))} cores; best of {rounds}."
     )
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        bench = sections.prepare(Path(folder), records, sample, rounds, quick=wanted.quick)
+        bench = sections.prepare(
+            Path(folder), records, sample, rounds, keys=keys, quick=wanted.quick
+        )
         for name, section in SECTIONS.items():
             if wanted.only in {None, name}:
                 for part in section(bench):

@@ -45,6 +45,7 @@ class Bench:
         folder: For everything generated.
         records: How many users there are.
         sample: How many of them taps read.
+        keys: How many there are in the file of `changed_only`.
         rounds: How often each contestant runs.
         pages: What Moesif would answer, a page a line.
         lines: What tap-moesif makes of it.
@@ -56,6 +57,7 @@ class Bench:
     folder: Path
     records: int
     sample: int
+    keys: int
     rounds: int
     pages: Path
     lines: Path
@@ -79,7 +81,9 @@ class Bench:
         return str(ceil(self.sample / PAGE_SIZE))
 
 
-def prepare(folder: Path, records: int, sample: int, rounds: int, *, quick: bool) -> Bench:
+def prepare(
+    folder: Path, records: int, sample: int, rounds: int, *, keys: int, quick: bool
+) -> Bench:
     """Make the pages, and of them, with tap-moesif itself, the lines that targets read."""
     users = max(records, sample)
     print(f"preparing {users:,} users", file=sys.stderr)
@@ -87,6 +91,7 @@ def prepare(folder: Path, records: int, sample: int, rounds: int, *, quick: bool
         folder,
         records,
         sample,
+        keys,
         rounds,
         pages=folder / "pages.jsonl",
         lines=folder / "users.singer.jsonl",
@@ -117,9 +122,9 @@ def users_only(catalog: bytes) -> bytes:
 # Commands.
 
 
-def our_target(bench: Bench, segment: Server) -> Command:
-    """Run target-segment as installed, on its defaults."""
-    config = bench.config(write_key="key", host=segment.url)
+def our_target(bench: Bench, segment: Server, **settings: bool | str) -> Command:
+    """Run target-segment as installed, on its defaults but for these."""
+    config = bench.config(write_key="key", host=segment.url, **settings)
     return [BIN / "target-segment", "--config", config]
 
 

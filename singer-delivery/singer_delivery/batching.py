@@ -40,6 +40,7 @@ class Message(msgspec.Struct, eq=False, gc=False):
         endpoint: Which of the service's endpoints it goes to, by number.
         subject: What it describes, by its key, where only changes are to be sent.
         fingerprint: Of what it says of that.
+        id_at: Where in the body its id stands, if it is made of what is sent.
         source: The record it comes from; set when it is sent.
     """
 
@@ -48,6 +49,7 @@ class Message(msgspec.Struct, eq=False, gc=False):
     endpoint: int = 0
     subject: int | None = None
     fingerprint: bytes = b""
+    id_at: int = 0
     source: Source = cast("Source", None)
 
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from singer_delivery.rejects import Rejects
     from singer_delivery.settings import DeliverySettings
 
+LOOKED_UP_TOGETHER = 500
+"""Records whose fingerprints are looked up in one go; no record waits where no other comes."""
+
 STOP_SECONDS = 30
 """How long a run that ends early waits for answers to what is in flight."""
 
@@ -75,6 +78,7 @@ class Delivery:
         self._interrupt = interrupt
         self._progress = progress
         self._fingerprints = fingerprints
+        self._held: list[tuple[Source, Sequence[Message]]] = []  # until they are looked up
         self._refusals = Refusals(settings.max_rejects)
         self._clock = clock
         self._started = clock()
@@ -111,11 +115,24 @@ class Delivery:
 
     def send(self, source: Source, messages: Sequence[Message]) -> None:
         """Put a record's messages on their way; waits while the lanes hold all they may."""
-        if self._fingerprints:
-            messages = _changed(self._fingerprints, messages)
-            if not messages:
+        if self._fingerprints is None:
+            self._send(source, messages)
+            return
+        self._held.append((source, messages))
+        if len(self._held) >= LOOKED_UP_TOGETHER:
+            self._release(self._fingerprints)
+
+    def _release(self, fingerprints: Fingerprints) -> None:
+        """Send of what was held until its look-up what has changed."""
+        held, self._held = self._held, []
+        fingerprints.look_up(message.subject for _, messages in held for message in messages)
+        for source, messages in held:
+            if changed := [message for message in messages if fingerprints.send(message)]:
+                self._send(source, changed)
+            else:
                 self._settle(source, "unchanged")
-                return
+
+    def _send(self, source: Source, messages: Sequence[Message]) -> None:
         source.unsettled = len(messages)
         now = self._clock()
         left = False
@@ -151,6 +168,8 @@ class Delivery:
             Seconds until there is something to do again, or None if nothing waits.
         """
         self._interrupt()
+        if self._held and self._fingerprints:
+            self._release(self._fingerprints)
         self._take_outcomes()
         now = self._clock()
         self._lanes.flush(now)
@@ -173,7 +192,7 @@ class Delivery:
         Raises:
             DeliveryError: Something of it could not be delivered.
         """
-        self._interrupt()
+        self.tend()
         self._lanes.flush()
         while self._lanes.busy:
             self.wait()
@@ -287,16 +306,6 @@ class Delivery:
         self.rejects.close()
         if self._fingerprints:
             self._fingerprints.close()
-
-
-def _changed(fingerprints: Fingerprints, messages: Sequence[Message]) -> list[Message]:
-    """Give those messages that are to be sent, and note them as sent."""
-    changed = []
-    for message in messages:
-        if not fingerprints.unchanged(message):
-            fingerprints.send(message)
-            changed.append(message)
-    return changed
 
 
 def write_state(value: Any) -> None:  # noqa: ANN401

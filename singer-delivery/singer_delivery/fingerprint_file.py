@@ -1,8 +1,8 @@
 """The SQLite file behind `fingerprints`: ten million subjects, and a run that may be killed.
 
 `settled` is what look-ups read. A new fingerprint belongs anywhere in it, so each would cost a
-page of the disk; what happens is therefore appended to `log`, and merged in the order of the
-keys once that has grown. The newest row of a subject counts, wherever it stands.
+page of the disk; what happens is therefore appended to `log`, packed, and merged in the order of
+the keys once that has grown. What stands last in the log counts.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import fcntl
 import os
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from struct import Struct
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from singer_delivery.errors import OutputError
 from singer_delivery.rejects import OWNER_ONLY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
-
-MERGE_EVERY = 200_000
-"""Rows of the log that are merged together; a message makes two."""
 
 FORMAT = 1
 APPLICATION = 0x53466702
@@ -36,23 +37,20 @@ CREATE TABLE settled (
     subject INTEGER PRIMARY KEY,
     fingerprint BLOB NOT NULL, generation INTEGER NOT NULL, acknowledged INTEGER NOT NULL
 );
-CREATE TABLE log (
-    number INTEGER PRIMARY KEY, subject INTEGER NOT NULL,
-    fingerprint BLOB NOT NULL, generation INTEGER NOT NULL, acknowledged INTEGER NOT NULL
-);
+CREATE TABLE log (number INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 PRAGMA application_id = {application};
 PRAGMA user_version = {format};
 COMMIT;
 """
-_APPEND = "INSERT INTO log VALUES (NULL, ?, ?, ?, ?)"
-_MERGE = """INSERT OR REPLACE INTO main.settled
-    SELECT subject, fingerprint, generation, acknowledged
-    FROM (SELECT *, max(number) FROM {}.log GROUP BY subject)"""
-_FIND = "SELECT fingerprint, generation, acknowledged FROM main.settled WHERE subject = ?1"
-_FIND_ALSO = f"{_FIND} UNION ALL {_FIND.replace('main', 'known')} LIMIT 1"
+_APPEND = "INSERT INTO log (entries) VALUES (?)"
+_MERGE = "INSERT OR REPLACE INTO main.settled VALUES (?, ?, ?, ?)"
+_LOGGED = "SELECT entries FROM {}.log ORDER BY number"
+_FIND = "SELECT * FROM {}.settled WHERE subject IN ({})"
+
+_ENTRY = Struct(">q16sI?")
 
 
-class Last(NamedTuple):
+class Last(msgspec.Struct, frozen=True, gc=False):
     """What was sent last of a subject.
 
     Attributes:
@@ -64,6 +62,11 @@ class Last(NamedTuple):
     fingerprint: bytes
     generation: int
     acknowledged: bool
+
+
+def packed(subject: int, last: Last) -> bytes:
+    """Write an entry of the log."""
+    return _ENTRY.pack(subject, last.fingerprint, last.generation, last.acknowledged)
 
 
 class FingerprintFile:
@@ -78,8 +81,7 @@ class FingerprintFile:
         self._path = path
         self._keep = keep
         self._lock: int | None = None
-        self._find = _FIND
-        self._logged = 0
+        self._readable = ["main"]  # what stands in a later one counts
         self._database = sqlite3.connect("")  # until `open`, and where nothing is kept
 
     def open(self) -> None:
@@ -91,58 +93,61 @@ class FingerprintFile:
         with self._plain_errors():
             if self._keep:
                 self._open()
-                self._merge("main")
+                self.merge(self._logged("main"))
             else:
                 _prepare(self._database)
                 if self._path.exists():
                     self._read_only()
-            self._cursor = self._database.cursor()
 
-    def find(self, subject: int) -> Last | None:
-        """Give what was merged last of a subject.
+    def find(self, subjects: Collection[int]) -> dict[int, Last]:
+        """Give what was merged last of these, many at once, in one pass through the file.
 
         Raises:
             OutputError: It cannot be read.
         """
-        try:
-            row = self._cursor.execute(self._find, (subject,)).fetchone()
-        except sqlite3.Error as error:
-            raise self._cannot(error) from error
-        return Last(*row) if row else None
+        found: dict[int, Last] = {}
+        keys = ",".join(map(str, subjects))
+        for database in self._readable:
+            with self._plain_errors():
+                rows = self._database.execute(_FIND.format(database, keys))
+                found |= {subject: Last(*rest) for subject, *rest in rows}
+        return found
 
-    def append(self, rows: Sequence[tuple[int, bytes, int, bool]]) -> bool:
-        """Store rows of a subject and its `Last`; a kill takes nothing of it.
-
-        Returns:
-            Whether all so far was merged, so that `find` finds it.
+    def append(self, entries: bytes) -> None:
+        """Store entries, as `packed` writes them; a kill takes nothing of it.
 
         Raises:
             OutputError: They cannot be stored.
         """
-        with self._plain_errors():
-            with self._database as transaction:
-                transaction.executemany(_APPEND, rows)
-            self._logged += len(rows)
-            if self._logged < MERGE_EVERY:
-                return False
-            self._merge("main")
-        return True
+        with self._plain_errors(), self._database as transaction:
+            transaction.execute(_APPEND, (entries,))
 
-    def close(self) -> None:
-        """Merge what is in the log, and let others have the file.
+    def merge(self, lasts: Mapping[int, Last]) -> None:
+        """Let all be found that is in the log, which is empty afterwards.
+
+        Args:
+            lasts: What is in it.
 
         Raises:
             OutputError: It cannot be merged; it stays in the log then.
         """
-        try:
-            with self._plain_errors():
-                if self._logged and self._keep:
-                    self._merge("main")
-        finally:
-            self._database.close()
-            if self._lock is not None:
-                os.close(self._lock)
-                self._lock = None
+        if not lasts:
+            return
+        rows = (
+            # sqlite3 takes a while to find out that a bool is an int
+            (subject, last.fingerprint, last.generation, int(last.acknowledged))
+            for subject, last in sorted(lasts.items(), key=itemgetter(0))
+        )
+        with self._plain_errors(), self._database as transaction:
+            transaction.executemany(_MERGE, rows)
+            transaction.execute("DELETE FROM main.log")
+
+    def close(self) -> None:
+        """Let others have the file."""
+        self._database.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _open(self) -> None:
         self._path = self._path.resolve()  # lest a link be another place to lock
@@ -167,16 +172,16 @@ class FingerprintFile:
         self._check("known")
         if _is_empty(self._database, "known"):
             return
-        self._merge("known")
-        self._find = _FIND_ALSO
+        self.merge(self._logged("known"))
+        self._readable = ["known", "main"]
 
-    def _merge(self, database: str) -> None:
-        """Bring a log into our own `settled`; its own is emptied by it."""
-        with self._database as transaction:
-            transaction.execute(_MERGE.format(database))
-            if database == "main":
-                transaction.execute("DELETE FROM log")
-        self._logged = 0
+    def _logged(self, database: str) -> dict[int, Last]:
+        """Read a log; the last entry of a subject counts."""
+        return {
+            subject: Last(*rest)
+            for (entries,) in self._database.execute(_LOGGED.format(database))
+            for subject, *rest in _ENTRY.iter_unpack(entries)
+        }
 
     def _check(self, database: str) -> None:
         """See that a database is one of ours, and of a form that is known."""

@@ -8,18 +8,25 @@ service could take it for a repeat. Neither ids nor values can be read from what
 
 from __future__ import annotations
 
-from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from singer_delivery.fingerprint_file import Last
+from singer_delivery.fingerprint_file import Last, packed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from singer_delivery.batching import Message
     from singer_delivery.fingerprint_file import FingerprintFile
 
 STORE_EVERY = 10_000
-"""Rows that are stored together where no batch and no STATE line asks for it before."""
+"""Entries that are stored together where no batch and no STATE line asks for it before."""
+
+MERGE_EVERY = 200_000
+"""Entries that are merged together, and kept in memory until then; a message makes two."""
+
+ID_CHARACTERS = 32
+"""Of the ids that are made of what is sent: 128 bits in hexadecimal digits."""
 
 FINGERPRINT_BYTES = 16
 SUBJECT_BYTES = 8
@@ -37,11 +44,12 @@ class Fingerprints:
     def __init__(self, file: FingerprintFile, *, again: bool = False) -> None:
         self._file = file
         self._again = again
-        self._on_their_way: Counter[int] = Counter()
+        self._on_their_way: dict[int, int] = {}  # how many messages
         self._recent: dict[int, Last] = {}  # what the file does not find yet
-        self._unstored: list[tuple[int, bytes, int, bool]] = []
+        self._unstored: list[bytes] = []
+        self._unmerged = 0  # entries
         self._sent = False  # whether something of it was sent, perhaps in the next batch
-        self._found: tuple[int | None, Last | None] = (None, None)  # asked for twice in a row
+        self._found: dict[int, Last] = {}  # of those looked up last
 
     def open(self) -> None:
         """Open the file.
@@ -51,34 +59,47 @@ class Fingerprints:
         """
         self._file.open()
 
-    def generation(self, subject: int, fingerprint: bytes) -> int:
-        """Say how many changes of a subject came before what is about to be sent.
+    def look_up(self, subjects: Iterable[int | None]) -> None:
+        """Get ready for `send`: one look-up of many costs less than many of one.
 
-        A repeat of what may not have arrived is no change. What is acknowledged and yet sent
-        again is one: the service shall take it, and not drop it as a repeat.
+        Raises:
+            OutputError: The file cannot be read.
         """
-        last = self._last(subject)
-        if last is None:
-            return 0
-        return last.generation + (last.acknowledged or last.fingerprint != fingerprint)
+        recent = self._recent
+        wanted = [each for each in subjects if each is not None and each not in recent]
+        self._found = self._file.find(wanted) if wanted else {}
 
-    def unchanged(self, message: Message) -> bool:
-        """Tell whether a message says what was acknowledged, with nothing on its way since."""
-        if self._again or message.subject is None:
-            return False
-        last = self._last(message.subject)
-        return last is not None and last.acknowledged and last.fingerprint == message.fingerprint
+    def send(self, message: Message) -> bool:
+        """Note that a message is about to be sent, unless it need not be.
 
-    def send(self, message: Message) -> None:
-        """Note that a message is about to be sent; events are not noted."""
-        subject = message.subject
+        A repeat of what may not have arrived keeps its id, so that the service can drop it. All
+        else is a change and gets another, also what is sent again on purpose.
+
+        Args:
+            message: One whose subject was looked up; one without a subject is an event.
+
+        Returns:
+            False where it says what was acknowledged, with nothing on its way since.
+        """
+        subject, fingerprint = message.subject, message.fingerprint
         if subject is None:
-            return
-        sent = Last(message.fingerprint, self.generation(subject, message.fingerprint), False)
-        if sent != self._last(subject):
-            self._note(subject, sent)
+            return True
+        last = self._last(subject)
+        if last and last.fingerprint == fingerprint:
+            if last.acknowledged and not self._again:
+                return False
+            generation = last.generation + last.acknowledged
+        else:
+            generation = last.generation + 1 if last else 0
+        if last is None or last.acknowledged or last.generation != generation:
+            self._note(subject, Last(fingerprint, generation, False))
             self._sent = True
-        self._on_their_way[subject] += 1
+        else:
+            self._recent[subject] = last  # as it is stored
+        if generation and message.id_at:
+            _renew_id(message, generation)
+        self._on_their_way[subject] = self._on_their_way.get(subject, 0) + 1
+        return True
 
     def leave(self) -> None:
         """Store what was sent before a batch leaves."""
@@ -90,11 +111,11 @@ class Fingerprints:
         subject = message.subject
         if subject is None:
             return
-        if self._on_their_way[subject] > 1:
-            self._on_their_way[subject] -= 1
-            return
-        del self._on_their_way[subject]
-        if acknowledged and (last := self._last(subject)):
+        others = self._on_their_way.pop(subject) - 1
+        if others:
+            self._on_their_way[subject] = others
+        elif acknowledged:
+            last = self._recent[subject]
             self._note(subject, Last(last.fingerprint, last.generation, True))
             if len(self._unstored) >= STORE_EVERY:
                 self.store()
@@ -105,11 +126,13 @@ class Fingerprints:
         Raises:
             OutputError: It cannot be stored.
         """
-        if self._unstored and self._file.append(self._unstored):
-            self._recent.clear()
-            self._found = None, None
-        self._unstored.clear()
+        if self._unstored:
+            self._file.append(b"".join(self._unstored))
+            self._unmerged += len(self._unstored)
+            self._unstored.clear()
         self._sent = False
+        if self._unmerged >= MERGE_EVERY:
+            self._merge()
 
     def close(self) -> None:
         """Store what was noted, and close the file.
@@ -119,22 +142,32 @@ class Fingerprints:
         """
         try:
             self.store()
+            self._merge()
         finally:
             self._file.close()
 
     def _last(self, subject: int) -> Last | None:
-        if subject in self._recent:
-            return self._recent[subject]
-        if self._found[0] != subject:
-            self._found = subject, self._file.find(subject)
-        return self._found[1]
+        return self._recent.get(subject) or self._found.get(subject)
 
     def _note(self, subject: int, last: Last) -> None:
         self._recent[subject] = last
-        self._unstored.append((subject, *last))
+        self._unstored.append(packed(subject, last))
+
+    def _merge(self) -> None:
+        self._file.merge(self._recent)
+        self._found |= self._recent  # until the next look-up
+        self._recent = {subject: self._recent[subject] for subject in self._on_their_way}
+        self._unmerged = 0
 
 
 def subject_of(*parts: str) -> int:
     """Make the key under which a subject's fingerprint is kept."""
     digest = sha256("\0".join(parts).encode()).digest()
     return int.from_bytes(digest[:SUBJECT_BYTES], "big", signed=True)
+
+
+def _renew_id(message: Message, generation: int) -> None:
+    """Give a message an id of its generation: what changes and changes back is no repeat."""
+    start, end = message.id_at, message.id_at + ID_CHARACTERS
+    digest = sha256(b"%b%d" % (message.body[start:end], generation)).hexdigest()
+    message.body = message.body[:start] + digest[:ID_CHARACTERS].encode() + message.body[end:]

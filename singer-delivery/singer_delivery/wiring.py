@@ -50,11 +50,11 @@ class Wiring:
             self.preview = Preview(service.endpoints)
             path = settings.dry_run_path
             self._dry_run = DryRun(service, filled_in(path) if path else None)
-        self.fingerprints: Fingerprints | None = None
+        self._fingerprints: Fingerprints | None = None
         if settings.changed_only:
             path = settings.fingerprints_path
             file = FingerprintFile(filled_in(path, target=name), keep=not settings.dry_run)
-            self.fingerprints = Fingerprints(file, again=settings.full_refresh)
+            self._fingerprints = Fingerprints(file, again=settings.full_refresh)
 
     def open(self) -> None:
         """Open what would fail later.
@@ -62,8 +62,8 @@ class Wiring:
         Raises:
             OutputError: A file cannot be used.
         """
-        if self.fingerprints:
-            self.fingerprints.open()
+        if self._fingerprints:
+            self._fingerprints.open()
         if self._dry_run:
             self._dry_run.open()
 
@@ -93,7 +93,7 @@ class Wiring:
             checkpoint=_claim_nothing if self._dry_run else write_state,
             interrupt=interrupt,
             progress=progress_on(sys.stderr, logger),
-            fingerprints=self.fingerprints,
+            fingerprints=self._fingerprints,
         )
         delivery.preview = self.preview
         return delivery

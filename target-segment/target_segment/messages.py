@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery import Message
 from singer_delivery.calls import content_of
-from singer_delivery.fingerprints import FINGERPRINT_BYTES, subject_of
+from singer_delivery.fingerprints import FINGERPRINT_BYTES, ID_CHARACTERS, subject_of
 from singer_delivery.routing import MOESIF_FIELDS, Plan
 from singer_delivery.shapes import MoesifStream
 from singer_delivery.values import NULL, as_id, as_object, decode, encode, iso_time
 from target_segment.rules import check_call, check_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from singer_delivery.values import Record
 
     Call = dict[str, Any]
@@ -49,7 +47,7 @@ MOESIF_ACTION = Plan(
 )
 """Moesif's mapping of a track call to an action, read the other way."""
 
-ID_BYTES = 16  # written as 32 characters
+ID_BYTES = ID_CHARACTERS // 2
 
 STATES = frozenset({"identify", "group"})
 """Calls that say how somebody is, and need not be sent while that is so; the others are events."""
@@ -72,7 +70,6 @@ class Messages:
         company_groups: Whether a Moesif user's company becomes a group call as well.
         library: Name and version of this program, encoded, for `context.library`.
         stream: The records' own, where only changes are sent.
-        generation: Counts the changes of a subject before this one, where only changes are sent.
     """
 
     tenant: bytes
@@ -80,8 +77,7 @@ class Messages:
     null_traits: bool
     company_groups: bool
     library: bytes
-    stream: str = ""
-    generation: Callable[[int, bytes], int] | None = None
+    stream: str | None = None
 
     def moesif_user(self, record: Record, time_extracted: str | None) -> list[Message]:
         """Make a record of tap-moesif's `users` into an identify message, and perhaps a group's.
@@ -157,28 +153,27 @@ class Messages:
         rest = encode(call)
         parts = [rest[:-1], b',"context":', self._with_library(context, encoded_context)]
         digest = self._digest(rest, encoded_context, content)
-        subject, fingerprint = None, b""
-        if self.generation and call["type"] in STATES:
-            subject = self._subject(call)
-            fingerprint = self._fingerprint(call, digest, encoded_context, content)
-            if generation := self.generation(subject, fingerprint):
-                digest = self._digest(digest, b"%d" % generation)
+        message = Message(call.get("userId") or call["anonymousId"], b"")
+        if self.stream is not None and call["type"] in STATES:
+            message.subject = self._subject(call, self.stream)
+            message.fingerprint = self._fingerprint(call, digest, encoded_context, content)
         if "messageId" not in call:
             parts += (b',"messageId":"', digest[:ID_BYTES].hex().encode(), b'"')
+            message.id_at = sum(map(len, parts[:4]))
         if extracted is not None and "timestamp" not in call:
             parts += (b',"timestamp":"', extracted.encode(), b'"')
         if name is not None:
             parts += (b',"', name.encode(), b'":', content)
         parts.append(b"}")
-        body = b"".join(parts)
-        check_size(body)
-        key = call.get("userId") or call["anonymousId"]
-        return Message(key, body, 0, subject, fingerprint)
+        message.body = b"".join(parts)
+        check_size(message.body)
+        return message
 
-    def _subject(self, call: Call) -> int:
+    def _subject(self, call: Call, stream: str) -> int:
         """Say what a call describes."""
-        ids = (call.get(name, "") for name in ("userId", "anonymousId", "groupId"))
-        return subject_of(self.stream, call["type"], *ids, self.tenant.hex())
+        get = call.get
+        ids = get("userId", ""), get("anonymousId", ""), get("groupId", "")
+        return subject_of(self.tenant.hex(), stream, call["type"], *ids)
 
     def _fingerprint(self, call: Call, digest: bytes, *rest: bytes) -> bytes:
         """Say in short what a call says; `digest` is of all of it."""

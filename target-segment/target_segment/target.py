@@ -136,8 +136,8 @@ class TargetSegment(DeliveryTarget):
         if isinstance(route, NotSent):
             return route
         messages = self._messages
-        if fingerprints := self.wiring.fingerprints:
-            messages = replace(messages, stream=stream, generation=fingerprints.generation)
+        if self.settings.changed_only:
+            messages = replace(messages, stream=stream)
         if route is MoesifStream.USERS:
             return messages.moesif_user
         if route is MoesifStream.EVENTS:

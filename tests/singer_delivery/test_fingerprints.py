@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -14,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from singer_delivery import fingerprint_file
+from singer_delivery import fingerprints as module
 from singer_delivery.batching import Message
 from singer_delivery.errors import OutputError
 from singer_delivery.fingerprint_file import FORMAT, FingerprintFile
-from singer_delivery.fingerprints import Fingerprints, subject_of
+from singer_delivery.fingerprints import FINGERPRINT_BYTES, Fingerprints, subject_of
 
 if TYPE_CHECKING:
     import random
@@ -42,24 +41,35 @@ def fingerprints(path: Path) -> Iterator[Fingerprints]:
         yield found
 
 
+def fingerprint(said: str) -> bytes:
+    return said.encode().ljust(FINGERPRINT_BYTES, b".")
+
+
 def message(subject: int, said: str) -> Message:
-    return Message("key", b"", 0, subject, said.encode())
+    return Message("key", b"", 0, subject, fingerprint(said))
+
+
+def send(fingerprints: Fingerprints, each: Message) -> int | None:
+    """Send a message; give its generation, or None if it need not be sent."""
+    fingerprints.look_up([each.subject])
+    if not fingerprints.send(each):
+        return None
+    last = fingerprints._last(each.subject or 0)
+    return last.generation if last else -1
 
 
 def deliver(fingerprints: Fingerprints, *messages: Message) -> list[int]:
-    """Send each message that is a change; give their generations."""
+    """Deliver each message that is a change; give their generations."""
     generations = []
     for each in messages:
-        if not fingerprints.unchanged(each):
-            generations.append(fingerprints.generation(each.subject or 0, each.fingerprint))
-            fingerprints.send(each)
+        if (generation := send(fingerprints, each)) is not None:
+            generations.append(generation)
             fingerprints.settle(each, acknowledged=True)
     return generations
 
 
 def killed(fingerprints: Fingerprints) -> None:
     """Leave the file as SIGKILL does: what was not stored is gone."""
-    fingerprints._file._logged = 0
     fingerprints._file.close()
 
 
@@ -83,37 +93,46 @@ def test_the_acknowledged_is_sent_while_something_else_is_on_its_way(
     fingerprints: Fingerprints,
 ) -> None:
     deliver(fingerprints, message(1, "A"))
-    fingerprints.send(message(1, "B"))
-    assert not fingerprints.unchanged(message(1, "A"))
-    assert fingerprints.generation(1, b"A") == 2
-    fingerprints.send(message(1, "A"))
+    assert [send(fingerprints, message(1, said)) for said in "BA"] == [1, 2]
     for said in "BA":
         fingerprints.settle(message(1, said), acknowledged=True)
-    assert fingerprints.unchanged(message(1, "A"))
+    assert deliver(fingerprints, message(1, "A")) == []
 
 
 def test_a_repeat_of_what_is_on_its_way_is_no_change_and_sent(fingerprints: Fingerprints) -> None:
-    fingerprints.send(message(1, "A"))
-    assert not fingerprints.unchanged(message(1, "A"))
-    assert fingerprints.generation(1, b"A") == 0
+    assert [send(fingerprints, message(1, "A")) for _ in range(2)] == [0, 0]
 
 
 def test_what_is_refused_is_not_known_and_tried_again_as_the_same(
     fingerprints: Fingerprints,
 ) -> None:
     deliver(fingerprints, message(1, "A"))
-    fingerprints.send(message(1, "B"))
-    fingerprints.settle(message(1, "B"), acknowledged=False)
-    assert not fingerprints.unchanged(message(1, "B"))
-    assert fingerprints.generation(1, b"B") == 1
+    for _ in range(2):
+        assert send(fingerprints, message(1, "B")) == 1
+        fingerprints.settle(message(1, "B"), acknowledged=False)
+    assert send(fingerprints, message(1, "A")) == 2
 
 
 def test_a_message_without_a_subject_is_never_known(fingerprints: Fingerprints) -> None:
     event = Message("key", b"")
     for _ in range(2):
-        assert not fingerprints.unchanged(event)
-        fingerprints.send(event)
+        fingerprints.look_up([None])
+        assert fingerprints.send(event)
         fingerprints.settle(event, acknowledged=True)
+
+
+def test_only_a_change_gets_an_id_of_its_own(fingerprints: Fingerprints) -> None:
+    def identify(said: str) -> Message:
+        return Message("key", b"<" + b"0" * 32 + b">", 0, 1, fingerprint(said), 1)
+
+    bodies = []
+    for said in "AABA":
+        each = identify(said)
+        if deliver(fingerprints, each):
+            bodies.append(each.body)
+    assert bodies[0] == identify("A").body
+    assert len({*bodies}) == len(bodies) == 3
+    assert all((body[:1], body[33:], len(body)) == (b"<", b">", 34) for body in bodies)
 
 
 def test_a_kill_before_the_answer_leaves_nothing_that_could_be_taken_for_known(
@@ -121,30 +140,45 @@ def test_a_kill_before_the_answer_leaves_nothing_that_could_be_taken_for_known(
 ) -> None:
     """It may have arrived: the value before it, should it come back, must be sent."""
     with closing(opened(path)) as first:
-        deliver(first, message(1, "A"))
+        deliver(first, message(1, "A"), message(2, "A"))
     second = opened(path)
-    second.send(message(1, "B"))
+    for subject in (1, 2):
+        assert send(second, message(subject, "B")) == 1
     second.leave()
     killed(second)
     with closing(opened(path)) as third:
-        assert not third.unchanged(message(1, "A"))
-        assert third.generation(1, b"B") == 1, "the repeat has the same id"
+        assert send(third, message(1, "A")) == 2
+        assert send(third, message(2, "B")) == 1, "the repeat has the same id"
 
 
 def test_an_acknowledgement_with_another_behind_it_is_not_stored_as_the_last_word(
     path: Path,
 ) -> None:
     first = opened(path)
-    first.send(message(1, "A"))
-    first.send(message(1, "B"))
+    for said in "AB":
+        send(first, message(1, said))
     first.leave()
     first.settle(message(1, "A"), acknowledged=True)
     first.store()
     killed(first)
     with closing(opened(path)) as second:
-        assert not second.unchanged(message(1, "A"))
-        assert second.generation(1, b"B") == 1, "a repeat"
-        assert second.generation(1, b"A") == 2, "no repeat for the service, which may have B"
+        assert send(second, message(1, "A")) == 2, "no repeat for the service, which may have B"
+
+
+def test_what_a_merge_takes_away_between_look_up_and_sending_is_still_known(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(opened(path)) as run:
+        deliver(run, message(1, "A"), message(2, "A"))
+        assert send(run, message(3, "A")) == 0
+        run.look_up([1, 2])
+        monkeypatch.setattr(module, "MERGE_EVERY", 1)
+        run.store()
+        assert not run.send(message(1, "A"))
+        assert run.send(message(2, "B"))
+        run.settle(message(2, "B"), acknowledged=True)
+        run.settle(message(3, "A"), acknowledged=True)
+        assert deliver(run, message(2, "B"), message(3, "A"), message(3, "B")) == [1]
 
 
 CHANGE = st.tuples(st.integers(0, 3), st.sampled_from("ABC"))
@@ -161,17 +195,15 @@ def test_whatever_is_killed_when_the_service_ends_with_what_was_sent_last(
     source: dict[int, str] = {}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = Path(folder) / "fingerprints.sqlite"
-        patch.setattr(fingerprint_file, "MERGE_EVERY", merge_every)
+        patch.setattr(module, "MERGE_EVERY", merge_every)
         for subject, value in [*changes, (9, "A")]:
             source[subject] = value
             fingerprints = opened(path)
             waiting = []
             for each in (message(*pair) for pair in source.items()):
-                if not fingerprints.unchanged(each):
-                    said, number = each.fingerprint.decode(), each.subject or 0
-                    known = (number, said, fingerprints.generation(number, each.fingerprint))
-                    waiting.append((each, known))
-                    fingerprints.send(each)
+                if (generation := send(fingerprints, each)) is not None:
+                    said = each.fingerprint.decode().rstrip(".")
+                    waiting.append((each, (each.subject or 0, said, generation)))
             mortal = chance.random() < 0.5 and subject != 9
             fingerprints.leave()
             for each, known in waiting[: chance.randrange(len(waiting) + 1) if mortal else None]:
@@ -190,7 +222,7 @@ def test_whatever_is_killed_when_the_service_ends_with_what_was_sent_last(
 def test_the_log_is_merged_and_what_it_held_is_found(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fingerprint_file, "MERGE_EVERY", 10)
+    monkeypatch.setattr(module, "MERGE_EVERY", 10)
     everyone = [message(number, "A") for number in range(97)]
     with closing(opened(path)) as first:
         for each in everyone:
@@ -198,9 +230,9 @@ def test_the_log_is_merged_and_what_it_held_is_found(
             first.store()
         with closing(sqlite3.connect(path)) as beside:
             assert beside.execute("SELECT count(*) FROM settled").fetchone() == (95,)
-            assert beside.execute("SELECT count(*) FROM log").fetchone() == (4,)
+            assert beside.execute("SELECT count(*) FROM log").fetchone() == (2,)
         assert not first._recent.keys() - range(95, 97), "memory is bounded"
-        assert all(first.unchanged(each) for each in everyone)
+        assert deliver(first, *everyone) == []
     with closing(sqlite3.connect(path)) as after:
         assert after.execute("SELECT count(*) FROM settled").fetchone() == (97,)
 
@@ -222,15 +254,15 @@ def test_a_link_to_the_file_is_the_same_file(path: Path) -> None:
 def test_a_run_that_was_killed_locks_nobody_out(path: Path) -> None:
     source = f"""
 import os, signal, pathlib
-from singer_delivery.fingerprint_file import FingerprintFile
+from singer_delivery.fingerprint_file import FingerprintFile, Last, packed
 file = FingerprintFile(pathlib.Path({str(path)!r}))
 file.open()
-file.append([(1, b"A", 0, True)])
+file.append(packed(1, Last({fingerprint("A")!r}, 0, True)))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode == -9
     with closing(opened(path)) as after:
-        assert after.unchanged(message(1, "A"))
+        assert deliver(after, message(1, "A")) == []
 
 
 def test_reading_only_goes_on_beside_a_run_and_changes_nothing(path: Path) -> None:
@@ -238,10 +270,10 @@ def test_reading_only_goes_on_beside_a_run_and_changes_nothing(path: Path) -> No
         deliver(run, message(1, "A"))
         run.store()
         with closing(opened(path, keep=False)) as beside:
-            assert beside.unchanged(message(1, "A"))
+            assert deliver(beside, message(1, "A")) == []
             assert deliver(beside, message(1, "B"), message(2, "A"), message(2, "A")) == [1, 0]
             beside.store()
-            assert beside.unchanged(message(1, "B"))
+            assert deliver(beside, message(1, "B")) == []
         assert deliver(run, message(1, "A"), message(2, "A")) == [0]
 
 
@@ -303,7 +335,7 @@ def test_a_file_that_is_torn_is_said(path: Path, keep: bool) -> None:
         pytest.raises(OutputError, match="fingerprints_path"),
         closing(opened(path, keep=keep)) as f,
     ):
-        f.unchanged(message(1, "A"))
+        deliver(f, message(subject_of("7"), "A"))
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -317,24 +349,27 @@ def test_a_disk_that_fills_up_is_said_and_what_was_stored_stays(path: Path) -> N
     source = f"""
 import json, pathlib, resource
 from singer_delivery.errors import OutputError
-from singer_delivery.fingerprint_file import FingerprintFile
+from singer_delivery.fingerprint_file import FingerprintFile, Last, packed
 file = FingerprintFile(pathlib.Path({str(path)!r}))
 file.open()
-file.append([(1, b"A" * 16, 0, True)])
+file.append(packed(1, Last({fingerprint("A")!r}, 0, True)))
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+many = {{number: Last({fingerprint("B")!r}, 1, True) for number in range(100_000)}}
 said = []
-for attempt in (lambda: file.append([(n, b"B" * 16, 1, True) for n in range(100_000)]), file.close):
+for attempt in (
+    lambda: file.append(b"".join(packed(*each) for each in many.items())),
+    lambda: file.merge(many),
+):
     try:
         attempt()
     except OutputError as error:
         said.append(str(error))
+file.close()
 print(json.dumps(said))
 """
     ended = subprocess.run(
         [sys.executable, "-c", source], check=True, capture_output=True, text=True
     )
-    assert "Make room" in json.loads(ended.stdout)[0]
+    assert ["Make room" in sentence for sentence in json.loads(ended.stdout)] == [True, True]
     with closing(opened(path)) as after:
-        assert after.unchanged(message(1, "A" * 16))
-        assert not after.unchanged(message(2, "B" * 16))
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+        assert deliver(after, message(1, "A"), message(2, "B")) == [0]

@@ -1,0 +1,61 @@
+"""What `changed_only` costs: its file with many keys, and delivery with it on."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+from benchmarks.contest import Contestant, Result, results_table, table
+from benchmarks.measure import run, script, server
+from benchmarks.sections import our_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.measure import Server
+    from benchmarks.sections import Bench, Command
+
+AFRESH = 'rm -f "$0"*; exec "$@"'
+KEEPS = 0.7
+
+
+def changes(bench: Bench) -> Iterator[str]:
+    """Measure the file, and deliveries of what is new and of what is known."""
+    yield f"## changed_only: a file of {bench.keys:,} keys"
+    yield table(("", "measured"), _file(bench))
+    with server("sink") as segment:
+        results = bench.compare(bench.records, *_contestants(bench, segment))
+    yield f"## changed_only: {bench.records:,} identify messages"
+    yield results_table(results)
+    plain, *others = results
+    yield "\n".join(_kept(plain, other) for other in others)
+
+
+def _kept(plain: Result, other: Result) -> str:
+    return (
+        f"{other.name}: keeps {other.pace / plain.pace:.2f} of the rate, once started "
+        f"(at least {KEEPS} is wanted)."
+    )
+
+
+def _contestants(bench: Bench, segment: Server) -> Iterator[Contestant]:
+    known, new = bench.folder / "known.sqlite", bench.folder / "new.sqlite"
+    with_known = our_target(bench, segment, changed_only=True, fingerprints_path=str(known))
+    with_new = our_target(bench, segment, changed_only=True, fingerprints_path=str(new))
+    run(with_known, folder=bench.folder, stdin=bench.lines)
+    entries: list[tuple[str, Command]] = [
+        ("target-segment", our_target(bench, segment)),
+        ("… changed_only, all new", ["sh", "-c", AFRESH, new, *with_new]),
+        ("… changed_only, all unchanged", with_known),
+    ]
+    for name, command in entries:
+        yield Contestant(name, [command], [command], segment, bench.lines, bench.start)
+
+
+def _file(bench: Bench) -> list[tuple[str, str]]:
+    print(f"making a file of {bench.keys:,} keys", file=sys.stderr)
+    file, said = bench.folder / "many.sqlite", bench.folder / "many.json"
+    run(script("keys", file, str(bench.keys)), folder=bench.folder, stdout=said)
+    file.unlink()
+    return msgspec.json.decode(said.read_bytes(), type=list[tuple[str, str]])
