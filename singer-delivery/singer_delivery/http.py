@@ -101,13 +101,13 @@ class Connection:
         # All of a request but its body is the same each time, and so are proxies and certificates.
         self._prepared = [
             self._session.prepare_request(requests.Request("POST", with_scheme(url), auth=auth))
-            for url, _ in service.endpoints
+            for url, *_ in service.endpoints
         ]
         self._environment = [
             self._session.merge_environment_settings(
                 url, {"no_proxy": "*"} if stays_here(url) else {}, None, None, None
             )
-            for url, _ in service.endpoints
+            for url, *_ in service.endpoints
         ]
 
     def post(self, endpoint: int, messages: Sequence[bytes]) -> Answer:
@@ -154,6 +154,18 @@ class Connection:
         self._failures = self._failures + 1 if failed else 0
         if self._failures and self._failures % RENEW_AFTER == 0:
             self._session.close()
+
+
+def ask(url: str, *, timeout: float, auth: AuthBase | None = None) -> requests.Response:
+    """GET something beside the batches; no redirect may lead a key elsewhere.
+
+    Raises:
+        requests.RequestException: There is no answer.
+    """
+    url = with_scheme(url)
+    with requests.Session() as session:
+        session.trust_env = not stays_here(url)
+        return session.get(url, auth=auth, timeout=timeout, allow_redirects=False)
 
 
 def describe(error: requests.RequestException, timeout: float) -> str:

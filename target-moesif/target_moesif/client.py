@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 
 from singer_delivery import ServiceError
-from singer_delivery.http import Endpoint, HeaderAuth, describe
+from singer_delivery.http import Endpoint, HeaderAuth, ask, describe
 from target_moesif.rules import KINDS
 
 if TYPE_CHECKING:
@@ -73,11 +73,10 @@ def verify_application_id(application_id: str, address: str) -> str | None:
     """
     service = MoesifCollector(application_id, address)
     try:
-        response = requests.get(
+        response = ask(
             f"{address.strip().rstrip('/')}/config",
             auth=HeaderAuth(service.headers),
             timeout=CHECK_TIMEOUT_SECONDS,
-            allow_redirects=False,
         )
     except requests.RequestException as error:
         return describe(error, CHECK_TIMEOUT_SECONDS)

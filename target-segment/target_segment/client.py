@@ -17,8 +17,8 @@ import msgspec
 import requests
 
 from singer_delivery import Endpoint, ServiceError
-from singer_delivery.addresses import stays_here, with_scheme
-from singer_delivery.http import describe
+from singer_delivery.addresses import with_scheme
+from singer_delivery.http import ask, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,14 +81,9 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
         ServiceError: There is no such key, or it belongs to the other region.
     """
     try:
-        with requests.Session() as session:
-            session.trust_env = not stays_here(address)
-            # The key is in the path: no redirect may lead it elsewhere.
-            response = session.get(
-                f"{address}/projects/{quote(write_key, safe='')}/settings",
-                timeout=CDN_TIMEOUT_SECONDS,
-                allow_redirects=False,
-            )
+        response = ask(
+            f"{address}/projects/{quote(write_key, safe='')}/settings", timeout=CDN_TIMEOUT_SECONDS
+        )
     except requests.RequestException as error:
         return describe(error, CDN_TIMEOUT_SECONDS)
     if response.status_code == HTTPStatus.NOT_FOUND:
