@@ -13,6 +13,7 @@ from moesif_sandbox import page_chart, page_switches
 from moesif_sandbox.markup import Markup, joined, tag
 from moesif_sandbox.page_lists import panels
 from moesif_sandbox.page_panels import panel
+from moesif_sandbox.page_rows import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,8 @@ def main(snapshot: Snapshot, view: View) -> Markup:
     """Return what changes as things happen."""
     lists = panels(snapshot.store, snapshot.log)
     counts = snapshot.store.segment
-    said = f"Segment has {len(counts.accepted):,} messages and dropped {len(counts.discarded):,}."
+    messages = counted(len(counts.accepted), "message")
+    said = f"Segment has {messages}, {len(counts.discarded):,} dropped."
     return tag(
         "main",
         _flow(snapshot),
@@ -128,11 +130,11 @@ def _flow(snapshot: Snapshot) -> Markup:
     written = sum(map(len, accepted.values()))
     return tag(
         "section",
-        _end("moesif", "Moesif", moesif, f"{written:,} elements written to its collector"),
+        _end("moesif", "Moesif", moesif, f"{counted(written, 'element')} written to its collector"),
         _arrow(),
         _run(snapshot.commands),
         _arrow(),
-        _end("segment", "Segment", received, f"{segment.requests:,} requests"),
+        _end("segment", "Segment", received, counted(segment.requests, "request")),
         class_="flow",
         aria_label="From Moesif to Segment",
     )
@@ -252,7 +254,7 @@ def _switches(snapshot: Snapshot, view: View) -> Markup:
             "div",
             _form(view.address("/page/clear"), tag("button", "Let everything work")),
             _form(view.address("/page/reset"), tag("button", "Reset the sandbox")),
-            tag("span", f"{others} faults elsewhere") if others else None,
+            tag("span", f"{counted(others, 'fault')} elsewhere") if others else None,
             class_="more",
         ),
     )

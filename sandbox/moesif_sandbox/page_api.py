@@ -17,7 +17,7 @@ from moesif_sandbox.answers import error_answer
 from moesif_sandbox.page import MOST_CHANGED_USERS, Done, Snapshot, document
 from moesif_sandbox.page_lists import panels
 from moesif_sandbox.page_panels import CONTENT
-from moesif_sandbox.page_rows import clock_time
+from moesif_sandbox.page_rows import clock_time, counted
 from moesif_sandbox.page_view import View
 from moesif_sandbox.store import edited, touch
 
@@ -100,7 +100,7 @@ class PageApi:
         if not 1 <= count <= MOST_CHANGED_USERS:
             return error_answer(400, "bad_request", f"from 1 to {MOST_CHANGED_USERS} users")
         changed = touch(self.sandbox.store.users, count, self.sandbox.clock(), edited)
-        return self._after(request, f"{len(changed):,} users changed in Moesif")
+        return self._after(request, f"{counted(len(changed), 'user')} changed in Moesif")
 
     async def _switch(self, request: Request) -> Response:
         form = await _form(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from moesif_sandbox.markup import Markup, tag
+from moesif_sandbox.page_rows import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,8 +88,9 @@ def _lane(lane: Lane, bars: Sequence[Bar], span: Span) -> Markup:
     ]
     said = f"{lane.title}: {records:,} {lane.unit} in {span.label}, at most {peak:,.0f} a second"
     if failed:
-        facts.append(tag("span", tag("b", f"{failed:,}"), " requests failed", class_="failed"))
-        said += f"; {failed:,} requests failed"
+        failures = f"{counted(failed, 'request')} failed"
+        facts.append(tag("span", failures, class_="failed"))
+        said += f"; {failures}"
     drawing = tag(
         "svg",
         tag("path", class_="trouble", d=_columns(bars, _HEIGHT, 0.0)),

@@ -108,7 +108,7 @@ def request(given: object) -> Row:
     return Row(
         title=f"{text(fields.get('method'))} {text(fields.get('path'))}",
         facts=_facts(
-            f"{records:,} records" if isinstance(records, int) and records else None,
+            counted(records, "record") if isinstance(records, int) and records else None,
             f"{_number(fields.get('milliseconds')):,.0f} ms",
             f"{size(fields.get('bytes_in'))} in",
             f"{size(fields.get('bytes_out'))} out",
@@ -118,6 +118,11 @@ def request(given: object) -> Row:
         time=clock_time(parse_time(fields.get("at"))),
         failed=has_failed(fields),
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with what it counts."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def size(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from moesif_sandbox.faults import FOREVER, Fault
+from moesif_sandbox.page_rows import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +100,7 @@ class State:
         elif self.pending.times != FOREVER:
             parts.append(f"{self.pending.times} left")
         if self.pending.hits:
-            parts.append(f"{self.pending.hits} requests hit")
+            parts.append(f"{counted(self.pending.hits, 'request')} hit")
         return ", ".join(parts)
 
 

@@ -334,7 +334,7 @@ def test_everything_has_a_name_that_can_be_read_aloud(page: Page) -> None:
 
 def test_the_sum_of_a_run_is_announced_once_it_is_over(page: Page, sandbox: Sandbox) -> None:
     sandbox.batch(identify("u"))
-    expect(page.locator("#said")).to_have_text("Segment has 1 messages and dropped 0.")
+    expect(page.locator("#said")).to_have_text("Segment has 1 message, 0 dropped.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
