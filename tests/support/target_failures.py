@@ -187,6 +187,7 @@ CASES: dict[str, Case] = {
     ),
     "too small": configured("target-segment", {"write_key": "k", "lanes": 0}),
     "plain http": configured("target-segment", {"write_key": "k", "host": "http://there.invalid"}),
+    "no address": configured("target-segment", {"write_key": "k", "host": "https://"}),
     "no config": no_config,
     "no JSON": fed('{"type":'),
     "no type": fed({"type": "NONSENSE"}),
