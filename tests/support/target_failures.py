@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
+import sqlite3
 import threading
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +145,25 @@ def verified(*reply: Any) -> Case:
     return case
 
 
+def in_use(folder: Path) -> Ended:
+    """Run beside another that has the fingerprints file."""
+    with (folder / "prints.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return deliver(folder, changed_only=True, fingerprints_path="prints")
+
+
+def with_a_database(sql: str, folder: Path) -> Ended:
+    """Run with a file in the fingerprints' place that is none of ours."""
+    with closing(sqlite3.connect(folder / "prints")) as database:
+        database.executescript(sql)
+    return deliver(folder, changed_only=True, fingerprints_path="prints")
+
+
+def in_another_region(folder: Path) -> Ended:
+    with ScriptedService(lambda _: Reply(200, {})) as cdn:
+        return deliver(folder, SCHEMA, RECORD, cdn_url=cdn.url, region="eu")
+
+
 def torn_rejects(folder: Path) -> Ended:
     """Replay a rejects file that a kill has torn."""
     rejected = {**RECORD, "record": {**RECORD["record"], "_delivery_reject": {}}}
@@ -170,6 +192,7 @@ SEVERAL_TYPES = {
     "schema": {"properties": {"userId": {}, "traits": {}, "n": {"type": ["string", "integer"]}}},
 }
 CRM = {"crm": {"call": "identify", "user_id": "emial"}}
+VERIFIED = {"verify_application_id": True}
 CASES: dict[str, Case] = {
     "no write key": configured("target-segment", {}),
     "no application id": configured("target-moesif", {}),
@@ -215,6 +238,10 @@ CASES: dict[str, Case] = {
     "no place for the summary": fed(SCHEMA, RECORD, summary_path=MISSING),
     "no place for a dry run": fed(SCHEMA, RECORD, dry_run=True, dry_run_path=MISSING),
     "no place for fingerprints": fed(changed_only=True, fingerprints_path=MISSING),
+    "fingerprints in use": in_use,
+    "somebody else's database": partial(with_a_database, "create table other (a)"),
+    "a newer version's fingerprints": partial(with_a_database, "pragma user_version = 99"),
+    "an unknown application id": to_moesif(answer=lambda _: Reply(401), **VERIFIED),
     "nobody reads": with_nobody_reading,
     "an unknown write key": verified(404),
     "the other region": verified(200, HOME),
@@ -227,6 +254,9 @@ CASES: dict[str, Case] = {
     # What is only complained of.
     "down for a moment": down_for_a_moment,
     "a key that cannot be verified": verified(500),
+    "a key of which nothing readable is said": verified(200, b"<html>"),
+    "a key of which no region is said": in_another_region,
+    "an application id that cannot be verified": to_moesif(answer=lambda _: Reply(500), **VERIFIED),
     "half a line": torn_rejects,
     "a dry run": fed(SCHEMA, RECORD, dry_run=True),
     "an unknown stream": fed(schema("crm", "id")),
