@@ -10,9 +10,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import struct
 from contextlib import contextmanager
 from operator import itemgetter
-from struct import Struct
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,7 +47,7 @@ _MERGE = "INSERT OR REPLACE INTO main.settled VALUES (?, ?, ?, ?)"
 _LOGGED = "SELECT entries FROM {}.log ORDER BY number"
 _FIND = "SELECT * FROM {}.settled WHERE subject IN ({})"
 
-_ENTRY = Struct(">q16sI?")
+_ENTRY = struct.Struct(">q16sI?")
 
 
 class Last(msgspec.Struct, frozen=True, gc=False):
@@ -198,10 +198,10 @@ class FingerprintFile:
     def _plain_errors(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, struct.error) as error:
             raise self._cannot(error) from error
 
-    def _cannot(self, error: OSError | sqlite3.Error) -> OutputError:
+    def _cannot(self, error: Exception) -> OutputError:
         return OutputError(
             f"Cannot use the fingerprints in {self._path}: "
             f"{getattr(error, 'strerror', None) or error}. Make room, set fingerprints_path to a "

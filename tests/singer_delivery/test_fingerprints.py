@@ -338,6 +338,14 @@ def test_a_file_that_is_torn_is_said(path: Path, keep: bool) -> None:
         deliver(f, message(subject_of("7"), "A"))
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_log_that_is_torn_is_said(path: Path, keep: bool) -> None:
+    opened(path).close()
+    database(path, "INSERT INTO log (entries) VALUES (x'00')")
+    with pytest.raises(OutputError, match="fingerprints_path"):
+        opened(path, keep=keep)
+
+
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="fingerprints_path"):

@@ -109,6 +109,19 @@ def test_a_full_refresh_sends_everything_as_something_new(
     assert len(ids) == len({*ids}) == 3
 
 
+def test_nothing_is_held_back_while_no_other_record_comes(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    """Look-ups are made for many records at once, but not waited for."""
+    settings = config(segment, changed_only=True, batch_wait_limit_seconds=0.1)
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with started("target-segment", "--config", "config.json", cwd=tmp_path) as target:
+        for number, plan in enumerate(("free", "paid", "paid")):
+            feed(target, IDENTIFY, person("a", plan), state(number))
+            assert next_line(target) == number
+    assert [message["traits"]["plan"] for message in sent(segment)] == ["free", "paid"]
+
+
 def test_a_second_run_at_once_says_so_and_stops(segment: ScriptedService, tmp_path: Path) -> None:
     plans(segment, tmp_path, person("a", "free"))
     settings = config(segment, changed_only=True)
