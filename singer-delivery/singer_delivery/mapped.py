@@ -102,8 +102,9 @@ class MappedStream:
 
     @staticmethod
     def _map(stream_map: StreamMap, record: Record) -> Record | None:
+        values = decoded(record)
         try:
-            mapped = stream_map.transform(decoded(record))
+            mapped = stream_map.transform(values)
         except Exception as error:  # an expression of the user's may raise anything
             raise RecordRejected("stream_map_failed", "A stream map failed on it.") from error
         return None if mapped is None else encoded(mapped)
