@@ -7,6 +7,7 @@ and takes the page as Chromium shows it then.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,6 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from demo import COMMANDS, READY
 
-CHROMIUM = "/usr/bin/chromium"
 # No sandbox of its own, since it may run as root; and nothing that asks for other addresses.
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -93,7 +93,9 @@ def happen(url: str, page: Page, folder: Path) -> None:
 def taken(url: str, folder: Path) -> bytes:
     """Return the picture."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+        )
         page = browser.new_page(viewport=SIZE, reduced_motion="reduce", color_scheme="light")
         happen(url, page, folder)
         picture = page.screenshot()
