@@ -74,6 +74,19 @@ def test_a_switch_within_a_day_is_dropped_as_a_repeat_but_not_with_a_new_sources
     assert sent.isdisjoint(other)
 
 
+def test_with_changed_only_a_switch_is_told_to_the_target_and_taken_within_a_day(
+    machine: Machine, services: Sandbox
+) -> None:
+    changes = {"TAP_MOESIF_USAGE_ROLLUP": "false", "TARGET_SEGMENT_CHANGED_ONLY": "true"}
+    machine.configure(services, **changes)
+    shell(machine, SEND)
+    shell(machine, SWITCH)
+    assert services.segment()["counts"]["accepted"] == 60
+    shell(machine, f"TARGET_SEGMENT_FULL_REFRESH=true {SWITCH}")
+    counts = services.segment()["counts"]
+    assert (counts["accepted"], counts["duplicates"]) == (120, 0)
+
+
 def test_with_a_cut_only_what_was_received_behind_it_is_sent(
     services: Sandbox, database_server: Database, tmp_path: Path
 ) -> None:
