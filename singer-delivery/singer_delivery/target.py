@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import FrameType
 
+    from click import Context, Option
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
@@ -312,6 +313,15 @@ class DeliveryTarget(Target, abc.ABC):
         code = target.run(file_input)
         _leave_quietly()
         sys.exit(code)
+
+    @override
+    @classmethod
+    def cb_config(cls, ctx: Context, param: Option, value: tuple[str, ...]) -> _ConfigInput:
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError):
+            cls.logger.error("--config names no file that holds a JSON object")  # noqa: TRY400
+            sys.exit(1)
 
     @override
     @classmethod

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import re
 import sys
 import time
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from io import StringIO
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk import typing as th
@@ -251,6 +253,9 @@ class TapMoesif(Tap):
         gc.freeze()  # what was imported stays
         gc.set_threshold(GARBAGE_COLLECTED_EVERY)
         with cls._plain_errors():
+            for name in ("state", "catalog"):
+                if kwargs.get(name):
+                    kwargs[name] = _checked(name, kwargs[name])
             super().invoke(**kwargs)
 
     @override
@@ -276,3 +281,18 @@ class TapMoesif(Tap):
             cls.logger.error("Whoever reads the records has gone")  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(1)
+
+
+def _checked(name: str, file: IO[str]) -> IO[str]:
+    """Read a file that must hold a JSON object, for singer-sdk to read it again.
+
+    Raises:
+        MoesifError: It holds none.
+    """
+    text = file.read()
+    try:
+        if isinstance(json.loads(text), dict):
+            return StringIO(text)
+    except ValueError:
+        pass
+    raise MoesifError(f"--{name} names a file that holds no JSON object.")

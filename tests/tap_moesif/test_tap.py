@@ -242,6 +242,19 @@ def test_settings_that_are_no_object_are_one_sentence(run: Run, content: str) ->
     assert sentence(run(config=content)) == "--config names no file that holds a JSON object"
 
 
+@pytest.mark.parametrize("option", ["--state", "--catalog"])
+@pytest.mark.parametrize("content", ["", "{", "[1]"])
+def test_a_file_that_holds_no_object_is_one_sentence(
+    run: Run, tmp_path: Path, option: str, content: str
+) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(content)
+
+    done = run(option, str(path), config=config("http://127.0.0.1:1"))
+
+    assert sentence(done) == f"{option} names a file that holds no JSON object."
+
+
 def test_settings_that_are_not_there_are_one_sentence(run: Run, tmp_path: Path) -> None:
     done = run("--config", str(tmp_path / "nowhere.json"))
 

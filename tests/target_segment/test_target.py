@@ -489,6 +489,18 @@ def test_a_wrong_setting_is_named(
     assert (ended.stdout, segment.requests) == ("", [])
 
 
+@pytest.mark.parametrize("content", [None, "", "no json", "[1]"])
+def test_settings_that_are_no_object_are_one_sentence(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "settings.json"
+    if content is not None:
+        path.write_text(content)
+    with started("target-segment", "--config", str(path), cwd=tmp_path) as process:
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (1, b"")
+    [said] = stderr.decode().splitlines()
+    assert said.endswith("--config names no file that holds a JSON object")
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 302])
 def test_a_service_that_refuses_us_stops_the_run_and_rejects_nothing(
     segment: ScriptedService, tmp_path: Path, status: int
