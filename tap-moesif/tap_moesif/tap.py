@@ -13,6 +13,7 @@ from functools import cached_property
 from io import StringIO
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+from click import IntRange, Option
 from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
@@ -22,15 +23,17 @@ from tap_moesif.addresses import leaves_in_the_clear, session_to
 from tap_moesif.client import BearerAuth, Moesif
 from tap_moesif.errors import MoesifError
 from tap_moesif.pace import MAX_PAGE_SIZE, Pace
+from tap_moesif.planning import plan
 from tap_moesif.streams import STREAMS
 from tap_moesif.times import utc
+from tap_moesif.windows import MAX_WINDOWS
 from tap_moesif.writer import UntornWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-    from click import Context, Option
+    from click import Command, Context
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_moesif.sync import MoesifStream
@@ -249,14 +252,33 @@ class TapMoesif(Tap):
 
     @override
     @classmethod
-    def invoke(cls, **kwargs: Any) -> None:
+    def get_singer_command(cls) -> Command:
+        command = super().get_singer_command()
+        command.params.append(
+            Option(
+                ["--windows"],
+                type=IntRange(1, MAX_WINDOWS),
+                help="Read nothing, but cut the time between start_date and end_date into so many "
+                "windows with about equally many users each, and print them as JSON.",
+            )
+        )
+        return command
+
+    @override
+    @classmethod
+    def invoke(cls, *, windows: int | None = None, **kwargs: Any) -> None:
         gc.freeze()  # what was imported stays
         gc.set_threshold(GARBAGE_COLLECTED_EVERY)
         with cls._plain_errors():
-            for name in ("state", "catalog"):
-                if kwargs.get(name):
-                    kwargs[name] = _checked(name, kwargs[name])
-            super().invoke(**kwargs)
+            if windows:
+                config: _ConfigInput = kwargs["config"]
+                tap = cls(config=config.config, parse_env_config=config.parse_env)
+                sys.stdout.write(json.dumps(plan(tap.moesif, tap.config, windows)) + "\n")
+            else:
+                for name in ("state", "catalog"):
+                    if kwargs.get(name):
+                        kwargs[name] = _checked(name, kwargs[name])
+                super().invoke(**kwargs)
 
     @override
     @classmethod
