@@ -2,15 +2,17 @@
 PYTHON ?= python3
 VENV ?= .venv
 OPEN ?= --open
+AIRFLOW_VENV ?= .venv-airflow
 PACKAGES := singer-delivery tap-moesif target-segment target-moesif sandbox
 BIN := $(VENV)/bin
+AIRFLOW := orchestrate/airflow
 PIP_AUDIT := 2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sandbox picture lint audit bench format settings constraints clean
+.PHONY: help install airflow demo test test-orchestration sandbox picture lint audit bench format settings constraints airflow-constraints clean
 
 help:  ## Say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
 
 install: $(VENV)/installed  ## Make .venv with all packages, Meltano and the tools
 
@@ -22,11 +24,22 @@ $(VENV)/installed: constraints.txt pyproject.toml $(PACKAGES:%=%/pyproject.toml)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev $(PACKAGES:%=--editable ./%)
 	@touch $@
 
+airflow: $(AIRFLOW_VENV)/installed  ## Make .venv-airflow with Airflow
+
+$(AIRFLOW_VENV)/installed: $(AIRFLOW)/requirements.txt $(AIRFLOW)/constraints.txt | install
+	@test -x $(AIRFLOW_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(AIRFLOW_VENV)
+	@$(BIN)/uv pip install --quiet --python $(AIRFLOW_VENV)/bin/python --constraint $(AIRFLOW)/constraints.txt --requirement $(AIRFLOW)/requirements.txt
+	@touch $@
+
 demo: install  ## Sync the sandbox's users to its Segment, twice, and show what arrived
 	@$(BIN)/python sandbox/demo.py
 
 test: install  ## Run all tests
 	@$(BIN)/python -m pytest
+
+test-orchestration: install  ## Run Meltano's jobs under a real Airflow, on two machines
+	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
+	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest -m orchestration tests/orchestration
 
 sandbox: install  ## Serve Moesif and Segment, and open their page (OPEN=--no-open: don't)
 	@$(BIN)/moesif-sandbox --port 8700 $(OPEN)
@@ -37,7 +50,7 @@ picture: install  ## Make the README's picture of the sandbox's page anew
 lint: install  ## Check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/mypy $(PACKAGES) tests benchmarks tools
+	@$(BIN)/mypy $(PACKAGES) tests benchmarks tools $(AIRFLOW)/dags
 
 audit: install  ## Ask osv.dev for known vulnerabilities in the pinned versions
 	@$(BIN)/uv tool run --quiet pip-audit@$(PIP_AUDIT) --vulnerability-service osv --timeout 5 \
@@ -57,5 +70,9 @@ constraints: install  ## Pin today's versions, for Python 3.10 and newer
 	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --no-header --no-annotate --group dev - | grep -v '^-e' > constraints.new
 	@mv constraints.new constraints.txt
 
+airflow-constraints: install  ## Pin today's Airflow, likewise
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --no-header --no-annotate $(AIRFLOW)/requirements.txt > constraints.new
+	@mv constraints.new $(AIRFLOW)/constraints.txt
+
 clean:  ## Remove what install and Meltano made
-	rm -rf $(VENV) .meltano output
+	rm -rf $(VENV) $(AIRFLOW_VENV) .meltano output

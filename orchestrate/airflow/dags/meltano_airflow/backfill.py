@@ -1,0 +1,127 @@
+"""A first load in windows: what each window's run is given, and what the job goes on with; pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from meltano_airflow.errors import MeltanoError, UselessRetryError
+from meltano_airflow.runs import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Bookmarks = Mapping[str, Mapping[str, Any]]
+
+DATES = ("start_date", "end_date")
+
+
+def moment(text: str) -> str:
+    """Write a time as tap-moesif does, in UTC.
+
+    Raises:
+        UselessRetryError: It is none.
+    """
+    try:
+        time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError as error:
+        raise UselessRetryError(f"{text!r} is no time: write it as 2026-01-31.") from error
+    utc = time.astimezone(timezone.utc) if time.tzinfo else time
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def settings(tap: str, window: Mapping[str, Any], queries: int) -> dict[str, str]:
+    """Give the variables with which a tap reads a window, within its part of the queries."""
+    given = {name: window[name] for name in DATES if window.get(name)}
+    given["requests_per_minute"] = queries
+    return {setting(tap, name): str(value) for name, value in given.items()}
+
+
+def check_heard(tap: str, plan: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    """See that the tap hears the variables that its windows come by.
+
+    Meltano passes on only settings that `meltano.yml` declares; without them each window would be
+    everything.
+
+    Raises:
+        UselessRetryError: It does not.
+    """
+    heard = {setting(tap, name): str(value) for name, value in plan["settings"].items()}
+    deaf = [name for name, value in given.items() if heard.get(name) != value]
+    if deaf:
+        raise UselessRetryError(
+            f"{tap} does not get {' and '.join(deaf)}: declare these settings in meltano.yml, and "
+            "take them out of .env."
+        )
+
+
+def suffix(run_id: str, number: int, cleared: int) -> str:
+    """Name the state of a window, which is its own in each run of the backfill.
+
+    A window that is cleared by hand, so as to be read again, has a new one; a retry goes on with
+    the one it has.
+
+    Args:
+        run_id: Airflow's, of the run.
+        number: Of the window.
+        cleared: After how many tries it was cleared the last time.
+    """
+    again = f"-{cleared}" if cleared else ""
+    return f"{prefix(run_id)}{number}{again}"
+
+
+def prefix(run_id: str) -> str:
+    """Say how the states of all windows of a run begin."""
+    return f"backfill-{re.sub('[^A-Za-z0-9]+', '-', run_id)}-"
+
+
+def job_of(window_state: str, run_id: str) -> str:
+    """Name the state of the job whose windows have such a state."""
+    return window_state.rpartition(f":{prefix(run_id)}")[0]
+
+
+def handed_over(
+    existing: Mapping[str, Any],
+    planned: Bookmarks,
+    window: Bookmarks,
+    start: str | None,
+) -> dict[str, Any]:
+    """Give the state from which the job goes on, without a gap, when all windows are read.
+
+    A bookmark that is further on stays. So does any, if the windows had a start: what changed
+    between it and that start is nobody's but the job's.
+
+    Args:
+        existing: The state that the job has.
+        planned: The bookmarks that a run leaves that has read everything up to the windows' end.
+        window: Those of a window, which has the streams that were read, and no others.
+        start: Of the first window.
+
+    Raises:
+        MeltanoError: A window is not read to its end.
+    """
+    unread = [stream for stream, progress in window.items() if progress.get("unfinished")]
+    if unread:
+        raise MeltanoError(f"A window of {' and '.join(unread)} is not read to its end.")
+    bookmarks = dict(existing.get("bookmarks") or {})
+    for stream in [stream for stream in planned if stream in window]:
+        now, then = (of.get(stream, {}).get("replication_key_value") for of in (bookmarks, planned))
+        if not (now and (start or now >= then)):
+            bookmarks[stream] = planned[stream]
+    return {**existing, "bookmarks": bookmarks}
+
+
+def window_states(printed: str, run_id: str) -> Sequence[str]:
+    """Find the states of a run's windows in what `meltano state list` prints.
+
+    Raises:
+        UselessRetryError: There is none.
+    """
+    found = [line.strip() for line in printed.splitlines() if f":{prefix(run_id)}" in line]
+    if not found:
+        raise UselessRetryError(
+            "The windows have left no state: set an environment for Meltano (MELTANO_ENVIRONMENT), "
+            "and one state for all machines (MELTANO_DATABASE_URI)."
+        )
+    return found

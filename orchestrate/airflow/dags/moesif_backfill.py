@@ -1,0 +1,117 @@
+"""A first load from Moesif in windows, side by side; then the scheduled job goes on from there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+from meltano_airflow import backfill
+from meltano_airflow.runs import MOESIF, ask, deliver
+from meltano_airflow.tasks import (
+    BEGAN,
+    log,
+    project,
+    retried_only_where_it_helps,
+    retries,
+    runs,
+    share,
+)
+
+RUNS = runs()
+MOST_WINDOWS = 100  # tap-moesif's own
+TIME = {"type": ["null", "string"], "format": "date-time"}
+
+
+@dag(
+    schedule=None,
+    start_date=BEGAN,
+    catchup=False,
+    max_active_runs=1,
+    default_args=retries(RUNS),
+    tags=["meltano", "moesif"],
+    params={
+        "start": Param(None, **TIME, description="Modified from then on; empty: everyone."),
+        "end": Param(None, **TIME, description="And before then; empty: when this run began."),
+        "target": Param("target-segment", type="string", description="The job's loader."),
+        "windows": Param(8, type="integer", minimum=1, maximum=MOST_WINDOWS),
+        "tap": Param(MOESIF, type="string", description="The job's extractor."),
+    },
+)
+def moesif_backfill() -> None:
+    """Plan windows, read them side by side, and hand over to the scheduled job."""
+
+    @task(**share(RUNS))
+    def plan() -> list[dict[str, Any]]:
+        """Cut the time into windows with about equally many users each."""
+        context = get_current_context()
+        params = context["params"]
+        tap, dates = params["tap"], {"end_date": context["dag_run"].run_after.isoformat()}
+        dates |= {f"{name}_date": params[name] for name in ("start", "end") if params[name]}
+        with retried_only_where_it_helps():
+            dates = {name: backfill.moment(time) for name, time in dates.items()}
+            settings = backfill.settings(tap, dates, RUNS.queries)
+            here = project()
+            heard = replace(here, environment={**here.environment, **settings})
+            made = json.loads(ask(heard, ["invoke", tap, f"--windows={params['windows']}"], log))
+            backfill.check_heard(tap, made, settings)
+        context["ti"].xcom_push("bookmarks", made["state"]["bookmarks"])
+        return [
+            {"number": number, **window} for number, window in enumerate(made["windows"], start=1)
+        ]
+
+    @task(**share(RUNS), map_index_template="{{ window }}")
+    def load(window: dict[str, Any]) -> dict[str, Any]:
+        """Read a window; a retry goes on where the try before it came to."""
+        context = get_current_context()
+        context["window"] = " to ".join(window[name] or "…" for name in backfill.DATES)
+        tap, target = (context["params"][name] for name in ("tap", "target"))
+        cleared = context["ti"].max_tries - context["task"].retries
+        state = backfill.suffix(context["run_id"], window["number"], cleared)
+        with retried_only_where_it_helps():
+            # --force: Airflow runs no window twice at once, and Meltano takes a killed run for
+            # one that is still going.
+            return deliver(
+                project(),
+                ["run", "--force", f"--state-id-suffix={state}", tap, target],
+                [target],
+                backfill.settings(tap, window, RUNS.queries),
+                log,
+            )
+
+    @task
+    def hand_over(windows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Set the state of the scheduled job, so that its next run goes on from the end."""
+        context = get_current_context()
+        run = context["run_id"]
+
+        def meltano(*arguments: str) -> str:
+            return ask(project(), ["state", *arguments], log)
+
+        with retried_only_where_it_helps():
+            pattern = f"*:{backfill.prefix(run)}*"
+            window, *_ = backfill.window_states(meltano("list", "--pattern", pattern), run)
+            job = backfill.job_of(window, run)
+            states = [json.loads(meltano("get", state) or "{}") for state in (job, window)]
+            existing, read = (state.get("singer_state", {}) for state in states)
+            state = backfill.handed_over(
+                existing,
+                context["ti"].xcom_pull(task_ids="plan", key="bookmarks"),
+                read.get("bookmarks", {}),
+                windows[0]["start_date"],
+            )
+            with TemporaryDirectory(prefix="state-") as folder:
+                file = Path(folder, "state.json")
+                file.write_text(json.dumps({"singer_state": state}), "utf-8")
+                meltano("set", "--force", f"--input-file={file}", job)
+        return {"state": job}
+
+    windows = plan()
+    load.expand(window=windows) >> hand_over(windows)
+
+
+moesif_backfill()

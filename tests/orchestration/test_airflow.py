@@ -1,0 +1,236 @@
+"""Meltano's jobs under a real Airflow, on two machines: `make test-orchestration`.
+
+One story, told once; each test looks at a part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_service import PROJECT, Airflow, NoAirflowError, airflow, kill_tree, worker_of
+from commands import COMMANDS, Sandbox, sandbox
+from postgres import Database, NoPostgresError, postgres
+from project import meltano
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.orchestration, pytest.mark.timeout(900)]
+
+COMMAND = Path(os.environ.get("AIRFLOW_VENV", PROJECT / ".venv-airflow")) / "bin" / "airflow"
+USERS, WINDOWS, CHANGED = 20_000, 8, 5
+LATENCY_MS = "50"
+MACHINES = ("machine-1", "machine-2")
+LINKED = ("constraints.txt", "singer-delivery", "tap-moesif", "target-segment", "target-moesif")
+JOB = "sandbox:tap-moesif-to-target-segment"
+SCHEDULED, BACKFILL = "moesif-to-segment-hourly", "moesif_backfill"
+
+
+@dataclass
+class Story:
+    """What happened."""
+
+    dags: list[str] = field(default_factory=list)
+    import_errors: list[str] = field(default_factory=list)
+    windows: list[dict[str, Any]] = field(default_factory=list)
+    killed: int = 0
+    loads: list[dict[str, Any]] = field(default_factory=list)
+    loaded: dict[str, Any] = field(default_factory=dict)
+    bookmark: str = ""
+    cleared: dict[str, Any] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    summary: dict[str, Any] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    received: dict[str, Any] = field(default_factory=dict)
+    machines: dict[str, int] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Database]:
+    try:
+        with postgres() as server:
+            yield server
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Sandbox]:
+    with sandbox("--users", str(USERS), "--companies", "9", "--latency-ms", LATENCY_MS) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def story(
+    server: Database, services: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("orchestration")
+    states = server.create()
+    machines = {name: machine(folder / name, services, states) for name in MACHINES}
+    try:
+        with airflow(COMMAND, folder / "airflow", server.create(), machines) as running:
+            yield tell(running, services, states, folder)
+    except NoAirflowError as error:
+        pytest.skip(str(error))
+
+
+def machine(folder: Path, services: Sandbox, states: Database) -> dict[str, str]:
+    """Make a machine: a project's folder with what Meltano installs there, and its variables."""
+    folder.mkdir()
+    (folder / "meltano.yml").write_bytes((PROJECT / "meltano.yml").read_bytes())
+    for name in LINKED:
+        (folder / name).symlink_to(PROJECT / name)
+    environment = {
+        "MELTANO_PROJECT_ROOT": str(folder),
+        "MELTANO_EXECUTABLE": str(COMMANDS / "meltano"),
+        "MELTANO_DATABASE_URI": "postgresql+psycopg://postgres:any@127.0.0.1:"
+        f"{states.port}/{states.name}",
+        "MELTANO_RETRY_SECONDS": "1",
+        "TAP_MOESIF_API_URL": f"{services.url}/moesif/api/v1",
+        "TAP_MOESIF_MANAGEMENT_API_KEY": "sandbox-management-key",
+        "TAP_MOESIF_USAGE_ROLLUP": "false",
+        "TAP_MOESIF_PAGE_SIZE": "50",  # so that a window takes its time
+        "TARGET_SEGMENT_HOST": f"{services.url}/segment",
+        "TARGET_SEGMENT_CDN_URL": f"{services.url}/segment-cdn",
+        "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key",
+        "TARGET_SEGMENT_BATCH_SIZE_ROWS": "100",
+    }
+    meltano(folder, environment, "install", "extractor", "tap-moesif")
+    meltano(folder, environment, "install", "loader", "target-segment")
+    return environment
+
+
+def tell(running: Airflow, services: Sandbox, states: Database, folder: Path) -> Story:
+    """Run the backfill, have a window read again, and let the schedule go on."""
+    story = Story()
+    wanted = {SCHEDULED, BACKFILL}
+    running.until(lambda: wanted <= {*running.dags()}, "the DAGs are there", 90)
+    story.dags, story.import_errors = running.dags(), running.import_errors()
+
+    backfill(running, services, states, story)
+    story.loaded = services.segment()
+    story.bookmark = bookmark(states)
+    story.cleared = clear_a_window(running)
+    story.cleared["received"] = services.segment()["counts"]
+
+    story.touched |= {*services.touch(users=CHANGED)["users"]}
+    running.unpause(SCHEDULED)
+    [run] = running.until(lambda: running.runs(SCHEDULED), "the schedule is due", 60)
+    running.finish(SCHEDULED, run, 120)
+    [task] = running.tasks(SCHEDULED, run)
+    story.summary = running.result(SCHEDULED, run, "run")
+    story.log = running.log(SCHEDULED, run, task)
+    story.received = services.segment()
+    story.machines = {
+        name: (folder / "airflow" / f"{name}.log").read_text("utf-8").count("records read:")
+        for name in MACHINES
+    }
+    return story
+
+
+def backfill(running: Airflow, services: Sandbox, states: Database, story: Story) -> None:
+    """Run the backfill, and kill a worker in the middle of its window."""
+    running.unpause(BACKFILL)
+    run = running.trigger(BACKFILL, windows=WINDOWS)
+    half_read = running.until(lambda: unfinished(states), "a window is half read", 180)
+    kill_tree(worker_of(f"--state-id-suffix={half_read.rpartition(':')[2]}"))
+    story.killed = int(half_read.rpartition("-")[2])
+    story.touched |= {*services.touch(users=CHANGED)["users"]}
+    running.finish(BACKFILL, run, 300)
+    story.windows = running.result(BACKFILL, run, "plan")
+    story.loads = [t for t in running.tasks(BACKFILL, run) if t["task_id"] == "load"]
+
+
+def clear_a_window(running: Airflow) -> dict[str, Any]:
+    """Have a window read again, as somebody does by hand."""
+    [run] = running.runs(BACKFILL)
+    body = {
+        "dry_run": False,
+        "dag_run_id": run,
+        "task_ids": [["load", 2]],
+        "only_failed": False,
+    }
+    running.post(f"dags/{BACKFILL}/clearTaskInstances", body)
+    running.finish(BACKFILL, run, 120)
+    return {"number": 3, "summary": running.result(BACKFILL, run, "load", 2)["target-segment"]}
+
+
+def unfinished(states: Database) -> str | None:
+    """Find the state of a window that is half read."""
+    rows = states.rows("select state_id, completed_state from state where state_id like '%:back%'")
+    for row in rows:
+        state = json.loads(row["completed_state"])["singer_state"]
+        if state["bookmarks"].get("users", {}).get("unfinished"):
+            return str(row["state_id"])
+    return None
+
+
+def bookmark(states: Database) -> str:
+    [row] = states.rows(f"select completed_state from state where state_id = '{JOB}'")
+    state = json.loads(row["completed_state"])["singer_state"]
+    found: str = state["bookmarks"]["users"]["replication_key_value"]
+    return found
+
+
+def test_each_schedule_is_a_dag(story: Story) -> None:
+    assert sorted(story.dags) == sorted([SCHEDULED, BACKFILL])
+    assert story.import_errors == []
+
+
+def test_the_windows_adjoin_and_hold_about_equally_many_users(story: Story) -> None:
+    assert len(story.windows) == WINDOWS
+    assert sum(window["users"] for window in story.windows) == USERS
+    edges = [window["end_date"] for window in story.windows]
+    assert [window["start_date"] for window in story.windows] == [None, *edges[:-1]]
+    even = USERS / WINDOWS
+    assert all(even / 2 < window["users"] < even * 2 for window in story.windows)
+
+
+def test_only_the_window_whose_worker_was_killed_is_repeated(story: Story) -> None:
+    tries = {load["map_index"] + 1: load["try_number"] for load in story.loads}
+    assert tries == {number: 1 + (number == story.killed) for number in range(1, WINDOWS + 1)}
+
+
+def test_both_machines_take_windows(story: Story) -> None:
+    assert all(story.machines.values()), story.machines
+
+
+def test_every_user_reaches_segment_and_repeats_carry_the_same_id(story: Story) -> None:
+    messages = Counter(message["userId"] for message in story.received["accepted"])
+    assert len(messages) == USERS
+    twice = {user for user, count in messages.items() if count > 1}
+    assert twice <= story.touched, "whoever did not change is accepted once"
+    assert max(messages.values()) <= 2
+    assert story.received["counts"]["discarded"] == 0
+
+
+def test_the_job_goes_on_from_the_end_of_the_windows(story: Story) -> None:
+    assert story.bookmark == story.windows[-1]["end_date"]
+
+
+def test_a_window_that_is_cleared_is_read_again_whole(story: Story) -> None:
+    window = story.windows[story.cleared["number"] - 1]
+    before, after = story.loaded["counts"], story.cleared["received"]
+    assert story.cleared["summary"]["streams"]["users"]["delivered"] >= window["users"] - CHANGED
+    assert after["accepted"] == before["accepted"]
+    assert after["duplicates"] - before["duplicates"] >= window["users"] - CHANGED
+
+
+def test_the_scheduled_job_reads_only_what_changed_since(story: Story) -> None:
+    news = story.received["accepted"][len(story.loaded["accepted"]) :]
+    assert {message["userId"] for message in news} == story.touched
+    assert len(news) == len(story.touched)
+    assert story.summary["target-segment"]["streams"]["users"]["read"] < USERS / 100
+
+
+def test_the_task_has_the_connectors_log_and_the_runs_summary(story: Story) -> None:
+    assert any("Beginning sync of 'users'" in line for line in story.log)
+    assert any("records read:" in line for line in story.log)
+    assert story.summary["target-segment"]["exit_code"] == 0
