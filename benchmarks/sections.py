@@ -140,7 +140,7 @@ def naive_target(bench: Bench, segment: Server) -> Command:
     return script("contestants.naive_target", "--config", config)
 
 
-def our_tap(bench: Bench, moesif: Server, **settings: bool) -> Command:
+def our_tap(bench: Bench, moesif: Server, **settings: bool | str) -> Command:
     """Run tap-moesif as installed; it must not keep to the limit of a real Moesif."""
     config = bench.config(
         management_api_key="key",

@@ -1,7 +1,7 @@
 """The other side of each comparison: neutral, prepared, and faster than anyone who talks to it.
 
-    sink [DELAY_MS]      answers 200 to every batch, after so long
-    pages FILE [PAGES]   answers searches with prepared pages
+    sink [DELAY_MS]                 answers 200 to every batch, after so long
+    pages FILE [PAGES [DELAY_MS]]   answers searches with prepared pages, likewise
 
 Each runs as a process of its own and says its port on standard output. `GET /count` says what
 arrived since the last time it was asked; bodies are decompressed and decoded only then, so that
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
@@ -142,9 +144,9 @@ def _users_in(body: bytes) -> list[str]:
 
 
 class Hit(msgspec.Struct):
-    """What a page is found by."""
+    """What a page is found by: when its user was modified, in milliseconds, and who that is."""
 
-    sort: tuple[object, str]
+    sort: tuple[int, str]
 
 
 class Hits(msgspec.Struct):
@@ -165,21 +167,37 @@ class Search(msgspec.Struct):
     search_after: tuple[object, str] = (None, "")
 
 
-class Pages:
-    """Stands for Moesif: finds a prepared page by the id that the page before ends with."""
+class Between(msgspec.Struct):
+    """The half-open time that a search is for; empty is open."""
 
-    def __init__(self, file: Path, pages: int | None = None) -> None:
-        self.delay_seconds = 0.0
-        self._pages: dict[str, bytes] = {}
-        self._documents: dict[str, int] = {}
+    gte: str = ""
+    lt: str = ""
+
+
+_BETWEEN = re.compile(rb'"modified_time":({[^}]*})')
+
+
+class Pages:
+    """Stands for Moesif: finds a prepared page by the id that the page before ends with.
+
+    Pages are in the order of time. A search for a stretch of it gets the pages that begin in it,
+    so stretches are exact where they are cut between pages.
+    """
+
+    def __init__(self, file: Path, pages: int | None = None, delay_ms: float = 0) -> None:
+        self.delay_seconds = delay_ms / 1000
+        self._pages: list[bytes] = []
+        self._begin: list[str] = []
+        self._next: dict[str, int] = {"": 0}
+        self._documents: list[int] = []
         self._served = 0
-        after = ""
         with file.open("rb") as lines:
             for line in list(lines)[:pages]:
                 hits = msgspec.json.decode(line, type=Page).hits.hits
-                self._pages[after] = line
-                self._documents[after] = len(hits)
-                after = hits[-1].sort[1]
+                self._pages.append(line)
+                self._begin.append(iso(hits[0].sort[0]))
+                self._documents.append(len(hits))
+                self._next[hits[-1].sort[1]] = len(self._pages)
 
     def post(self, path: bytes, body: bytes) -> bytes:
         """Answer a search; that for events says how much each user asked for used."""
@@ -187,14 +205,27 @@ class Pages:
             return _usage(body)
         if b"/companies" in path:
             return _HITS
+        found = _BETWEEN.search(body)
+        between = msgspec.json.decode(found[1], type=Between) if found else Between()
         after = msgspec.json.decode(body, type=Search).search_after[1]
-        self._served += self._documents.get(after, 0)
-        return self._pages.get(after, _HITS)
+        number = self._next.get(after, len(self._pages))
+        while number < len(self._pages) and self._begin[number] < between.gte:
+            number += 1
+        if number == len(self._pages) or (between.lt and self._begin[number] >= between.lt):
+            return _HITS
+        self._served += self._documents[number]
+        return self._pages[number]
 
     def count(self) -> dict[str, int]:
         """Count the documents that were asked for."""
         served, self._served = self._served, 0
         return {"users": served}
+
+
+def iso(milliseconds: int) -> str:
+    """Write a time as tap-moesif asks for it."""
+    time = datetime.fromtimestamp(milliseconds / 1000, timezone.utc).replace(tzinfo=None)
+    return time.isoformat(timespec="milliseconds") + "Z"
 
 
 _BUCKET = (

@@ -21,17 +21,16 @@ if TYPE_CHECKING:
 
 STOPS_CLEANLY = """
 child = '''
-import contextlib, os, signal, sys, time
-def stop(*_):
-    with contextlib.suppress(BrokenPipeError):
-        print("connector leaves its state", file=sys.stderr, flush=True)
-    os._exit(143)
-signal.signal(signal.SIGTERM, stop)
+import contextlib, os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print("connector runs", file=sys.stderr, flush=True)
-while True: time.sleep(60)
+signal.sigwait({signal.SIGTERM})
+with contextlib.suppress(BrokenPipeError):
+    print("connector leaves its state", file=sys.stderr, flush=True)
+os._exit(143)
 '''
-connector = subprocess.Popen([sys.executable, "-c", child])
 signal.signal(signal.SIGTERM, lambda *_: connector.terminate())
+connector = subprocess.Popen([sys.executable, "-c", child])
 code = connector.wait()
 say("connector ended with", code)
 sys.exit(code)

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import Param, dag, get_current_context, task
 
 from meltano_airflow import backfill
-from meltano_airflow.runs import MOESIF, ask, deliver
+from meltano_airflow.runs import MOESIF, ask, deliver, setting
 from meltano_airflow.tasks import (
     BEGAN,
     log,
@@ -79,7 +79,11 @@ def moesif_backfill() -> None:
                 project(),
                 ["run", "--force", f"--state-id-suffix={state}", tap, target],
                 [target],
-                backfill.settings(tap, window, RUNS.queries),
+                {
+                    **backfill.settings(tap, window, RUNS.queries),
+                    # Windows at once would want the same file of fingerprints.
+                    setting(target, "changed_only"): "false",
+                },
                 log,
             )
 
