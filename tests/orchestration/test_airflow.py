@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,9 @@ def story(
 ) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("orchestration")
     states = server.create()
-    machines = {name: machine(folder / name, services, states) for name in MACHINES}
+    with ThreadPoolExecutor() as pool:
+        made = pool.map(lambda name: machine(folder / name, services, states), MACHINES)
+        machines = dict(zip(MACHINES, made, strict=True))
     try:
         with airflow(COMMAND, folder / "airflow", server.create(), machines) as running:
             yield tell(running, services, states, folder)
