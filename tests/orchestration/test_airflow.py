@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_service import PROJECT, Airflow, NoAirflowError, airflow, kill_tree, worker_of
+from airflow_service import (
+    PROJECT,
+    Airflow,
+    NoAirflowError,
+    airflow,
+    kill_tree,
+    running_with,
+    worker_of,
+)
 from commands import COMMANDS, Sandbox, sandbox
 from postgres import Database, NoPostgresError, postgres
 from project import meltano
@@ -28,8 +36,10 @@ pytestmark = [pytest.mark.orchestration, pytest.mark.timeout(900)]
 COMMAND = Path(os.environ.get("AIRFLOW_VENV", PROJECT / ".venv-airflow")) / "bin" / "airflow"
 USERS, WINDOWS, CHANGED = 20_000, 8, 5
 LATENCY_MS = "50"
+PLUGINS = ("tap-moesif", "target-segment")
 MACHINES = ("machine-1", "machine-2")
 LINKED = ("constraints.txt", "singer-delivery", "tap-moesif", "target-segment", "target-moesif")
+CLEARED = 2  # by its place in the list
 JOB = "sandbox:tap-moesif-to-target-segment"
 SCHEDULED, BACKFILL = "moesif-to-segment-hourly", "moesif_backfill"
 
@@ -45,6 +55,7 @@ class Story:
     loads: list[dict[str, Any]] = field(default_factory=list)
     loaded: dict[str, Any] = field(default_factory=dict)
     bookmark: str = ""
+    stopped: list[str] = field(default_factory=list)
     cleared: dict[str, Any] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     summary: dict[str, Any] = field(default_factory=dict)
@@ -120,6 +131,7 @@ def tell(running: Airflow, services: Sandbox, states: Database, folder: Path) ->
     backfill(running, services, states, story)
     story.loaded = services.segment()
     story.bookmark = bookmark(states)
+    story.stopped = stop_a_window(running, states)
     story.cleared = clear_a_window(running)
     story.cleared["received"] = services.segment()["counts"]
 
@@ -151,18 +163,35 @@ def backfill(running: Airflow, services: Sandbox, states: Database, story: Story
     story.loads = [t for t in running.tasks(BACKFILL, run) if t["task_id"] == "load"]
 
 
+def stop_a_window(running: Airflow, states: Database) -> list[str]:
+    """Have a window read again, and mark it as failed in the middle; give the log."""
+    run = clear(running)
+    running.until(lambda: unfinished(states), "the window is half read", 120)
+    task = f"dags/{BACKFILL}/dagRuns/{run}/taskInstances/load"
+    running.patch(f"{task}/{CLEARED}", {"new_state": "failed"})
+    running.until(lambda: not running_with("--state-id-suffix"), "no process is left", 60)
+    [failed] = [load for load in running.tasks(BACKFILL, run) if load["map_index"] == CLEARED]
+    return running.log(BACKFILL, run, failed)
+
+
 def clear_a_window(running: Airflow) -> dict[str, Any]:
     """Have a window read again, as somebody does by hand."""
+    run = clear(running)
+    running.finish(BACKFILL, run, 120)
+    return {"summary": running.result(BACKFILL, run, "load", CLEARED)["target-segment"]}
+
+
+def clear(running: Airflow) -> str:
+    """Clear the task of a window; give the run."""
     [run] = running.runs(BACKFILL)
     body = {
         "dry_run": False,
         "dag_run_id": run,
-        "task_ids": [["load", 2]],
+        "task_ids": [["load", CLEARED]],
         "only_failed": False,
     }
     running.post(f"dags/{BACKFILL}/clearTaskInstances", body)
-    running.finish(BACKFILL, run, 120)
-    return {"number": 3, "summary": running.result(BACKFILL, run, "load", 2)["target-segment"]}
+    return run
 
 
 def unfinished(states: Database) -> str | None:
@@ -219,11 +248,16 @@ def test_the_job_goes_on_from_the_end_of_the_windows(story: Story) -> None:
 
 
 def test_a_window_that_is_cleared_is_read_again_whole(story: Story) -> None:
-    window = story.windows[story.cleared["number"] - 1]
+    window = story.windows[CLEARED]
     before, after = story.loaded["counts"], story.cleared["received"]
     assert story.cleared["summary"]["streams"]["users"]["delivered"] >= window["users"] - CHANGED
     assert after["accepted"] == before["accepted"]
     assert after["duplicates"] - before["duplicates"] >= window["users"] - CHANGED
+
+
+def test_a_task_that_is_marked_as_failed_has_the_connectors_stop_cleanly(story: Story) -> None:
+    stopped = [line for line in story.stopped if "Stopped by signal 15" in line]
+    assert {plugin for line in stopped for plugin in PLUGINS if plugin in line} == {*PLUGINS}
 
 
 def test_the_scheduled_job_reads_only_what_changed_since(story: Story) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_service import DAGS
 from meltano_airflow.errors import MeltanoError
 from meltano_airflow.project import Project, Runs
 
@@ -65,7 +67,18 @@ def test_four_runs_share_moesifs_queries_unless_told_otherwise() -> None:
     assert Runs.of({**told, "MOESIF_POOL": "mine"}) == Runs(0, 5, "mine", 50)
 
 
-@pytest.mark.parametrize("value", ["many", "-1", "1.5", "0"])
+@pytest.mark.parametrize("value", ["many", "-1", "1.5", "0", "501"])
 def test_a_number_that_is_none_is_told(value: str) -> None:
-    with pytest.raises(MeltanoError, match="MOESIF_QUERIES_PER_RUN must be a whole number from 1"):
+    with pytest.raises(
+        MeltanoError, match="MOESIF_QUERIES_PER_RUN must be a whole number from 1 to 500"
+    ):
         Runs.of({"MOESIF_QUERIES_PER_RUN": value})
+
+
+def test_the_readme_names_every_variable_that_is_read() -> None:
+    read = re.findall(
+        r'"((?:MELTANO|MOESIF)_[A-Z_]+)"', (DAGS / "meltano_airflow" / "project.py").read_text()
+    )
+    readme = (DAGS.parent / "README.md").read_text("utf-8")
+    assert len(read) > 5
+    assert [name for name in read if f"`{name}`" not in readme] == []

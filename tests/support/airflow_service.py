@@ -232,9 +232,14 @@ def _settings(folder: Path, database: Database, port: int) -> dict[str, str]:
     }
 
 
+def running_with(argument: str) -> list[int]:
+    """Find the commands with such an argument."""
+    return [pid for pid, words in _commands() if any(argument in word for word in words)]
+
+
 def worker_of(argument: str) -> int:
     """Find the worker that runs the task whose command has such an argument."""
-    [command] = [pid for pid, words in _commands() if any(argument in word for word in words)]
+    [command] = running_with(argument)
     task = _parent(command)
     return _parent(task)
 

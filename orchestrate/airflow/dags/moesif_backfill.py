@@ -37,7 +37,12 @@ TIME = {"type": ["null", "string"], "format": "date-time"}
     params={
         "start": Param(None, **TIME, description="Modified from then on; empty: everyone."),
         "end": Param(None, **TIME, description="And before then; empty: when this run began."),
-        "target": Param("target-segment", type="string", description="The job's loader."),
+        "target": Param(
+            "target-segment",
+            type="string",
+            pattern=r"\S",
+            description="The job's loader, with its mappers before it.",
+        ),
         "windows": Param(8, type="integer", minimum=1, maximum=MOST_WINDOWS),
         "tap": Param(MOESIF, type="string", description="The job's extractor."),
     },
@@ -69,7 +74,7 @@ def moesif_backfill() -> None:
         """Read a window; a retry goes on where the try before it came to."""
         context = get_current_context()
         context["window"] = " to ".join(window[name] or "…" for name in backfill.DATES)
-        tap, target = (context["params"][name] for name in ("tap", "target"))
+        tap, steps = context["params"]["tap"], context["params"]["target"].split()
         cleared = context["ti"].max_tries - context["task"].retries
         state = backfill.suffix(context["run_id"], window["number"], cleared)
         with retried_only_where_it_helps():
@@ -77,12 +82,12 @@ def moesif_backfill() -> None:
             # one that is still going.
             return deliver(
                 project(),
-                ["run", "--force", f"--state-id-suffix={state}", tap, target],
-                [target],
+                ["run", "--force", f"--state-id-suffix={state}", tap, *steps],
+                steps,
                 {
                     **backfill.settings(tap, window, RUNS.queries),
                     # Windows at once would want the same file of fingerprints.
-                    setting(target, "changed_only"): "false",
+                    setting(steps[-1], "changed_only"): "false",
                 },
                 log,
             )

@@ -51,8 +51,7 @@ def check_heard(tap: str, plan: Mapping[str, Any], given: Mapping[str, str]) -> 
     deaf = [name for name, value in given.items() if heard.get(name) != value]
     if deaf:
         raise UselessRetryError(
-            f"{tap} does not get {' and '.join(deaf)}: declare these settings in meltano.yml, and "
-            "take them out of .env."
+            f"{tap} does not get {' and '.join(deaf)}: declare these settings of it in meltano.yml."
         )
 
 

@@ -75,13 +75,18 @@ class Runs:
         """Read the variables.
 
         Raises:
-            MeltanoError: One is no number, or too small.
+            MeltanoError: One is no number, or out of its range.
         """
         return cls(
-            _number(environment, "MELTANO_RETRIES", 3, 0),
-            _number(environment, "MELTANO_RETRY_SECONDS", 60, 0),
+            _number(environment, "MELTANO_RETRIES", 3, range(101)),
+            _number(environment, "MELTANO_RETRY_SECONDS", 60, range(3_601)),
             environment.get("MOESIF_POOL") or "moesif",
-            _number(environment, "MOESIF_QUERIES_PER_RUN", MOESIF_QUERIES_A_MINUTE // 4, 1),
+            _number(
+                environment,
+                "MOESIF_QUERIES_PER_RUN",
+                MOESIF_QUERIES_A_MINUTE // 4,
+                range(1, MOESIF_QUERIES_A_MINUTE + 1),
+            ),
         )
 
 
@@ -106,8 +111,10 @@ def _executable(root: Path) -> str:
     return found
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, least: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, allowed: range) -> int:
     given = environment.get(name) or str(default)
-    if not given.isdecimal() or int(given) < least:
-        raise MeltanoError(f"{name} must be a whole number from {least} on, but is {given!r}.")
+    if not given.isdecimal() or int(given) not in allowed:
+        raise MeltanoError(
+            f"{name} must be a whole number from {allowed[0]} to {allowed[-1]}, but is {given!r}."
+        )
     return int(given)
