@@ -101,7 +101,10 @@ def machine(folder: Path, services: Sandbox, states: Database) -> dict[str, str]
     (folder / "meltano.yml").write_bytes((PROJECT / "meltano.yml").read_bytes())
     for name in LINKED:
         (folder / name).symlink_to(PROJECT / name)
-    environment = {
+    # Not yet with the database: Meltano makes its tables at first, and not twice at once.
+    meltano(folder, {}, "install", "extractor", "tap-moesif")
+    meltano(folder, {}, "install", "loader", "target-segment")
+    return {
         "MELTANO_PROJECT_ROOT": str(folder),
         "MELTANO_EXECUTABLE": str(COMMANDS / "meltano"),
         "MELTANO_DATABASE_URI": "postgresql+psycopg://postgres:any@127.0.0.1:"
@@ -116,9 +119,6 @@ def machine(folder: Path, services: Sandbox, states: Database) -> dict[str, str]
         "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key",
         "TARGET_SEGMENT_BATCH_SIZE_ROWS": "100",
     }
-    meltano(folder, environment, "install", "extractor", "tap-moesif")
-    meltano(folder, environment, "install", "loader", "target-segment")
-    return environment
 
 
 def tell(running: Airflow, services: Sandbox, states: Database, folder: Path) -> Story:

@@ -47,9 +47,9 @@ print("code", run(project, ["run"], lambda line: print(line, flush=True))[0], fl
 """
 
 
-def start(fake: Fake) -> subprocess.Popen[str]:
+def start(fake: Fake, script: str = STOPS_CLEANLY) -> subprocess.Popen[str]:
     """Run Meltano in a task's process, until its connector runs."""
-    fake.does(STOPS_CLEANLY)
+    fake.does(script)
     task = subprocess.Popen(
         [sys.executable, "-c", TASK, fake.folder],
         stdout=subprocess.PIPE,
@@ -81,8 +81,12 @@ def test_it_runs_in_the_project_with_the_arguments_that_are_given(fake: Fake) ->
     assert fake.said() == [f"{fake.folder} {fake.folder} run a job"]
 
 
-def test_sigterm_to_the_task_reaches_the_connectors_and_their_end_is_awaited(fake: Fake) -> None:
-    with start(fake) as task:
+@pytest.mark.parametrize("passed_on", [True, False], ids=["by Meltano too", "not by Meltano"])
+def test_sigterm_to_the_task_reaches_the_connectors_and_their_end_is_awaited(
+    fake: Fake, *, passed_on: bool
+) -> None:
+    script = STOPS_CLEANLY if passed_on else STOPS_CLEANLY.replace("connector.terminate()", "None")
+    with start(fake, script) as task:
         task.send_signal(signal.SIGTERM)
         said, _ = task.communicate(timeout=60)
     assert said.splitlines() == ["connector leaves its state", "code 143"]
