@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from airflow_service import DAGS, until
 from meltano_airflow.processes import run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.orchestration.conftest import Fake
 
 STOPS_CLEANLY = """
@@ -47,7 +50,8 @@ print("code", run(project, ["run"], lambda line: print(line, flush=True))[0], fl
 """
 
 
-def start(fake: Fake, script: str = STOPS_CLEANLY) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def started(fake: Fake, script: str = STOPS_CLEANLY) -> Iterator[subprocess.Popen[str]]:
     """Run Meltano in a task's process, until its connector runs."""
     fake.does(script)
     task = subprocess.Popen(
@@ -56,9 +60,13 @@ def start(fake: Fake, script: str = STOPS_CLEANLY) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, "PYTHONPATH": str(DAGS)},
     )
-    assert task.stdout is not None
-    assert task.stdout.readline() == "connector runs\n"
-    return task
+    with task:
+        try:
+            assert task.stdout is not None
+            assert task.stdout.readline() == "connector runs\n"
+            yield task
+        finally:
+            task.kill()
 
 
 def test_each_line_is_logged_as_it_comes_and_what_is_printed_is_given(fake: Fake) -> None:
@@ -86,7 +94,7 @@ def test_sigterm_to_the_task_reaches_the_connectors_and_their_end_is_awaited(
     fake: Fake, *, passed_on: bool
 ) -> None:
     script = STOPS_CLEANLY if passed_on else STOPS_CLEANLY.replace("connector.terminate()", "None")
-    with start(fake, script) as task:
+    with started(fake, script) as task:
         task.send_signal(signal.SIGTERM)
         said, _ = task.communicate(timeout=60)
     assert said.splitlines() == ["connector leaves its state", "code 143"]
@@ -94,7 +102,7 @@ def test_sigterm_to_the_task_reaches_the_connectors_and_their_end_is_awaited(
 
 
 def test_a_task_that_is_killed_leaves_no_connector_behind(fake: Fake) -> None:
-    with start(fake) as task:
+    with started(fake) as task:
         task.kill()
         until(fake.said, "the connector has ended", 60)
     assert fake.said() == ["connector ended with 143"]
