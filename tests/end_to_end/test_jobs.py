@@ -121,7 +121,7 @@ def configurations(services: Sandbox) -> dict[str, dict[str, Any]]:
     }
 
 
-def tested(
+def connection_tested(
     loader: str, config: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[bool, str | None]:
     """Test a loader as `meltano config test` does; tell whether it passed, and what it said."""
@@ -138,7 +138,7 @@ def test_meltano_finds_the_loaders_well_configured_and_nothing_is_sent(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    passed, said = tested(loader, configurations[loader], tmp_path, monkeypatch)
+    passed, said = connection_tested(loader, configurations[loader], tmp_path, monkeypatch)
     assert passed, said
     assert not services.segment()["requests"]
     assert not services.collector()["requests"]
@@ -155,7 +155,7 @@ def test_meltano_is_told_which_key_is_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = {**configurations[loader], key: "wrong-CANARY"}
-    passed, said = tested(loader, config, tmp_path, monkeypatch)
+    passed, said = connection_tested(loader, config, tmp_path, monkeypatch)
     assert not passed
     assert said is not None
     assert key in said

@@ -40,7 +40,7 @@ def _unsaid(module: ast.Module) -> Iterator[ast.AST]:
                 yield node.value
             case ast.JoinedStr():  # their parts, which count together
                 yield from node.values
-            case ast.keyword(arg="description" | "title" | "epilog"):
+            case ast.keyword(arg="description" | "title" | "help" | "epilog"):
                 yield from ast.walk(node.value)
             case ast.Dict():
                 yield from _described(node)

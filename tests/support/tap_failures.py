@@ -77,6 +77,13 @@ def answered(spoil: Spoil, folder: Path, state: Any = None, **config: Any) -> En
         return sync(folder, settings(moesif, **config), state)
 
 
+def planned(spoil: Spoil, folder: Path, **config: Any) -> Ended:
+    """Have windows planned against such an account."""
+    with account() as moesif:
+        moesif.spoil = spoil
+        return run("tap-moesif", folder, settings(moesif, **config), "--windows=2")
+
+
 def always(*reply: Any) -> Spoil:
     return lambda *_: Reply(*reply)
 
@@ -94,6 +101,11 @@ def of_usage(*reply: Any) -> Spoil:
 def hits(**hits: Any) -> Spoil:
     """Spoil the part of an answer that holds its hits."""
     return lambda _, answer: {**answer, "hits": {**answer["hits"], **hits}}
+
+
+def as_it_is(_: Request, answer: dict[str, Any]) -> dict[str, Any]:
+    """Spoil nothing."""
+    return answer
 
 
 def leading_nowhere(_: Request, answer: dict[str, Any]) -> dict[str, Any]:
@@ -228,6 +240,10 @@ CASES: dict[str, Case] = {
     "usage of another shape": partial(
         answered, of_usage(200, {"hits": {"hits": []}}), usage_rollup=True
     ),
+    "windows in the future": partial(planned, as_it_is, start_date="2999-01-01"),
+    "windows for a wrong key": partial(planned, always(403)),
+    "windows that are not understood": partial(planned, always(400)),
+    "users that are not counted": partial(planned, lambda *_: {"hits": {"hits": []}}),
     "times as text": partial(answered, times_as_text, state=bookmarked("2026-03-01T00:00:00Z")),
     "nobody reads": with_nobody_reading,
     "SIGTERM": partial(stopped, signal.SIGTERM),
@@ -237,6 +253,6 @@ CASES: dict[str, Case] = {
     "too large at first": partial(answered, once(413)),
     "no id": partial(answered, nobody),
     "a name that is a list": of_another_type,
-    "one query a minute": partial(answered, lambda _, answer: answer, requests_per_minute=1),
+    "one query a minute": partial(answered, as_it_is, requests_per_minute=1),
     "resumed": resumed,
 }
