@@ -36,6 +36,10 @@ def test_the_page_names_what_the_tables_are_made_of() -> None:
         assert said in PAGE, said
 
 
+def test_the_formula_without_limits_is_what_is_compared_with_the_measured_rate() -> None:
+    assert f"the formula gives {round(Load(answer=scale.FAST).reading, -2):,.0f} users" in PAGE
+
+
 def test_the_limits_are_those_of_the_code() -> None:
     assert scale.IDS_A_ROLL_UP == MAX_IDS
     settings = DeliverySettings.of(TargetSegment(config={"write_key": "k"}).config)
