@@ -6,12 +6,12 @@ import pytest
 
 from meltano_airflow.backfill import (
     check_heard,
+    dates,
     handed_over,
-    job_of,
     moment,
     settings,
+    state_of,
     suffix,
-    window_states,
 )
 from meltano_airflow.errors import MeltanoError, UselessRetryError
 
@@ -50,6 +50,16 @@ def test_what_is_no_time_is_told(text: str) -> None:
         moment(text)
 
 
+def test_everything_is_read_up_to_when_the_backfill_began_unless_told_otherwise() -> None:
+    began = "2026-11-25T03:00:00+00:00"
+    assert dates(None, None, began) == {"end_date": END}
+    assert dates("2026-11-01T00:00:00Z", None, began) == {"start_date": BEFORE, "end_date": END}
+    assert dates(None, "2026-11-01T00:00:00Z", began) == {"end_date": BEFORE}
+    for start, end in (("2026-11-25T03:00:00Z", None), (END, "2026-11-01T00:00:00Z")):
+        with pytest.raises(UselessRetryError, match="start is not before end"):
+            dates(start, end, began)
+
+
 def test_a_window_comes_to_the_tap_by_variables() -> None:
     window = {"number": 2, "start_date": BEFORE, "end_date": END, "users": 7}
     assert settings("tap-moesif", window, 125) == {
@@ -75,17 +85,12 @@ def test_a_windows_state_is_its_own_and_a_retrys_is_the_same() -> None:
     assert len({suffix(RUN, number, again) for number in (1, 2, 11) for again in (0, 1)}) == 6
 
 
-def test_the_jobs_state_is_named_as_its_windows_without_their_suffix() -> None:
-    state = f"prod:tap-moesif-to-target-segment:{suffix(RUN, 3, 1)}"
-    assert job_of(state, RUN) == "prod:tap-moesif-to-target-segment"
-
-
-def test_the_states_of_a_run_are_found_and_no_others() -> None:
-    mine = [f"prod:a-to-b:{suffix(RUN, number, 0)}" for number in (1, 2)]
-    printed = "\n".join([*mine, "prod:a-to-b", "prod:a-to-b:backfill-manual-2025-1", ""])
-    assert window_states(printed, RUN) == mine
+def test_the_state_of_a_window_is_found_and_no_others() -> None:
+    states = [f"prod:a-to-b:{suffix(RUN, number, 0)}" for number in (11, 1)]
+    printed = "\n".join(["prod:a-to-b", *states, "prod:a-to-b:1", ""])
+    assert state_of(suffix(RUN, 1, 0), printed) == states[1]
     with pytest.raises(UselessRetryError, match="MELTANO_ENVIRONMENT"):
-        window_states("prod:a-to-b", RUN)
+        state_of(suffix(RUN, 2, 0), printed)
 
 
 def test_a_job_that_has_no_state_goes_on_from_the_end_of_the_windows() -> None:

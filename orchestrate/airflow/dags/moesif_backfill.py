@@ -54,11 +54,10 @@ def moesif_backfill() -> None:
     def plan() -> list[dict[str, Any]]:
         """Cut the time into windows with about equally many users each."""
         context = get_current_context()
-        params = context["params"]
-        tap, dates = params["tap"], {"end_date": context["dag_run"].run_after.isoformat()}
-        dates |= {f"{name}_date": params[name] for name in ("start", "end") if params[name]}
+        params, began = context["params"], context["dag_run"].run_after.isoformat()
+        tap = params["tap"]
         with retried_only_where_it_helps():
-            dates = {name: backfill.moment(time) for name, time in dates.items()}
+            dates = backfill.dates(params["start"], params["end"], began)
             settings = backfill.settings(tap, dates, RUNS.queries)
             here = project()
             heard = replace(here, environment={**here.environment, **settings})
@@ -80,7 +79,7 @@ def moesif_backfill() -> None:
         with retried_only_where_it_helps():
             # --force: Airflow runs no window twice at once, and Meltano takes a killed run for
             # one that is still going.
-            return deliver(
+            summaries = deliver(
                 project(),
                 ["run", "--force", f"--state-id-suffix={state}", tap, *steps],
                 steps,
@@ -91,25 +90,24 @@ def moesif_backfill() -> None:
                 },
                 log,
             )
+        return {"state": state, **summaries}
 
     @task
-    def hand_over(windows: list[dict[str, Any]]) -> dict[str, Any]:
+    def hand_over(windows: list[dict[str, Any]], loads: list[dict[str, Any]]) -> str:
         """Set the state of the scheduled job, so that its next run goes on from the end."""
-        context = get_current_context()
-        run = context["run_id"]
 
         def meltano(*arguments: str) -> str:
             return ask(project(), ["state", *arguments], log)
 
+        suffix = loads[0]["state"]
         with retried_only_where_it_helps():
-            pattern = f"*:{backfill.prefix(run)}*"
-            window, *_ = backfill.window_states(meltano("list", "--pattern", pattern), run)
-            job = backfill.job_of(window, run)
+            window = backfill.state_of(suffix, meltano("list", "--pattern", f"*:{suffix}"))
+            job = window.removesuffix(f":{suffix}")
             states = [json.loads(meltano("get", state) or "{}") for state in (job, window)]
             existing, read = (state.get("singer_state", {}) for state in states)
             state = backfill.handed_over(
                 existing,
-                context["ti"].xcom_pull(task_ids="plan", key="bookmarks"),
+                get_current_context()["ti"].xcom_pull(task_ids="plan", key="bookmarks"),
                 read.get("bookmarks", {}),
                 windows[0]["start_date"],
             )
@@ -117,10 +115,10 @@ def moesif_backfill() -> None:
                 file = Path(folder, "state.json")
                 file.write_text(json.dumps({"singer_state": state}), "utf-8")
                 meltano("set", "--force", f"--input-file={file}", job)
-        return {"state": job}
+        return job
 
     windows = plan()
-    load.expand(window=windows) >> hand_over(windows)
+    hand_over(windows, load.expand(window=windows))
 
 
 moesif_backfill()

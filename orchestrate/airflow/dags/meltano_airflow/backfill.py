@@ -10,7 +10,7 @@ from meltano_airflow.errors import MeltanoError, UselessRetryError
 from meltano_airflow.runs import setting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     Bookmarks = Mapping[str, Mapping[str, Any]]
 
@@ -26,9 +26,30 @@ def moment(text: str) -> str:
     try:
         time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError as error:
-        raise UselessRetryError(f"{text!r} is no time: write it as 2026-01-31.") from error
+        raise UselessRetryError(
+            f"{text!r} is no time: write it as 2026-01-31T00:00:00Z."
+        ) from error
     utc = time.astimezone(timezone.utc) if time.tzinfo else time
     return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def dates(start: str | None, end: str | None, began: str) -> dict[str, str]:
+    """Give the dates between which everything is to be read.
+
+    Args:
+        start: As it was asked for; none is the beginning.
+        end: Likewise; none is when the backfill began.
+        began: That.
+
+    Raises:
+        UselessRetryError: There is no time between.
+    """
+    found = {"end_date": moment(end or began)}
+    if start:
+        found["start_date"] = moment(start)
+        if found["start_date"] >= found["end_date"]:
+            raise UselessRetryError("Nothing is to be read: start is not before end.")
+    return found
 
 
 def settings(tap: str, window: Mapping[str, Any], queries: int) -> dict[str, str]:
@@ -67,17 +88,22 @@ def suffix(run_id: str, number: int, cleared: int) -> str:
         cleared: After how many tries it was cleared the last time.
     """
     again = f"-{cleared}" if cleared else ""
-    return f"{prefix(run_id)}{number}{again}"
+    return f"backfill-{re.sub('[^A-Za-z0-9]+', '-', run_id)}-{number}{again}"
 
 
-def prefix(run_id: str) -> str:
-    """Say how the states of all windows of a run begin."""
-    return f"backfill-{re.sub('[^A-Za-z0-9]+', '-', run_id)}-"
+def state_of(suffix: str, printed: str) -> str:
+    """Find the state with a suffix in what `meltano state list` prints.
 
-
-def job_of(window_state: str, run_id: str) -> str:
-    """Name the state of the job whose windows have such a state."""
-    return window_state.rpartition(f":{prefix(run_id)}")[0]
+    Raises:
+        UselessRetryError: It is not there.
+    """
+    for line in printed.splitlines():
+        if line.strip().endswith(f":{suffix}"):
+            return line.strip()
+    raise UselessRetryError(
+        "The windows have left no state here: set an environment for Meltano, MELTANO_ENVIRONMENT, "
+        "and one database for all machines, MELTANO_DATABASE_URI."
+    )
 
 
 def handed_over(
@@ -109,18 +135,3 @@ def handed_over(
         if not (now and (start or now >= then)):
             bookmarks[stream] = planned[stream]
     return {**existing, "bookmarks": bookmarks}
-
-
-def window_states(printed: str, run_id: str) -> Sequence[str]:
-    """Find the states of a run's windows in what `meltano state list` prints.
-
-    Raises:
-        UselessRetryError: There is none.
-    """
-    found = [line.strip() for line in printed.splitlines() if f":{prefix(run_id)}" in line]
-    if not found:
-        raise UselessRetryError(
-            "The windows have left no state: set an environment for Meltano (MELTANO_ENVIRONMENT), "
-            "and one state for all machines (MELTANO_DATABASE_URI)."
-        )
-    return found
