@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from singer_delivery.rejects import Rejects
     from singer_delivery.settings import DeliverySettings
 
-LOOKED_UP_TOGETHER = 500
+LOOKED_UP_TOGETHER = 100
 """Records whose fingerprints are looked up in one go; no record waits where no other comes."""
 
 STOP_SECONDS = 30
@@ -126,9 +126,10 @@ class Delivery:
         """Send of what was held until its look-up what has changed."""
         held, self._held = self._held, []
         fingerprints.look_up(message.subject for _, messages in held for message in messages)
-        for source, messages in held:
-            if changed := [message for message in messages if fingerprints.send(message)]:
-                self._send(source, changed)
+        changed = [[each for each in messages if fingerprints.send(each)] for _, messages in held]
+        for (source, _), messages in zip(held, changed, strict=True):
+            if messages:
+                self._send(source, messages)
             else:
                 self._settle(source, "unchanged")
 

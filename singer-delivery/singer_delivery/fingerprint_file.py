@@ -82,7 +82,7 @@ class FingerprintFile:
         self._keep = keep
         self._lock: int | None = None
         self._readable = ["main"]  # what stands in a later one counts
-        self._database = sqlite3.connect("")  # until `open`, and where nothing is kept
+        self._database = _connected("")  # until `open`, and where nothing is kept
 
     def open(self) -> None:
         """Open the file, and settle what a killed run left in its log.
@@ -119,8 +119,8 @@ class FingerprintFile:
         Raises:
             OutputError: They cannot be stored.
         """
-        with self._plain_errors(), self._database as transaction:
-            transaction.execute(_APPEND, (entries,))
+        with self._plain_errors():
+            self._database.execute(_APPEND, (entries,))
 
     def merge(self, lasts: Mapping[int, Last]) -> None:
         """Let all be found that is in the log, which is empty afterwards.
@@ -139,6 +139,7 @@ class FingerprintFile:
             for subject, last in sorted(lasts.items(), key=itemgetter(0))
         )
         with self._plain_errors(), self._database as transaction:
+            transaction.execute("BEGIN")
             transaction.executemany(_MERGE, rows)
             transaction.execute("DELETE FROM main.log")
 
@@ -161,7 +162,7 @@ class FingerprintFile:
                 "this one a fingerprints_path of its own."
             ) from error
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
-        self._database = sqlite3.connect(self._path, timeout=BUSY_SECONDS)
+        self._database = _connected(str(self._path))
         self._check("main")
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
@@ -207,6 +208,15 @@ class FingerprintFile:
             f"{getattr(error, 'strerror', None) or error}. Make room, set fingerprints_path to a "
             "place that can be written, or remove a broken file: everything is sent once more then."
         )
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    """Connect; each statement is a transaction, unless one is begun.
+
+    To begin and to commit would be two statements more for each, and at each the lanes' threads
+    come in between.
+    """
+    return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def _is_empty(connection: sqlite3.Connection, database: str) -> bool:

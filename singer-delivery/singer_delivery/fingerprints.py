@@ -160,9 +160,9 @@ class Fingerprints:
         self._unmerged = 0
 
 
-def subject_of(*parts: str) -> int:
-    """Make the key under which a subject's fingerprint is kept."""
-    digest = sha256("\0".join(parts).encode()).digest()
+def subject_of(tenant: bytes, *parts: str) -> int:
+    """Make the key under which a subject's fingerprint is kept; tenants are of one length."""
+    digest = sha256(tenant + "\0".join(parts).encode()).digest()
     return int.from_bytes(digest[:SUBJECT_BYTES], "big", signed=True)
 
 

@@ -197,7 +197,7 @@ class Models:
         """Write what is merged into what Moesif has, so that it need not be sent unchanged."""
         message = Message(key, _encoded(kind, document), kind.endpoint)
         if self.stream is not None:
-            message.subject = subject_of(self.stream, self.tenant.hex(), kind.name, *subject)
+            message.subject = subject_of(self.tenant, self.stream, kind.name, *subject)
             said = {name: value for name, value in document.items() if name != "modified_time"}
             message.fingerprint = sha256(encode(said)).digest()[:FINGERPRINT_BYTES]
         return message

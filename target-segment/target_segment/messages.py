@@ -173,7 +173,7 @@ class Messages:
         """Say what a call describes."""
         get = call.get
         ids = get("userId", ""), get("anonymousId", ""), get("groupId", "")
-        return subject_of(self.tenant.hex(), stream, call["type"], *ids)
+        return subject_of(self.tenant, stream, call["type"], *ids)
 
     def _fingerprint(self, call: Call, digest: bytes, *rest: bytes) -> bytes:
         """Say in short what a call says; `digest` is of all of it."""

@@ -328,14 +328,14 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_file_that_is_torn_is_said(path: Path, keep: bool) -> None:
     with closing(opened(path)) as first:
-        deliver(first, *(message(subject_of(str(number)), "A") for number in range(2_000)))
+        deliver(first, *(message(subject_of(b"", str(number)), "A") for number in range(2_000)))
     torn = path.read_bytes()
     path.write_bytes(torn[:4096] + bytes(len(torn) - 4096))
     with (
         pytest.raises(OutputError, match="fingerprints_path"),
         closing(opened(path, keep=keep)) as f,
     ):
-        deliver(f, message(subject_of("7"), "A"))
+        deliver(f, message(subject_of(b"", "7"), "A"))
 
 
 @pytest.mark.parametrize("keep", [True, False])
