@@ -36,6 +36,8 @@ pytestmark = [pytest.mark.orchestration, pytest.mark.timeout(900)]
 COMMAND = Path(os.environ.get("AIRFLOW_VENV", PROJECT / ".venv-airflow")) / "bin" / "airflow"
 USERS, WINDOWS, CHANGED = 20_000, 8, 5
 LATENCY_MS = "50"
+KEYS = ("sandbox-management-key", "sandbox-write-key")
+AT_ONCE = 4  # by the pool: 500 slots, 125 for each
 PLUGINS = ("tap-moesif", "target-segment")
 MACHINES = ("machine-1", "machine-2")
 LINKED = ("constraints.txt", "singer-delivery", "tap-moesif", "target-segment", "target-moesif")
@@ -62,6 +64,7 @@ class Story:
     log: list[str] = field(default_factory=list)
     received: dict[str, Any] = field(default_factory=dict)
     machines: dict[str, int] = field(default_factory=dict)
+    shown_keys: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +114,12 @@ def machine(folder: Path, services: Sandbox, states: Database) -> dict[str, str]
         f"{states.port}/{states.name}",
         "MELTANO_RETRY_SECONDS": "1",
         "TAP_MOESIF_API_URL": f"{services.url}/moesif/api/v1",
-        "TAP_MOESIF_MANAGEMENT_API_KEY": "sandbox-management-key",
+        "TAP_MOESIF_MANAGEMENT_API_KEY": KEYS[0],
         "TAP_MOESIF_USAGE_ROLLUP": "false",
         "TAP_MOESIF_PAGE_SIZE": "50",  # so that a window takes its time
         "TARGET_SEGMENT_HOST": f"{services.url}/segment",
         "TARGET_SEGMENT_CDN_URL": f"{services.url}/segment-cdn",
-        "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key",
+        "TARGET_SEGMENT_WRITE_KEY": KEYS[1],
         "TARGET_SEGMENT_BATCH_SIZE_ROWS": "100",
     }
 
@@ -147,6 +150,11 @@ def tell(running: Airflow, services: Sandbox, states: Database, folder: Path) ->
         name: (folder / "airflow" / f"{name}.log").read_text("utf-8").count("records read:")
         for name in MACHINES
     }
+    story.shown_keys = [
+        str(log)
+        for log in (folder / "airflow").rglob("*.log")
+        if any(key in log.read_text("utf-8") for key in KEYS)
+    ]
     return story
 
 
@@ -230,6 +238,16 @@ def test_only_the_window_whose_worker_was_killed_is_repeated(story: Story) -> No
     assert tries == {number: 1 + (number == story.killed) for number in range(1, WINDOWS + 1)}
 
 
+def test_no_more_windows_are_read_at_once_than_have_a_share_of_moesifs_queries(
+    story: Story,
+) -> None:
+    at_once = [
+        sum(other["start_date"] <= load["start_date"] < other["end_date"] for other in story.loads)
+        for load in story.loads
+    ]
+    assert 1 < max(at_once) <= AT_ONCE
+
+
 def test_both_machines_take_windows(story: Story) -> None:
     assert all(story.machines.values()), story.machines
 
@@ -271,3 +289,7 @@ def test_the_task_has_the_connectors_log_and_the_runs_summary(story: Story) -> N
     assert any("Beginning sync of 'users'" in line for line in story.log)
     assert any("records read:" in line for line in story.log)
     assert story.summary["target-segment"]["exit_code"] == 0
+
+
+def test_no_log_shows_a_key(story: Story) -> None:
+    assert story.shown_keys == []

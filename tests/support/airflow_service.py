@@ -209,7 +209,7 @@ def _settings(folder: Path, database: Database, port: int) -> dict[str, str]:
         "CORE__DAGS_FOLDER": str(DAGS),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "2",  # of each machine
+        "CORE__PARALLELISM": "3",  # of each machine: more than the pool allows
         "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://postgres:any@127.0.0.1:"

@@ -68,7 +68,7 @@ def run(project: Project, arguments: Sequence[str], log: Callable[[str], None]) 
 def _system_folder(project: Project) -> Iterator[str]:
     shared = Path(project.environment.get("MELTANO_SYS_DIR_ROOT") or project.root / ".meltano")
     shared.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix="meltano-") as folder:
+    with TemporaryDirectory(prefix="meltano-", ignore_cleanup_errors=True) as folder:
         for name in {STATE, *(entry.name for entry in shared.iterdir())} - {RUN_FILES}:
             Path(folder, name).symlink_to(shared.absolute() / name)
         yield folder
