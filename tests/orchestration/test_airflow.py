@@ -56,7 +56,7 @@ class Story:
     killed: int = 0
     loads: list[dict[str, Any]] = field(default_factory=list)
     loaded: dict[str, Any] = field(default_factory=dict)
-    bookmark: str = ""
+    bookmark: str | None = None
     stopped: list[str] = field(default_factory=list)
     cleared: dict[str, Any] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
@@ -212,11 +212,13 @@ def unfinished(states: Database) -> str | None:
     return None
 
 
-def bookmark(states: Database) -> str:
-    [row] = states.rows(f"select completed_state from state where state_id = '{JOB}'")
-    state = json.loads(row["completed_state"])["singer_state"]
-    found: str = state["bookmarks"]["users"]["replication_key_value"]
-    return found
+def bookmark(states: Database) -> str | None:
+    """Give the bookmark that the job goes on from, if it has any."""
+    for row in states.rows(f"select completed_state from state where state_id = '{JOB}'"):
+        state = json.loads(row["completed_state"])["singer_state"]
+        found: str = state["bookmarks"]["users"]["replication_key_value"]
+        return found
+    return None
 
 
 def test_each_schedule_is_a_dag(story: Story) -> None:
