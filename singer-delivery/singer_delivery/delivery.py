@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from singer_delivery.rejects import Rejects
     from singer_delivery.settings import DeliverySettings
 
-LOOKED_UP_TOGETHER = 100
+LOOKED_UP_TOGETHER = 250
 """Records whose fingerprints are looked up in one go; no record waits where no other comes."""
 
 STOP_SECONDS = 30

@@ -45,6 +45,7 @@ COMMIT;
 _APPEND = "INSERT INTO log (entries) VALUES (?)"
 _MERGE = "INSERT OR REPLACE INTO main.settled VALUES (?, ?, ?, ?)"
 _LOGGED = "SELECT entries FROM {}.log ORDER BY number"
+_HOLDS_SOMETHING = "SELECT EXISTS (SELECT 1 FROM {}.settled)"
 _FIND = "SELECT * FROM {}.settled WHERE subject IN ({})"
 
 _ENTRY = struct.Struct(">q16sI?")
@@ -82,6 +83,7 @@ class FingerprintFile:
         self._keep = keep
         self._lock: int | None = None
         self._readable = ["main"]  # what stands in a later one counts
+        self._empty = True  # nothing is merged yet, as in a first run: nothing to be found
         self._database = _connected("")  # until `open`, and where nothing is kept
 
     def open(self) -> None:
@@ -98,6 +100,7 @@ class FingerprintFile:
                 _prepare(self._database)
                 if self._path.exists():
                     self._read_only()
+            self._empty = not any(map(self._holds_something, self._readable))
 
     def find(self, subjects: Collection[int]) -> dict[int, Last]:
         """Give what was merged last of these, many at once, in one pass through the file.
@@ -106,6 +109,8 @@ class FingerprintFile:
             OutputError: It cannot be read.
         """
         found: dict[int, Last] = {}
+        if self._empty:
+            return found
         keys = ",".join(map(str, subjects))
         for database in self._readable:
             with self._plain_errors():
@@ -142,6 +147,7 @@ class FingerprintFile:
             transaction.execute("BEGIN")
             transaction.executemany(_MERGE, rows)
             transaction.execute("DELETE FROM main.log")
+        self._empty = False
 
     def close(self) -> None:
         """Let others have the file."""
@@ -175,6 +181,10 @@ class FingerprintFile:
             return
         self.merge(self._logged("known"))
         self._readable = ["known", "main"]
+
+    def _holds_something(self, database: str) -> bool:
+        [[found]] = self._database.execute(_HOLDS_SOMETHING.format(database))
+        return bool(found)
 
     def _logged(self, database: str) -> dict[int, Last]:
         """Read a log; the last entry of a subject counts."""
