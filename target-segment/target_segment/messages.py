@@ -159,7 +159,8 @@ class Messages:
             message.fingerprint = self._fingerprint(call, digest, encoded_context, content)
         if "messageId" not in call:
             parts += (b',"messageId":"', digest[:ID_BYTES].hex().encode(), b'"')
-            message.id_at = sum(map(len, parts[:4]))
+            if message.subject is not None:
+                message.id_at = sum(map(len, parts[:4]))
         if extracted is not None and "timestamp" not in call:
             parts += (b',"timestamp":"', extracted.encode(), b'"')
         if name is not None:
