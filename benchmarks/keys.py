@@ -20,8 +20,8 @@ import msgspec
 
 from singer_delivery import Message
 from singer_delivery.delivery import LOOKED_UP_TOGETHER
-from singer_delivery.fingerprint_file import FingerprintFile
-from singer_delivery.fingerprints import FINGERPRINT_BYTES, SUBJECT_BYTES, Fingerprints
+from singer_delivery.state.fingerprint_file import FingerprintFile
+from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, SUBJECT_BYTES, Fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

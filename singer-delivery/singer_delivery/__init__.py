@@ -4,10 +4,10 @@ A target is three things on top of this: how a record becomes a message (`Delive
 how a batch of messages becomes a request and how an answer reads (`Service`).
 """
 
-from singer_delivery.batching import Message
 from singer_delivery.errors import DeliveryError, RecordRejected, ServiceError
-from singer_delivery.http import Endpoint, Service
-from singer_delivery.mapped import NotSent
+from singer_delivery.reading.mapped import NotSent
+from singer_delivery.sending.batching import Message
+from singer_delivery.sending.http import Endpoint, Service
 from singer_delivery.settings import delivery_settings
 from singer_delivery.target import DeliveryTarget
 

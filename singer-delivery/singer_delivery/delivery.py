@@ -15,23 +15,32 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_delivery.batching import Source
-from singer_delivery.checkpoints import Checkpoints
 from singer_delivery.errors import DeliveryError, OutputError, RecordRejected
-from singer_delivery.lanes import Acknowledged, Failed, Lane, Lanes, Outcome, Pace, Poster, Refused
-from singer_delivery.refusals import Refusals
-from singer_delivery.summary import Summary
+from singer_delivery.reporting.summary import Summary
+from singer_delivery.sending.batching import Source
+from singer_delivery.sending.lanes import (
+    Acknowledged,
+    Failed,
+    Lane,
+    Lanes,
+    Outcome,
+    Pace,
+    Poster,
+    Refused,
+)
+from singer_delivery.sending.refusals import Refusals
+from singer_delivery.state.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from singer_delivery.batching import Limits, Message
-    from singer_delivery.dry_run import Preview
-    from singer_delivery.fingerprints import Fingerprints
-    from singer_delivery.lines import Wakeup
-    from singer_delivery.progress import Progress
-    from singer_delivery.rejects import Rejects
+    from singer_delivery.reading.lines import Wakeup
+    from singer_delivery.rejects.file import Rejects
+    from singer_delivery.reporting.dry_run import Preview
+    from singer_delivery.reporting.progress import Progress
+    from singer_delivery.sending.batching import Limits, Message
     from singer_delivery.settings import DeliverySettings
+    from singer_delivery.state.fingerprints import Fingerprints
 
 LOOKED_UP_TOGETHER = 250
 """Records whose fingerprints are looked up in one go; no record waits where no other comes."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from singer_sdk import typing as th
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from singer_delivery.route_settings import did_you_mean, pointless
+from singer_delivery.routing.settings import did_you_mean, pointless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -26,7 +26,6 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
-from singer_delivery.addresses import address_errors
 from singer_delivery.errors import (
     DeliveryError,
     Interrupted,
@@ -35,9 +34,10 @@ from singer_delivery.errors import (
     RecordRejected,
     place_of,
 )
-from singer_delivery.lines import MessageReader, Wakeup
-from singer_delivery.mapped import MappedStream, NotSent
-from singer_delivery.rejects import OWNER_ONLY, REJECT_FIELD
+from singer_delivery.reading.lines import MessageReader, Wakeup
+from singer_delivery.reading.mapped import MappedStream, NotSent
+from singer_delivery.rejects.file import OWNER_ONLY, REJECT_FIELD
+from singer_delivery.sending.addresses import address_errors
 from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.wiring import Wiring
 
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from singer_delivery.delivery import Delivery
-    from singer_delivery.http import Service
-    from singer_delivery.mapped import Encode
+    from singer_delivery.reading.mapped import Encode
+    from singer_delivery.sending.http import Service
 
 
 class DeliveryTarget(Target, abc.ABC):

@@ -7,22 +7,22 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.batching import Limits
 from singer_delivery.delivery import Delivery, write_state
-from singer_delivery.dry_run import DryRun, Preview
-from singer_delivery.fingerprint_file import FingerprintFile
-from singer_delivery.fingerprints import Fingerprints
-from singer_delivery.http import Connection
-from singer_delivery.progress import progress_on
-from singer_delivery.rejects import Rejects
+from singer_delivery.rejects.file import Rejects
+from singer_delivery.reporting.dry_run import DryRun, Preview
+from singer_delivery.reporting.progress import progress_on
+from singer_delivery.sending.batching import Limits
+from singer_delivery.sending.http import Connection
+from singer_delivery.state.fingerprint_file import FingerprintFile
+from singer_delivery.state.fingerprints import Fingerprints
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
-    from singer_delivery.http import Service
-    from singer_delivery.lanes import Poster
-    from singer_delivery.lines import Wakeup
+    from singer_delivery.reading.lines import Wakeup
+    from singer_delivery.sending.http import Service
+    from singer_delivery.sending.lanes import Poster
     from singer_delivery.settings import DeliverySettings
 
 

@@ -25,7 +25,7 @@ from target_moesif.models import Models, object_of, reserve
 from target_moesif.rules import ACTION, COMPANY, SUBSCRIPTION, USER, identifier, text, time
 
 if TYPE_CHECKING:
-    from singer_delivery.batching import Message
+    from singer_delivery.sending.batching import Message
     from target_moesif.models import Document, Record
     from target_moesif.rules import Kind
 
@@ -60,7 +60,7 @@ class Calls:
         """Make the documents of one call, none where it is left out on purpose.
 
         Args:
-            call: In the terms of `singer_delivery.calls`; it is used up.
+            call: In the terms of `singer_delivery.routing.calls`; it is used up.
             extracted: When the tap read it: the time of an action that has none.
 
         Raises:

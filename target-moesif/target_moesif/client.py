@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 
 from singer_delivery import ServiceError
-from singer_delivery.http import Endpoint, HeaderAuth, ask, describe
+from singer_delivery.sending.http import Endpoint, HeaderAuth, ask, describe
 from target_moesif.rules import KINDS
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from target_moesif.models import Models, decode_exactly, object_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_delivery.batching import Message
+    from singer_delivery.sending.batching import Message
     from target_moesif.models import Document, Record
 
 USER = {"id": "user_id", "modifiedTime": "modified_time", "campaign": "campaign"}

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from singer_delivery import RecordRejected
-from singer_delivery.batching import Message
-from singer_delivery.fingerprints import FINGERPRINT_BYTES, subject_of
+from singer_delivery.sending.batching import Message
+from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, subject_of
 from singer_delivery.values import NULL, as_object, decode, encode, iso_time
 from target_moesif.rules import (
     ACTION,

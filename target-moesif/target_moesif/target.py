@@ -10,10 +10,10 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from singer_delivery import DeliveryTarget, NotSent, Service, delivery_settings
-from singer_delivery.calls import MOESIF_CALLS, SEGMENT_CALLS
-from singer_delivery.route_settings import streams_setting
-from singer_delivery.routing import Router
-from singer_delivery.shapes import MoesifStream
+from singer_delivery.routing.calls import MOESIF_CALLS, SEGMENT_CALLS
+from singer_delivery.routing.router import Router
+from singer_delivery.routing.settings import streams_setting
+from singer_delivery.routing.shapes import MoesifStream
 from target_moesif.calls import Calls
 from target_moesif.client import MoesifCollector, is_moesifs_own, verify_application_id
 from target_moesif.copies import Copies
@@ -28,7 +28,7 @@ from target_moesif.rules import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_delivery.mapped import Encode
+    from singer_delivery.reading.mapped import Encode
 
 
 class TargetMoesif(DeliveryTarget):

@@ -17,8 +17,8 @@ import msgspec
 import requests
 
 from singer_delivery import Endpoint, ServiceError
-from singer_delivery.addresses import with_scheme
-from singer_delivery.http import ask, describe
+from singer_delivery.sending.addresses import with_scheme
+from singer_delivery.sending.http import ask, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

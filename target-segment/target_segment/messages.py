@@ -14,10 +14,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery import Message
-from singer_delivery.calls import content_of
-from singer_delivery.fingerprints import FINGERPRINT_BYTES, ID_CHARACTERS, subject_of
-from singer_delivery.routing import MOESIF_FIELDS, Plan
-from singer_delivery.shapes import MoesifStream
+from singer_delivery.routing.calls import content_of
+from singer_delivery.routing.router import MOESIF_FIELDS, Plan
+from singer_delivery.routing.shapes import MoesifStream
+from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, ID_CHARACTERS, subject_of
 from singer_delivery.values import NULL, as_id, as_object, decode, encode, iso_time
 from target_segment.rules import check_call, check_size
 
@@ -135,7 +135,7 @@ class Messages:
         """Check and encode a call.
 
         Args:
-            call: In the terms of `singer_delivery.calls`; it is used up.
+            call: In the terms of `singer_delivery.routing.calls`; it is used up.
             extracted: The time for a call that has none of its own; no part of its id.
 
         Raises:

@@ -10,10 +10,10 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from singer_delivery import DeliveryTarget, NotSent, Service, delivery_settings
-from singer_delivery.calls import SEGMENT_CALLS
-from singer_delivery.route_settings import streams_setting
-from singer_delivery.routing import Router
-from singer_delivery.shapes import MoesifStream, moesif_stream_of
+from singer_delivery.routing.calls import SEGMENT_CALLS
+from singer_delivery.routing.router import Router
+from singer_delivery.routing.settings import streams_setting
+from singer_delivery.routing.shapes import MoesifStream, moesif_stream_of
 from singer_delivery.values import encode
 from target_segment.client import (
     CDN,
@@ -30,7 +30,7 @@ from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from singer_delivery.mapped import Encode
+    from singer_delivery.reading.mapped import Encode
 
 
 class TargetSegment(DeliveryTarget):

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-import singer_delivery.addresses
+import singer_delivery.sending.addresses
 import tap_moesif.addresses
 from commands import Ended, run
 from scripted import Reply, ScriptedService
-from singer_delivery.http import Connection
+from singer_delivery.sending.http import Connection
 from target_moesif.client import MoesifCollector
 from target_segment.client import verify_write_key
 
@@ -90,7 +90,7 @@ def go(command: str, folder: Path, address: str, *, env: Any = None, **settings:
     return run(command, folder, config, lines=lines, env=no_exceptions)
 
 
-@pytest.mark.parametrize("module", [singer_delivery.addresses, tap_moesif.addresses])
+@pytest.mark.parametrize("module", [singer_delivery.sending.addresses, tap_moesif.addresses])
 @pytest.mark.parametrize(
     ("addresses", "in_the_clear"), [(ELSEWHERE, True), (HERE, False), (ENCRYPTED, False)]
 )
@@ -103,10 +103,10 @@ def test_both_sides_know_where_plain_http_leaves_the_machine(
 
 def test_both_sides_know_what_stays_on_the_machine() -> None:
     for address in HERE:
-        assert singer_delivery.addresses.stays_here(address), address
+        assert singer_delivery.sending.addresses.stays_here(address), address
         assert not tap_moesif.addresses.session_to(address).trust_env, address
     for address in [*ELSEWHERE, *ENCRYPTED]:
-        assert not singer_delivery.addresses.stays_here(address), address
+        assert not singer_delivery.sending.addresses.stays_here(address), address
         assert tap_moesif.addresses.session_to(address).trust_env, address
 
 

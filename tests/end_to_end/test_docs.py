@@ -10,9 +10,9 @@ import pytest
 from pages import blocks
 from project import PROJECT
 from singer_delivery.delivery import STOP_SECONDS
-from singer_delivery.lanes import QUEUED_BATCHES
-from singer_delivery.refusals import ALIKE_REFUSALS
-from singer_delivery.retry import BACKOFF_MAX_SECONDS, HALVED, RETRIED
+from singer_delivery.sending.lanes import QUEUED_BATCHES
+from singer_delivery.sending.refusals import ALIKE_REFUSALS
+from singer_delivery.sending.retry import BACKOFF_MAX_SECONDS, HALVED, RETRIED
 from tap_moesif.client import MAX_FAILURES, MAX_REFUSALS_FOR_RATE
 from tap_moesif.sync import STATE_EVERY_RECORDS
 from target_segment import TargetSegment

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery.batching import Batch, Batcher, Limits, Message
+from singer_delivery.sending.batching import Batch, Batcher, Limits, Message
 
 ROOMY = Limits(rows=1000, size=10**6, envelope=10, seconds=5)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery.checkpoints import Checkpoints, Stretch
+from singer_delivery.state.checkpoints import Checkpoints, Stretch
 
 
 def test_a_state_waits_for_every_record_before_it() -> None:

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from singer_delivery.batching import Limits, Message
 from singer_delivery.delivery import Delivery
 from singer_delivery.errors import Interrupted, RecordRejected, ServiceError
-from singer_delivery.lines import Wakeup
-from singer_delivery.refusals import ALIKE_REFUSALS
-from singer_delivery.rejects import Rejects
-from singer_delivery.retry import NO_ANSWER, Answer
+from singer_delivery.reading.lines import Wakeup
+from singer_delivery.rejects.file import Rejects
+from singer_delivery.sending.batching import Limits, Message
+from singer_delivery.sending.refusals import ALIKE_REFUSALS
+from singer_delivery.sending.retry import NO_ANSWER, Answer
 from singer_delivery.settings import DeliverySettings
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from singer_delivery import fingerprints as module
-from singer_delivery.batching import Message
 from singer_delivery.errors import OutputError
-from singer_delivery.fingerprint_file import FORMAT, FingerprintFile
-from singer_delivery.fingerprints import FINGERPRINT_BYTES, Fingerprints, subject_of
+from singer_delivery.sending.batching import Message
+from singer_delivery.state import fingerprints as module
+from singer_delivery.state.fingerprint_file import FORMAT, FingerprintFile
+from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, Fingerprints, subject_of
 
 if TYPE_CHECKING:
     import random
@@ -254,7 +254,7 @@ def test_a_link_to_the_file_is_the_same_file(path: Path) -> None:
 def test_a_run_that_was_killed_locks_nobody_out(path: Path) -> None:
     source = f"""
 import os, signal, pathlib
-from singer_delivery.fingerprint_file import FingerprintFile, Last, packed
+from singer_delivery.state.fingerprint_file import FingerprintFile, Last, packed
 file = FingerprintFile(pathlib.Path({str(path)!r}))
 file.open()
 file.append(packed(1, Last({fingerprint("A")!r}, 0, True)))
@@ -357,7 +357,7 @@ def test_a_disk_that_fills_up_is_said_and_what_was_stored_stays(path: Path) -> N
     source = f"""
 import json, pathlib, resource
 from singer_delivery.errors import OutputError
-from singer_delivery.fingerprint_file import FingerprintFile, Last, packed
+from singer_delivery.state.fingerprint_file import FingerprintFile, Last, packed
 file = FingerprintFile(pathlib.Path({str(path)!r}))
 file.open()
 file.append(packed(1, Last({fingerprint("A")!r}, 0, True)))

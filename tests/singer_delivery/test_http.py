@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripted import Reply, Request, ScriptedService
-from singer_delivery.http import EXCERPT_CHARACTERS, Connection, Endpoint
-from singer_delivery.retry import NO_ANSWER
+from singer_delivery.sending.http import EXCERPT_CHARACTERS, Connection, Endpoint
+from singer_delivery.sending.retry import NO_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

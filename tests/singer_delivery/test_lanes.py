@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery.batching import Batch, Limits, Message
 from singer_delivery.errors import ServiceError
-from singer_delivery.lanes import (
+from singer_delivery.sending.batching import Batch, Limits, Message
+from singer_delivery.sending.lanes import (
     Acknowledged,
     Failed,
     Finished,
@@ -22,7 +22,7 @@ from singer_delivery.lanes import (
     Pace,
     Refused,
 )
-from singer_delivery.retry import NO_ANSWER, Answer
+from singer_delivery.sending.retry import NO_ANSWER, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

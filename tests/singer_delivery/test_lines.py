@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_delivery.errors import InputError
-from singer_delivery.lines import Lines, MessageReader, Wakeup
+from singer_delivery.reading.lines import Lines, MessageReader, Wakeup
 
 if TYPE_CHECKING:
     from collections import Counter

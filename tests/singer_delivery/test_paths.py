@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery import paths
 from singer_delivery.errors import RecordRejected
+from singer_delivery.routing import paths
 
 
 def raw(record: dict[str, Any]) -> dict[str, msgspec.Raw]:

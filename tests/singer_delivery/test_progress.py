@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from singer_delivery.progress import LiveLine, LogLines, progress_on
+from singer_delivery.reporting.progress import LiveLine, LogLines, progress_on
 
 if TYPE_CHECKING:
     import pytest

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from singer_delivery.refusals import ALIKE_REFUSALS, Refusals
-from singer_delivery.retry import Answer
+from singer_delivery.sending.refusals import ALIKE_REFUSALS, Refusals
+from singer_delivery.sending.retry import Answer
 
 BAD = Answer(400, detail="HTTP 400", excerpt="no")
 

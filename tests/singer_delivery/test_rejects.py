@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from singer_delivery.errors import OutputError
-from singer_delivery.rejects import Rejects
+from singer_delivery.rejects.file import Rejects
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from commands import COMMANDS, Ended
-from singer_delivery.rejects import Rejects
-from singer_delivery.rejects_list import FIRST
+from singer_delivery.rejects.file import Rejects
+from singer_delivery.rejects.listing import FIRST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +135,7 @@ def test_a_file_of_any_size_needs_little_memory(tmp_path: Path) -> None:
         file.writelines([line] * 20_000)
     source = f"""
 import resource
-from singer_delivery.rejects_list import main
+from singer_delivery.rejects.listing import main
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 code = main([{str(path)!r}])
 assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10_000, "KiB"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_delivery.errors import ServiceError
-from singer_delivery.retry import (
+from singer_delivery.sending.retry import (
     BACKOFF_MAX_SECONDS,
     NO_ANSWER,
     Answer,

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from singer_delivery.errors import RecordRejected
-from singer_delivery.mapped import NotSent
-from singer_delivery.routing import Plan, Router
-from singer_delivery.shapes import MoesifStream
+from singer_delivery.reading.mapped import NotSent
+from singer_delivery.routing.router import Plan, Router
+from singer_delivery.routing.shapes import MoesifStream
 
 
 def schema(*properties: str) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from singer_sdk import typing as th
 
-from singer_delivery.calls import SEGMENT_CALLS
-from singer_delivery.route_settings import streams_setting
+from singer_delivery.routing.calls import SEGMENT_CALLS
+from singer_delivery.routing.settings import streams_setting
 from singer_delivery.settings import DeliverySettings, delivery_settings, setting_errors
 
 SCHEMA = th.PropertiesList(

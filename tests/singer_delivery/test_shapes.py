@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from singer_delivery.shapes import (
+from singer_delivery.routing.shapes import (
     MoesifStream,
     call_of,
     context_path,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_delivery import RecordRejected
-from singer_delivery.routing import segment_plan
+from singer_delivery.routing.router import segment_plan
 from target_segment.messages import Messages, tenant_of
 
 LIBRARY = {"name": "target-segment", "version": "1.2.3"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from commands import Ended, started
 from scripted import Reply, Request, ScriptedService
 from segment_runs import config, deliver, record, schema, scripted_segment, sent, summary
-from singer_delivery.lines import CHUNK_BYTES
+from singer_delivery.reading.lines import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import msgspec
 
-from singer_delivery.checkpoints import Stretch  # noqa: TC001, msgspec looks at it
+from singer_delivery.state.checkpoints import Stretch  # noqa: TC001, msgspec looks at it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from singer_delivery.errors import ServiceError
 
 if TYPE_CHECKING:
-    from singer_delivery.retry import Answer
+    from singer_delivery.sending.retry import Answer
 
 ALIKE_REFUSALS = 20
 """So many records refused one after the other, with one answer, have nothing wrong in common

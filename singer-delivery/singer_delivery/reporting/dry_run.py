@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from singer_delivery.errors import OutputError
-from singer_delivery.masking import masked
-from singer_delivery.rejects import OWNER_ONLY, write_all
-from singer_delivery.retry import Answer
+from singer_delivery.rejects.file import OWNER_ONLY, write_all
+from singer_delivery.reporting.masking import masked
+from singer_delivery.sending.retry import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from singer_delivery.batching import Message
-    from singer_delivery.http import Endpoint, Service
+    from singer_delivery.sending.batching import Message
+    from singer_delivery.sending.http import Endpoint, Service
 
 EXAMPLES = 3
 """Messages of each stream that are shown."""

@@ -15,8 +15,8 @@ from isal import igzip
 from requests.auth import AuthBase
 from typing_extensions import override
 
-from singer_delivery.addresses import stays_here, with_scheme
-from singer_delivery.retry import NO_ANSWER, Answer
+from singer_delivery.sending.addresses import stays_here, with_scheme
+from singer_delivery.sending.retry import NO_ANSWER, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

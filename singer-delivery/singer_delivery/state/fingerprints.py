@@ -11,13 +11,13 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from singer_delivery.fingerprint_file import Last, packed
+from singer_delivery.state.fingerprint_file import Last, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from singer_delivery.batching import Message
-    from singer_delivery.fingerprint_file import FingerprintFile
+    from singer_delivery.sending.batching import Message
+    from singer_delivery.state.fingerprint_file import FingerprintFile
 
 STORE_EVERY = 10_000
 """Entries that are stored together where no batch and no STATE line asks for it before."""

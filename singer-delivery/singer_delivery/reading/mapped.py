@@ -9,8 +9,8 @@ from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.mapper import SameRecordTransform
 
 from singer_delivery.errors import RecordRejected
-from singer_delivery.lines import decoded, encoded
-from singer_delivery.rejects import REJECT_FIELD
+from singer_delivery.reading.lines import decoded, encoded
+from singer_delivery.rejects.file import REJECT_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.sinks.core import JSONSchemaValidator
 
-    from singer_delivery.batching import Message
+    from singer_delivery.sending.batching import Message
     from singer_delivery.values import Record
 
     Encode = Callable[[Record, str | None], Sequence[Message]]

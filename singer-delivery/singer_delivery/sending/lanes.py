@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
-from singer_delivery.batching import Batch, Batcher, Limits, Message
 from singer_delivery.errors import DeliveryError, ServiceError, place_of
-from singer_delivery.retry import Answer, Patience, Verdict, verdict
+from singer_delivery.sending.batching import Batch, Batcher, Limits, Message
+from singer_delivery.sending.retry import Answer, Patience, Verdict, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

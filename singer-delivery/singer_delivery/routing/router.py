@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, cast
 
-from singer_delivery import paths, shapes
-from singer_delivery.calls import (
+from singer_delivery.errors import RecordRejected
+from singer_delivery.reading.mapped import NotSent
+from singer_delivery.routing import paths, shapes
+from singer_delivery.routing.calls import (
     BOOKKEEPING,
     FIELDS,
     GROUPED,
@@ -15,10 +17,8 @@ from singer_delivery.calls import (
     SEGMENT_CALLS,
     content_of,
 )
-from singer_delivery.errors import RecordRejected
-from singer_delivery.mapped import NotSent
-from singer_delivery.route_settings import ALL, IGNORE, SETTINGS, did_you_mean
-from singer_delivery.shapes import MoesifStream
+from singer_delivery.routing.settings import ALL, IGNORE, SETTINGS, did_you_mean
+from singer_delivery.routing.shapes import MoesifStream
 from singer_delivery.values import NULL, as_id, as_object, decode
 
 if TYPE_CHECKING:

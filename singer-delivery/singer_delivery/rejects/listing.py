@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.rejects import REJECT_FIELD
+from singer_delivery.rejects.file import REJECT_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,1 @@
+"""Which call a record becomes, in the vocabulary of Segment's specification."""

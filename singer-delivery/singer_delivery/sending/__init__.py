@@ -1,0 +1,1 @@
+"""Batches, lanes, HTTP requests and their retries."""
