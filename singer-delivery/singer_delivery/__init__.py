@@ -4,8 +4,8 @@ A target is three things on top of this: how a record becomes a message (`Delive
 how a batch of messages becomes a request and how an answer reads (`Service`).
 """
 
-from singer_delivery.errors import DeliveryError, RecordRejected, ServiceError
-from singer_delivery.reading.mapped import NotSent
+from singer_delivery.errors import DeliveryError, RecordRejected, RecordSkipped, ServiceError
+from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
 from singer_delivery.sending.batching import Message
 from singer_delivery.sending.http import Endpoint, Service
 from singer_delivery.settings import delivery_settings
@@ -15,9 +15,12 @@ __all__ = [
     "DeliveryError",
     "DeliveryTarget",
     "Endpoint",
+    "InputStream",
     "Message",
+    "NotKnown",
     "NotSent",
     "RecordRejected",
+    "RecordSkipped",
     "Service",
     "ServiceError",
     "delivery_settings",

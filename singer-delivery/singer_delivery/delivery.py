@@ -152,8 +152,9 @@ class Delivery:
         while left and self._lanes.congested:
             self.wait()
 
-    def skip(self, source: Source) -> None:
-        """Leave a record out on purpose."""
+    def skip(self, source: Source, reason: str) -> None:
+        """Leave a record out on purpose; `reason` is what it is counted under."""
+        self.summary.skip_reasons[reason] += 1
         self._settle(source, "skipped")
 
     def reject(self, source: Source, rejected: RecordRejected) -> None:

@@ -2,11 +2,13 @@
 
 DeliveryError           the run ends
 ├── InputError          a line is no Singer message: exit 1
-│   └── NoSchemaError   a RECORD comes before its SCHEMA (singer-sdk's own error as well)
+│   ├── NoSchemaError   a RECORD comes before its SCHEMA (singer-sdk's own error as well)
+│   └── UnknownStreamError  nothing says what a stream's records become
 ├── ServiceError        the service refuses us, or cannot be reached: exit 1
 ├── OutputError         a file or stdout cannot be written: exit 1
 └── Interrupted         SIGINT or SIGTERM: exit 130 or 143
 RecordRejected          only this record ends, in the rejects file
+RecordSkipped           only this record ends: it is left out on purpose
 
 No message of these carries a payload, a key or a user's id.
 """
@@ -30,6 +32,10 @@ class InputError(DeliveryError):
 
 class NoSchemaError(InputError, RecordsWithoutSchemaException):
     """A RECORD comes before its stream's SCHEMA."""
+
+
+class UnknownStreamError(InputError):
+    """Nothing says what a stream's records become; the message holds the line that would."""
 
 
 class ServiceError(DeliveryError):
@@ -64,6 +70,18 @@ class RecordRejected(Exception):  # noqa: N818, the run goes on
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+class RecordSkipped(Exception):  # noqa: N818, the run goes on
+    """This record is left out on purpose.
+
+    Args:
+        reason: A short code, under which it is counted, such as `deleted`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def place_of(error: Exception) -> str:

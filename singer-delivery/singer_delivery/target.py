@@ -32,17 +32,20 @@ from singer_delivery.errors import (
     NoSchemaError,
     OutputError,
     RecordRejected,
+    RecordSkipped,
     place_of,
 )
 from singer_delivery.reading.lines import MessageReader, Wakeup
-from singer_delivery.reading.mapped import MappedStream, NotSent
+from singer_delivery.reading.mapped import MappedStream
+from singer_delivery.reading.schemas import readable
+from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
 from singer_delivery.rejects.file import OWNER_ONLY, REJECT_FIELD
 from singer_delivery.sending.addresses import address_errors
 from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.wiring import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import FrameType
 
     from click import Context, Option
@@ -79,7 +82,7 @@ class DeliveryTarget(Target, abc.ABC):
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._mapped: dict[str, MappedStream] = {}
-        self._warned: set[str] = set()
+        self._said: set[str] = set()
         self._replaying = True  # until a record comes that no rejects file holds
         self._reader = MessageReader(
             self._tend, self._wakeup, self._process_not_json, lambda: self._replaying
@@ -94,12 +97,13 @@ class DeliveryTarget(Target, abc.ABC):
         """Make what says where batches go and how answers read."""
 
     @abc.abstractmethod
-    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | NotSent:
+    def encoder(self, stream: InputStream) -> Encode | NotSent | NotKnown:
         """Say what the records of a stream become, or that they are not sent.
 
-        Called at each SCHEMA line. What it returns takes a record, whose values are still
-        encoded (`msgspec.Raw`), and its `time_extracted`; it gives the record's messages, none
-        to leave it out, and may raise `RecordRejected`. It may change the record.
+        Called at each SCHEMA line, for each stream that the stream maps make of it. What it
+        returns takes a record, whose values are still encoded (`msgspec.Raw`), and its
+        `time_extracted`; it gives the record's messages, none to leave it out, and may raise
+        `RecordRejected` or `RecordSkipped`. It may change the record.
         """
 
     def check(self) -> None:
@@ -123,33 +127,45 @@ class DeliveryTarget(Target, abc.ABC):
         stream, schema = message_dict.get("stream"), message_dict.get("schema")
         if not isinstance(stream, str) or not isinstance(schema, dict):
             raise self._reader.wrong("a SCHEMA needs a stream and a schema")
-        if not isinstance(schema.get("properties"), dict):
-            raise self._reader.wrong("the schema of a SCHEMA needs properties")
+        declares_properties = isinstance(schema.get("properties"), dict)
+        schema = readable(schema)
+        mark = schema.get("$id")
         self.mapper.register_raw_stream_schema(
             stream, schema, message_dict.get("key_properties") or []
         )
         steps = [
-            (stream_map, encode)
+            (stream_map, self._encoder(stream_map, mark if isinstance(mark, str) else None))
             for stream_map in self.mapper.stream_maps[stream]
-            if not isinstance(stream_map, RemoveRecordTransform)
-            if not isinstance(encode := self._encoder(stream_map), NotSent)
         ]
+        if not declares_properties and any(callable(encode) for _, encode in steps):
+            raise self._reader.wrong("the schema of a SCHEMA needs properties")
         validator = JSONSchemaValidator(schema) if self.settings.validate_records else None
-        self._mapped[stream] = MappedStream(steps, validator)
+        self._mapped[stream] = MappedStream(stream, steps, validator)
         self.delivery.rejects.schema(stream, self._reader.line)
 
-    def _encoder(self, stream_map: StreamMap) -> Encode | NotSent:
-        stream = stream_map.stream_alias
-        encode = self.encoder(stream, stream_map.transformed_schema)
-        if isinstance(encode, NotSent) and encode.advice:
-            self.warn_once(f"Stream '{stream}' is not sent: {encode.advice}")
+    def _encoder(self, stream_map: StreamMap, mark: str | None) -> Encode | NotSent | NotKnown:
+        if isinstance(stream_map, RemoveRecordTransform):
+            return NotSent()
+        stream = InputStream(
+            stream_map.stream_alias,
+            stream_map.transformed_schema,
+            tuple(stream_map.transformed_key_properties or ()),
+            mark,
+        )
+        encode = self.encoder(stream)
+        if isinstance(encode, NotSent) and encode.notice:
+            self.say_once(logging.INFO, f"Stream '{stream.name}' is not sent: {encode.notice}")
         return encode
 
+    def say_once(self, level: int, sentence: str) -> None:
+        """Log a sentence, unless it was logged before: SCHEMA lines come again."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self.logger.log(level, "%s", sentence)
+
     def warn_once(self, sentence: str) -> None:
-        """Log a warning, unless it was logged before: SCHEMA lines come again."""
-        if sentence not in self._warned:
-            self._warned.add(sentence)
-            self.logger.warning("%s", sentence)
+        """Log a warning, unless it was logged before."""
+        self.say_once(logging.WARNING, sentence)
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
@@ -163,22 +179,26 @@ class DeliveryTarget(Target, abc.ABC):
             messages = mapped.messages(record, message_dict.get("time_extracted"))
         except RecordRejected as rejected:
             self.delivery.reject(source, rejected)
+        except RecordSkipped as skipped:
+            self.delivery.skip(source, skipped.reason)
         else:
             if messages:
                 self.delivery.send(source, messages)
             else:
-                self.delivery.skip(source)
+                self.delivery.skip(source, "left_out")
         self._interrupt()
 
     def _process_not_json(self, message_dict: dict[str, Any]) -> None:
         """Reject a RECORD with what JSON has no word for: NaN, Infinity, half a character."""
         mapped = self._stream(message_dict.get("stream"))
         source = self.delivery.record(message_dict["stream"], self._reader.line)
-        if mapped.sends:
+        try:
+            mapped.check_sent()
+        except RecordSkipped as skipped:
+            self.delivery.skip(source, skipped.reason)
+        else:
             detail = "It holds NaN, Infinity or half a character, or is nested too deeply."
             self.delivery.reject(source, RecordRejected("not_json", detail))
-        else:
-            self.delivery.skip(source)
 
     def _stream(self, name: object) -> MappedStream:
         mapped = self._mapped.get(name) if isinstance(name, str) else None

@@ -6,7 +6,8 @@ What nobody has to look at stays encoded (`msgspec.Raw`), from the tap's line to
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timezone
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,32 @@ encode = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 decode = msgspec.json.Decoder().decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
+decode_exactly = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
+"""Decodes, and leaves fractions as they are written: no float holds all of them."""
+
+MAX_ID_DIGITS = 80
+"""Of a number that is written as an id: more are no id, and `1e999999999` has a billion."""
+
+_NUMBER_STARTS = tuple(b"-0123456789"[i : i + 1] for i in range(11))
+
 _FULL_TIME = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII
 )
+_ZONE = r"(Z|UTC|GMT|([+-]\d\d)(?::?(\d\d))?)"
 _TIME = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)"
-    r"(?:[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|([+-]\d\d)(?::?(\d\d))?)?)?",
+    rf"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{{1,9}}))?)?\s*{_ZONE}?)?",
     re.IGNORECASE | re.ASCII,
 )
+_BASIC_TIME = re.compile(
+    rf"(\d{{4}})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d{{1,9}}))?)?\s*{_ZONE}?",
+    re.IGNORECASE | re.ASCII,
+)
+
+# Numbers that can be one thing only: as seconds a time from 1973 to 2286, as milliseconds too. A
+# date without dashes (20260131) or a time (20260131100000) has fewer digits than both, or more.
+_EPOCH_SECONDS = range(10**8, 10**10)
+_EPOCH_MILLISECONDS = range(10**11, 10**13)
 
 
 def as_object(raw: msgspec.Raw) -> Record | None:
@@ -40,38 +59,118 @@ def as_object(raw: msgspec.Raw) -> Record | None:
     return fields
 
 
+def object_in_text(raw: msgspec.Raw) -> msgspec.Raw:
+    """Give the JSON object or list that a text holds, or the value itself where it holds none."""
+    text = decode(raw) if bytes(raw)[:1] == b'"' else ""
+    if not text.lstrip().startswith(("{", "[")):
+        return raw
+    try:
+        decode(text)
+    except msgspec.DecodeError:
+        return raw
+    return msgspec.Raw(text.encode())
+
+
 def as_id(value: object) -> object:
-    """Write a whole number as the string that services want for an id."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    """Write a number as the string that services want for an id, to the digit.
+
+    Args:
+        value: Encoded (`msgspec.Raw`) or decoded.
+
+    Returns:
+        A string; None where there is no id, as null and a blank string are none; what cannot be an
+        id as it is, decoded.
+    """
+    if isinstance(value, msgspec.Raw):
+        text = bytes(value)
+        if text[:1] in _NUMBER_STARTS:
+            return _number_as_id(text.decode())
+        value = decode(text)
+    if isinstance(value, str):
+        return None if value.isspace() else value
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return _number_as_id(str(value))
     return value
 
 
-def iso_time(value: object, *, zone_required: bool = False) -> str | None:
-    """Write an ISO 8601 time in full; one without a zone is UTC, as warehouses have it.
+def _number_as_id(text: str) -> str | Decimal:
+    """Write a whole number without point and exponent; give a fraction, which is no id, back."""
+    if text.isdigit():
+        return text
+    number = Decimal(text)
+    if not number.is_finite() or abs(number.adjusted()) > MAX_ID_DIGITS:
+        return number
+    whole = number.to_integral_value()
+    return f"{whole:f}" if whole == number else number
 
-    Months and days of one digit are taken too: Segment's own specification shows some.
+
+def iso_time(value: object, *, zone_required: bool = False) -> str | None:
+    """Write a time in full, as ISO 8601 with a zone; one without a zone is UTC.
+
+    Understood is what can be one time only: ISO 8601 in its extended and basic form, also with a
+    blank for the T, without seconds, with months and days of one digit, and with UTC, GMT or an
+    offset of hours for the zone; a date; and whole seconds or milliseconds since 1970, as a number
+    or as text.
 
     Returns:
         The time, or None where it is none.
     """
     if not isinstance(value, str):
-        return None
+        return _epoch_time(value)
     if _FULL_TIME.fullmatch(value):
         return value if _exists(value[:19]) else None
-    match = _TIME.fullmatch(value.strip())
+    value = value.strip()
+    match = _TIME.fullmatch(value) or _BASIC_TIME.fullmatch(value)
     if match is None:
-        return None
-    year, month, day, clock, fraction, zone, hours, minutes = match.groups()
+        return _epoch_time(int(value)) if value.isascii() and value.isdigit() else None
+    year, month, day, hour, minute, second, fraction, zone, hours, minutes = match.groups()
     if zone_required and not zone:
         return None
-    time = f"{year}-{month:0>2}-{day:0>2}T{clock or '00:00:00'}"
+    time = f"{year}-{month:0>2}-{day:0>2}T{hour or '00'}:{minute or '00'}:{second or '00'}"
     if not _exists(time):
         return None
     offset = f"{hours}:{minutes or '00'}" if hours else "Z"
     return time + (f".{fraction}" if fraction else "") + offset
+
+
+@lru_cache(maxsize=1024)
+def utc_milliseconds(time: str) -> str:
+    """Write a time that `iso_time` wrote in UTC, with milliseconds and Z.
+
+    >>> utc_milliseconds("2026-01-31T12:00:05.1234567+02:00")
+    '2026-01-31T10:00:05.123Z'
+    """
+    try:
+        utc = datetime.fromisoformat(time).astimezone(timezone.utc)
+    except OverflowError:  # before the year 1 or after 9999
+        return time
+    return utc.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def epoch_seconds(time: str) -> float:
+    """Read a time that `iso_time` wrote, so that it can be compared.
+
+    Raises:
+        ValueError: It is not written in full.
+    """
+    moment = datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        raise ValueError("no time in full")
+    return moment.replace(microsecond=0).timestamp()
+
+
+def _epoch_time(value: object) -> str | None:
+    """Write whole seconds or milliseconds since 1970, where a number can only be one of them."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    if value in _EPOCH_SECONDS:
+        return f"{datetime.fromtimestamp(value, timezone.utc):%Y-%m-%dT%H:%M:%S}Z"
+    if value in _EPOCH_MILLISECONDS:
+        moment = datetime.fromtimestamp(value // 1000, timezone.utc)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{value % 1000:03}Z"
+    return None
 
 
 @lru_cache(maxsize=1024)  # records come many a second
@@ -82,20 +181,3 @@ def _exists(time: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def epoch_seconds(time: str) -> float:
-    """Read a time that `iso_time` wrote, to the second, so that it can be compared.
-
-    Raises:
-        ValueError: It is not written in full.
-    """
-    match = _TIME.fullmatch(time)
-    zone = match[6] if match else None
-    if not zone:
-        raise ValueError("no time in full")
-    seconds = datetime.fromisoformat(f"{time[:19]}+00:00").timestamp()
-    if zone == "Z":
-        return seconds
-    offset = int(zone[1:3]) * 3600 + int(zone[3:].lstrip(":") or 0) * 60
-    return seconds - offset if zone[0] == "+" else seconds + offset

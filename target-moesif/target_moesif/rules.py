@@ -99,9 +99,9 @@ def identifier(value: object, name: str) -> str | None:
     Raises:
         RecordRejected: It is empty, or neither a string nor a whole number.
     """
-    if value is None or (isinstance(value, str) and value):
-        return value
     value = as_id(value)
+    if value is None:
+        return None
     if not isinstance(value, str) or not value:
         raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
     return value

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from singer_delivery import DeliveryTarget, NotSent, Service, delivery_settings
-from singer_delivery.routing.calls import MOESIF_CALLS, SEGMENT_CALLS
-from singer_delivery.routing.router import Router
-from singer_delivery.routing.settings import streams_setting
-from singer_delivery.routing.shapes import MoesifStream
-from target_moesif.calls import Calls
+from singer_delivery import DeliveryTarget, NotKnown, NotSent, Service, delivery_settings
+from singer_delivery.routing import (
+    MOESIF_CALLS,
+    SEGMENT_CALLS,
+    Route,
+    RoutedStream,
+    Router,
+    streams_setting,
+)
 from target_moesif.client import MoesifCollector, is_moesifs_own, verify_application_id
-from target_moesif.copies import Copies
-from target_moesif.models import MISSING_IP_ADDRESS, NO_URI, Models, tenant_of
+from target_moesif.documents import MISSING_IP_ADDRESS, NO_URI, DocumentBuilder, tenant_of
+from target_moesif.moesif import EVENTS, KNOWN, check_action, marked
 from target_moesif.rules import (
     MAX_ACTIONS_BYTES,
     MAX_BATCH_BYTES,
     MAX_BATCH_DOCUMENTS,
     keys_of_several_types,
 )
+from target_moesif.segment import SegmentMapper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from singer_delivery import InputStream
     from singer_delivery.reading.mapped import Encode
+
+
+CALLS = (*SEGMENT_CALLS, *MOESIF_CALLS)
 
 
 class TargetMoesif(DeliveryTarget):
@@ -84,7 +91,7 @@ class TargetMoesif(DeliveryTarget):
             description="Ask before the first batch whether the application id is known, which the "
             "collector may tell; where this is not set, only Moesif's own is asked.",
         ),
-        streams_setting((*SEGMENT_CALLS, *MOESIF_CALLS)),
+        streams_setting(CALLS, KNOWN),
         *delivery_settings(
             rows=MAX_BATCH_DOCUMENTS, size=MAX_BATCH_BYTES, largest=MAX_ACTIONS_BYTES
         ),
@@ -92,8 +99,14 @@ class TargetMoesif(DeliveryTarget):
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
         super().__init__(**kwargs)
-        self._router = Router(self.config.get("streams"), self.warn_once)
-        self._models = Models(
+        self._router = Router(
+            self.config.get("streams"),
+            known=KNOWN,
+            marked=marked,
+            calls=CALLS,
+            warn=self.warn_once,
+        )
+        self._documents = DocumentBuilder(
             tenant=tenant_of(self.config.get("application_id", "")),
             action_uri=self.config.get("action_uri") or NO_URI,
             missing_ip_address=self.config.get("missing_ip_address") or None,
@@ -115,31 +128,18 @@ class TargetMoesif(DeliveryTarget):
                 self.logger.warning("The application id could not be verified: %s.", unknown)
 
     @override
-    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | NotSent:
-        route = self._router.route(stream, schema)
-        if route is MoesifStream.COHORTS:
-            return NotSent("Moesif's collector takes no cohorts. Deselect it in the tap.")
-        if isinstance(route, NotSent):
+    def encoder(self, stream: InputStream) -> Encode | NotSent | NotKnown:
+        route = self._router.route(stream)
+        if not isinstance(route, Route):
             return route
-        changed_only = self.settings.changed_only
-        models = replace(self._models, stream=stream) if changed_only else self._models
-        if isinstance(route, MoesifStream):
-            return _copy(Copies(models), route)
-        if keys := ", ".join(keys_of_several_types(schema)):
+        documents = self._documents
+        if self.settings.changed_only:
+            documents = replace(documents, stream=stream.name)
+        if route.shape not in KNOWN and (keys := ", ".join(keys_of_several_types(stream.schema))):
             self.warn_once(
-                f"Stream '{stream}' allows values of several types for {keys}. Moesif keeps to the "
-                "type of the first value it sees and refuses the others."
+                f"Stream '{stream.name}' allows values of several types for {keys}. Moesif keeps "
+                "to the type of the first value it sees and refuses the others."
             )
-        to_messages = Calls(models)
-        return lambda record, extracted: (
-            [] if (call := route(record)) is None else to_messages(call, extracted)
-        )
-
-
-def _copy(copies: Copies, stream: MoesifStream) -> Encode:
-    return {
-        MoesifStream.USERS: copies.user,
-        MoesifStream.COMPANIES: copies.company,
-        MoesifStream.SUBSCRIPTIONS: copies.subscription,
-        MoesifStream.EVENTS: copies.action,
-    }[stream]
+        to_messages = partial(SegmentMapper(documents, self.warn_once), shape=route.shape)
+        check = check_action if route.shape == EVENTS else None
+        return RoutedStream(stream, route, to_messages, self.warn_once, check)

@@ -1,4 +1,4 @@
-"""A call as an encoded message for Segment, and a record of tap-moesif as such a call; pure.
+"""A call as an encoded message for Segment; pure.
 
 A message's id is made from what is sent, so the same record has the same id in every run and
 Segment drops the repeat; a changed record has another. What changes without the record (when
@@ -14,38 +14,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery import Message
-from singer_delivery.routing.calls import content_of
-from singer_delivery.routing.router import MOESIF_FIELDS, Plan
-from singer_delivery.routing.shapes import MoesifStream
+from singer_delivery.routing import content_of
 from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, ID_CHARACTERS, subject_of
-from singer_delivery.values import NULL, as_id, as_object, decode, encode, iso_time
+from singer_delivery.values import NULL, as_id, as_object, encode, iso_time, utc_milliseconds
+from target_segment import moesif
 from target_segment.rules import check_call, check_size
 
 if TYPE_CHECKING:
     from singer_delivery.values import Record
 
     Call = dict[str, Any]
-
-MOESIF_DESTINATION = "Moesif API Analytics"
-"""The name of Moesif's destination in Segment's catalog."""
-
-NOT_INTO_MOESIF = {MOESIF_DESTINATION: False}
-"""Segment's `integrations` for what comes from Moesif, where it would come round in a loop."""
-
-USER_ACTION = "user_action"
-"""The `event_type` of a custom action, in Moesif's events; the others are API calls."""
-
-MOESIF_ACTION = Plan(
-    "track",
-    MOESIF_FIELDS[MoesifStream.EVENTS],
-    context={
-        "ip": "request.ipAddress",
-        "userAgent": "request.userAgentString",
-        "page.url": "request.uri",
-    },
-    own=True,
-)
-"""Moesif's mapping of a track call to an action, read the other way."""
 
 ID_BYTES = ID_CHARACTERS // 2
 
@@ -61,7 +39,7 @@ HASHED_AT_ONCE = 2_047
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Makes messages of calls and of tap-moesif's records, in the same way all through one run.
+    """Makes messages of calls, in the same way all through one run.
 
     Attributes:
         tenant: What sets our ids apart from everybody else's, from `tenant_of`.
@@ -79,64 +57,55 @@ class Messages:
     library: bytes
     stream: str | None = None
 
-    def moesif_user(self, record: Record, time_extracted: str | None) -> list[Message]:
-        """Make a record of tap-moesif's `users` into an identify message, and perhaps a group's.
-
-        `active: false` tells Segment to update the traits and not when the user was last seen.
-
-        Raises:
-            RecordRejected: Segment would discard it.
-        """
-        raw = record.get("context", NULL)
-        context = as_object(raw)
-        if context is not None or raw == NULL:
-            record.pop("context", None)
-        call = {
-            "userId": as_id(decode(record.get("id", NULL))),
-            "integrations": NOT_INTO_MOESIF,
-            "context": {**(context or {}), "active": False},
-        }
-        calls: list[Call] = [{**call, "type": "identify", "traits": record}]
-        company = as_object(record.get("company", NULL)) if self.company_groups else None
-        if company and "id" in company:
-            group = {"type": "group", "groupId": as_id(decode(company["id"])), "traits": company}
-            calls.append({**call, **group})
-        extracted = iso_time(time_extracted, zone_required=True)
-        return [self.message(call, extracted) for call in calls]
-
-    def moesif_event(self, record: Record, _time_extracted: str | None) -> list[Message]:
-        """Make a custom action of tap-moesif's `events` into a track message; leave API calls out.
-
-        Raises:
-            RecordRejected: Segment would discard it.
-        """
-        if decode(record.get("eventType", NULL)) != USER_ACTION:
-            return []
-        record["properties"] = record.pop("metadata", NULL)
-        return self.routed(MOESIF_ACTION(record), from_moesif=True)
-
-    def routed(self, call: Call | None, *, from_moesif: bool) -> list[Message]:
-        """Make a call that was made of a record into its message.
+    def of_call(
+        self, call: Call, extracted: str | None = None, distinction: bytes = b"", shape: str = ""
+    ) -> list[Message]:
+        """Make a call into its message, and perhaps a company's group call beside it.
 
         Args:
-            call: None where the record is to be left out.
-            from_moesif: Whether tap-moesif read the record.
+            call: In the terms of `singer_delivery.routing.calls`; it is used up.
+            extracted: The `time_extracted` of its record.
+            distinction: What tells an event without an id from its like.
+            shape: The known shape of its record, if it has one.
 
         Raises:
             RecordRejected: Segment would discard it.
         """
-        if call is None:
-            return []
-        if from_moesif:
-            call.setdefault("integrations", NOT_INTO_MOESIF)
-        return [self.message(call)]
+        calls = [call]
+        if shape.startswith(moesif.SHAPE_PREFIX):
+            call.setdefault("integrations", moesif.NOT_INTO_MOESIF)
+        if shape == moesif.USERS and call["type"] == "identify":
+            # Segment is to update the traits, and not when the user was last seen.
+            if isinstance(context := call.setdefault("context", {}), dict):
+                context.setdefault("active", False)
+            if (group := self._group_of(call)) is not None:
+                calls.append(group)
+            extracted = iso_time(extracted, zone_required=True)
+        else:
+            extracted = None
+        return [self.message(each, extracted, distinction) for each in calls]
 
-    def message(self, call: Call, extracted: str | None = None) -> Message:
+    def _group_of(self, user: Call) -> Call | None:
+        """Make the group call of a Moesif user's company, where that is wanted."""
+        traits = user.get("traits")
+        if not self.company_groups or not isinstance(traits, dict):
+            return None
+        company = as_object(traits.get("company", NULL))
+        if not company or "id" not in company:
+            return None
+        context = {**user["context"]} if isinstance(user["context"], dict) else user["context"]
+        group = {"type": "group", "groupId": as_id(company["id"]), "traits": company}
+        return {**user, **group, "context": context}
+
+    def message(
+        self, call: Call, extracted: str | None = None, distinction: bytes = b""
+    ) -> Message:
         """Check and encode a call.
 
         Args:
             call: In the terms of `singer_delivery.routing.calls`; it is used up.
             extracted: The time for a call that has none of its own; no part of its id.
+            distinction: What tells an event without an id from its like; a part of its id.
 
         Raises:
             RecordRejected: Segment would discard it.
@@ -152,7 +121,7 @@ class Messages:
         encoded_context = encode(context)
         rest = encode(call)
         parts = [rest[:-1], b',"context":', self._with_library(context, encoded_context)]
-        digest = self._digest(rest, encoded_context, content)
+        digest = self._digest(rest, encoded_context, content, distinction)
         message = Message(call.get("userId") or call["anonymousId"], b"")
         if self.stream is not None and call["type"] in STATES:
             message.subject = self._subject(call, self.stream)
@@ -162,7 +131,7 @@ class Messages:
             if message.subject is not None:
                 message.id_at = sum(map(len, parts[:4]))
         if extracted is not None and "timestamp" not in call:
-            parts += (b',"timestamp":"', extracted.encode(), b'"')
+            parts += (b',"timestamp":"', utc_milliseconds(extracted).encode(), b'"')
         if name is not None:
             parts += (b',"', name.encode(), b'":', content)
         parts.append(b"}")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from singer_delivery import DeliveryTarget, NotSent, Service, delivery_settings
-from singer_delivery.routing.calls import SEGMENT_CALLS
-from singer_delivery.routing.router import Router
-from singer_delivery.routing.settings import streams_setting
-from singer_delivery.routing.shapes import MoesifStream, moesif_stream_of
-from singer_delivery.values import encode
+from singer_delivery import DeliveryTarget, NotKnown, NotSent, Service, delivery_settings
+from singer_delivery.routing import SEGMENT_CALLS, Route, RoutedStream, Router, streams_setting
+from singer_delivery.values import encode, utc_milliseconds
 from target_segment.client import (
     CDN,
     DEFAULT_REGION,
@@ -25,11 +23,11 @@ from target_segment.client import (
     versioned,
 )
 from target_segment.messages import Messages, tenant_of
+from target_segment.moesif import EVENTS, KNOWN, check_action, marked
 from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from singer_delivery import InputStream
     from singer_delivery.reading.mapped import Encode
 
 
@@ -92,13 +90,19 @@ class TargetSegment(DeliveryTarget):
             title="CDN address",
             description="Where write keys are verified, in place of Segment's own CDN.",
         ),
-        streams_setting(SEGMENT_CALLS),
+        streams_setting(SEGMENT_CALLS, KNOWN),
         *delivery_settings(rows=MAX_BATCH_MESSAGES, size=MAX_BATCH_BYTES),
     ).to_dict()
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
         super().__init__(**kwargs)
-        self._router = Router(self.config.get("streams"), self.warn_once)
+        self._router = Router(
+            self.config.get("streams"),
+            known=KNOWN,
+            marked=marked,
+            calls=SEGMENT_CALLS,
+            warn=self.warn_once,
+        )
         self._messages = Messages(
             tenant=tenant_of(self.config.get("write_key", "")),
             integrations=self.config.get("integrations"),
@@ -112,7 +116,7 @@ class TargetSegment(DeliveryTarget):
         return SegmentApi(
             self.config["write_key"],
             self._address,
-            lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            lambda: utc_milliseconds(datetime.now(timezone.utc).isoformat()),
         )
 
     @property
@@ -131,27 +135,14 @@ class TargetSegment(DeliveryTarget):
             self.logger.warning("The write key could not be verified: %s.", unknown)
 
     @override
-    def encoder(self, stream: str, schema: Mapping[str, Any]) -> Encode | NotSent:
-        route = self._router.route(stream, schema)
-        if isinstance(route, NotSent):
+    def encoder(self, stream: InputStream) -> Encode | NotSent | NotKnown:
+        route = self._router.route(stream)
+        if not isinstance(route, Route):
             return route
         messages = self._messages
         if self.settings.changed_only:
-            messages = replace(messages, stream=stream)
-        if route is MoesifStream.USERS:
-            return messages.moesif_user
-        if route is MoesifStream.EVENTS:
-            return messages.moesif_event
-        if isinstance(route, MoesifStream):
-            return NotSent(_ADVICE[route])
-        own = moesif_stream_of(schema) is not None
-        return lambda record, _: messages.routed(route(record), from_moesif=own)
-
-
-_OTHERWISE = "Deselect it in the tap, or set its call under streams."
-_ADVICE = {
-    MoesifStream.COMPANIES: "a Segment group call needs a user. A Moesif company goes along with "
-    f"each of its users, and with company_groups: true as a group call of each. {_OTHERWISE}",
-    MoesifStream.SUBSCRIPTIONS: f"Segment has no call for a subscription. {_OTHERWISE}",
-    MoesifStream.COHORTS: f"Segment has no call for a cohort. {_OTHERWISE}",
-}
+            messages = replace(messages, stream=stream.name)
+        check = check_action if route.shape == EVENTS else None
+        return RoutedStream(
+            stream, route, partial(messages.of_call, shape=route.shape), self.warn_once, check
+        )

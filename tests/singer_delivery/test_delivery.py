@@ -181,7 +181,7 @@ def test_the_books_are_right_for_every_stream_of_records(
         elif step in {"skip", "reject"}:
             source = run.delivery.record("s", b'{"record":{}}')
             if step == "skip":
-                run.delivery.skip(source)
+                run.delivery.skip(source, "ignored")
                 expected["skipped"] += 1
             else:
                 run.delivery.reject(source, RecordRejected("why", "so"))

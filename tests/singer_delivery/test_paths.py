@@ -68,4 +68,4 @@ def test_what_is_no_object_is_not_written_over() -> None:
 )
 def test_a_path_is_declared_or_may_be_in_an_open_object(path: str, declared: bool) -> None:
     schema = {"properties": {"a": {}, "b": {"properties": {"c": {}}}, "free": {"type": "object"}}}
-    assert paths.declared(schema, path) is declared
+    assert paths.is_declared(schema, path) is declared

@@ -5,28 +5,67 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from singer_delivery.errors import RecordRejected
-from singer_delivery.reading.mapped import NotSent
-from singer_delivery.routing.router import Plan, Router
-from singer_delivery.routing.shapes import MoesifStream
+from singer_delivery import InputStream, NotKnown, NotSent, RecordRejected, RecordSkipped
+from singer_delivery.routing import KnownShape, Route, Router
+from singer_delivery.routing.binding import StreamRoute
+
+KNOWN = {
+    "acme.people": KnownShape(
+        Route(
+            call="identify",
+            shape="acme.people",
+            fields={"userId": ("id",)},
+            kept=frozenset({"id"}),
+            context="context",
+            objects=frozenset({"company", "context"}),
+        )
+    ),
+    "acme.teams": KnownShape(
+        Route(call="group", fields={"groupId": ("id",)}), NotSent("no_call", "Nobody takes it.")
+    ),
+}
 
 
 def schema(*properties: str) -> dict[str, Any]:
     return {"properties": {name: {} for name in properties}}
 
 
+def routed(
+    stream: str,
+    fields: Any,
+    streams: dict[str, Any] | None = None,
+    **options: Any,
+) -> Route | NotSent | NotKnown:
+    """Find the route of a stream that has these fields."""
+    router = options.get("router") or Router(
+        streams,
+        known=KNOWN,
+        marked=KNOWN.get,
+        calls=("identify", "group", "track"),
+        warn=options.get("warnings", []).append,
+    )
+    declared = options.get("schema") or schema(*fields)
+    key = options.get("key", ())
+    found: Route | NotSent | NotKnown = router.route(
+        InputStream(stream, declared, key, options.get("mark"))
+    )
+    return found
+
+
 def call_for(
     stream: str, record: dict[str, Any], streams: dict[str, Any] | None = None, **options: Any
 ) -> Any:
     """Route one record of a stream whose schema has just its fields; give the call, decoded."""
-    warnings: list[str] = options.get("warnings", [])
+    route = routed(stream, record, streams, **options)
+    assert isinstance(route, Route), route
     declared = options.get("schema") or schema(*record)
-    plan = Router(streams, warnings.append).route(stream, declared)
-    assert isinstance(plan, Plan)
-    encoded = msgspec.json.decode(json.dumps(record), type=dict[str, msgspec.Raw])
-    call = plan(encoded)
-    return None if call is None else json.loads(msgspec.json.encode(call))
+    to_call = StreamRoute(route, declared, options.get("warnings", []).append)
+    call = to_call(msgspec.json.decode(json.dumps(record), type=dict[str, msgspec.Raw]))
+    return json.loads(msgspec.json.encode(call))
 
 
 CUSTOMER = {"cust": 7, "mail": "a@example.com", "address": {"city": "Bern", "zip": "3000"}}
@@ -103,43 +142,256 @@ def test_a_name_goes_before_a_pattern_and_patterns_in_their_order() -> None:
         "crm-log": {"call": "ignore"},
         "*": {"call": "group", "group_id": "id"},
     }
-    router = Router(streams, print)
-    assert router.route("crm-log", schema("id")) == NotSent()
-    some = router.route("crm-people", schema("id"))
-    assert isinstance(some, Plan)
-    assert some.kind == "identify"
-    other = router.route("else", schema("id"))
-    assert isinstance(other, Plan)
-    assert other.kind == "group"
+    assert routed("crm-log", ["id"], streams) == NotSent()
+    some = routed("crm-people", ["id"], streams)
+    assert isinstance(some, Route)
+    assert some.call == "identify"
+    other = routed("else", ["id"], streams)
+    assert isinstance(other, Route)
+    assert other.call == "group"
 
 
-def test_a_foreign_stream_is_not_sent_unasked_and_the_advice_shows_how() -> None:
-    route = Router({}, print).route("users", schema("id", "email", "created_at"))
-    assert isinstance(route, NotSent)
-    assert "streams: {users: {call: identify, user_id: id}}" in route.advice
+# Known streams.
+
+PERSON = {"id": 7, "mail": "a@example.com", "context": {"ip": "192.0.2.1"}, "company": {"id": 1}}
+AS_PERSON = {
+    "type": "identify",
+    "userId": "7",
+    "context": {"ip": "192.0.2.1"},
+    "traits": {"id": 7, "mail": "a@example.com", "company": {"id": 1}},
+}
 
 
-def test_a_stream_of_tap_moesif_is_the_targets_to_deal_with() -> None:
-    user = schema("id", "modifiedTime", "lastSeenTime")
-    assert Router({}, print).route("anything", user) is MoesifStream.USERS
+@pytest.mark.parametrize(
+    "how", [{"mark": "acme.people"}, {"streams": {"anything": {"as": "acme.people"}}}]
+)
+def test_a_stream_is_known_by_its_mark_or_by_the_settings(how: dict[str, Any]) -> None:
+    assert call_for("anything", PERSON, **how) == AS_PERSON
 
 
-def test_a_route_for_a_stream_of_tap_moesif_knows_its_ids() -> None:
-    record = {"id": "c1", "modifiedTime": "2026-01-01", "companyDomain": "acme.example"}
-    call = call_for("companies", record, {"companies": {"call": "company"}})
-    assert call["groupId"] == "c1"
-    assert call["traits"] == {"modifiedTime": "2026-01-01", "companyDomain": "acme.example"}
+def test_a_known_stream_needs_no_field_but_its_key() -> None:
+    assert call_for("s", {"id": "u"}, mark="acme.people") == {
+        "type": "identify",
+        "userId": "u",
+        "traits": {"id": "u"},
+    }
 
 
-def test_a_path_that_is_in_no_schema_is_said_once_and_rejects_the_records() -> None:
-    streams = {"customers": {"call": "identify", "user_id": "custt"}}
+def test_a_renamed_key_is_still_the_key() -> None:
+    record = {"ident": "u", "mail": "m"}
+    call = call_for("s", record, mark="acme.people", key=("ident",))
+    assert (call["userId"], call["traits"]) == ("u", {"mail": "m"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes"),
+    [
+        ({"exclude": ["mail"]}, {"traits": {"id": 7, "company": {"id": 1}}}),
+        ({"traits": ["mail"]}, {"traits": {"mail": "a@example.com"}}),
+        (
+            {"rename": {"mail": "email"}},
+            {"traits": {"id": 7, "email": "a@example.com", "company": {"id": 1}}},
+        ),
+        (
+            {"user_id": "mail"},
+            {"userId": "a@example.com", "traits": {"id": 7, "company": {"id": 1}}},
+        ),
+    ],
+)
+@pytest.mark.parametrize("how", ["mark", "as"])
+def test_a_route_on_a_known_stream_changes_only_what_it_says(
+    settings: dict[str, Any], changes: dict[str, Any], how: str
+) -> None:
+    named = {"as": "acme.people"} if how == "as" else {}
+    mark = "acme.people" if how == "mark" else None
+    call = call_for("people", PERSON, {"people": {**named, **settings}}, mark=mark)
+    assert call == {**AS_PERSON, **changes}
+
+
+def test_a_stream_that_has_no_call_is_sent_only_with_one_of_the_settings() -> None:
+    assert routed("teams", ["id"], mark="acme.teams") == NotSent("no_call", "Nobody takes it.")
+    excluded = routed("teams", ["id"], {"teams": {"exclude": ["x"]}}, mark="acme.teams")
+    assert isinstance(excluded, NotSent)
+    call = call_for("teams", {"id": "g"}, {"teams": {"call": "group"}}, mark="acme.teams")
+    assert call["groupId"] == "g"
+
+
+FLAT = {
+    "id": "u",
+    "company__id": "c",
+    "company__tags": '["a"]',
+    "company__size": None,
+    "context__ip": "192.0.2.1",
+    "context__location__city": "Bern",
+    "plan__name": "paid",
+}
+
+
+def test_a_known_stream_that_was_flattened_is_put_back_together() -> None:
+    assert call_for("s", FLAT, mark="acme.people") == {
+        "type": "identify",
+        "userId": "u",
+        "context": {"ip": "192.0.2.1", "location": {"city": "Bern"}},
+        "traits": {
+            "id": "u",
+            "company": {"id": "c", "tags": ["a"], "size": None},
+            "plan__name": "paid",
+        },
+    }
+
+
+def test_text_that_holds_an_objects_json_is_the_object() -> None:
+    text = {"properties": {"id": {}, "company": {"type": ["string", "null"]}, "note": {}}}
+    record = {"id": "u", "company": '{"id": 5}', "note": '{"not": "an object field"}'}
+    call = call_for("s", record, mark="acme.people", schema=text)
+    assert call["traits"] == {**record, "company": {"id": 5}}
+
+
+def test_an_object_that_was_null_is_none_after_flattening() -> None:
+    record = {"id": "u", "company__id": None, "company__size": None}
+    assert call_for("s", record, mark="acme.people")["traits"] == {"id": "u"}
+
+
+# Streams that nothing is known of.
+
+
+@pytest.mark.parametrize(
+    ("stream", "fields", "key", "line"),
+    [
+        ("users", ["id", "email", "created_at"], "id", "users: {call: identify, user_id: id}"),
+        ("customers", ["nr", "e_mail"], "nr", "customers: {call: identify, user_id: nr}"),
+        ("orders", ["id", "email", "total"], "id", "orders: {call: ignore}"),
+        ("companies", ["id", "name", "email"], "id", "companies: {call: ignore}"),
+        (
+            "orders",
+            ["id", "customer_id", "placed_at"],
+            "id",
+            "orders: {call: track, user_id: customer_id, event: {literal: Orders}, timestamp: pl",
+        ),
+        (
+            "login_audit",
+            ["id", "userId", "event"],
+            "id",
+            "login_audit: {call: track, user_id: userId, event: event}",
+        ),
+        (
+            "memberships",
+            ["id", "userId", "groupId", "role"],
+            "id",
+            "memberships: {call: group, user_id: userId, group_id: groupId}",
+        ),
+        ("transfers", ["id", "user_id", "buyer_id"], "id", "transfers: {call: ignore}"),
+        ("sums", ["total"], None, "sums: {call: ignore}"),
+        ("it's *", ["total"], None, "'it''s *': {call: ignore}"),
+        ("null", [], None, "'null': {call: ignore}"),
+        ("prod-identifies", ["id", "received_at", "user_id"], "id", "'prod-*': {as: segment.war"),
+        ("PROD__ORDERED", ["ID", "RECEIVED_AT", "SENT_AT"], "ID", "'PROD__*': {as: segment.ware"),
+        ("calls", ["writeKey", "receivedAt", "userId"], None, "calls: {as: segment.calls}"),
+    ],
+)
+def test_what_is_not_known_is_said_with_the_line_to_add(
+    stream: str, fields: list[str], key: str | None, line: str
+) -> None:
+    found = routed(stream, fields, key=(key,) if key else ())
+    assert isinstance(found, NotKnown)
+    assert f"Add under streams in the settings: {line}" in found.advice
+
+
+def test_the_line_to_add_works() -> None:
+    found = routed("users", ["id", "email"], key=("id",))
+    assert isinstance(found, NotKnown)
+    streams = yaml.safe_load(found.advice.partition("settings: ")[2])
+    assert call_for("users", {"id": 1, "email": "e"}, streams)["userId"] == "1"
+
+
+def test_a_route_that_says_too_little_is_named() -> None:
+    found = routed("orders", ["id"], {"ord*": {"exclude": ["card"]}})
+    assert isinstance(found, NotKnown)
+    assert "streams.ord* has neither call nor as" in found.advice
+
+
+@given(st.sets(st.from_regex(r"[a-zA-Z_]{1,12}", fullmatch=True), max_size=8))
+def test_no_stream_is_sent_unasked_but_raw_calls(fields: set[str]) -> None:
+    found = routed("anything", fields)
+    if isinstance(found, Route):
+        lower = {name.lower() for name in fields}
+        assert {"messageid", "type"} <= lower
+    else:
+        assert isinstance(found, NotKnown)
+
+
+def test_bookkeeping_is_no_content_of_a_stream_that_has_a_call_alone() -> None:
+    streams = {"*": {"call": "identify", "user_id": "userId"}}
+    envelope = {"writeKey": "k", "projectId": "p", "channel": "c", "type": "x", "version": 2}
+    call = call_for("s", {"userId": "u", **envelope, "_SDC_X": 1, "plan": "paid"}, streams)
+    assert call["traits"] == {"plan": "paid"}
+    row = {**ROW, "plan": "paid"}
+    by_column = {"*": {"call": "identify", "user_id": "user_id"}}
+    assert call_for("s", row, by_column)["traits"] == {"plan": "paid"}
+    own = {"userId": "u", "channel": "web", "type": "b2b", "version": 2}
+    assert call_for("s", own, streams)["traits"] == {"channel": "web", "type": "b2b", "version": 2}
+
+
+def test_names_fit_in_any_letter_case_where_one_does() -> None:
+    streams = {"s": {"call": "identify", "user_id": "id", "traits": ["Mail", "Home.City"]}}
+    record = {"ID": 1, "MAIL": "m", "home": {"CITY": "Bern"}}
+    call = call_for("s", record, streams)
+    assert call["userId"] == "1"
+    assert call["traits"] == {"Mail": "m", "Home": {"City": "Bern"}}
+    two = {"s": {"call": "identify", "user_id": "id", "anonymous_id": "a"}}
+    with pytest.raises(RecordRejected):
+        call_for("s", {"Id": 1, "ID": 2}, two)
+
+
+@pytest.mark.parametrize("setting", ["user_id", "event", "message_id"])
+def test_an_id_or_an_event_that_is_in_no_schema_is_said_and_rejects_the_records(
+    setting: str,
+) -> None:
+    route = {"call": "track", "user_id": "cust", "event": "mail", setting: "custt"}
     warnings: list[str] = []
-    with pytest.raises(RecordRejected, match=r"streams\.customers\.user_id") as rejected:
-        call_for("customers", CUSTOMER, streams, warnings=warnings)
+    with pytest.raises(RecordRejected, match=rf"streams\.customers\.{setting}") as rejected:
+        call_for("customers", CUSTOMER, {"customers": route}, warnings=warnings)
     assert rejected.value.reason == "path_not_found"
     [warning] = warnings
-    assert "streams.customers.user_id names 'custt'" in warning
+    assert f"streams.customers.{setting} names 'custt'" in warning
     assert "did you mean 'cust'?" in warning
+
+
+def test_a_trait_that_a_record_has_not_is_not_sent() -> None:
+    streams = {"s": {"call": "identify", "user_id": "id", "traits": ["mail", "bio"]}}
+    warnings: list[str] = []
+    assert call_for("s", {"id": 1, "mail": "m"}, streams, warnings=warnings)["traits"] == {
+        "mail": "m"
+    }
+    assert "it is left out" in warnings[0]
+
+
+def test_a_field_that_flattening_has_taken_apart_is_named() -> None:
+    streams = {"orders": {"call": "track", "user_id": "customer.id", "event": "kind"}}
+    warnings: list[str] = []
+    with pytest.raises(RecordRejected):
+        call_for("orders", {"customer__id": 7, "kind": "k"}, streams, warnings=warnings)
+    assert "flattening has made it 'customer__id'" in warnings[0]
+
+
+def test_a_record_may_have_what_its_schema_does_not_list() -> None:
+    streams = {"s": {"call": "identify", "user_id": "id"}}
+    call = call_for("s", {"id": 7, "n": 1}, streams, schema={"properties": {}})
+    assert (call["userId"], call["traits"]) == ("7", {"n": 1})
+
+
+def test_an_id_that_a_program_wrote_for_none_is_warned_of_and_sent() -> None:
+    streams = {"s": {"call": "identify", "user_id": "id"}}
+    warnings: list[str] = []
+    assert call_for("s", {"id": "undefined"}, streams, warnings=warnings)["userId"] == "undefined"
+    assert "'undefined'" in warnings[0]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t"])
+def test_a_blank_id_is_none_where_the_other_is_there(blank: str) -> None:
+    streams = {"s": {"call": "identify", "user_id": "id", "anonymous_id": "a"}}
+    call = call_for("s", {"id": blank, "a": "v"}, streams)
+    assert (call.get("userId"), call["anonymousId"]) == (None, "v")
 
 
 def test_a_path_of_the_schema_may_be_missing_in_a_record() -> None:
@@ -154,12 +406,21 @@ def test_what_is_null_is_absent() -> None:
     assert call == {"type": "track", "anonymousId": "a", "event": "E", "properties": {}}
 
 
-def test_a_row_that_is_gone_is_no_call() -> None:
+@pytest.mark.parametrize(
+    ("column", "gone", "there"),
+    [
+        ("_sdc_deleted_at", "2026-01-01", None),
+        ("_SDC_DELETED_AT", "2026-01-01", None),
+        ("_sdc_lsn_deleted_at", "2026-01-01", ""),
+        ("_fivetran_deleted", True, False),
+        ("__deleted", "true", "false"),
+    ],
+)
+def test_a_row_that_is_gone_is_no_call(column: str, gone: object, there: object) -> None:
     streams = {"s": {"call": "identify", "user_id": "id"}}
-    record = {"id": "u", "_sdc_deleted_at": "2026-01-01", "_sdc_lsn": 5}
-    assert call_for("s", record, streams) is None
-    kept = call_for("s", {**record, "_sdc_deleted_at": None}, streams)
-    assert kept["traits"] == {}
+    with pytest.raises(RecordSkipped, match="deleted"):
+        call_for("s", {"id": "u", column: gone, "_sdc_lsn": 5}, streams)
+    assert call_for("s", {"id": "u", column: there, "_sdc_lsn": 5}, streams)["traits"] == {}
 
 
 # Segment's warehouses.
@@ -178,6 +439,7 @@ ROW = {
     "context_campaign_name": None,
     "context_library_name": "analytics.js",
 }
+WAREHOUSE = {"*": {"as": "segment.warehouse"}}
 COMMON = {
     "userId": "u1",
     "messageId": "m1",
@@ -214,6 +476,7 @@ COMMON = {
             {"event": "signed_up", "event_text": None},
             {"type": "track", "event": "signed_up", "properties": {}},
         ),
+        ("signed_up", {}, {"type": "track", "event": "signed_up", "properties": {}}),
         (
             "pages",
             {"name": "Docs", "category": None, "title": "T"},
@@ -225,7 +488,11 @@ COMMON = {
 def test_a_row_of_a_warehouse_is_the_call_it_was(
     stream: str, columns: dict[str, Any], call: dict[str, Any]
 ) -> None:
-    assert call_for(stream, {**ROW, **columns}) == {**COMMON, **call}
+    row = {**ROW, **columns}
+    assert call_for(stream, row, WAREHOUSE) == {**COMMON, **call}
+    upper = {name.upper(): value for name, value in row.items()}
+    for other in (f"PROD-{stream.rpartition('-')[2].upper()}", f"prod__{stream}_view"):
+        assert call_for(other, upper, WAREHOUSE) == {**COMMON, **call}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +506,7 @@ def test_in_users_and_accounts_the_id_is_whose_they_are(
     table: str, identity: dict[str, str]
 ) -> None:
     row = {"id": "x1", "received_at": "2026-01-01", "uuid_ts": "2026-01-02", "name": "Acme"}
-    assert call_for(f"public-{table}", row) == {
+    assert call_for(f"public-{table}", row, WAREHOUSE) == {
         **identity,
         "timestamp": "2026-01-01",
         "traits": {"name": "Acme"},
@@ -247,15 +514,15 @@ def test_in_users_and_accounts_the_id_is_whose_they_are(
 
 
 def test_a_route_for_a_table_changes_only_what_it_says() -> None:
-    streams = {"identifies": {"call": "identify", "exclude": ["secret"]}}
+    streams = {"identifies": {"as": "segment.warehouse", "exclude": ["secret"]}}
     call = call_for("identifies", {**ROW, "plan": "paid", "secret": "s"}, streams)
     assert call == {**COMMON, "type": "identify", "traits": {"plan": "paid"}}
 
 
 def test_the_same_calls_from_two_tables_are_warned_about() -> None:
     warnings: list[str] = []
-    router = Router({}, warnings.append)
+    router = Router(WAREHOUSE, known={}, marked=lambda _: None, calls=(), warn=warnings.append)
     for table in ("signed_up", "pages", "tracks"):
-        router.route(table, schema("id", "received_at", "sent_at", "event"))
+        routed(table, ["id", "received_at", "sent_at", "event"], router=router)
     assert len(warnings) == 1
     assert "tracks" in warnings[0]

@@ -61,7 +61,7 @@ def test_every_setting_says_what_it_does() -> None:
         assert setting.description
 
 
-ROUTED = th.PropertiesList(streams_setting(SEGMENT_CALLS)).to_dict()
+ROUTED = th.PropertiesList(streams_setting(SEGMENT_CALLS, ("acme.people",))).to_dict()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,8 @@ ROUTED = th.PropertiesList(streams_setting(SEGMENT_CALLS)).to_dict()
             {"call": "idenfity"},
             "streams.orders.call: its value is none of identify, group, track, page,",
         ),
-        ({"user_id": "id"}, "streams.orders.call is missing: set it."),
+        ({"as": "acme.peple"}, "streams.orders.as: its value is none of acme.people, segment."),
+        ({"call": "track", "without_id": "drop"}, "streams.orders.without_id"),
         (
             {"call": "track", "usr_id": "id"},
             "streams.orders.usr_id: there is no such setting; did you mean 'user_id'?",
@@ -100,6 +101,10 @@ def test_a_wrong_route_is_named_with_its_path(route: Any, sentence: str) -> None
     "route",
     [
         {"call": "ignore"},
+        {"as": "acme.people"},
+        {"as": "segment.warehouse", "exclude": ["secret"]},
+        {"exclude": ["secret"]},
+        {"call": "track", "without_id": "skip"},
         {"call": "identify", "user_id": "id", "traits": "*"},
         {"call": "track", "event": {"literal": "E"}, "properties": ["a.b"], "rename": {"a": "b"}},
         {"call": "page", "name": "title", "category": {"literal": "Docs"}, "group_id": "org"},

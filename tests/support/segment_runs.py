@@ -23,8 +23,18 @@ def scripted_segment() -> ScriptedService:
     return ScriptedService(lambda _: SUCCESS)
 
 
+AS_CALLS = {name: {"as": "segment.calls"} for name in ("people", "orders", "crm")}
+"""Routes for streams of the tests' own that hold calls without a mark."""
+
+
 def config(service: ScriptedService, **settings: Any) -> dict[str, Any]:
-    return {"write_key": KEY, "host": service.url, "summary_path": "summary.json", **settings}
+    return {
+        "write_key": KEY,
+        "host": service.url,
+        "summary_path": "summary.json",
+        "streams": AS_CALLS,
+        **settings,
+    }
 
 
 def deliver(
@@ -53,12 +63,14 @@ def rejected(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def schema(stream: str, *properties: str) -> dict[str, Any]:
+def schema(stream: str, *properties: str, mark: str | None = None) -> dict[str, Any]:
+    """Write a SCHEMA line; `mark` is what tap-moesif calls the stream."""
+    marked = {"$id": f"urn:tap-moesif:{mark}"} if mark else {}
     return {
         "type": "SCHEMA",
         "stream": stream,
-        "schema": {"properties": {name: {} for name in properties}},
-        "key_properties": [],
+        "schema": {**marked, "properties": {name: {} for name in properties}},
+        "key_properties": ["id"] if mark else [],
     }
 
 

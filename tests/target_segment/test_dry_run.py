@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from segment_runs import deliver, record, schema, scripted_segment, sent, state, summary
+from segment_runs import AS_CALLS, deliver, record, schema, scripted_segment, sent, state, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,8 @@ def test_a_table_and_three_examples_of_each_stream_are_shown_without_values(
         schema("table", "column"),
         record("table", column="secret"),
     ]
-    ended = deliver(segment, tmp_path, lines, dry_run=True)
+    routes = {**AS_CALLS, "table": {"call": "ignore"}}
+    ended = deliver(segment, tmp_path, lines, dry_run=True, streams=routes)
     rows = [line.rsplit(None, 1) for line in ended.stderr.splitlines()]
     for row in (
         ["people  identify", "5"],

@@ -99,6 +99,7 @@ def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(tmp_path: Pa
     config = {"write_key": "k", "lanes": 3, "batch_size_rows": 5, "max_rejects": -1}
     with ScriptedService(reaper.answer) as service:
         config |= {"host": service.url, "rejects_path": str(rejects)}
+        config |= {"streams": {"*": {"as": "segment.calls"}}}
         (tmp_path / "config.json").write_text(json.dumps(config))
         while kills < KILLS or state < records:
             mortal = kills < KILLS

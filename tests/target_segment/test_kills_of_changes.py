@@ -77,7 +77,7 @@ def test_killed_anywhere_segment_ends_with_what_the_source_says(tmp_path: Path) 
     kills = 0
     with ScriptedService(reaper.answer) as service:
         config = {"write_key": KEY, "host": service.url, "changed_only": True}
-        config |= {"lanes": 2, "batch_size_rows": 2}
+        config |= {"lanes": 2, "batch_size_rows": 2, "streams": {"*": {"as": "segment.calls"}}}
         (tmp_path / "config.json").write_text(json.dumps(config))
         while True:
             mortal = kills < KILLS

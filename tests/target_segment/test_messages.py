@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery import RecordRejected
-from singer_delivery.routing.router import segment_plan
+from singer_delivery import InputStream, RecordRejected
+from singer_delivery.routing import Route, RoutedStream, Router
+from target_segment import moesif
 from target_segment.messages import Messages, tenant_of
 
 LIBRARY = {"name": "target-segment", "version": "1.2.3"}
@@ -39,8 +41,31 @@ def raw(record: dict[str, Any]) -> dict[str, msgspec.Raw]:
     return msgspec.json.decode(json.dumps(record), type=dict[str, msgspec.Raw])
 
 
+def encoded(
+    record: dict[str, Any],
+    extracted: str | None = EXTRACTED,
+    stream: InputStream | None = None,
+    streams: dict[str, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """Encode one record, of tap-moesif's users unless it is said of which stream."""
+    properties: dict[str, Any] = {"properties": {name: {} for name in record}}
+    stream = stream or InputStream("users", properties, ("id",), "urn:tap-moesif:users")
+    warnings: list[str] = []
+    route = Router(
+        streams,
+        known=moesif.KNOWN,
+        marked=moesif.marked,
+        calls=("identify", "track"),
+        warn=warnings.append,
+    ).route(stream)
+    assert isinstance(route, Route)
+    to_messages = partial(messages(**options).of_call, shape=route.shape)
+    return RoutedStream(stream, route, to_messages, warnings.append)(raw(record), extracted)
+
+
 def identify(record: dict[str, Any], extracted: str | None = EXTRACTED, **options: Any) -> Any:
-    [message] = messages(**options).moesif_user(raw(record), extracted)
+    [message] = encoded(record, extracted, **options)
     return json.loads(message.body)
 
 
@@ -81,7 +106,7 @@ def test_integrations_can_be_set_for_every_call() -> None:
 
 
 def test_a_users_messages_are_kept_in_order_by_the_users_id() -> None:
-    [message] = messages().moesif_user(raw(USER), EXTRACTED)
+    [message] = encoded(USER)
     assert message.key == "user-1"
 
 
@@ -122,19 +147,21 @@ def test_numbers_keep_all_their_digits(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("time", "kept"),
+    ("time", "sent"),
     [
-        ("2026-01-01T00:00:00Z", True),
-        ("2026-01-01T00:00:00.123456+02:00", True),
-        ("2026-01-01T00:00:00", False),
-        ("yesterday", False),
-        ("", False),
-        (None, False),
-        (17, False),
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000Z"),
+        ("2026-01-01T00:00:00.123456+02:00", "2025-12-31T22:00:00.123Z"),
+        ("2026-01-01T00:00:00", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+        (17, None),
     ],
 )
-def test_only_a_time_with_a_zone_says_when_a_record_was_extracted(time: Any, kept: bool) -> None:
-    assert identify(USER, time).get("timestamp") == (time if kept else None)
+def test_only_a_time_with_a_zone_says_when_a_record_was_extracted(
+    time: Any, sent: str | None
+) -> None:
+    assert identify(USER, time).get("timestamp") == sent
 
 
 @pytest.mark.parametrize(
@@ -160,7 +187,8 @@ def test_what_segment_would_drop_is_rejected_with_its_code(
 
 def test_a_message_of_just_the_size_segment_takes_is_sent() -> None:
     def body(size: int) -> bytes:
-        return messages().moesif_user(raw({"id": "u", "bio": "x" * size}), EXTRACTED)[0].body
+        found: bytes = encoded({"id": "u", "bio": "x" * size})[0].body
+        return found
 
     room = 32_000 - len(body(0))
     assert len(body(room)) == 32_000
@@ -168,16 +196,9 @@ def test_a_message_of_just_the_size_segment_takes_is_sent() -> None:
         body(room + 1)
 
 
-@pytest.mark.parametrize("context", ["text", 5, ["list"]])
-def test_a_context_that_is_no_object_goes_along_as_a_trait(context: Any) -> None:
-    message = identify({"id": "u", "context": context})
-    assert message["traits"]["context"] == context
-    assert message["context"] == {"active": False, "library": LIBRARY}
-
-
 def test_a_company_becomes_a_group_where_that_is_wanted() -> None:
     record = {**USER, "company": {"id": 7, "companyDomain": "acme.example", "ttfhw_s": None}}
-    made = messages(company_groups=True).moesif_user(raw(record), EXTRACTED)
+    made = encoded(record, company_groups=True)
     assert [message.key for message in made] == ["user-1", "user-1"]
     group = json.loads(made[1].body)
     assert (group["type"], group["userId"], group["groupId"]) == ("group", "user-1", "7")
@@ -187,13 +208,16 @@ def test_a_company_becomes_a_group_where_that_is_wanted() -> None:
 
 
 def test_a_user_without_a_company_becomes_no_group() -> None:
-    assert len(messages(company_groups=True).moesif_user(raw({"id": "u"}), EXTRACTED)) == 1
+    assert len(encoded({"id": "u"}, company_groups=True)) == 1
 
 
-def segment(record: dict[str, Any], kind: str, **options: Any) -> Any:
-    call = segment_plan(kind)(raw(record))
-    assert call is not None
-    message = json.loads(messages(**options).message(call).body)
+def segment(record: dict[str, Any], kind: str = "", **options: Any) -> Any:
+    """Encode one record of Segment's calls; without a type it gets one."""
+    record = {"type": kind, **record} if kind else record
+    stream = InputStream("calls", {"properties": {name: {} for name in record}})
+    as_calls = {"calls": {"as": "segment.calls"}}
+    [message] = encoded(record, None, stream, as_calls, **options)
+    message = json.loads(message.body)
     assert message["context"].pop("library")
     return message
 
@@ -219,27 +243,65 @@ def test_a_record_in_the_shape_of_a_call_is_that_call(record: dict[str, Any], ki
     assert message == {"type": kind, **record, **brought}
 
 
-def test_the_records_own_type_wins() -> None:
-    page = {"type": "page", "userId": "u", "name": "Docs", "properties": {"path": "/"}}
-    assert segment(page, "track") == {
-        **page,
-        "messageId": segment(page, "track")["messageId"],
-        "context": {},
-    }
-    alias = {"type": "alias", "userId": "u", "previousId": 5}
-    assert segment(alias, "identify")["previousId"] == "5"
+@pytest.mark.parametrize(
+    ("record", "kind"),
+    [
+        ({"userId": "u", "event": "Ordered", "groupId": "g"}, "track"),
+        ({"userId": "u", "groupId": "g", "traits": {}}, "group"),
+        ({"userId": "u", "previousId": "v"}, "alias"),
+        ({"userId": "u", "traits": {}, "event": None}, "identify"),
+        ({"userId": "u", "properties": {}}, "page"),
+        ({"userId": "u", "type": "SCREEN"}, "screen"),
+    ],
+)
+def test_without_a_type_a_calls_fields_say_which_it_is(record: dict[str, Any], kind: str) -> None:
+    assert segment(record)["type"] == kind
 
 
-def test_a_type_that_is_no_call_is_somebody_elses_column() -> None:
-    record = {"userId": "u", "event": "Ordered", "type": "premium"}
-    assert segment(record, "track")["type"] == "track"
+def test_without_traits_or_properties_a_call_has_none() -> None:
+    envelope = {"writeKey": "k", "channel": "server", "version": 2, "_metadata": {}, "note": "n"}
+    assert segment({**envelope, "userId": "u"}, "identify")["traits"] == {}
+    assert segment({**envelope, "userId": "u", "event": "e"}, "track")["properties"] == {}
 
 
-def test_what_is_not_used_elsewhere_is_the_content_where_there_is_none() -> None:
-    record = {"userId": 7, "event": "Ordered", "revenue": 5, "name": "shoe", "note": None}
-    message = segment(record, "track")
-    assert message["userId"] == "7"
-    assert message["properties"] == {"revenue": 5, "name": "shoe"}
+def test_two_events_that_nothing_tells_apart_but_their_place_are_two() -> None:
+    stream = InputStream("logins", {"properties": {"user": {}, "ok": {}}})
+    route = {"call": "track", "user_id": "user", "event": {"literal": "Logged in"}}
+    warnings: list[str] = []
+    router = Router(
+        {"logins": route}, known={}, marked=lambda _: None, calls=(), warn=warnings.append
+    )
+    found = router.route(stream)
+    assert isinstance(found, Route)
+
+    def ids(*extracted: str) -> list[str]:
+        encode = RoutedStream(stream, found, messages().of_call, warnings.append)
+        made = [encode(raw({"user": "u", "ok": True}), time) for time in extracted]
+        return [json.loads(message.body)["messageId"] for [message] in made]
+
+    first, second = ids(EXTRACTED, EXTRACTED)
+    assert first != second
+    assert ids(EXTRACTED, EXTRACTED) == [first, second], "the same input has the same ids"
+    assert "message_id or timestamp" in warnings[0]
+
+
+@pytest.mark.parametrize("other", [{"order": 2}, {"at": "2026-01-01T00:00:01Z"}])
+def test_a_key_or_else_a_time_tells_an_event_from_its_like_in_every_run(
+    other: dict[str, Any],
+) -> None:
+    row = {"user": "u", "order": 1, "at": "2026-01-01T00:00:00Z"}
+    route = {"call": "track", "user_id": "user", "event": {"literal": "Ordered"}}
+    route |= {"timestamp": "at", "exclude": ["order"]}
+    key = ("order",) if "order" in other else ()
+    stream = InputStream("orders", {"properties": {name: {} for name in row}}, key)
+
+    def message_id(record: dict[str, Any], extracted: str) -> str:
+        [message] = encoded(record, extracted, stream, {"orders": route})
+        found: str = json.loads(message.body)["messageId"]
+        return found
+
+    assert message_id(row, EXTRACTED) == message_id(row, "2026-02-02T00:00:00Z")
+    assert message_id(row, EXTRACTED) != message_id({**row, **other}, EXTRACTED)
 
 
 def test_an_events_own_time_is_part_of_its_id() -> None:
@@ -260,7 +322,10 @@ def test_an_events_own_time_is_part_of_its_id() -> None:
         ({"userId": "u", "traits": "text"}, "identify", "traits_not_object"),
         ({"userId": "u", "traits": {}}, "group", "id_required"),
         ({"userId": "u", "groupId": "", "traits": {}}, "group", "id_not_string"),
-        ({"userId": "u", "type": "alias"}, "identify", "id_required"),
+        ({"userId": "u"}, "alias", "id_required"),
+        ({"userId": "u", "type": "delete"}, "", "type_not_known"),
+        ({"userId": "u", "note": "n"}, "", "type_not_known"),
+        ({"userId": " \t"}, "track", "no_user_anon_id"),
         ({"userId": "u"}, "track", "event_not_defined"),
         ({"userId": "u", "event": ""}, "track", "event_not_defined"),
         ({"userId": "u", "event": 5}, "track", "event_not_string"),
@@ -271,7 +336,7 @@ def test_an_events_own_time_is_part_of_its_id() -> None:
         ({"userId": "u", "event": "e", "timestamp": [1]}, "track", "timestamp_invalid"),
         ({"userId": "u", "event": "e", "timestamp": "2026-13-01"}, "track", "timestamp_invalid"),
         ({"userId": "u", "event": "e", "messageId": "x" * 100}, "track", "message_id_invalid"),
-        ({"userId": "u", "event": "e", "messageId": 5}, "track", "message_id_invalid"),
+        ({"userId": "u", "event": "e", "messageId": [5]}, "track", "message_id_invalid"),
     ],
 )
 def test_a_call_that_segment_would_discard_is_rejected_with_its_code(
@@ -290,8 +355,12 @@ def test_a_call_that_segment_would_discard_is_rejected_with_its_code(
         ("2026-01-31T12:00:00-0330", "2026-01-31T12:00:00-03:30"),
         ("2026-01-31T12:00:00", "2026-01-31T12:00:00Z"),
         ("2026-01-31", "2026-01-31T00:00:00Z"),
+        ("2026-11-28 07:00:00 UTC", "2026-11-28T07:00:00Z"),
+        ("20261128T070000Z", "2026-11-28T07:00:00Z"),
+        (1764313200, "2025-11-28T07:00:00Z"),
+        ("1764313200123", "2025-11-28T07:00:00.123Z"),
         ("2015-2-02T00:30:08.276Z", "2015-02-02T00:30:08.276Z"),
     ],
 )
-def test_a_time_is_sent_in_full_and_with_a_zone(written: str, sent: str) -> None:
+def test_a_time_is_sent_in_full_and_with_a_zone(written: str | int, sent: str) -> None:
     assert segment({**TRACK, "timestamp": written}, "track")["timestamp"] == sent

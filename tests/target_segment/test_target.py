@@ -26,7 +26,10 @@ PROPERTIES = ("id", "modifiedTime", "firstSeenTime", "email", "context")
 SCHEMA: dict[str, Any] = {
     "type": "SCHEMA",
     "stream": "users",
-    "schema": {"properties": {name: {} for name in PROPERTIES}},
+    "schema": {
+        "$id": "urn:tap-moesif:users",
+        "properties": {name: {} for name in PROPERTIES},
+    },
     "key_properties": ["id"],
 }
 
@@ -350,7 +353,7 @@ def test_a_number_that_nothing_can_hold_costs_only_its_record(
     ended = run("target-segment", tmp_path, config(segment, **maps), lines=[SCHEMA, line, *behind])
     assert (ended.code, ended.messages) == (3, [1]), ended.stderr
     assert [message["userId"] for message in sent(segment)] == ["user-2"]
-    assert summary(tmp_path)["rejected_by_reason"] == {"not_json": 1}
+    assert summary(tmp_path)["rejected_by_reason"] == {"id_not_string": 1}
 
 
 def test_streams_in_the_shape_of_calls_are_sent_as_them(
@@ -367,7 +370,8 @@ def test_streams_in_the_shape_of_calls_are_sent_as_them(
     lines: list[dict[str, Any]] = []
     for name, row in rows:
         lines += [stream(name, *row), {"type": "RECORD", "stream": name, "record": row}]
-    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    routes = {name: {"as": "segment.calls"} for name, _ in rows}
+    ended = run("target-segment", tmp_path, config(segment, streams=routes), lines=lines)
     assert ended.code == 0, ended.stderr
     arrived = {m["type"]: m for m in sent(segment)}
     assert arrived["track"]["userId"] == "7"
@@ -387,32 +391,50 @@ def test_a_service_that_refuses_everything_alike_stops_the_run(
     assert (found["rejected"], found["delivered"]) == (20, 0)
 
 
-def test_a_stream_without_a_route_is_skipped_with_a_word_of_advice(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    """As Meltano tests a loader: neither `error` nor `exception` may be said."""
+def test_meltanos_loader_test_passes(segment: ScriptedService, tmp_path: Path) -> None:
+    """It takes `error` and `exception` in any line for failure."""
     stream = {"stream": "meltano_test_stream"}
     schema = {**SCHEMA, **stream, "schema": {"properties": {"id": {}, "name": {}}}}
     row = {"type": "RECORD", **stream, "record": {"id": 1, "name": "x"}}
     lines = [schema, row, row, state("end")]
     ended = run("target-segment", tmp_path, config(segment), lines=lines)
     assert (ended.code, ended.messages, segment.requests) == (0, ["end"], [])
-    assert "'meltano_test_stream' is not sent" in ended.stderr
     assert not {"error", "exception"} & {*ended.stderr.lower().split()}
-    assert summary(tmp_path)["skipped"] == 2
+    assert summary(tmp_path)["skipped_by_reason"] == {"loader_test": 2}
 
 
-def test_companies_are_not_sent_by_themselves(segment: ScriptedService, tmp_path: Path) -> None:
-    names = ("id", "modifiedTime", "firstSeenTime", "companyDomain")
-    schema = {**SCHEMA, "schema": {"properties": {name: {} for name in names}}}
-    ended = run("target-segment", tmp_path, config(segment), lines=[schema, record(1)])
-    assert (ended.code, segment.requests) == (0, [])
+def test_an_unknown_stream_stops_the_run_with_the_line_to_add(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    logins = {**SCHEMA, "stream": "login_audit"}
+    logins["schema"] = {"properties": {name: {} for name in ("id", "userId", "event", "hash")}}
+    row = {"type": "RECORD", "stream": "login_audit", "record": {"id": 1, "userId": EMAIL}}
+    before = [SCHEMA, record(1, email=None), state("before")]
+    lines = [*before, logins, state("no record yet"), row, state("after")]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert plain_failure(ended, "login_audit: {call: track, user_id: userId, event: event}")
+    assert {*ended.messages} <= {"before", "no record yet"}
+    assert EMAIL not in str(sent(segment))
+    ignored = {"*": {"call": "ignore"}}
+    passed = run("target-segment", tmp_path, config(segment, streams=ignored), lines=lines)
+    assert (passed.code, passed.messages[-1]) == (0, "after")
+
+
+def test_a_stream_that_segment_has_no_call_for_is_skipped_and_said_once(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    schema = {**SCHEMA, "schema": {**SCHEMA["schema"], "$id": "urn:tap-moesif:companies"}}
+    lines = [schema, record(1), schema, record(2), state("end")]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.messages, segment.requests) == (0, ["end"], [])
+    assert ended.stderr.count("'users' is not sent: a Segment group call needs a user") == 1
+    assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 2}
 
 
 def test_a_schema_that_changes_in_between_loses_nothing(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
-    wider = {**SCHEMA, "schema": {"properties": {**SCHEMA["schema"]["properties"], "n": {}}}}
+    wider = {**SCHEMA, "schema": {**SCHEMA["schema"], "properties": {"id": {}, "n": {}}}}
     lines = [SCHEMA, record(1), wider, record(2, n=5), state("end")]
     ended = run("target-segment", tmp_path, config(segment), lines=lines)
     assert (ended.code, ended.messages) == (0, ["end"])
@@ -434,7 +456,8 @@ def test_records_are_validated_where_that_is_wanted(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
     typed = {name: {"type": ["string", "object", "null"]} for name in PROPERTIES}
-    lines = [{**SCHEMA, "schema": {"properties": typed}}, record(1, email=5), record(2)]
+    schema = {**SCHEMA, "schema": {**SCHEMA["schema"], "properties": typed}}
+    lines = [schema, record(1, email=5), record(2)]
     ended = run("target-segment", tmp_path, config(segment, validate_records=True), lines=lines)
     assert ended.code == 3
     assert [m["userId"] for m in sent(segment)] == ["user-2"]
@@ -457,6 +480,7 @@ def plain_failure(ended: Ended, *words: str) -> bool:
         (json.dumps({"type": "RECORD", "stream": "users", "record": EMAIL}), "record"),
         (json.dumps({"type": "RECORD", "stream": ["users"], "record": {}}), "SCHEMA"),
         (json.dumps({"type": "SCHEMA", "stream": "users"}), "schema"),
+        (json.dumps({"type": "SCHEMA", "stream": "users", "schema": []}), "schema"),
         (json.dumps({"type": "STATE"}), "value"),
         (json.dumps({"type": "BATCH", "stream": "users"}), "batch_config"),
     ],

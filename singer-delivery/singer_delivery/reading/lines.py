@@ -17,6 +17,7 @@ import stat
 import sys
 from collections import Counter
 from contextlib import suppress
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -270,7 +271,15 @@ def encoded(record: dict[str, Any]) -> dict[str, msgspec.Raw]:
 
 def decoded(record: dict[str, msgspec.Raw]) -> dict[str, Any]:
     """Decode a record's values, for what must look at all of them."""
-    return {name: msgspec.json.decode(value) for name, value in record.items()}
+    return {name: _decode_value(value) for name, value in record.items()}
 
 
+def _number(text: str) -> float | Decimal:
+    """Read a number as a float, where that holds all of its digits."""
+    number = float(text)
+    exact = Decimal(text)
+    return number if Decimal(repr(number)) == exact else exact
+
+
+_decode_value = msgspec.json.Decoder(float_hook=_number).decode
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode

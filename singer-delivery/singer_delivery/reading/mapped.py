@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from singer_sdk.exceptions import InvalidRecord
+from singer_sdk.exceptions import InvalidRecord, MapExpressionError
 from singer_sdk.mapper import SameRecordTransform
 
-from singer_delivery.errors import RecordRejected
+from singer_delivery.errors import RecordRejected, RecordSkipped, UnknownStreamError
 from singer_delivery.reading.lines import decoded, encoded
+from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.rejects.file import REJECT_FIELD
 
 if TYPE_CHECKING:
@@ -24,39 +25,50 @@ if TYPE_CHECKING:
     Encode = Callable[[Record, str | None], Sequence[Message]]
 
 
-class NotSent(NamedTuple):
-    """A stream whose records are left out.
-
-    Attributes:
-        advice: How to have them sent, in a sentence; empty where somebody wants it so.
-    """
-
-    advice: str = ""
-
-
 class MappedStream:
     """What happens to the records of one stream of the input.
 
     Args:
+        name: The stream's.
         steps: For each stream that the stream maps make of this one: the map, and how its
-            records are encoded.
+            records are encoded or why they are not.
         validator: Checks records against the stream's schema, where that is wanted.
     """
 
     def __init__(
         self,
-        steps: Sequence[tuple[StreamMap, Encode]],
+        name: str,
+        steps: Sequence[tuple[StreamMap, Encode | NotSent | NotKnown]],
         validator: JSONSchemaValidator | None,
     ) -> None:
-        self.sends = bool(steps)
-        self._steps = [
-            (None if _changes_nothing(stream_map) else stream_map, encode)
-            for stream_map, encode in steps
-        ]
+        self._name = name
+        self._steps: list[tuple[StreamMap | None, Encode]] = []
+        self._not_sent = NotSent()
+        self._not_known: NotKnown | None = None
+        for stream_map, encode in steps:
+            if isinstance(encode, NotKnown):
+                self._not_known = self._not_known or encode
+            elif isinstance(encode, NotSent):
+                self._not_sent = encode
+            else:
+                plain = _changes_nothing(stream_map)
+                self._steps.append((None if plain else stream_map, encode))
         self._validator = validator
 
+    def check_sent(self) -> None:
+        """Tell whether the stream's records are sent.
+
+        Raises:
+            UnknownStreamError: Nothing says what becomes of them.
+            RecordSkipped: They are left out.
+        """
+        if self._not_known:
+            raise UnknownStreamError(self._not_known.advice)
+        if not self._steps:
+            raise RecordSkipped(self._not_sent.reason)
+
     def messages(self, record: Record, time_extracted: str | None) -> Sequence[Message]:
-        """Encode a record: its messages, none if it is left out.
+        """Encode a record: one message or more.
 
         Args:
             record: Its values still encoded; on replay without the reason it was rejected for.
@@ -64,23 +76,33 @@ class MappedStream:
 
         Raises:
             RecordRejected: It cannot be sent.
+            RecordSkipped: It is left out.
+            UnknownStreamError: Nothing says what becomes of its stream.
         """
-        if not self.sends:
-            return ()
+        self.check_sent()
         record.pop(REJECT_FIELD, None)
         try:
             if self._validator:
                 self._validate(self._validator, decoded(record))
             if len(self._steps) == 1:
                 return self._encode(*self._steps[0], record, time_extracted)
-            return [
-                message
-                for stream_map, encode in self._steps
-                for message in self._encode(stream_map, encode, {**record}, time_extracted)
-            ]
+            return self._of_all_steps(record, time_extracted)
         except (msgspec.DecodeError, RecursionError) as error:
             # What stays encoded is not looked into before: a number too large for any float, say.
             raise RecordRejected("not_json", "A value of it cannot be read.") from error
+
+    def _of_all_steps(self, record: Record, time_extracted: str | None) -> Sequence[Message]:
+        """Encode a record that stream maps make several of; it is skipped if all of them are."""
+        messages: list[Message] = []
+        skipped: RecordSkipped | None = None
+        for stream_map, encode in self._steps:
+            try:
+                messages += self._encode(stream_map, encode, {**record}, time_extracted)
+            except RecordSkipped as each:  # noqa: PERF203, each may be skipped by itself
+                skipped = each
+        if not messages and skipped:
+            raise skipped
+        return messages
 
     def _encode(
         self,
@@ -90,7 +112,7 @@ class MappedStream:
         time_extracted: str | None,
     ) -> Sequence[Message]:
         mapped = record if stream_map is None else self._map(stream_map, record)
-        return () if mapped is None else encode(mapped, time_extracted)
+        return encode(mapped, time_extracted)
 
     @staticmethod
     def _validate(validator: JSONSchemaValidator, record: dict[str, Any]) -> None:
@@ -100,15 +122,33 @@ class MappedStream:
             # Its message quotes the value, which must not reach a log: the file has the record.
             raise RecordRejected("invalid_record", "It does not follow its schema.") from error
 
-    @staticmethod
-    def _map(stream_map: StreamMap, record: Record) -> Record | None:
+    def _map(self, stream_map: StreamMap, record: Record) -> Record:
         values = decoded(record)
         try:
             mapped = stream_map.transform(values)
         except Exception as error:  # an expression of the user's may raise anything
-            raise RecordRejected("stream_map_failed", "A stream map failed on it.") from error
-        return None if mapped is None else encoded(mapped)
+            detail = f"The stream map of '{self._name}' failed on {_place_in_map(error)}."
+            raise RecordRejected("stream_map_failed", detail) from error
+        if mapped is None:
+            raise RecordSkipped("filtered")
+        return encoded(mapped)
 
 
 def _changes_nothing(stream_map: StreamMap) -> bool:
     return isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled
+
+
+def _place_in_map(error: Exception) -> str:
+    """Name the field whose expression failed, and the kind of error; its message may hold a value.
+
+    singer-sdk does not say which, but evaluates each in a call that knows it.
+    """
+    kind = type(error.__cause__ if isinstance(error, MapExpressionError) else error).__name__
+    place = error.__traceback__
+    while place is not None:
+        if "property_name" in place.tb_frame.f_locals:
+            name = place.tb_frame.f_locals["property_name"]
+            where = "__filter__" if name is None else name
+            return f"'{where}' ({kind})"
+        place = place.tb_next
+    return f"one of its fields ({kind})"

@@ -20,6 +20,7 @@ class Summary:
         read: Records read, by stream.
         fates: Records by fate (one of `FATES`), then by stream.
         reasons: Rejected records by reason.
+        skip_reasons: Skipped records by reason.
     """
 
     read: Counter[str] = field(default_factory=Counter)
@@ -27,6 +28,7 @@ class Summary:
         default_factory=lambda: {fate: Counter() for fate in FATES}
     )
     reasons: Counter[str] = field(default_factory=Counter)
+    skip_reasons: Counter[str] = field(default_factory=Counter)
 
     def total(self, fate: str) -> int:
         """How many records met this fate."""
@@ -44,6 +46,7 @@ class Summary:
             "read": read,
             **{fate: self.total(fate) for fate in FATES},
             "undelivered": self.undelivered,
+            "skipped_by_reason": dict(self.skip_reasons),
             "rejected_by_reason": dict(self.reasons),
             "requests": traffic.requests,
             "retries": traffic.retries,
@@ -78,6 +81,9 @@ class Summary:
         parts += [f"{n} {fate}" for fate in FATES[1:] if (n := self.total(fate))]
         if self.undelivered:
             parts.append(f"{self.undelivered} undelivered")
+        if self.skip_reasons:
+            reasons = ", ".join(f"{reason} {n}" for reason, n in self.skip_reasons.most_common())
+            parts.append(f"skipped for: {reasons}")
         if self.reasons:
             reasons = ", ".join(f"{reason} {n}" for reason, n in self.reasons.most_common())
             parts.append(f"rejected for: {reasons}")

@@ -11,6 +11,9 @@ SEGMENT_CALLS = ("identify", "group", "track", "page", "screen", "alias")
 MOESIF_CALLS = ("user", "company", "action", "subscription")
 """Moesif's own, whose traits have Moesif's names."""
 
+MOESIF_DESTINATION = "Moesif API Analytics"
+"""The name of Moesif's destination in Segment's catalog, as a call's `integrations` have it."""
+
 _COMMON = ("userId", "anonymousId", "timestamp", "messageId", "integrations")
 FIELDS: dict[str, tuple[str, ...]] = {
     "identify": (*_COMMON, "groupId"),
@@ -26,19 +29,28 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 """The fields of each call, beside its context and its content."""
 
-IDS = frozenset({"userId", "anonymousId", "groupId", "previousId"})
+IDS = frozenset({"userId", "anonymousId", "groupId", "previousId", "messageId"})
+"""Fields that are strings, whatever they were in the source."""
 
 GROUPED = frozenset({"group", "company", "subscription"})
 """Calls of which the group is the subject; to the others it is context."""
 
-BOOKKEEPING = frozenset(
-    {"type", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "version", "channel"}
-)
-"""What Segment adds to a call on its way, and is no trait or property of anybody."""
+EVENTS = frozenset({"track", "page", "screen", "action"})
+"""Calls that say what happened, each once; the others say how somebody is."""
 
 
 def content_of(kind: str) -> str | None:
     """Name the field that holds what the account itself puts into a call."""
     if kind == "alias":
         return None
-    return "properties" if kind in {"track", "page", "screen", "action"} else "traits"
+    return "properties" if kind in EVENTS else "traits"
+
+
+KIND_BY_FIELD = {
+    "event": "track",
+    "groupId": "group",
+    "previousId": "alias",
+    "traits": "identify",
+    "properties": "page",
+}
+"""Which call a record is that does not say so: the first whose field it has."""

@@ -1,6 +1,7 @@
 """Dotted paths into records whose values are still encoded.
 
-A name is first looked for as it is written, dots and all, then step by step into objects.
+A name is first looked for as it is written, dots and all, then step by step into objects. It fits
+in any letter case where exactly one does.
 """
 
 from __future__ import annotations
@@ -13,9 +14,30 @@ from singer_delivery.errors import RecordRejected
 from singer_delivery.values import as_object, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from singer_delivery.values import Record
+
+
+def find(names: Iterable[str], name: str) -> str | None:
+    """Find a name among some: as it is written, else the only one that differs in letter case."""
+    names = [*names]
+    if name in names:
+        return name
+    lower = name.lower()
+    fitting = [each for each in names if each.lower() == lower]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def resolve(names: Iterable[str], path: str) -> str | None:
+    """Write a path as records with such names have it, or give None where it leads nowhere."""
+    names = [*names]
+    if (found := find(names, path)) is not None:
+        return found
+    name, dot, rest = path.partition(".")
+    if not dot or (found := find(names, name)) is None:
+        return None
+    return f"{found}.{rest}"
 
 
 def take(record: Record, path: str) -> msgspec.Raw | None:
@@ -24,7 +46,8 @@ def take(record: Record, path: str) -> msgspec.Raw | None:
         return record.pop(path)
     name, inner, rest = _step(record, path)
     if inner is None:
-        return None
+        found = None if "." in path else find(record, path)
+        return None if found is None else record.pop(found)
     value = take(inner, rest)
     if value is not None:
         if inner:
@@ -39,7 +62,10 @@ def get(record: Record, path: str) -> msgspec.Raw | None:
     if path in record:
         return record[path]
     _, inner, rest = _step(record, path)
-    return None if inner is None else get(inner, rest)
+    if inner is None:
+        found = None if "." in path else find(record, path)
+        return None if found is None else record[found]
+    return get(inner, rest)
 
 
 def put(record: Record, path: str, value: msgspec.Raw) -> None:
@@ -59,19 +85,24 @@ def put(record: Record, path: str, value: msgspec.Raw) -> None:
     record[name] = msgspec.Raw(encode(inner))
 
 
-def declared(schema: Mapping[str, Any], path: str) -> bool:
+def is_declared(schema: Mapping[str, Any], path: str) -> bool:
     """Tell whether records of a schema may have a value at a path.
 
     Only what a schema lists counts, but an object whose fields it does not list may have any.
     """
     properties = schema.get("properties")
-    if not isinstance(properties, dict) or path in properties:
+    if not isinstance(properties, dict) or find(properties, path) is not None:
         return True
     name, dot, rest = path.partition(".")
-    return bool(dot) and name in properties and declared(properties[name], rest)
+    found = find(properties, name) if dot else None
+    if found is None:
+        return False
+    inner = properties[found]
+    return is_declared(inner, rest) if isinstance(inner, dict) else inner is not False
 
 
 def _step(record: Record, path: str) -> tuple[str, Record | None, str]:
     name, dot, rest = path.partition(".")
-    inner = as_object(record[name]) if dot and name in record else None
-    return name, inner, rest
+    found = find(record, name) if dot else None
+    inner = as_object(record[found]) if found is not None else None
+    return found or name, inner, rest

@@ -1,233 +1,70 @@
-"""Which record becomes which call: by the `streams` setting, else by its stream's shape."""
+"""Which route a stream takes: the settings', the one of its mark, or that of a raw Segment call.
+
+What a stream is, is known in one of these ways and never guessed from the fields that it happens
+to have. What is not known ends the run at its first record.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from singer_delivery.errors import RecordRejected
-from singer_delivery.reading.mapped import NotSent
+from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.routing import paths, shapes
-from singer_delivery.routing.calls import (
-    BOOKKEEPING,
-    FIELDS,
-    GROUPED,
-    IDS,
-    SEGMENT_CALLS,
-    content_of,
-)
+from singer_delivery.routing.advice import advice_for
+from singer_delivery.routing.calls import FIELDS, IDS
+from singer_delivery.routing.flattened import SEPARATOR
+from singer_delivery.routing.route import Route
 from singer_delivery.routing.settings import ALL, IGNORE, SETTINGS, did_you_mean
-from singer_delivery.routing.shapes import MoesifStream
-from singer_delivery.values import NULL, as_id, as_object, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from singer_delivery.values import Record
+    from singer_delivery.reading.streams import InputStream
 
-    Call = dict[str, Any]
+LOADER_TEST_STREAM = "meltano_test_stream"
+"""What `meltano config test` sends to a loader, without any route."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the records of one stream become calls.
+class KnownShape(NamedTuple):
+    """What a target makes of a shape.
 
     Attributes:
-        kind: Which call.
-        fields: For a field of the call, the paths where its value may be.
-        literals: For a field of the call, its value.
-        context: Where the context is, or for paths in it where their values are.
-        typed: Whether a record's own `type` wins over `kind`.
-        own: Whether a field of the content's name holds the content, where a record has one.
-        select: Paths of the content's fields, or None for all that is not used elsewhere.
-        dropped: Names that belong to no content.
-        folded: Whether columns of a warehouse are folded back into the context.
-        exclude: Paths left out of the content.
-        rename: Paths in the content, and where to their values go.
-        needed: Paths that the schema does not know, and the settings that name them.
+        route: How its records become calls.
+        not_sent: Why they are left out, unless the settings name a call.
+        stream: The name that such a stream has where it comes from.
+        fields: The names of its fields.
+        telling: Those of them that hardly another stream has.
+        key: The name of the field that tells its records apart.
     """
 
-    kind: str
-    fields: Mapping[str, tuple[str, ...]]
-    literals: Mapping[str, str] = field(default_factory=dict)
-    context: str | Mapping[str, str] | None = None
-    typed: bool = False
-    own: bool = False
-    select: tuple[str, ...] | None = None
-    dropped: frozenset[str] = frozenset()
-    folded: bool = False
-    exclude: tuple[str, ...] = ()
-    rename: Mapping[str, str] = field(default_factory=dict)
-    needed: Mapping[str, str] = field(default_factory=dict)
+    route: Route
+    not_sent: NotSent | None = None
+    stream: str = ""
+    fields: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()
+    key: str = "id"
 
-    def __call__(self, record: Record) -> Call | None:
-        """Make a record into a call, or None where the record says that it is gone.
+    def route_of(self, stream: InputStream) -> Route:
+        """Give the route of a stream of this shape, also where a stream map has renamed its key."""
+        if self.key in stream.fields or len(stream.key_properties) != 1:
+            return self.route
+        [key] = stream.key_properties
+        return replace(
+            self.route,
+            fields={
+                field: tuple(key if path == self.key else path for path in candidates)
+                for field, candidates in self.route.fields.items()
+            },
+        )
 
-        Args:
-            record: Its values still encoded; it is changed.
-
-        Raises:
-            RecordRejected: It has not what the settings say it has.
-        """
-        if record.get(shapes.DELETED_AT, NULL) != NULL:
-            return None
-        if self.needed:
-            self._check_paths(record)
-        kind = self._kind(record) if self.typed else self.kind
-        selected = self._selected(record)
-        call: Call = {"type": kind, **self.literals}
-        for name in FIELDS[kind]:
-            for path in self.fields.get(name, ()):
-                raw = record.pop(path, None)
-                if raw is None and "." in path:
-                    raw = paths.take(record, path)
-                if raw is not None and raw != NULL:
-                    value = decode(raw)
-                    call.setdefault(name, as_id(value) if name in IDS else value)
-        self._add_context(call, record)
-        if (content := content_of(kind)) is not None:
-            call[content] = self._content(record if selected is None else selected, content)
-        return call
-
-    def _check_paths(self, record: Record) -> None:
-        for path, setting in self.needed.items():
-            if paths.get(record, path) is None:
-                detail = f"{setting} names '{path}', which it does not have."
-                raise RecordRejected("path_not_found", detail)
-
-    def _kind(self, record: Record) -> str:
-        brought = decode(record.get("type", NULL))
-        return brought if isinstance(brought, str) and brought in SEGMENT_CALLS else self.kind
-
-    def _selected(self, record: Record) -> Record | None:
-        """Give those fields that the settings name, in their places, before any is taken."""
-        if self.select is None:
-            return None
-        selected: Record = {}
-        for path in self.select:
-            if (value := paths.get(record, path)) is not None:
-                paths.put(selected, path, value)
-        return selected
-
-    def _add_context(self, call: Call, record: Record) -> None:
-        context = self._context(record)
-        if isinstance(context, dict) and call["type"] not in GROUPED and "groupId" in call:
-            context.setdefault("groupId", call.pop("groupId"))
-        if context:
-            call["context"] = context
-
-    def _context(self, record: Record) -> Any:  # noqa: ANN401, whatever stands in its place
-        if isinstance(self.context, str):
-            return decode(paths.take(record, self.context) or NULL) or {}
-        context: dict[str, Any] = {}
-        for place, path in (self.context or {}).items():
-            _set(context, place.split("."), decode(paths.take(record, path) or NULL))
-        if self.folded:
-            for name in [name for name in record if name.startswith(shapes.CONTEXT)]:
-                _set(context, shapes.context_path(name), decode(record.pop(name)))
-        return context
-
-    def _content(self, record: Record, name: str) -> Record | object:
-        """The traits or properties of a record, or what is no object in their place."""
-        content = record
-        if self.own and name in record:
-            own = as_object(record[name])
-            if own is None:
-                return {} if record[name] == NULL else decode(record[name])
-            content = own
-        elif self.select is None:
-            content = {
-                key: raw
-                for key, raw in record.items()
-                if key not in self.dropped and not key.startswith(shapes.TAP_COLUMNS)
-            }
-        for path in self.exclude:
-            paths.take(content, path)
-        moved = [(place, paths.take(content, path)) for path, place in self.rename.items()]
-        for place, value in moved:
-            if value is not None:
-                paths.put(content, place, value)
-        return content
-
-
-def _set(context: Any, place: tuple[str, ...] | list[str], value: object) -> None:  # noqa: ANN401
-    """Put a value into a context; a null, or what does not fit, leaves it as it is."""
-    *parents, name = place
-    if value is None:
-        return
-    for parent in parents:
-        context = context.setdefault(parent, {}) if isinstance(context, dict) else None
-    if isinstance(context, dict):
-        context.setdefault(name, value)
-
-
-# Plans for the shapes that are known.
-
-_SEGMENT_FIELDS: dict[str, tuple[str, ...]] = {
-    **{name: (name,) for name in ("userId", "anonymousId", "groupId", "previousId", "event")},
-    **{name: (name,) for name in ("name", "category", "messageId", "integrations")},
-    "timestamp": ("timestamp", "originalTimestamp"),
-}
-_TABLE_FIELDS: dict[str, tuple[str, ...]] = {
-    "userId": ("user_id",),
-    "anonymousId": ("anonymous_id",),
-    "event": ("event_text", "event"),
-    "timestamp": ("timestamp", "original_timestamp", "received_at"),
-    "messageId": ("id",),
-}
-_TABLE_FIELDS_OF: dict[str, dict[str, tuple[str, ...]]] = {
-    "users": {"userId": ("id",), "messageId": ()},
-    "accounts": {"groupId": ("id",), "messageId": ()},
-    "groups": {"groupId": ("group_id",)},
-    "aliases": {"previousId": ("previous_id",)},
-    "pages": {"name": ("name",), "category": ("category",)},
-    "screens": {"name": ("name",), "category": ("category",)},
-}
-_FOREIGN_FIELDS: dict[str, tuple[str, ...]] = {
-    "userId": ("userId", "user_id"),
-    "anonymousId": ("anonymousId", "anonymous_id"),
-    "groupId": ("groupId", "group_id"),
-    "previousId": ("previousId", "previous_id"),
-    "event": ("event",),
-}
-"""Where ids and events are looked for in a stream that only the settings route."""
-
-MOESIF_FIELDS: dict[MoesifStream, dict[str, tuple[str, ...]]] = {
-    MoesifStream.USERS: {"userId": ("id",)},
-    MoesifStream.COMPANIES: {"groupId": ("id",)},
-    MoesifStream.SUBSCRIPTIONS: {"groupId": ("companyId",)},
-    MoesifStream.COHORTS: {},
-    MoesifStream.EVENTS: {
-        "userId": ("userId",),
-        "groupId": ("companyId",),
-        "event": ("actionName",),
-        "timestamp": ("requestTime",),
-        "messageId": ("id",),
-    },
-}
-
-
-def segment_plan(kind: str) -> Plan:
-    """Plan for a stream whose records are Segment's calls already."""
-    return Plan(
-        kind,
-        _SEGMENT_FIELDS,
-        context="context",
-        typed=True,
-        own=True,
-        dropped=BOOKKEEPING,
-    )
-
-
-def table_plan(table: str) -> Plan:
-    """Plan for a table of a Segment warehouse."""
-    return Plan(
-        shapes.TABLES.get(table, "track"),
-        {**_TABLE_FIELDS, **_TABLE_FIELDS_OF.get(table, {})},
-        folded=True,
-        dropped=shapes.TABLE_BOOKKEEPING,
-    )
+    def fits(self, stream: InputStream) -> bool:
+        """Tell whether a stream looks like it, for advice only."""
+        names = {name.partition(SEPARATOR)[0] for name in stream.fields}
+        if not names <= self.fields and not (names & self.fields and stream.name == self.stream):
+            return False
+        return len(names & self.telling) > (0 if stream.name == self.stream else 1)
 
 
 class Router:
@@ -235,40 +72,67 @@ class Router:
 
     Args:
         streams: The `streams` setting: for a stream's name, or a pattern of names, its route.
+        known: What a target makes of shapes of its own, by the name that `as` has for them.
+        marked: Gives the shape of a stream with a mark, None for a mark that says nothing.
+        calls: What the target can make of records.
         warn: Takes a sentence for the operator.
     """
 
     def __init__(
-        self, streams: Mapping[str, Mapping[str, Any]] | None, warn: Callable[[str], None]
+        self,
+        streams: Mapping[str, Mapping[str, Any]] | None,
+        *,
+        known: Mapping[str, KnownShape],
+        marked: Callable[[str], KnownShape | None],
+        calls: Sequence[str],
+        warn: Callable[[str], None],
     ) -> None:
         self._streams = streams or {}
+        self._known = known
+        self._marked = marked
+        self._calls = calls
         self._warn = warn
         self._tables: set[str] = set()
 
-    def route(self, stream: str, schema: Mapping[str, Any]) -> Plan | MoesifStream | NotSent:
-        """Find a stream's route: in the settings, else by its shape.
+    def route(self, stream: InputStream) -> Route | NotSent | NotKnown:
+        """Find what becomes of a stream's records."""
+        pattern = self._pattern(stream.name)
+        settings = self._streams[pattern] if pattern is not None else {}
+        if settings.get("call") == IGNORE:
+            return NotSent()
+        known = self._known_shape(stream, settings)
+        if known is None:
+            if "call" in settings:
+                known = KnownShape(_foreign_route(stream, self._warn))
+            elif stream.name == LOADER_TEST_STREAM:
+                return NotSent("loader_test")
+            else:
+                return NotKnown(advice_for(stream, self._calls, self._known, pattern))
+        if known.not_sent and "call" not in settings:
+            return known.not_sent
+        route = known.route_of(stream)
+        return route if pattern is None else self._changed(route, pattern, settings, stream)
 
-        Returns:
-            How its records become calls, or which stream of tap-moesif it is, or that nothing
-            is known of it.
-        """
-        plan, moesif = self._plan(stream, schema), shapes.moesif_stream_of(schema)
-        if (pattern := self._pattern(stream)) is not None:
-            base = plan or Plan("", MOESIF_FIELDS[moesif] if moesif else _FOREIGN_FIELDS)
-            return self._explicit(pattern, stream, schema, base)
-        if plan is not None:
-            return plan
-        return moesif or NotSent(
-            "nothing in its schema says which call its records become. Say so in the settings, "
-            f"such as streams: {{{stream}: {{call: identify, user_id: id}}}}, or silence this with "
-            f"streams: {{{stream}: {{call: ignore}}}}."
-        )
+    def _pattern(self, stream: str) -> str | None:
+        if stream in self._streams:
+            return stream
+        return next((name for name in self._streams if fnmatchcase(stream, name)), None)
 
-    def _plan(self, stream: str, schema: Mapping[str, Any]) -> Plan | None:
-        if (kind := shapes.call_of(schema)) is not None:
-            return segment_plan(kind)
-        if (table := shapes.table_of(stream, schema)) is None:
-            return None
+    def _known_shape(self, stream: InputStream, settings: Mapping[str, Any]) -> KnownShape | None:
+        """Give the shape of a stream: that which the settings name, its mark's, or a raw call's."""
+        named = settings.get("as", "")
+        if named in self._known:
+            return self._known[named]
+        if named == "segment.warehouse":
+            self._note_table(shapes.table_of(stream.name))
+            return KnownShape(shapes.warehouse_route(stream.name))
+        if named == "segment.calls":
+            return KnownShape(shapes.SEGMENT_CALLS)
+        if stream.mark and (marked := self._marked(stream.mark)) is not None:
+            return marked
+        return KnownShape(shapes.SEGMENT_CALLS) if shapes.is_raw_call(stream.fields) else None
+
+    def _note_table(self, table: str) -> None:
         self._tables.add("tracks" if table == "tracks" else shapes.TABLES.get(table, "track"))
         if self._tables >= {"tracks", "track"}:
             self._warn(
@@ -276,60 +140,112 @@ class Router:
                 "events, but without their properties; of two with one id the first stays. Take "
                 "'tracks' out of the tap, or set its call to ignore under streams."
             )
-        return table_plan(table)
 
-    def _pattern(self, stream: str) -> str | None:
-        if stream in self._streams:
-            return stream
-        return next((name for name in self._streams if fnmatchcase(stream, name)), None)
-
-    def _explicit(
-        self, pattern: str, stream: str, schema: Mapping[str, Any], base: Plan
-    ) -> Plan | NotSent:
-        settings = self._streams[pattern]
-        kind = settings["call"]
-        if kind == IGNORE:
-            return NotSent()
-        missing = {
-            path: f"streams.{pattern}.{setting}"
-            for setting, value in settings.items()
-            for path in _paths_of(setting, value)
-            if not paths.declared(schema, path)
-        }
-        for path, setting in missing.items():
-            self._warn(
-                f"{setting} names '{path}', which is not in the schema of '{stream}'"
-                f"{did_you_mean(path, schema.get('properties', {}))}; "
-                "records without it are rejected."
-            )
+    def _changed(
+        self, route: Route, pattern: str, settings: Mapping[str, Any], stream: InputStream
+    ) -> Route:
+        """Change what the settings say of a route, and nothing else."""
         chosen = {SETTINGS[name]: value for name, value in settings.items() if name in SETTINGS}
-        select = settings.get(content_of(kind) or "", ALL)
+        missing = dict(self._missing(pattern, settings, stream))
+        call = settings.get("call", route.call)
         return replace(
-            base,
-            kind=kind,
-            typed=False,
+            route,
+            call=call,
+            by_type=route.by_type and "call" not in settings,
             fields={
-                **base.fields,
+                **route.fields,
                 **{name: (path,) for name, path in chosen.items() if isinstance(path, str)},
                 **{name: () for name, path in chosen.items() if not isinstance(path, str)},
             },
             literals={
-                name: value["literal"] for name, value in chosen.items() if isinstance(value, dict)
+                **{name: text for name, text in route.literals.items() if name not in chosen},
+                **{
+                    name: value["literal"]
+                    for name, value in chosen.items()
+                    if isinstance(value, dict)
+                },
             },
-            context=settings.get("context", base.context),
-            select=None if select == ALL else tuple(select),
+            context=settings.get("context", route.context),
+            content={
+                name: tuple(settings[name])
+                for name in ("traits", "properties")
+                if settings.get(name, ALL) != ALL
+            },
             exclude=tuple(settings.get("exclude", ())),
             rename=settings.get("rename", {}),
-            needed=missing,
+            required={name: text for name, text in missing.items() if name in FIELDS[call]}
+            if call
+            else missing,
+            without_id=settings.get("without_id", route.without_id),
         )
 
+    def _missing(
+        self, pattern: str, settings: Mapping[str, Any], stream: InputStream
+    ) -> Iterator[tuple[str, str]]:
+        """Find the paths that no record can have, and warn of them.
 
-def _paths_of(setting: str, value: object) -> list[str]:
-    """Give the paths that a record must have for a setting of its route."""
-    if setting in {"call", "exclude", "rename"} or value == ALL:
-        return []
-    if isinstance(value, list):
-        return value
-    if isinstance(value, dict):
-        return [] if setting in SETTINGS else [*value.values()]
-    return [cast("str", value)]
+        Yields:
+            For an id or an event, which must be there, the call's field and what names it.
+        """
+        for setting, path in _paths_in(settings):
+            if paths.is_declared(stream.schema, path):
+                continue
+            named = f"streams.{pattern}.{setting} names '{path}'"
+            flat = paths.find(stream.fields, path.replace(".", SEPARATOR))
+            if flat is not None:
+                hint = f": flattening has made it '{flat}', so name that, or do not flatten"
+            else:
+                hint = did_you_mean(path, stream.fields)
+            field = SETTINGS.get(setting)
+            needed = field in IDS or field == "event"
+            consequence = "records without it are rejected" if needed else "it is left out"
+            self._warn(
+                f"{named}, which is not in the schema of '{stream.name}'{hint}; {consequence}."
+            )
+            if needed:
+                yield cast("str", field), named
+
+
+def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
+    """The route of a stream of which only the settings say something.
+
+    What is about a row and not of it, where it looks like a call or a warehouse's, is no content.
+    """
+    names = stream.fields
+    if envelope := shapes.envelope_of(names):
+        lower = {name.lower() for name in names}
+        return replace(
+            shapes.SEGMENT_CALLS,
+            shape="",
+            by_type=False,
+            own_content=not lower.isdisjoint({"traits", "properties"}),
+            dropped=envelope,
+        )
+    ids = {field: shapes.SEGMENT_CALLS.fields[field] for field in _LOOKED_FOR}
+    if not shapes.looks_like_a_warehouse(stream.name, names):
+        return Route(call="", fields=ids)
+    warn(
+        f"'{stream.name}' looks like a table of a Segment warehouse. With as: segment.warehouse "
+        "its calls have their times, ids and context as well."
+    )
+    return Route(
+        call="",
+        fields=ids,
+        dropped=shapes.TABLE_BOOKKEEPING,
+        dropped_prefixes=(shapes.CONTEXT_PREFIX,),
+    )
+
+
+_LOOKED_FOR = ("userId", "anonymousId", "groupId", "previousId", "event")
+
+
+def _paths_in(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the paths that the settings of a route name in a record, each with its setting."""
+    for setting, value in settings.items():
+        if setting in SETTINGS or setting == "context":
+            if isinstance(value, str):
+                yield setting, value
+            elif setting == "context":
+                yield from ((setting, path) for path in value.values())
+        elif setting in {"traits", "properties"} and value != ALL:
+            yield from ((setting, path) for path in value)

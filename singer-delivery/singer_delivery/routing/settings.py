@@ -40,16 +40,26 @@ _PATH_OR_LITERAL = {
 _CONTENT = {"type": ["array", "string"], "items": _PATH, "pattern": r"^\*$"}
 
 
-def streams_setting(calls: Sequence[str]) -> th.Property[Any]:
+SHAPES = ("segment.calls", "segment.warehouse")
+"""Shapes that every target knows."""
+
+
+def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[Any]:
     """Declare the `streams` setting.
 
     Args:
         calls: What a target can make of records.
+        shapes: The names of the shapes that it knows besides Segment's own.
     """
     route = {
         "type": "object",
         "properties": {
             "call": {"enum": [*calls, IGNORE], "description": "What its records become."},
+            "as": {
+                "enum": [*shapes, *SHAPES],
+                "description": "The shape its records have; all other keys change only what they "
+                "say.",
+            },
             **{name: {**_PATH, "description": "Where it is in a record."} for name in SETTINGS},
             **{
                 name: {**_PATH_OR_LITERAL, "description": "Where it is, or {literal: …}."}
@@ -72,8 +82,11 @@ def streams_setting(calls: Sequence[str]) -> th.Property[Any]:
                 "additionalProperties": _PATH,
                 "description": "Paths in the traits or properties, and where to.",
             },
+            "without_id": {
+                "enum": ["reject", "skip"],
+                "description": "What becomes of records without the id that their call needs.",
+            },
         },
-        "required": ["call"],
         "additionalProperties": False,
     }
     return th.Property(
@@ -81,7 +94,7 @@ def streams_setting(calls: Sequence[str]) -> th.Property[Any]:
         th.CustomType({"type": ["object", "null"], "additionalProperties": route}),
         title="Routes",
         description="What the records of a stream become: for its name, or a pattern such as "
-        "crm-*, a call and where its fields are.",
+        "crm-*, a call or a known shape, and where its fields are.",
     )
 
 
@@ -92,10 +105,11 @@ def pointless(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         streams: The setting, which follows its JSON schema.
     """
     for stream, route in streams.items():
-        call = route["call"]
+        if (call := route.get("call")) is None:
+            continue
         content = None if call == IGNORE else content_of(call)
         known = {name for name, field in SETTINGS.items() if field in FIELDS.get(call, ())}
-        known |= {"call"} if call == IGNORE else {"call", "context"}
+        known |= {"call"} if call == IGNORE else {"call", "as", "context", "without_id"}
         known |= {content, "exclude", "rename"} if content else set()
         for name in route.keys() - known:
             yield (

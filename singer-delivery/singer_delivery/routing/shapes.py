@@ -1,26 +1,86 @@
-"""Streams that are known by their schema: Segment's calls, its warehouses' tables, tap-moesif's."""
+"""Shapes that are known wherever they come from: Segment's calls, and its warehouses' tables."""
 
 from __future__ import annotations
 
 import re
-from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from singer_delivery.routing.route import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable
+
+# What taps and loaders add.
+
+BOOKKEEPING_PREFIX = "_sdc_"
+
+DELETED = frozenset(
+    {
+        "_sdc_deleted_at",  # Meltano's and PipelineWise's taps, Stitch
+        "_sdc_lsn_deleted_at",  # tap-mssql
+        "_ab_cdc_deleted_at",  # Airbyte
+        "_cdc_deleted_at",
+        "_fivetran_deleted",
+        "__deleted",  # Debezium
+    }
+)
+"""Columns, in lower case, by which a replication says that a row is gone: when, or that it is."""
+
+# Segment's calls, as its file destinations write them (Segment, "Spec: Common Fields").
+
+CALL_ENVELOPE = frozenset(
+    {
+        *("type", "messageid", "userid", "anonymousid", "previousid", "context", "integrations"),
+        *("timestamp", "originaltimestamp", "sentat", "receivedat", "writekey", "projectid"),
+        *("channel", "version", "_metadata"),
+    }
+)
+"""What is about a call and not of its content, in lower case."""
+
+_TELLING_ENVELOPE = frozenset(
+    {
+        *("messageid", "anonymousid", "originaltimestamp", "sentat", "receivedat"),
+        *("writekey", "projectid", "integrations", "_metadata"),
+    }
+)
+"""Those that hardly any other table has; two of them are a call's."""
+
+SEGMENT_CALLS = Route(
+    call="",
+    shape="segment.calls",
+    fields={
+        "userId": ("userId", "user_id"),
+        "anonymousId": ("anonymousId", "anonymous_id"),
+        "groupId": ("groupId", "group_id"),
+        "previousId": ("previousId", "previous_id"),
+        "event": ("event",),
+        "name": ("name",),
+        "category": ("category",),
+        "messageId": ("messageId", "message_id"),
+        "integrations": ("integrations",),
+        "timestamp": ("timestamp", "originalTimestamp", "original_timestamp"),
+    },
+    context="context",
+    by_type=True,
+    own_content=True,
+    objects=frozenset({"traits", "properties", "context", "integrations"}),
+)
 
 
-def call_of(schema: Mapping[str, Any]) -> str | None:
-    """Recognise a stream in the shape of Segment's calls, and say which call."""
-    properties = _names(schema)
-    if not properties & {"userId", "anonymousId"}:
-        return None
-    kinds = {"event": "track", "groupId": "group", "traits": "identify"}
-    return next((kind for field, kind in kinds.items() if field in properties), None)
+def is_raw_call(names: Iterable[str]) -> bool:
+    """Recognise Segment's calls by the names of their fields: they can be nothing else."""
+    lower = {name.lower() for name in names}
+    return lower >= {"messageid", "type"} and not lower.isdisjoint({"userid", "anonymousid"})
 
 
-# The tables of a Segment warehouse (Segment, "Warehouse Schemas").
+def envelope_of(names: Iterable[str]) -> frozenset[str]:
+    """Give the names, in lower case, that belong to no content where a call's envelope is seen."""
+    lower = {name.lower() for name in names}
+    return CALL_ENVELOPE if len(lower & _TELLING_ENVELOPE) > 1 else frozenset()
+
+
+# The tables of a Segment warehouse (Segment, "Warehouse Schemas"); RudderStack's are alike.
 
 TABLES = {
     "identifies": "identify",
@@ -33,20 +93,33 @@ TABLES = {
     "aliases": "alias",
 }
 
-TABLE_MARKS = frozenset({"sent_at", "original_timestamp", "uuid_ts"})
-"""Columns of which every table of a warehouse has some, beside `received_at`."""
-
 TABLE_BOOKKEEPING = frozenset(
     {
         *("id", "received_at", "sent_at", "original_timestamp", "timestamp"),
         *("uuid", "uuid_ts", "loaded_at", "event", "event_text"),
     }
 )
-"""Columns that hold no trait or property of anybody."""
+"""Columns that hold no trait or property of anybody, in lower case."""
 
-CONTEXT = "context_"
-TAP_COLUMNS = "_sdc_"  # what taps and loaders add
-DELETED_AT = "_sdc_deleted_at"  # of a row that a replication log says is gone
+CONTEXT_PREFIX = "context_"
+
+_TELLING_COLUMNS = frozenset({"sent_at", "original_timestamp", "uuid_ts"})
+
+_TABLE_FIELDS: dict[str, tuple[str, ...]] = {
+    "userId": ("user_id",),
+    "anonymousId": ("anonymous_id",),
+    "event": ("event_text", "event"),
+    "timestamp": ("timestamp", "original_timestamp", "received_at"),
+    "messageId": ("id",),
+}
+_TABLE_FIELDS_OF: dict[str, dict[str, tuple[str, ...]]] = {
+    "users": {"userId": ("id",), "messageId": ()},
+    "accounts": {"groupId": ("id",), "messageId": ()},
+    "groups": {"groupId": ("group_id",)},
+    "aliases": {"previousId": ("previous_id",)},
+    "pages": {"name": ("name",), "category": ("category",)},
+    "screens": {"name": ("name",), "category": ("category",)},
+}
 
 _CONTEXT_OBJECTS = (
     *("app", "campaign", "device", "library", "location", "network"),
@@ -54,30 +127,45 @@ _CONTEXT_OBJECTS = (
 )
 
 
-def table_of(stream: str, schema: Mapping[str, Any]) -> str | None:
-    """Recognise a table of a Segment warehouse, and give its name.
+def table_of(stream: str) -> str:
+    """Name the table that a stream is read from: without the schema's name, and no view.
 
-    The name says what it is, for a property of an event may be called anything; what tells it
-    from a foreign table of that name are columns that only Segment writes.
+    >>> table_of("PROD-IDENTIFIES"), table_of("web__signed_up_view")
+    ('identifies', 'signed_up')
     """
-    properties = _names(schema)
-    marked = properties & TABLE_MARKS or any(name.startswith(CONTEXT) for name in properties)
-    if not marked or "received_at" not in properties:
-        return None
-    table = re.split(r"[-./]", stream)[-1].lower()
-    if table in TABLES:
-        return table
-    return table if properties & {"event", "event_text"} else None
+    return re.split(r"[-./]|__", stream)[-1].lower().removesuffix("_view")
+
+
+def warehouse_route(stream: str) -> Route:
+    """Say how the rows of a warehouse's table become the calls they were."""
+    table = table_of(stream)
+    call = TABLES.get(table, "track")
+    return Route(
+        call=call,
+        shape="segment.warehouse",
+        fields={**_TABLE_FIELDS, **_TABLE_FIELDS_OF.get(table, {})},
+        literals={} if table in TABLES else {"event": table},
+        context_columns=True,
+        lower_case=True,
+        dropped=TABLE_BOOKKEEPING,
+    )
+
+
+def looks_like_a_warehouse(stream: str, names: Iterable[str]) -> bool:
+    """Tell whether a table has columns that only Segment writes, or also the name of one of its."""
+    lower = {name.lower() for name in names}
+    marked = lower & _TELLING_COLUMNS or any(name.startswith(CONTEXT_PREFIX) for name in lower)
+    return "received_at" in lower and bool(marked or table_of(stream) in TABLES)
 
 
 @lru_cache(maxsize=1024)
 def context_path(column: str) -> tuple[str, ...]:
     """Say where in a context a warehouse's column belongs.
 
-    >>> context_path("context_page_url"), context_path("context_user_agent")
+    >>> context_path("context_page_url"), context_path("CONTEXT_USER_AGENT")
     (('page', 'url'), ('userAgent',))
     """
-    name = column.removeprefix(CONTEXT)
+    name = column.lower().removeprefix(CONTEXT_PREFIX)
     for parent in _CONTEXT_OBJECTS:
         if name.startswith(f"{parent}_"):
             inner = name.removeprefix(f"{parent}_")
@@ -87,50 +175,3 @@ def context_path(column: str) -> tuple[str, ...]:
 
 def _camel_case(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
-
-
-# tap-moesif's streams.
-
-
-class MoesifStream(Enum):
-    """A stream of tap-moesif."""
-
-    USERS = "users"
-    COMPANIES = "companies"
-    SUBSCRIPTIONS = "subscriptions"
-    COHORTS = "cohorts"
-    EVENTS = "events"
-
-
-_ONLY_THERE: dict[MoesifStream, tuple[Collection[str], Collection[str]]] = {
-    MoesifStream.EVENTS: ({"id", "requestTime"}, {"eventType", "request"}),
-    MoesifStream.SUBSCRIPTIONS: ({"id", "companyId"}, {"trialStart", "currentPeriodStart"}),
-    MoesifStream.COHORTS: ({"id", "cohortType"}, {"cohortType"}),
-    MoesifStream.COMPANIES: (
-        {"id", "modifiedTime"},
-        {"created", "ipAddress", "companyDomain", "ttfhw_s"},
-    ),
-    MoesifStream.USERS: (
-        {"id", "modifiedTime"},
-        {"firstSeenTime", "lastSeenTime", "last24HourAggResults"},
-    ),
-}
-"""For each stream the fields it always has (its key and replication key, which no selection can
-take away), and some of which it has at least one."""
-
-
-def moesif_stream_of(schema: Mapping[str, Any]) -> MoesifStream | None:
-    """Recognise a stream of tap-moesif by its schema, whatever its name.
-
-    A foreign `users` table has not such fields, and must never be sent unasked.
-    """
-    properties = _names(schema)
-    for stream, (always, some) in _ONLY_THERE.items():
-        if properties >= {*always} and not properties.isdisjoint(some):
-            return stream
-    return None
-
-
-def _names(schema: Mapping[str, Any]) -> set[str]:
-    properties = schema.get("properties")
-    return {*properties} if isinstance(properties, dict) else set()

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_delivery import RecordRejected
-from target_moesif.models import MESSAGE_IDS, Models, tenant_of, uuid
+from target_moesif.documents import MESSAGE_IDS, DocumentBuilder, tenant_of, uuid
 
 NOW = 1_769_860_800.0  # 2026-01-31T12:00:00Z
 
 
-def models(**options: Any) -> Models:
-    return Models(**{"tenant": tenant_of("application"), **options})
+def models(**options: Any) -> DocumentBuilder:
+    return DocumentBuilder(**{"tenant": tenant_of("application"), **options})
 
 
 def action(given_: dict[str, Any], extracted: str | None = None, **options: Any) -> Any:

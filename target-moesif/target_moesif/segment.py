@@ -19,20 +19,24 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from singer_delivery import RecordRejected
-from singer_delivery.values import NULL, as_id, as_object, decode, encode
-from target_moesif.models import Models, object_of, reserve
+from singer_delivery import RecordRejected, RecordSkipped
+from singer_delivery.routing import MOESIF_DESTINATION, content_of
+from singer_delivery.values import NULL, as_id, as_object, decode, decode_exactly, encode
+from target_moesif import moesif
+from target_moesif.documents import DocumentBuilder, object_of, reserve
 from target_moesif.rules import ACTION, COMPANY, SUBSCRIPTION, USER, identifier, text, time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from singer_delivery.sending.batching import Message
-    from target_moesif.models import Document, Record
+    from target_moesif.documents import Document, Record
     from target_moesif.rules import Kind
 
     Call = dict[str, Any]
 
-DESTINATION = "Moesif API Analytics"
-"""The name of Moesif's destination in Segment's catalog."""
+ALL_DESTINATIONS = "All"
+"""Segment's `integrations` key for every destination that has none of its own."""
 
 CAMPAIGN = {
     "name": "utm_campaign",
@@ -43,47 +47,68 @@ CAMPAIGN = {
     "gclid": "gclid",
 }
 REQUEST_FIELDS = frozenset({"ip_address", "user_agent_string"})
+CONTEXT_USED = frozenset({"groupId", "ip", "userAgent", "campaign", "page", "referrer"})
 DOMAIN_TRAITS = ("company_domain", "companyDomain", "domain", "website")
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class SegmentMapper:
     """Makes documents of calls.
 
     Args:
-        models: Writes them.
+        documents: Builds them.
+        warn: Takes a sentence for the operator.
     """
 
-    models: Models
+    documents: DocumentBuilder
+    warn: Callable[[str], None]
 
-    def __call__(self, call: Call, extracted: str | None = None) -> list[Message]:
-        """Make the documents of one call, none where it is left out on purpose.
+    def __call__(
+        self,
+        call: Call,
+        extracted: str | None = None,
+        distinction: bytes = b"",
+        *,
+        shape: str = "",
+    ) -> list[Message]:
+        """Make the documents of one call.
 
         Args:
             call: In the terms of `singer_delivery.routing.calls`; it is used up.
             extracted: When the tap read it: the time of an action that has none.
+            distinction: What tells an action without an id from its like; a part of its id.
+            shape: The known shape of its record, if it has one.
 
         Raises:
             RecordRejected: It says too little, or Moesif would refuse it.
+            RecordSkipped: It is left out.
         """
-        integrations = call.get("integrations")
-        if isinstance(integrations, dict) and integrations.get(DESTINATION) is False:
-            return []
+        if not _is_for_moesif(call.get("integrations")):
+            raise RecordSkipped("not_for_moesif")
+        tokens: list[str] = []
+        copied = moesif.is_copied(call, shape)
+        if copied:
+            tokens = moesif.session_tokens(call)
+            name = content_of(call["type"]) or ""
+            call[name] = moesif.in_moesifs_words(call[name], shape)
         match call["type"]:
             case "identify" | "user":
-                return self._user(call)
+                return self._user(call, tokens, copied=copied)
             case "group" | "company":
-                return self._company(call)
+                return self._company(call, tokens)
             case "track" | "page" | "screen" | "action":
-                return [self._action(call, extracted)]
+                return [self._action(call, extracted, distinction)]
             case "subscription":
                 return [self._subscription(call)]
-        raise RecordRejected("alias_not_supported", "Moesif cannot join two ids of one user.")
+        self.warn("Moesif cannot join two ids of one user: alias calls are left out.")
+        raise RecordSkipped("alias")
 
-    def _user(self, call: Call) -> list[Message]:
+    def _user(self, call: Call, tokens: list[str], *, copied: bool) -> list[Message]:
         context = _context(call)
         document: Document = {}
-        _set(document, "company_id", _id_or_none(context.get("groupId")))
+        group_id = context.get("groupId")
+        company_id = identifier(group_id, "company.id") if copied else _id_or_none(group_id)
+        _set(document, "company_id", company_id)
         _set(document, "ip_address", _string(context, "ip"))
         _set(document, "user_agent_string", _string(context, "userAgent"))
         _set(document, "campaign", _campaign(context))
@@ -96,12 +121,17 @@ class Calls:
         if "user_id" not in document:
             if anonymous_id is None:
                 raise RecordRejected("no_user_anon_id", "It has no user id.")
-            return []
-        reserve(traits)
-        self.models.describe(document, traits)
-        return [self.models.user(document)]
+            self.warn(
+                "Moesif wants no anonymous visitor as a user: identify calls without a user id are "
+                "left out."
+            )
+            raise RecordSkipped("anonymous_identify")
+        if not copied:
+            reserve(traits)
+        self.documents.describe(document, traits)
+        return [self.documents.user(each) for each in _by_session(document, "user_id", tokens)]
 
-    def _company(self, call: Call) -> list[Message]:
+    def _company(self, call: Call, tokens: list[str]) -> list[Message]:
         document: Document = {}
         _set(document, "campaign", _campaign(_context(call)))
         _set(document, "modified_time", time(call.get("timestamp"), "timestamp"))
@@ -109,14 +139,15 @@ class Calls:
         _set(document, "company_id", identifier(call.get("groupId"), "groupId"))
         if "company_domain" not in document:
             _set(document, "company_domain", _domain_of(traits))
-        self.models.describe(document, traits)
-        messages = [self.models.company(document)]
+        self.documents.describe(document, traits)
+        by_session = _by_session(document, "company_id", tokens)
+        messages = [self.documents.company(each) for each in by_session]
         user_id = identifier(call.get("userId"), "userId")
         if user_id is not None:
-            messages.append(self.models.link(user_id, document["company_id"]))
+            messages.append(self.documents.link(user_id, document["company_id"]))
         return messages
 
-    def _action(self, call: Call, extracted: str | None) -> Message:
+    def _action(self, call: Call, extracted: str | None, distinction: bytes) -> Message:
         context, kind = _context(call), call["type"]
         request: Document = {}
         document: Document = {"request": request}
@@ -133,20 +164,20 @@ class Calls:
             _set(document, "anonymous_id", anonymous_id)
             if kind != "action" and anonymous_id is None:
                 raise RecordRejected("no_user_anon_id", "It has neither of the two ids.")
-        message_id = as_id(call.get("messageId"))
-        _set(document, "transaction_id", text(message_id, "message_id_invalid", "messageId"))
+        message_id = text(call.get("messageId"), "message_id_invalid", "messageId")
+        _set(document, "transaction_id", message_id)
         if kind in {"page", "screen"}:
             _complete_page(call, request, properties)
-        self.models.describe(document, properties, merged=False)
-        return self.models.action(document, extracted)
+        self.documents.describe(document, properties, merged=False)
+        return self.documents.action(document, extracted, distinction)
 
     def _subscription(self, call: Call) -> Message:
         document: Document = {}
         _set(document, "modified_time", time(call.get("timestamp"), "timestamp"))
         traits = self._content(call, SUBSCRIPTION, document)
         _set(document, "company_id", identifier(call.get("groupId"), "groupId"))
-        self.models.describe(document, traits)
-        return self.models.subscription(document)
+        self.documents.describe(document, traits)
+        return self.documents.subscription(document)
 
     def _content(self, call: Call, kind: Kind, document: Document) -> Record:
         """Give what belongs into the metadata of a document.
@@ -163,15 +194,36 @@ class Calls:
         metadata: Record = {}
         for name, raw in content.items():
             if name in kind.fields and name != "metadata":
-                self.models.take(document, name, raw)
+                self.documents.take(document, name, raw)
             elif kind is ACTION and name in REQUEST_FIELDS:
-                self.models.take(document["request"], name, raw)
+                self.documents.take(document["request"], name, raw)
             elif kind is ACTION and name == "request":
                 for field, value in object_of(raw, name).items():
-                    self.models.take(document["request"], field, value)
+                    self.documents.take(document["request"], field, value)
             elif name != "metadata":
                 metadata[name] = raw
         return {**metadata, **object_of(content.get("metadata", NULL), "metadata")}
+
+
+def _is_for_moesif(integrations: object) -> bool:
+    """Tell whether Segment would hand a call on to Moesif, by the call's own `integrations`."""
+    if not isinstance(integrations, dict):
+        return True
+    chosen = {
+        name: decode(raw) if isinstance(raw, msgspec.Raw) else raw
+        for name, raw in integrations.items()
+        if name in {MOESIF_DESTINATION, ALL_DESTINATIONS}
+    }
+    return chosen.get(MOESIF_DESTINATION, chosen.get(ALL_DESTINATIONS)) is not False
+
+
+def _by_session(document: Document, key: str, tokens: list[str]) -> list[Document]:
+    """Give each session token a document: Moesif takes one at a time and adds it to its list."""
+    if not tokens:
+        return [document]
+    first, *others = tokens
+    document["session_token"] = first
+    return [document, *({key: document.get(key), "session_token": token} for token in others)]
 
 
 def _set(document: Document, name: str, value: object) -> None:
@@ -183,7 +235,11 @@ def _context(call: Call) -> dict[str, Any]:
     context = call.get("context", {})
     if not isinstance(context, dict):
         raise RecordRejected("context_not_object", "Its context is no object.")
-    return context
+    return {name: _decoded(value) for name, value in context.items() if name in CONTEXT_USED}
+
+
+def _decoded(value: object) -> Any:  # noqa: ANN401
+    return decode_exactly(value) if isinstance(value, msgspec.Raw) else value
 
 
 def _string(within: object, name: str) -> str | None:
@@ -202,7 +258,7 @@ def _company_of(traits: Record) -> str | None:
     """`company.id`, or `company_id`, which is what a warehouse's columns make of it."""
     company = as_object(traits.get("company", NULL)) or {}
     for raw in (company.get("id"), traits.get("company_id")):
-        if raw is not None and (company_id := _id_or_none(decode(raw))) is not None:
+        if raw is not None and (company_id := _id_or_none(raw)) is not None:
             return company_id
     return None
 

@@ -20,7 +20,7 @@ import msgspec
 from singer_delivery import RecordRejected
 from singer_delivery.sending.batching import Message
 from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, subject_of
-from singer_delivery.values import NULL, as_object, decode, encode, iso_time
+from singer_delivery.values import NULL, as_object, decode, decode_exactly, encode, iso_time
 from target_moesif.rules import (
     ACTION,
     COMPANY,
@@ -72,16 +72,13 @@ MISSING_IP_ADDRESS = "0.0.0.0"  # noqa: S104, nobody listens there
 MESSAGE_IDS = bytes.fromhex("07a3958346a8427c9c9a5c15db18fb0f")
 """The namespace of the version-5 UUIDs that are made of a source's own message ids."""
 
-decode_exactly = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
-"""Decodes, and leaves fractions as they are written: no float holds all of them."""
-
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """Writes documents, in the same way all through one run.
+class DocumentBuilder:
+    """Builds documents, in the same way all through one run.
 
     Attributes:
         tenant: Sets our ids apart from those sent to another application, from `tenant_of`.
@@ -110,7 +107,7 @@ class Models:
             if self.null_traits and name not in KEPT:
                 document[name] = raw
         elif name in IDS:
-            document[name] = identifier(decode(raw), name)
+            document[name] = identifier(raw, name)
         elif name in TIMES:
             document[name] = time(decode(raw), name)
         elif name in OBJECTS:
@@ -140,10 +137,10 @@ class Models:
             merged: Whether it is merged into what Moesif has, so that a null at any depth may
                 change something there.
         """
-        if not metadata:
-            return
         if not self.null_traits and NULL in metadata.values():
             metadata = {name: value for name, value in metadata.items() if value != NULL}
+        if not metadata:
+            return
         body = encode(metadata)
         if merged and b"null" in body and not self.null_traits:
             body = encode(without_nulls(decode_exactly(body)))
@@ -172,12 +169,15 @@ class Models:
             raise RecordRejected("status_not_defined", "It has no status.")
         return self._merged(SUBSCRIPTION, document, key, subscription)
 
-    def action(self, document: Document, extracted: str | None = None) -> Message:
+    def action(
+        self, document: Document, extracted: str | None = None, distinction: bytes = b""
+    ) -> Message:
         """Write an action, in order with its user.
 
         Args:
             document: Its `transaction_id` may be any string; so may its `request` lack any field.
             extracted: The time for an action that has none of its own; no part of its id.
+            distinction: What tells an action without an id from its like; a part of its id.
         """
         if document.get("action_name") is None:
             raise RecordRejected("event_not_defined", "It has no event.")
@@ -185,7 +185,7 @@ class Models:
         request.setdefault("uri", self.action_uri)
         if self.missing_ip_address is not None:
             request.setdefault("ip_address", self.missing_ip_address)
-        document["transaction_id"] = self._transaction_id(document)
+        document["transaction_id"] = self._transaction_id(document, distinction)
         done = request.get("time") or iso_time(extracted, zone_required=True)
         if done is not None:
             request["time"] = done
@@ -202,10 +202,10 @@ class Models:
             message.fingerprint = sha256(encode(said)).digest()[:FINGERPRINT_BYTES]
         return message
 
-    def _transaction_id(self, document: Document) -> str:
+    def _transaction_id(self, document: Document, distinction: bytes) -> str:
         brought: str | None = document.get("transaction_id")
         if brought is None:
-            return uuid(self.tenant, encode(document))
+            return uuid(self.tenant, encode(document) + distinction)
         return brought if _UUID.fullmatch(brought) else uuid(MESSAGE_IDS, brought.encode())
 
 

@@ -3,35 +3,68 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
 
-from singer_delivery import RecordRejected
-from target_moesif.copies import Copies
-from target_moesif.models import Models, tenant_of
+from singer_delivery import InputStream, RecordRejected, RecordSkipped
+from singer_delivery.routing import Route, RoutedStream, Router
+from target_moesif.documents import DocumentBuilder, tenant_of
+from target_moesif.moesif import KNOWN, check_action, marked
 from target_moesif.rules import ACTION, COMPANY, KINDS, SUBSCRIPTION, USER
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from target_moesif.segment import SegmentMapper
 
 EXTRACTED = "2026-01-01T00:00:00Z"
 
 
-def copies(name: str, record: dict[str, Any], **options: Any) -> Any:
+STREAMS = {
+    "user": "users",
+    "company": "companies",
+    "subscription": "subscriptions",
+    "action": "events",
+}
+
+
+def copies(
+    name: str,
+    record: dict[str, Any],
+    route: dict[str, Any] | None = None,
+    key: str = "id",
+    **options: Any,
+) -> Any:
     """What a record becomes: the kind of each document, what keeps it in order, and itself."""
-    models = Models(**{"tenant": tenant_of("application"), **options})
-    copy: Callable[..., Any] = getattr(Copies(models), name)
+    stream = InputStream(
+        "copied",
+        {"properties": {field: {} for field in record}},
+        (key,),
+        f"urn:tap-moesif:{STREAMS[name]}",
+    )
+    warnings: list[str] = []
+    found = Router(
+        {"copied": route} if route else {},
+        known=KNOWN,
+        marked=marked,
+        calls=(),
+        warn=warnings.append,
+    ).route(stream)
+    assert isinstance(found, Route)
+    documents = DocumentBuilder(**{"tenant": tenant_of("application"), **options})
+    to_messages = partial(SegmentMapper(documents, warnings.append), shape=found.shape)
+    check = check_action if name == "action" else None
+    encode = RoutedStream(stream, found, to_messages, warnings.append, check)
     raw = msgspec.json.decode(json.dumps(record), type=dict[str, msgspec.Raw])
     return [
         (KINDS[message.endpoint], message.key, json.loads(message.body))
-        for message in copy(raw, EXTRACTED)
+        for message in encode(raw, EXTRACTED)
     ]
 
 
-def copy(name: str, record: dict[str, Any], **options: Any) -> Any:
-    [(_, _, only)] = copies(name, record, **options)
+def copy(
+    name: str, record: dict[str, Any], route: dict[str, Any] | None = None, **options: Any
+) -> Any:
+    [(_, _, only)] = copies(name, record, route, **options)
     return only
 
 
@@ -100,7 +133,7 @@ def test_a_null_name_leaves_the_metadatas_own() -> None:
     ("record", "document"),
     [
         ({"id": 7}, {"user_id": "7"}),
-        ({"id": "u", "metadata": {}}, {"user_id": "u", "metadata": {}}),
+        ({"id": "u", "metadata": {}}, {"user_id": "u"}),
         ({"id": "u", "metadata": None, "company": None, "context": None}, {"user_id": "u"}),
         ({"id": "u", "company": "Acme", "additionalFields": [5], "context": 5}, {"user_id": "u"}),
         ({"id": "u", "company": {"name": "Acme"}}, {"user_id": "u"}),
@@ -227,16 +260,10 @@ def test_an_action_keeps_the_id_that_it_was_first_sent_with() -> None:
     assert copy("action", {**EVENT, "transactionId": first})["transaction_id"] == first
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        {**EVENT, "eventType": "api_call"},
-        {**EVENT, "eventType": None, "actionName": None},
-        {"id": "1", "requestTime": "2026-01-31T12:00:00.000Z"},
-    ],
-)
-def test_an_api_call_is_left_out(record: dict[str, Any]) -> None:
-    assert copies("action", record) == []
+@pytest.mark.parametrize("name", ["Clicked", None])
+def test_an_api_call_is_left_out(name: str | None) -> None:
+    with pytest.raises(RecordSkipped, match="api_call"):
+        copies("action", {**EVENT, "eventType": "api_call", "actionName": name})
 
 
 def test_an_event_with_a_name_and_no_type_is_an_action() -> None:
@@ -255,8 +282,8 @@ def test_an_action_without_an_address_does_not_get_this_machines() -> None:
 @pytest.mark.parametrize(
     ("name", "record", "reason"),
     [
-        ("user", {"email": "e"}, "id_required"),
-        ("user", {"id": None}, "id_required"),
+        ("user", {"email": "e"}, "no_user_anon_id"),
+        ("user", {"id": None}, "no_user_anon_id"),
         ("user", {"id": ""}, "id_not_string"),
         ("user", {"id": "u", "company": {"id": {}}}, "id_not_string"),
         ("user", {"id": "u", "metadata": "m"}, "traits_not_object"),
@@ -267,8 +294,8 @@ def test_an_action_without_an_address_does_not_get_this_machines() -> None:
         ("subscription", {"id": "s", "companyId": "c"}, "status_not_defined"),
         ("subscription", {"id": "s", "status": "active"}, "id_required"),
         ("action", {"eventType": "user_action"}, "event_not_defined"),
+        ("action", {"id": "1"}, "event_not_defined"),
         ("action", {"actionName": 5}, "event_not_string"),
-        ("action", {"actionName": "a", "request": "r"}, "traits_not_object"),
     ],
 )
 def test_what_moesif_would_refuse_is_rejected_with_a_reason(
@@ -277,3 +304,49 @@ def test_what_moesif_would_refuse_is_rejected_with_a_reason(
     with pytest.raises(RecordRejected) as rejected:
         copies(name, record)
     assert rejected.value.reason == reason
+
+
+@pytest.mark.parametrize("name", ["user", "company", "subscription", "action"])
+def test_what_a_stream_map_adds_goes_into_the_metadata_and_bookkeeping_nowhere(name: str) -> None:
+    records: dict[str, dict[str, Any]] = {
+        "user": {"id": "u"},
+        "company": {"id": "c"},
+        "subscription": {"id": "s", "companyId": "c", "status": "active"},
+        "action": EVENT,
+    }
+    record = {**records[name], "metadata": {"own": 1}, "score": 7, "_sdc_batched_at": "now"}
+    assert copy(name, record)["metadata"] == {"own": 1, "score": 7}
+
+
+def test_a_route_changes_of_a_copy_only_what_it_says() -> None:
+    whole = copy("user", ZOE)
+    excluded = copy("user", ZOE, {"exclude": ["email", "metadata.tier"]})
+    del whole["metadata"]["email"], whole["metadata"]["tier"]
+    assert excluded == whole
+    by_email = copy("user", ZOE, {"user_id": "email", "call": "user"})
+    assert (by_email["user_id"], by_email["company_id"]) == ("zoe@acme.example", "c-1")
+
+
+def test_a_copy_with_another_call_is_that_call() -> None:
+    tracked = copy("user", ZOE, {"call": "track", "event": {"literal": "Synced"}})
+    assert (tracked["action_name"], tracked["user_id"]) == ("Synced", "u-1")
+
+
+def test_a_flattened_copy_is_the_same() -> None:
+    flat = {
+        **{name: value for name, value in ZOE.items() if not isinstance(value, dict)},
+        "company__id": "c-1",
+        "company__metadata": '{"plan": "paid"}',
+        "campaign__utm_source": "news",
+        "campaign__gclid": None,
+        "metadata": json.dumps(ZOE["metadata"]),
+        "context__ip": "192.0.2.1",
+        "context__userAgent": "UA",
+        "context__location__city": "Zürich",
+        "additionalFields": '{"app_id": "198:3"}',
+    }
+    assert copy("user", flat) == copy("user", ZOE)
+
+
+def test_a_renamed_key_is_still_the_key() -> None:
+    assert copy("company", {"ident": 7}, key="ident") == {"company_id": "7"}

@@ -1,0 +1,316 @@
+"""A route, applied to records: what their names decide is worked out once for all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_delivery.errors import RecordRejected, RecordSkipped
+from singer_delivery.routing import paths, shapes
+from singer_delivery.routing.calls import (
+    FIELDS,
+    GROUPED,
+    IDS,
+    KIND_BY_FIELD,
+    SEGMENT_CALLS,
+    content_of,
+)
+from singer_delivery.routing.flattened import unflatten
+from singer_delivery.values import (
+    NULL,
+    as_id,
+    as_object,
+    decode,
+    decode_exactly,
+    object_in_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    import msgspec
+
+    from singer_delivery.routing.route import Route
+    from singer_delivery.values import Record
+
+    Call = dict[str, Any]
+
+MAX_BINDINGS = 64
+"""For how many sets of names, beyond the schema's, a route stays worked out."""
+
+NOT_GONE = (None, False, "", "false", "False", "FALSE", 0)
+"""What a column such as `_fivetran_deleted` says of a row that is still there."""
+
+SUSPICIOUS_IDS = frozenset({"undefined", "null", "None", "nil", "NaN", "[object Object]"})
+"""Text that a program has written where it had no id."""
+
+
+class StreamRoute:
+    """Makes calls of the records of one stream.
+
+    Args:
+        route: How.
+        schema: Of the records, after all stream maps.
+        warn: Takes a sentence for the operator.
+    """
+
+    def __init__(
+        self, route: Route, schema: Mapping[str, Any], warn: Callable[[str], None]
+    ) -> None:
+        self.route = route
+        self._schema = schema
+        self._warn = warn
+        properties = schema.get("properties")
+        self._names = frozenset(properties) if isinstance(properties, dict) else frozenset()
+        self._bound = self._bind(self._names)
+        self._others: dict[frozenset[str], BoundRoute] = {}
+
+    def __call__(self, record: Record) -> Call:
+        """Make a record into a call.
+
+        Args:
+            record: Its values still encoded; it is changed.
+
+        Raises:
+            RecordRejected: It lacks what the call must have.
+            RecordSkipped: It says that it is gone.
+        """
+        bound = self._bound
+        if not record.keys() <= self._names:
+            bound = self._bound_to(frozenset(record.keys() - self._names))
+        return bound(record)
+
+    def _bound_to(self, others: frozenset[str]) -> BoundRoute:
+        if others not in self._others:
+            if len(self._others) >= MAX_BINDINGS:
+                self._others.clear()
+            self._others[others] = self._bind(self._names | others)
+        return self._others[others]
+
+    def _bind(self, names: frozenset[str]) -> BoundRoute:
+        return BoundRoute(self.route, self._schema, names, self._warn)
+
+
+class BoundRoute:
+    """Makes calls of records that have some of a set of names.
+
+    Args:
+        route: How.
+        schema: Of the records.
+        names: That they may have.
+        warn: Takes a sentence for the operator.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        schema: Mapping[str, Any],
+        names: Collection[str],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._route = route
+        self._warn = warn
+        self._unflatten = unflatten(schema, names, route.objects)
+        names = {*names, *route.objects} if self._unflatten else {*names}
+        self._lowered = route.lower_case and any(name != name.lower() for name in names)
+        if self._lowered:
+            names = {name.lower() for name in names}
+        self._fields = {
+            field: [found for path in candidates if (found := paths.resolve(names, path))]
+            for field, candidates in route.fields.items()
+        }
+        self._kept = {found for path in route.kept if (found := paths.resolve(names, path))}
+        self._deleted = [name for name in names if name.lower() in shapes.DELETED]
+        self._dropped = {name for name in names if self._drops(name.lower())}
+        self._context = (
+            paths.resolve(names, route.context) if isinstance(route.context, str) else route.context
+        )
+        self._context_columns = [
+            (name, shapes.context_path(name))
+            for name in sorted(names)
+            if route.context_columns and name.startswith(shapes.CONTEXT_PREFIX)
+        ]
+        self._type = paths.find(names, "type") if route.by_type else None
+        self._content = {
+            field: found
+            for field in ("traits", "properties")
+            if (found := paths.find(names, field)) is not None
+        }
+        self._of_call = {
+            call: [(field, self._fields[field]) for field in fields if self._fields.get(field)]
+            for call, fields in FIELDS.items()
+        }
+
+    def _drops(self, name: str) -> bool:
+        return (
+            name in self._route.dropped
+            or name in shapes.DELETED
+            or name.startswith((shapes.BOOKKEEPING_PREFIX, *self._route.dropped_prefixes))
+        )
+
+    def __call__(self, record: Record) -> Call:
+        """Make a record into a call, as `StreamRoute` does."""
+        record = self._restored(record)
+        for name in self._deleted:
+            if decode(record.get(name, NULL)) not in NOT_GONE:
+                raise RecordSkipped("deleted")
+        kind = self._kind(record) if self._route.by_type else self._route.call
+        chosen = self._chosen(record, kind)
+        call = {"type": kind, **self._fields_of(record, kind)}
+        self._check_required(call)
+        self._add_context(call, record)
+        if (content := content_of(kind)) is not None:
+            call[content] = self._content_of(record if chosen is None else chosen, content)
+        return call
+
+    def _restored(self, record: Record) -> Record:
+        """Undo what flattening and a warehouse have done to a record."""
+        if self._unflatten:
+            record = self._unflatten(record)
+        if self._lowered:
+            record = {name.lower(): raw for name, raw in record.items()}
+        return _spread(record, self._route.spread) if self._route.spread else record
+
+    def _fields_of(self, record: Record, kind: str) -> Call:
+        """Take the fields of a call out of a record, but its context and its content."""
+        found: Call = {}
+        for field, candidates in self._of_call[kind]:
+            for path in candidates:
+                if (value := self._value(record, field, path)) is not None:
+                    found.setdefault(field, value)
+        for field, literal in self._route.literals.items():
+            found.setdefault(field, literal)
+        _without_empty_id(found)
+        return found
+
+    def _value(self, record: Record, field: str, path: str) -> object:
+        """Take the value of a call's field, None where there is none."""
+        if path in self._kept:
+            raw = paths.get(record, path)
+        else:
+            raw = record.pop(path, None)
+            if raw is None and "." in path:
+                raw = paths.take(record, path)
+        if raw is None or raw == NULL:
+            return None
+        if field not in IDS:
+            return object_or_text(raw) if field == "integrations" else decode(raw)
+        value = as_id(raw)
+        if isinstance(value, str) and value in SUSPICIOUS_IDS:
+            self._warn(
+                f"Some records have the text '{value}' as their {field}. They are sent, but the "
+                "program that wrote it most likely had no id there."
+            )
+        return value
+
+    def _kind(self, record: Record) -> str:
+        brought = decode(record.get(self._type, NULL)) if self._type else None
+        if isinstance(brought, str) and brought.lower() in SEGMENT_CALLS:
+            return brought.lower()
+        if brought is None or brought == "":
+            for field, kind in KIND_BY_FIELD.items():
+                names = self._fields.get(field) or [self._content.get(field, field)]
+                if any(record.get(name, NULL) != NULL for name in names):
+                    return kind
+        raise RecordRejected(
+            "type_not_known",
+            f"Its type is none of {', '.join(SEGMENT_CALLS)}, and no field of it says which.",
+        )
+
+    def _chosen(self, record: Record, kind: str) -> Record | None:
+        """Give those fields that the settings name, in their places, before any is taken."""
+        select = self._route.content.get(content_of(kind) or "")
+        if select is None:
+            return None
+        chosen: Record = {}
+        source = record
+        if self._route.own_content:
+            name = self._content.get(content_of(kind) or "", "")
+            source = as_object(object_in_text(record.get(name, NULL))) or {}
+        for path in select:
+            if (value := paths.get(source, path)) is not None:
+                paths.put(chosen, path, value)
+        return chosen
+
+    def _check_required(self, call: Call) -> None:
+        for field, setting in self._route.required.items():
+            if field not in call and not (field in _EITHER and not _EITHER.isdisjoint(call)):
+                raise RecordRejected("path_not_found", f"{setting}, which it does not have.")
+
+    def _add_context(self, call: Call, record: Record) -> None:
+        context = self._context_of(record)
+        if isinstance(context, dict) and call["type"] not in GROUPED and "groupId" in call:
+            context.setdefault("groupId", call.pop("groupId"))
+        if context:
+            call["context"] = context
+
+    def _context_of(self, record: Record) -> Any:  # noqa: ANN401, whatever stands in its place
+        """Give a context: the values of one that stands in one place are still encoded."""
+        context: dict[str, Any] = {}
+        if isinstance(self._context, str):
+            raw = paths.take(record, self._context)
+            return context if raw is None or raw == NULL else object_or_text(raw)
+        for place, path in (self._context or {}).items():
+            _set(context, place.split("."), decode_exactly(paths.take(record, path) or NULL))
+        for column, column_path in self._context_columns:
+            if (raw := record.pop(column, None)) is not None:
+                _set(context, column_path, decode_exactly(raw))
+        return context
+
+    def _content_of(self, record: Record, name: str) -> Record | object:
+        """The traits or properties of a record, or what is no object in their place."""
+        route, content = self._route, record
+        if name in route.content:
+            pass
+        elif route.own_content:
+            raw = record.get(self._content.get(name, name), NULL)
+            found = {} if raw == NULL else object_or_text(raw)
+            if not isinstance(found, dict):
+                return found
+            content = found
+        elif self._dropped:
+            content = {key: raw for key, raw in record.items() if key not in self._dropped}
+        for path in route.exclude:
+            paths.take(content, path)
+        moved = [(place, paths.take(content, path)) for path, place in route.rename.items()]
+        for place, value in moved:
+            if value is not None:
+                paths.put(content, place, value)
+        return content
+
+
+_EITHER = frozenset({"userId", "anonymousId"})
+"""Of these a call needs one."""
+
+
+def _spread(record: Record, name: str) -> Record:
+    """Put the fields of an object beside it, in its place; those that are there stay."""
+    inner = as_object(record.get(name, NULL))
+    if inner is None:
+        return record
+    return {**inner, **{field: raw for field, raw in record.items() if field != name}}
+
+
+def _without_empty_id(call: Call) -> None:
+    """Leave an empty id out where the other one is there."""
+    for field, other in (("userId", "anonymousId"), ("anonymousId", "userId")):
+        if call.get(field) == "" and call.get(other):
+            del call[field]
+
+
+def object_or_text(raw: msgspec.Raw) -> Record | object:
+    """Give an object's fields, also of one in a text; anything else decoded."""
+    found = as_object(raw)
+    if found is None:
+        found = as_object(object_in_text(raw))
+    return decode(raw) if found is None else found
+
+
+def _set(context: Any, place: tuple[str, ...] | list[str], value: object) -> None:  # noqa: ANN401
+    """Put a value into a context; a null, or what does not fit, leaves it as it is."""
+    *parents, name = place
+    if value is None:
+        return
+    for parent in parents:
+        context = context.setdefault(parent, {}) if isinstance(context, dict) else None
+    if isinstance(context, dict):
+        context.setdefault(name, value)

@@ -1,0 +1,112 @@
+"""A stream's records as a target's messages: by their route, each event told from its like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from singer_delivery.errors import RecordRejected, RecordSkipped
+from singer_delivery.routing.binding import StreamRoute
+from singer_delivery.routing.calls import EVENTS
+from singer_delivery.values import NULL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from singer_delivery.reading.streams import InputStream
+    from singer_delivery.routing.route import Route
+    from singer_delivery.sending.batching import Message
+    from singer_delivery.values import Record
+
+    Call = dict[str, Any]
+
+WITHOUT_ID = frozenset({"no_user_anon_id", "id_required"})
+"""Reasons of a record that has not the id that its call needs."""
+
+
+class ToMessages(Protocol):
+    """Makes a call's messages."""
+
+    def __call__(self, call: Call, extracted: str | None, distinction: bytes) -> Sequence[Message]:
+        """Make the messages of a call.
+
+        Args:
+            call: In the terms of `singer_delivery.routing.calls`; it is used up.
+            extracted: The `time_extracted` of its record.
+            distinction: What tells an event without an id from its like; a part of its id.
+
+        Raises:
+            RecordRejected: The service would not take it.
+            RecordSkipped: It is left out.
+        """
+        ...
+
+
+class RoutedStream:
+    """Encodes the records of one stream that has a route.
+
+    Args:
+        stream: The stream.
+        route: Its route.
+        to_messages: Makes a call's messages.
+        warn: Takes a sentence for the operator.
+        check: Looks at each record before all else, and may reject or skip it.
+    """
+
+    def __init__(
+        self,
+        stream: InputStream,
+        route: Route,
+        to_messages: ToMessages,
+        warn: Callable[[str], None],
+        check: Callable[[Record], None] | None = None,
+    ) -> None:
+        self._stream = stream
+        self._to_call = StreamRoute(route, stream.schema, warn)
+        self._to_messages = to_messages
+        self._skips_without_id = route.without_id == "skip"
+        self._may_be_event = route.by_type or route.call in EVENTS
+        self._warn = warn
+        self._check = check
+        self._place = 0
+
+    def __call__(self, record: Record, extracted: str | None) -> Sequence[Message]:
+        """Encode a record.
+
+        Args:
+            record: Its values still encoded; it is changed.
+            extracted: The `time_extracted` of its line.
+
+        Raises:
+            RecordRejected: It cannot be sent.
+            RecordSkipped: It is left out.
+        """
+        self._place += 1
+        if self._check:
+            self._check(record)
+        key = self._key_of(record) if self._may_be_event else b""
+        try:
+            call = self._to_call(record)
+            distinction = b""
+            if call["type"] in EVENTS and "messageId" not in call:
+                distinction = key or self._distinction(call, extracted)
+            return self._to_messages(call, extracted, distinction)
+        except RecordRejected as rejected:
+            if self._skips_without_id and rejected.reason in WITHOUT_ID:
+                raise RecordSkipped("without_id") from None
+            raise
+
+    def _key_of(self, record: Record) -> bytes:
+        """Give the values of a record's key, empty where one is missing."""
+        values = [record.get(name, NULL) for name in self._stream.key_properties]
+        return b"" if NULL in values else b"\0".join(map(bytes, values))
+
+    def _distinction(self, call: Call, extracted: str | None) -> bytes:
+        """Tell an event without a key from its like: by its own time, which is in the call."""
+        if "timestamp" in call:
+            return b""
+        self._warn(
+            f"The events of stream '{self._stream.name}' have neither an id nor a key nor a time, "
+            "so one that a later run repeats cannot be recognised, and arrives twice. Name the "
+            f"field of one under streams.{self._stream.name}: message_id or timestamp."
+        )
+        return f"{extracted} {self._place}".encode()

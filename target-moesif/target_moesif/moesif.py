@@ -1,0 +1,267 @@
+"""What target-moesif makes of tap-moesif's streams, which it knows by their mark; pure.
+
+Each becomes the document that it was read from, for another Moesif application. What Moesif itself
+finds out cannot be written: when somebody was created, first and last seen, where an address is,
+what a user agent is made of, enrichment and roll-ups. What a stream map adds goes into `metadata`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from singer_delivery import NotSent, RecordRejected, RecordSkipped
+from singer_delivery.routing import KnownShape, Route, content_of
+from singer_delivery.values import NULL, as_object, decode, decode_exactly, encode
+from target_moesif.documents import object_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from singer_delivery.values import Record
+
+    Call = dict[str, Any]
+
+MARK_PREFIX = "urn:tap-moesif:"
+"""How the `$id` of tap-moesif's schemas begins; the stream's name follows."""
+
+SHAPE_PREFIX = "moesif."
+EVENTS = "moesif.events"
+
+ACTION_TYPE = "user_action"
+"""The `eventType` of a custom action; the others are API calls."""
+
+ITEM = {
+    "subscriptionItemId": "subscription_item_id",
+    "planId": "plan_id",
+    "priceId": "price_id",
+    "itemPriceId": "item_price_id",
+    "status": "status",
+    "isMetered": "is_metered",
+    "unitOfMeasure": "unit_of_measure",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """How the fields of a stream are called in a document of the collector.
+
+    Attributes:
+        fields: For a field of a record, that of the document.
+        reserved: For a field of a record, Moesif's reserved key of `metadata`.
+        not_written: Fields that the collector takes from nobody.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    reserved: Mapping[str, str] = field(default_factory=dict)
+    not_written: frozenset[str] = frozenset()
+
+
+_PROFILE = frozenset(
+    {
+        *("firstSeenTime", "lastSeenTime", "last24HourAggResults", "usage", "appId", "orgId"),
+        "additionalFields",
+    }
+)
+VOCABULARIES = {
+    "moesif.users": Vocabulary(
+        {"campaign": "campaign"},
+        {
+            "name": "name",
+            "firstName": "first_name",
+            "lastName": "last_name",
+            "email": "email",
+            "phone": "phone",
+            "avatar": "photo_url",
+            "username": "user_name",
+        },
+        _PROFILE | {"createdAt", "company", "enrichment", "userAgent", "context"},
+    ),
+    "moesif.companies": Vocabulary(
+        {"ipAddress": "ip_address", "companyDomain": "company_domain"},
+        not_written=_PROFILE | {"created", "ttfhw_s"},
+    ),
+    "moesif.subscriptions": Vocabulary(
+        {
+            "id": "subscription_id",
+            "status": "status",
+            "startDate": "start_date",
+            "created": "created",
+            "trialStart": "trial_start",
+            "trialEnd": "trial_end",
+            "currentPeriodStart": "current_period_start",
+            "currentPeriodEnd": "current_period_end",
+            "cancelTime": "cancel_time",
+            "paymentStatus": "payment_status",
+            "collectionMethod": "collection_method",
+            "provider": "provider",
+            "externalId": "external_id",
+            "companyExternalId": "company_external_id",
+            "versionId": "version_id",
+            "items": "items",
+        },
+        not_written=frozenset({"type", "appId", "orgId", "additionalFields"}),
+    ),
+    EVENTS: Vocabulary(
+        {"subscriptionId": "subscription_id"},
+        not_written=frozenset(
+            {
+                *("id", "transactionId", "eventType", "durationMs", "direction", "weight"),
+                *("request", "response", "appId", "orgId", "additionalFields"),
+            }
+        ),
+    ),
+}
+
+_OBJECTS = {
+    "moesif.users": frozenset(
+        {
+            *("company", "campaign", "enrichment", "last24HourAggResults", "usage", "metadata"),
+            *("userAgent", "context", "additionalFields"),
+        }
+    ),
+    "moesif.companies": frozenset(
+        {"last24HourAggResults", "usage", "metadata", "additionalFields"}
+    ),
+    "moesif.subscriptions": frozenset({"items", "metadata", "additionalFields"}),
+    EVENTS: frozenset({"request", "response", "metadata", "additionalFields"}),
+}
+
+
+def _known(call: str, stream: str, telling: set[str], **route: Any) -> KnownShape:  # noqa: ANN401
+    shape = f"{SHAPE_PREFIX}{stream}"
+    words = VOCABULARIES[shape]
+    used = {path.partition(".")[0] for paths in route["fields"].values() for path in paths}
+    return KnownShape(
+        Route(call=call, shape=shape, objects=_OBJECTS[shape], **route),
+        stream=stream,
+        fields=frozenset({*words.fields, *words.reserved, *words.not_written, *used, "metadata"}),
+        telling=frozenset(telling),
+    )
+
+
+_SEEN = {"modifiedTime", "firstSeenTime", "lastSeenTime", "last24HourAggResults", "metadata"}
+
+KNOWN = {
+    "moesif.users": _known(
+        "user",
+        "users",
+        _SEEN | {"enrichment", "userAgent", "additionalFields", "createdAt"},
+        fields={"userId": ("id",), "groupId": ("company.id",), "timestamp": ("modifiedTime",)},
+        context={"ip": "context.ip", "userAgent": "context.userAgent"},
+    ),
+    "moesif.companies": _known(
+        "company",
+        "companies",
+        _SEEN | {"companyDomain", "ttfhw_s"},
+        fields={"groupId": ("id",), "timestamp": ("modifiedTime",)},
+    ),
+    "moesif.subscriptions": _known(
+        "subscription",
+        "subscriptions",
+        {"companyId", "trialStart", "trialEnd", "items"},
+        fields={"groupId": ("companyId",), "timestamp": ("modifiedTime",)},
+    ),
+    EVENTS: _known(
+        "action",
+        "events",
+        {"requestTime", "eventType", "request", "durationMs"},
+        fields={
+            "userId": ("userId",),
+            "groupId": ("companyId",),
+            "event": ("actionName",),
+            "timestamp": ("requestTime",),
+            "messageId": ("transactionId", "id"),
+        },
+        context={
+            "ip": "request.ipAddress",
+            "userAgent": "request.userAgentString",
+            "page.url": "request.uri",
+        },
+    ),
+}
+
+_OTHERS = KnownShape(
+    Route(call="", shape=f"{SHAPE_PREFIX}other"),
+    NotSent("no_call", "Moesif's collector takes nothing of the kind. Deselect it in the tap."),
+)
+
+
+def marked(mark: str) -> KnownShape | None:
+    """Give what becomes of a stream with a mark, None for a mark of another tap."""
+    if not mark.startswith(MARK_PREFIX):
+        return None
+    return KNOWN.get(f"{SHAPE_PREFIX}{mark.removeprefix(MARK_PREFIX)}", _OTHERS)
+
+
+def is_copied(call: Call, shape: str) -> bool:
+    """Tell whether a call is still the document that tap-moesif read, and not routed otherwise."""
+    return shape in KNOWN and call["type"] == KNOWN[shape].route.call
+
+
+def in_moesifs_words(content: Record, shape: str) -> Record:
+    """Name the fields of a record as the collector does.
+
+    Args:
+        content: What is left of a record of tap-moesif beside ids, time and context.
+        shape: Of it.
+
+    Raises:
+        RecordRejected: Its metadata are no object.
+    """
+    words = VOCABULARIES[shape]
+    document: Record = {}
+    metadata = object_of(content.get("metadata", NULL), "metadata")
+    for name, raw in content.items():
+        if name in words.fields:
+            document[words.fields[name]] = _items(raw) if name == "items" else raw
+        elif name in words.reserved:
+            if raw != NULL or words.reserved[name] not in metadata:
+                metadata[words.reserved[name]] = raw
+        elif name not in words.not_written and name != "metadata":
+            metadata[name] = raw
+    additional = as_object(content.get("additionalFields", NULL)) or {}
+    if "campaign" in additional:
+        document.setdefault("campaign", additional["campaign"])
+    if metadata:
+        document["metadata"] = msgspec.Raw(encode(metadata))
+    return document
+
+
+def session_tokens(call: Call) -> list[str]:
+    """Give the session tokens of a user or a company, if the tap was told to read them."""
+    content = call.get(content_of(call["type"]) or "")
+    raw = content.get("additionalFields", NULL) if isinstance(content, dict) else NULL
+    brought = decode((as_object(raw) or {}).get("session_token", NULL))
+    tokens = brought if isinstance(brought, list) else [brought]
+    return [token for token in tokens if isinstance(token, str) and token]
+
+
+def check_action(record: Record) -> None:
+    """See that a record of `events` is a custom action: Moesif's own agents send API calls.
+
+    Raises:
+        RecordSkipped: It is an API call.
+        RecordRejected: It does not say.
+    """
+    kind = decode(record.get("eventType", NULL))
+    if kind is not None and kind != ACTION_TYPE:
+        raise RecordSkipped("api_call")
+    if kind is None and record.get("actionName", NULL) == NULL:
+        raise RecordRejected(
+            "event_not_defined", "It has neither eventType nor actionName, which say what it is."
+        )
+
+
+def _items(raw: msgspec.Raw) -> msgspec.Raw:
+    """Give the items of a subscription the collector's names; what is none stays as it is."""
+    items: Any = decode_exactly(raw)
+    written = [
+        {named: item[name] for name, named in ITEM.items() if item.get(name) is not None}
+        if isinstance(item, dict)
+        else item
+        for item in (items if isinstance(items, list) else [items])
+    ]
+    return raw if raw == NULL else msgspec.Raw(encode(written))

@@ -1,0 +1,161 @@
+"""What target-segment makes of tap-moesif's streams, which it knows by their mark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from singer_delivery import NotSent, RecordRejected, RecordSkipped
+from singer_delivery.routing import MOESIF_DESTINATION, KnownShape, Route
+from singer_delivery.values import NULL, decode
+
+if TYPE_CHECKING:
+    from singer_delivery.values import Record
+
+MARK_PREFIX = "urn:tap-moesif:"
+"""How the `$id` of tap-moesif's schemas begins; the stream's name follows."""
+
+NOT_INTO_MOESIF = {MOESIF_DESTINATION: False}
+"""Segment's `integrations` for what comes from Moesif, where it would come round in a loop."""
+
+USERS = "moesif.users"
+EVENTS = "moesif.events"
+SHAPE_PREFIX = "moesif."
+
+ACTION_TYPE = "user_action"
+"""The `eventType` of a custom action; the others are API calls."""
+
+_OTHERWISE = "Deselect it in the tap, or set its call under streams."
+_NO_CALL = NotSent("no_call", f"Segment has no call for it. {_OTHERWISE}")
+
+_PROFILE = frozenset(
+    {
+        *("id", "modifiedTime", "firstSeenTime", "lastSeenTime", "metadata", "appId", "orgId"),
+        *("last24HourAggResults", "usage", "additionalFields"),
+    }
+)
+_USER = _PROFILE | {
+    *("createdAt", "name", "firstName", "lastName", "email", "username", "phone", "avatar"),
+    *("company", "campaign", "enrichment", "userAgent", "context"),
+}
+_COMPANY = _PROFILE | {"created", "ipAddress", "companyDomain", "ttfhw_s"}
+_EVENT_OBJECTS = frozenset({"request", "response", "metadata", "additionalFields"})
+_EVENT = _EVENT_OBJECTS | {
+    *("id", "requestTime", "eventType", "actionName", "userId", "companyId", "subscriptionId"),
+    *("transactionId", "durationMs", "direction", "weight", "appId", "orgId"),
+}
+_SUBSCRIPTION = frozenset(
+    {
+        "id",
+        "companyId",
+        "status",
+        "type",
+        "startDate",
+        "trialStart",
+        "trialEnd",
+        "items",
+        "metadata",
+    }
+)
+
+KNOWN = {
+    USERS: KnownShape(
+        Route(
+            call="identify",
+            shape=USERS,
+            fields={"userId": ("id",)},
+            context="context",
+            kept=frozenset({"id"}),
+            objects=frozenset(
+                {
+                    *("company", "campaign", "enrichment", "last24HourAggResults", "usage"),
+                    *("metadata", "userAgent", "context", "additionalFields"),
+                }
+            ),
+        ),
+        stream="users",
+        fields=_USER,
+        telling=frozenset(
+            {
+                *("modifiedTime", "firstSeenTime", "lastSeenTime", "last24HourAggResults"),
+                *("enrichment", "userAgent", "additionalFields", "metadata", "createdAt"),
+            }
+        ),
+    ),
+    "moesif.companies": KnownShape(
+        Route(
+            call="group",
+            shape="moesif.companies",
+            fields={"groupId": ("id",)},
+            objects=frozenset({"metadata", "last24HourAggResults", "usage", "additionalFields"}),
+        ),
+        NotSent(
+            "no_call",
+            "a Segment group call needs a user. A Moesif company goes along with each of its "
+            f"users, and with company_groups: true as a group call of each. {_OTHERWISE}",
+        ),
+        stream="companies",
+        fields=_COMPANY,
+        telling=frozenset({"modifiedTime", "firstSeenTime", "lastSeenTime", "companyDomain"}),
+    ),
+    "moesif.subscriptions": KnownShape(
+        Route(
+            call="group",
+            shape="moesif.subscriptions",
+            fields={"groupId": ("companyId",)},
+            objects=frozenset({"metadata", "additionalFields"}),
+        ),
+        _NO_CALL,
+        stream="subscriptions",
+        fields=_SUBSCRIPTION,
+        telling=frozenset({"companyId", "trialStart", "trialEnd", "items"}),
+    ),
+    EVENTS: KnownShape(
+        Route(
+            call="track",
+            shape=EVENTS,
+            fields={
+                "userId": ("userId",),
+                "groupId": ("companyId",),
+                "event": ("actionName",),
+                "timestamp": ("requestTime",),
+                "messageId": ("id",),
+            },
+            context={
+                "ip": "request.ipAddress",
+                "userAgent": "request.userAgentString",
+                "page.url": "request.uri",
+            },
+            spread="metadata",
+            dropped=frozenset(name.lower() for name in _EVENT - {"metadata"}),
+            objects=_EVENT_OBJECTS,
+        ),
+        stream="events",
+        fields=_EVENT,
+        telling=frozenset({"requestTime", "eventType", "request", "durationMs"}),
+    ),
+}
+
+_OTHERS = KnownShape(Route(call="", shape=f"{SHAPE_PREFIX}other"), _NO_CALL)
+
+
+def marked(mark: str) -> KnownShape | None:
+    """Give what becomes of a stream with a mark, None for a mark of another tap."""
+    if not mark.startswith(MARK_PREFIX):
+        return None
+    return KNOWN.get(f"{SHAPE_PREFIX}{mark.removeprefix(MARK_PREFIX)}", _OTHERS)
+
+
+def check_action(record: Record) -> None:
+    """See that a record of `events` is a custom action, and no API call: those are too many.
+
+    Raises:
+        RecordSkipped: It is an API call.
+        RecordRejected: It does not say.
+    """
+    kind = decode(record.get("eventType", NULL))
+    if kind is not None and kind != ACTION_TYPE:
+        raise RecordSkipped("api_call")
+    if kind is None and record.get("actionName", NULL) == NULL:
+        raise RecordRejected(
+            "event_not_defined", "It has neither eventType nor actionName, which say what it is."
+        )
