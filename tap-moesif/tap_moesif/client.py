@@ -19,6 +19,7 @@ from typing_extensions import override
 from tap_moesif.errors import (
     FailedError,
     MoesifError,
+    NotAllowedError,
     NotThereError,
     NotUnderstoodError,
     RateLimitedError,
@@ -215,11 +216,12 @@ class Moesif:
     def _error(self, response: requests.Response, request: Request) -> MoesifError:
         status, path, need = response.status_code, request.path, request.need
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            return MoesifError(
+            return NotAllowedError(
                 f"Moesif refuses the key for {path} (HTTP {status}): management_api_key is wrong, "
                 f"expired, or lacks the scope {need.scope}, which the stream '{need.stream}' "
                 "needs. Make a key with that scope in Moesif under Settings > API Keys > "
-                f"Management API, or {need.otherwise}."
+                f"Management API, or {need.otherwise}.",
+                need.scope,
             )
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             wait = self._rate_wait(response.headers)

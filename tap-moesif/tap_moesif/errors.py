@@ -5,6 +5,7 @@
     ├── TooLargeError      less may be asked for
     ├── NotThereError      there is nothing under that path
     ├── NotUnderstoodError the search is not one that Moesif can run
+    ├── NotAllowedError    the key may not read it; the other streams may be readable
     └── RateLimitedError   Moesif asks to wait
 
 Each message says what happened and what to change, and holds no key and nothing of a document.
@@ -31,6 +32,18 @@ class NotThereError(MoesifError):
 
 class NotUnderstoodError(MoesifError):
     """A search is not one that Moesif can run."""
+
+
+class NotAllowedError(MoesifError):
+    """The key may not read what was asked for, and perhaps nothing at all.
+
+    Attributes:
+        scope: What the key lacks, if it is a good one.
+    """
+
+    def __init__(self, message: str, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
 
 
 class RateLimitedError(MoesifError):

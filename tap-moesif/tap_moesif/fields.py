@@ -40,6 +40,8 @@ class Field:
         raw: Its names in a document, the first choice first.
         fields: The fields inside, of an object.
         open: Whether an object keeps what is not among `fields`.
+        automatic: Whether it is emitted whatever is selected, as those who route a record by its
+            stream's mark need it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Field:
     raw: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
     open: bool = False
+    automatic: bool = False
 
 
 _TYPES: dict[Kind, dict[str, Any]] = {
@@ -63,6 +66,22 @@ _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.FREE: {"type": ["object", "null"], "additionalProperties": True},
     Kind.REST: {"type": ["object", "null"], "additionalProperties": True},
 }
+
+_NESTED = frozenset({Kind.FREE, Kind.LIST, Kind.OBJECT, Kind.OBJECTS, Kind.GROUP, Kind.REST})
+
+
+def nested_paths(fields: tuple[Field, ...], parent: str = "") -> list[str]:
+    """List the dotted paths of the fields that hold objects or lists, outside of lists.
+
+    Flattening makes columns of the objects that have fields, and JSON text of the others.
+    """
+    paths: list[str] = []
+    for field in fields:
+        if field.kind in _NESTED:
+            paths.append(f"{parent}{field.name}")
+            if field.kind is not Kind.OBJECTS:
+                paths += nested_paths(field.fields, f"{parent}{field.name}.")
+    return paths
 
 
 def json_schema(fields: tuple[Field, ...], *, additional: bool = False) -> dict[str, Any]:

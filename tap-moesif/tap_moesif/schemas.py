@@ -7,7 +7,7 @@ for the few that `documents` brings into one form beforehand.
 
 from __future__ import annotations
 
-from tap_moesif.fields import Field, Kind, json_schema
+from tap_moesif.fields import Field, Kind, json_schema, nested_paths
 
 __all__ = [
     "COHORT",
@@ -19,6 +19,7 @@ __all__ = [
     "Field",
     "Kind",
     "json_schema",
+    "nested_paths",
 ]
 
 REQUEST_TIME = "request.time"
@@ -80,6 +81,7 @@ _TIMES = (
     Field("firstSeenTime", Kind.TIME, "When it was first seen on the API.", ("first_seen_time",)),
     Field("lastSeenTime", Kind.TIME, "When it was last seen on the API.", ("last_seen_time",)),
 )
+_CREATED = ("created", "created_at", "create_time")
 _METADATA = ("metadata", "body")
 _APP = (
     Field("appId", Kind.STRING, "The app it belongs to in Moesif.", ("app_id",)),
@@ -108,7 +110,7 @@ _PLACE = Field(
 
 _COMPANY = (
     Field("id", Kind.ID, "The company's unique id in Moesif.", ("company_id", "_id")),
-    Field("created", Kind.TIME, "When the company was created in Moesif.", ("created",)),
+    Field("created", Kind.TIME, "When the company was created in Moesif.", _CREATED),
     *_TIMES,
     Field("ipAddress", Kind.STRING, "The company's last IP address.", ("ip_address",)),
     Field(
@@ -134,7 +136,7 @@ USER = (
         "createdAt",
         Kind.TIME,
         "When the user was created in Moesif.",
-        ("created", "created_at", "create_time"),
+        _CREATED,
     ),
     *_TIMES,
     Field("name", Kind.STRING, "The user's full name.", ("name",)),
@@ -188,12 +190,19 @@ SUBSCRIPTION = (
     Field(
         "id", Kind.ID, "The subscription's unique id in Moesif.", ("subscription_id", "_id", "id")
     ),
-    Field("companyId", Kind.REFERENCE, "The company that has subscribed.", ("company_id",)),
+    Field(
+        "companyId",
+        Kind.REFERENCE,
+        "The company that has subscribed.",
+        ("company_id",),
+        automatic=True,
+    ),
     Field(
         "status",
         Kind.STRING,
         "active, cancelled, paused, trialing, pending, draft or future.",
         ("status",),
+        automatic=True,
     ),
     Field("type", Kind.STRING, "The document's type in Moesif.", ("type",)),
     Field("startDate", Kind.TIME, "When the subscription started.", ("start_date",)),
@@ -295,11 +304,23 @@ _BODY = (
 
 EVENT = (
     Field("id", Kind.ID, "The event's unique id in Moesif.", ("_id", "id")),
-    Field("requestTime", Kind.TIME, "When the call or action was made.", (REQUEST_TIME,)),
-    Field("eventType", Kind.STRING, "api_call or user_action.", ("event_type",)),
-    Field("actionName", Kind.STRING, "The custom action's name.", ("action_name",)),
-    Field("userId", Kind.REFERENCE, "The user who made it.", ("user_id",)),
-    Field("companyId", Kind.REFERENCE, "The company that user belongs to.", ("company_id",)),
+    Field(
+        "requestTime",
+        Kind.TIME,
+        "When the call or action was made.",
+        (REQUEST_TIME,),
+        automatic=True,
+    ),
+    Field("eventType", Kind.STRING, "api_call or user_action.", ("event_type",), automatic=True),
+    Field("actionName", Kind.STRING, "The custom action's name.", ("action_name",), automatic=True),
+    Field("userId", Kind.REFERENCE, "The user who made it.", ("user_id",), automatic=True),
+    Field(
+        "companyId",
+        Kind.REFERENCE,
+        "The company that user belongs to.",
+        ("company_id",),
+        automatic=True,
+    ),
     Field(
         "subscriptionId", Kind.REFERENCE, "The subscription it counts for.", ("subscription_id",)
     ),

@@ -11,13 +11,14 @@ import msgspec
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib import Metadata, Schema
 from typing_extensions import override
 
 from tap_moesif import schemas
 from tap_moesif.bookmarks import Progress, StateError, Walk, check_not_ahead, earlier
 from tap_moesif.client import Need
 from tap_moesif.documents import SESSION_TOKEN, RecordMaker, as_it_is
-from tap_moesif.errors import MoesifError
+from tap_moesif.errors import MoesifError, NotAllowedError
 from tap_moesif.pace import PageSize
 from tap_moesif.paging import Pages
 from tap_moesif.times import utc
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import metrics
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog, MetadataMapping, SchemaMessage
 
     from tap_moesif.answers import Hit
     from tap_moesif.paging import Search
@@ -41,6 +43,12 @@ WRITTEN_AT_ONCE = 100
 cache before they are written."""
 
 FULL_TABLE = "FULL_TABLE"
+
+MARK = "urn:tap-moesif:{stream}"
+"""The `$id` of a stream's schema, by which targets know the stream under whatever name."""
+
+NESTED = "x-nested"
+"""The schema keyword that lists the dotted paths of objects and lists, which flattening hides."""
 
 
 class RecordMessage(msgspec.Struct, tag_field="type", tag="RECORD", omit_defaults=True, gc=False):
@@ -73,9 +81,40 @@ class MoesifStream(Stream):
     _tap: TapMoesif
 
     def __init__(self, tap: TapMoesif) -> None:
-        super().__init__(tap, schema=schemas.json_schema(self.fields))
+        self.mark = MARK.format(stream=self.name)
+        super().__init__(tap, schema={"$id": self.mark, **schemas.json_schema(self.fields)})
         self._misfits: Counter[str] = Counter()
         self._unsaved = 0  # records written since the last STATE
+
+    @property
+    @override
+    def metadata(self) -> MetadataMapping:
+        metadata = super().metadata
+        for field in self.fields:
+            if field.automatic:
+                metadata["properties", field.name].inclusion = Metadata.InclusionType.AUTOMATIC
+        return metadata
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take a catalog over, and complete it where an earlier version has made it."""
+        super().apply_catalog(catalog)
+        if entry := catalog.get_stream(self.name):
+            entry.metadata = self.metadata
+            own = Schema.from_dict(self.schema)
+            entry.schema.id = own.id
+            entry.schema.properties = {**(own.properties or {}), **(entry.schema.properties or {})}
+            self._input_schema = entry.schema.to_dict()
+
+    @override
+    def _generate_schema_messages(self) -> Generator[SchemaMessage, None, None]:
+        """Mark what has the stream's key, however it was selected, mapped or flattened."""
+        for message in super()._generate_schema_messages():
+            schema = {name: value for name, value in message.schema.items() if name != "$id"}
+            if {*type(self).primary_keys} <= schema.get("properties", {}).keys():
+                schema = {"$id": self.mark, NESTED: schemas.nested_paths(self.fields), **schema}
+            message.schema = schema
+            yield message
 
     def read(self) -> Iterator[list[Record]]:
         """Read the stream, some records at a time."""
@@ -122,8 +161,11 @@ class MoesifStream(Stream):
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
-        for records in self.read():
-            yield from records
+        try:
+            for records in self.read():
+                yield from records
+        except NotAllowedError as error:
+            self._tap.leave_out(self, error)
 
     @override
     def _sync_records(
@@ -137,6 +179,8 @@ class MoesifStream(Stream):
                     else:
                         yield from records
                     self.store()
+            except NotAllowedError as error:  # the other streams may be readable
+                self._tap.leave_out(self, error)
             except MoesifError:
                 if write_messages:
                     self._write_state_message()  # what is written need not be read again
@@ -152,7 +196,8 @@ class MoesifStream(Stream):
             yield records
             written += len(records)
             counter.increment(len(records))
-            self._check_max_record_limit(written + len(read) - len(records))
+            if written == most:
+                return
         self.store()
 
     def _write(self, records: list[Record]) -> None:

@@ -17,11 +17,12 @@ from click import IntRange, Option
 from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_moesif.addresses import leaves_in_the_clear, session_to
 from tap_moesif.client import BearerAuth, Moesif
-from tap_moesif.errors import MoesifError
+from tap_moesif.errors import MoesifError, NotAllowedError
 from tap_moesif.pace import MAX_PAGE_SIZE, Pace
 from tap_moesif.planning import plan
 from tap_moesif.streams import STREAMS
@@ -173,6 +174,11 @@ class TapMoesif(Tap):
     ).to_dict()
 
     @cached_property
+    def _left_out(self) -> dict[str, NotAllowedError]:
+        """The streams that the key may not read, by name."""
+        return {}
+
+    @cached_property
     def moesif(self) -> Moesif:
         """The connection, one for all streams, as the limit of queries is."""
         url = self.config["api_url"].rstrip("/")
@@ -187,6 +193,54 @@ class TapMoesif(Tap):
     @override
     def discover_streams(self) -> Sequence[MoesifStream]:
         return [stream(self) for stream in STREAMS]
+
+    @override
+    def setup_mapper(self) -> None:
+        _ = self.streams  # which complete the catalog that the mapper takes its schemas from
+        super().setup_mapper()
+
+    @override  # type: ignore[misc]  # it is final, and has no hook at its end
+    def sync_all(self) -> None:
+        """Sync the selected streams.
+
+        Raises:
+            MoesifError: A stream could not be read. Where the key lacks its scope, the others
+                were read all the same.
+        """
+        super().sync_all()
+        self.check_all_read()
+
+    def try_streams(self) -> None:
+        """Read one record of each selected stream; raises likewise."""
+        for stream in self.streams.values():
+            if stream.selected:
+                stream.ABORT_AT_RECORD_COUNT = 1
+                stream.sync()
+        self.check_all_read()
+
+    def leave_out(self, stream: MoesifStream, error: NotAllowedError) -> None:
+        """Note that the key may not read a stream, and go on with the others."""
+        self.logger.warning("The stream '%s' is left out. %s", stream.name, error)
+        self._left_out[stream.name] = error
+
+    def check_all_read(self) -> None:
+        """See that no stream was left out.
+
+        Raises:
+            NotAllowedError: Some were.
+        """
+        if not (errors := [*self._left_out.values()]):
+            return
+        scopes = ", ".join(sorted({error.scope for error in errors}))
+        selected = [stream for stream in self.streams.values() if stream.selected]
+        if len(errors) == len(selected) > 1:
+            raise NotAllowedError(
+                "Moesif refuses the key for every selected stream: management_api_key is wrong or "
+                f"expired, or lacks the scopes {scopes}. Make a key with these scopes in Moesif "
+                "under Settings > API Keys > Management API.",
+                scopes,
+            )
+        raise NotAllowedError(" ".join(map(str, errors)), scopes)
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
@@ -262,6 +316,9 @@ class TapMoesif(Tap):
                 "windows with about equally many users each, and print them as JSON.",
             )
         )
+        for option in command.params:
+            if option.name == "catalog":
+                option.is_eager = True  # `--test`, which wants it, may stand before it
         return command
 
     @override
@@ -282,9 +339,21 @@ class TapMoesif(Tap):
 
     @override
     @classmethod
-    def cb_test(cls, *args: Any) -> None:
+    def cb_test(cls, ctx: Context, param: Option, value: str) -> None:
+        """Try the streams that are selected, by default or in a catalog."""
         with cls._plain_errors():
-            super().cb_test(*args)
+            if value != CliTestOptionValue.All.value:
+                super().cb_test(ctx, param, value)
+                return
+            config: _ConfigInput = ctx.params["config"]
+            catalog: IO[str] | None = ctx.params.get("catalog")
+            tap = cls(
+                config=config.config,
+                parse_env_config=config.parse_env,
+                catalog=json.load(_checked("catalog", catalog)) if catalog else None,
+            )
+            tap.try_streams()
+        ctx.exit()
 
     @classmethod
     @contextmanager

@@ -77,6 +77,13 @@ def answered(spoil: Spoil, folder: Path, state: Any = None, **config: Any) -> En
         return sync(folder, settings(moesif, **config), state)
 
 
+def with_a_wrong_key(folder: Path) -> Ended:
+    with account() as moesif:
+        moesif.replies["/~/cohorts"] = Reply(401)
+        moesif.spoil = always(401)
+        return sync(folder, settings(moesif))
+
+
 def planned(spoil: Spoil, folder: Path, **config: Any) -> Ended:
     """Have windows planned against such an account."""
     with account() as moesif:
@@ -214,7 +221,8 @@ CASES: dict[str, Case] = {
     "a bookmark that is no time": partial(with_state, bookmarked("soon")),
     "a bookmark before all time": partial(with_state, bookmarked("0001-01-01T00:00:00Z")),
     "a bookmark in the future": partial(with_state, bookmarked("2999-01-01T00:00:00Z")),
-    "a wrong key": partial(answered, always(401)),
+    "a wrong key": with_a_wrong_key,
+    "a key that lacks scopes": partial(answered, always(401)),
     "a key that may not read usage": partial(answered, of_usage(403), usage_rollup=True),
     "not understood": partial(answered, always(400)),
     "usage not understood": partial(answered, of_usage(400), usage_rollup=True),

@@ -145,6 +145,7 @@ def test_the_connection_can_be_tested(run: Run, sandbox: Sandbox) -> None:
     done = run("--test", config=sandbox.config)
 
     assert done.returncode == 0
+    assert "rror" not in done.stderr
     records = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
     assert [record["stream"] for record in records] == [
         "cohorts",
@@ -152,6 +153,24 @@ def test_the_connection_can_be_tested(run: Run, sandbox: Sandbox) -> None:
         "subscriptions",
         "users",
     ]
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["test first", "catalog first"])
+def test_a_test_tries_what_a_catalog_selects(
+    run: Run, sandbox: Sandbox, tmp_path: Path, order: int
+) -> None:
+    sandbox.put(users=[{"user_id": "u1"}], companies=[COMPANY])
+    catalog = discovered(run)
+    for stream in catalog["streams"]:
+        [own] = [e["metadata"] for e in stream["metadata"] if not e["breadcrumb"]]
+        own["selected"] = stream["tap_stream_id"] == "users"
+    path = tmp_path / "chosen.json"
+    path.write_text(json.dumps(catalog))
+
+    done = run(*["--test", f"--catalog={path}"][::order], config=sandbox.config)
+
+    assert done.returncode == 0
+    assert {m["stream"] for m in messages(done.stdout) if "stream" in m} == {"users"}
 
 
 def test_a_run_takes_settings_catalog_and_state(run: Run, sandbox: Sandbox) -> None:
@@ -264,8 +283,6 @@ def test_settings_that_are_not_there_are_one_sentence(run: Run, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Reply(401, {"for": PERSON}), "lacks the scope read:cohorts"),
-        (Reply(403), "lacks the scope read:cohorts"),
         (Reply(400, {"for": PERSON}), "HTTP 400: the search was not understood"),
         (Reply(404, b"<html>"), "HTTP 404: there is no such path"),
         (Reply(302, headers={"Location": "/login"}), "HTTP 302: is api_url right?"),
@@ -284,11 +301,21 @@ def test_an_answer_that_is_none_is_one_sentence(
     assert [message["type"] for message in messages(done.stdout)] == ["SCHEMA"]
 
 
-def test_a_test_with_a_wrong_key_is_one_sentence(run: Run, moesif_with: MoesifWith) -> None:
+@pytest.mark.parametrize("options", [(), ("--test",)])
+@pytest.mark.parametrize("reply", [Reply(401, {"for": PERSON}), Reply(403)])
+def test_a_wrong_key_is_one_sentence(
+    run: Run, moesif_with: MoesifWith, options: Sequence[str], reply: Reply
+) -> None:
     service = moesif_with(())
-    service.answer = lambda _: Reply(401)
+    service.answer = lambda _: reply
 
-    assert "lacks the scope read:cohorts" in sentence(run("--test", config=config(service.url)))
+    done = run(*options, config=config(service.url))
+
+    assert "management_api_key is wrong or expired, or lacks the scopes read:cohorts" in sentence(
+        done
+    )
+    assert done.stderr.count("| ERROR ") == 1
+    assert {message["type"] for message in messages(done.stdout)} <= {"SCHEMA", "STATE"}
 
 
 def test_a_host_that_does_not_answer_is_one_sentence(run: Run) -> None:
