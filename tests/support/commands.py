@@ -1,20 +1,29 @@
-"""The installed commands, run as a user's shell runs them."""
+"""The commands of this repository's packages, run to their end or started in the background.
+
+They are forked from a process that has imported them (see `fork_server`), which costs a twentieth
+of a fresh start. The installed commands themselves are started, as a user's shell does it, in
+tests marked `fresh_process`; with FRESH_PROCESSES=1 in the environment, in all tests.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 
+from fork_server import NAMES, Forked, ForkServer, is_read_at_start
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 COMMANDS = Path(sys.executable).parent
 READY = "moesif-sandbox ready on "
@@ -48,12 +57,13 @@ def started(
     name: str, *arguments: str, stdin: int = subprocess.PIPE, **options: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command with its streams in pipes; nothing of it is left afterwards."""
-    process = subprocess.Popen(
-        [COMMANDS / name, *arguments],
+    more: Mapping[str, str] = options.pop("env", {})
+    process: subprocess.Popen[bytes] = _starter(name, more)(
+        [str(COMMANDS / name), *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **options.pop("env", {})},
+        env={**os.environ, **more},
         **options,
     )
     try:
@@ -65,6 +75,19 @@ def started(
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
+
+
+def _starter(name: str, environment: Mapping[str, str]) -> Callable[..., subprocess.Popen[bytes]]:
+    fresh = "FRESH_PROCESSES" in os.environ or any(map(is_read_at_start, environment))
+    return subprocess.Popen if fresh or name not in NAMES else partial(Forked, fork_server())
+
+
+@cache
+def fork_server() -> ForkServer:
+    """Start the process that commands are forked from."""
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
 
 
 def feed(process: subprocess.Popen[bytes], *lines: Mapping[str, Any]) -> None:
