@@ -40,13 +40,17 @@ def is_read_at_start(variable: str) -> bool:
 
 
 class ForkServer:
-    """A process that has imported the commands of this repository's packages."""
+    """A process that has imported the commands of this repository's packages.
 
-    def __init__(self) -> None:
+    Args:
+        before: Code that it runs before it imports them.
+    """
+
+    def __init__(self, before: str = "") -> None:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(theirs.fileno())],
+                [sys.executable, "-P", __file__, str(theirs.fileno()), before],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -118,7 +122,8 @@ def _number(channel: socket.socket) -> int:
     return number
 
 
-def _serve(requests: socket.socket) -> None:
+def _serve(requests: socket.socket, before: str) -> None:
+    exec(before, {})
     commands = {point.name: point for point in entry_points(group="console_scripts")}
     for name in NAMES:
         with contextlib.suppress(Exception):  # the command itself will tell
@@ -160,4 +165,4 @@ def _run(commands: dict[str, EntryPoint], streams: list[int], channel: socket.so
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
