@@ -34,8 +34,8 @@ $(AIRFLOW_VENV)/installed: $(AIRFLOW)/requirements.txt $(AIRFLOW)/constraints.tx
 demo: install  ## Sync the sandbox's users to its Segment, twice, and show what arrived
 	@$(BIN)/python sandbox/demo.py
 
-test: install  ## Run all tests
-	@$(BIN)/python -m pytest
+test: install  ## Run all tests, on all cores
+	@$(BIN)/python -m pytest --numprocesses=logical --dist=loadgroup
 
 test-orchestration: install  ## Run Meltano's jobs under a real Airflow, on two machines
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2

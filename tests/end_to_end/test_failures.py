@@ -106,6 +106,7 @@ def test_a_rejects_file_is_sent_again_as_the_page_says(tmp_path: Path) -> None:
         assert [message["userId"] for message in sent(segment)] == ["mended"]
 
 
+@pytest.mark.fresh_process
 @pytest.mark.parametrize("command", ["tap-moesif", "target-segment", "target-moesif"])
 def test_a_wrong_command_line_ends_with_2_and_names_the_word(command: str) -> None:
     with started(command, "--nonsense") as process:

@@ -35,6 +35,7 @@ def _generous() -> Iterator[None]:
     os.umask(before)
 
 
+@pytest.mark.fresh_process
 @pytest.mark.parametrize("target", KEYS)
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_files_of_a_run_are_their_owners(tmp_path: Path, target: str, dry_run: bool) -> None:

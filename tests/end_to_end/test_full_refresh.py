@@ -8,6 +8,8 @@ import pytest
 
 from project import PROJECT, meltano
 
+pytestmark = pytest.mark.xdist_group("project")
+
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("loader", ["target-segment", "target-moesif"])

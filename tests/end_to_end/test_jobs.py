@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from postgres import Database
 
+pytestmark = pytest.mark.xdist_group("project")
+
 
 @pytest.fixture
 def segments_tables(database_server: Database, meltano_environment: dict[str, str]) -> Database:

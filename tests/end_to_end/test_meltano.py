@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from commands import Sandbox
 
+pytestmark = pytest.mark.xdist_group("project")
+
 
 @pytest.mark.timeout(600)
 def test_the_job_runs_from_any_directory_and_reads_again_only_what_changed(

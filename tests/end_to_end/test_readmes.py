@@ -26,6 +26,8 @@ from scripted import Reply, ScriptedService
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.xdist_group("project")
+
 READMES = [PROJECT / "README.md", *sorted(PROJECT.glob("*/README.md"))]
 DOCUMENTS = [*READMES, *(PROJECT / name for name in ("CONTRIBUTING.md", "SECURITY.md"))]
 LANGUAGES = {

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
     from postgres import Database
 
-pytestmark = pytest.mark.timeout(300)  # the first one also sets the machine up
+pytestmark = [
+    pytest.mark.timeout(300),  # the first one also sets the machine up
+    pytest.mark.xdist_group("machines"),
+]
 
 PAGE = PROJECT / "docs" / "schedule.md"
 RUNNING = f"Another '{STATE}' pipeline is already running"

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from warehouse import Lines
 
-pytestmark = pytest.mark.timeout(600)  # the first one also installs the tap
+pytestmark = [
+    pytest.mark.timeout(600),  # the first one also installs the tap
+    pytest.mark.xdist_group("warehouse"),
+]
 
 
 @pytest.fixture(scope="module")

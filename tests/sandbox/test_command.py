@@ -35,6 +35,7 @@ def url_of(process: subprocess.Popen[bytes]) -> str:
     return line.removeprefix(READY).strip()
 
 
+@pytest.mark.fresh_process
 def test_the_installed_command_announces_itself_and_ends_with_0() -> None:
     with started("moesif-sandbox", "--port", "0", "--users", "5") as process:
         url_of(process)
@@ -62,6 +63,7 @@ def test_the_numbers_asked_for_are_there_from_the_start(start: Callable[..., San
     assert counts == {"users": 20, "companies": 3, "events": 36}
 
 
+@pytest.mark.fresh_process
 def test_the_data_is_the_same_for_the_same_seed_and_time(start: Callable[..., Sandbox]) -> None:
     body = {"size": 100, "sort": "_id"}
     pages = [start(*NOW).search("users", body).json()["hits"] for _ in range(2)]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from commands import COMMANDS, Ended
+from commands import Ended, call
 from singer_delivery.rejects.file import Rejects
 from singer_delivery.rejects.listing import FIRST
 
@@ -17,9 +17,7 @@ KEYLESS = {"type": "SCHEMA", "stream": "calls", "schema": {}, "key_properties": 
 
 
 def listed(folder: Path, *files: str) -> Ended:
-    command: list[str | Path] = [COMMANDS / "singer-rejects", *files]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return call("singer-rejects", *files, cwd=folder)
 
 
 def rejects(path: Path, *rejected: tuple[str, dict[str, Any] | bytes]) -> None:
@@ -118,10 +116,8 @@ def test_an_empty_file_has_no_rejects(tmp_path: Path) -> None:
 
 def test_wrong_usage_and_help_are_said() -> None:
     for arguments, code in ((["--help"], 0), ([], 2)):
-        ended = subprocess.run(
-            [COMMANDS / "singer-rejects", *arguments], capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == code
+        ended = call("singer-rejects", *arguments)
+        assert ended.code == code
         assert "singer-rejects" in ended.stdout + ended.stderr
 
 

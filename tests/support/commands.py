@@ -1,20 +1,29 @@
-"""The installed commands, run as a user's shell runs them."""
+"""The commands of this repository's packages, run to their end or started in the background.
+
+They are forked from a process that has imported them (see `fork_server`), which costs a twentieth
+of a fresh start. The installed commands themselves are started, as a user's shell does it, in
+tests marked `fresh_process`; with FRESH_PROCESSES=1 in the environment, in all tests.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 
+from fork_server import NAMES, Forked, ForkServer, is_read_at_start
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 COMMANDS = Path(sys.executable).parent
 READY = "moesif-sandbox ready on "
@@ -45,15 +54,25 @@ class Ended:
 
 @contextlib.contextmanager
 def started(
-    name: str, *arguments: str, stdin: int = subprocess.PIPE, **options: Any
+    name: str, *arguments: str, stdin: int = subprocess.PIPE, before: str = "", **options: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command with its streams in pipes; nothing of it is left afterwards."""
-    process = subprocess.Popen(
-        [COMMANDS / name, *arguments],
+    """Start a command with its streams in pipes; nothing of it is left afterwards.
+
+    Args:
+        name: The command's, or the path of one that is installed elsewhere.
+        arguments: Its arguments.
+        stdin: Its standard input.
+        before: Code to run before its modules are imported.
+        options: Those of `Popen`; `env` is added to the environment.
+    """
+    more: Mapping[str, str] = options.pop("env", {})
+    start, command = _way(name, before, more)
+    process = start(
+        [*command, *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **options.pop("env", {})},
+        env={**os.environ, **more},
         **options,
     )
     try:
@@ -65,6 +84,35 @@ def started(
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
+
+
+def _way(
+    name: str, before: str, environment: Mapping[str, str]
+) -> tuple[Callable[..., subprocess.Popen[bytes]], list[str]]:
+    """Choose how to start a command: with which function, and by which words."""
+    path = str(COMMANDS / name)
+    fresh = "FRESH_PROCESSES" in os.environ or any(map(is_read_at_start, environment))
+    if name in NAMES and not fresh:
+        return partial(Forked, fork_server(before)), [path]
+    if not before:
+        return subprocess.Popen, [path]
+    run = "import runpy, sys; sys.argv[:1] = []; runpy.run_path(sys.argv[0], run_name='__main__')"
+    return subprocess.Popen, [sys.executable, "-c", f"{before}\n{run}", path]
+
+
+@cache
+def fork_server(before: str = "") -> ForkServer:
+    """Start the process that commands are forked from."""
+    server = ForkServer(before)
+    atexit.register(server.close)
+    return server
+
+
+def call(name: str, *arguments: str, text: str = "", **options: Any) -> Ended:
+    """Run a command on a text to its end."""
+    with started(name, *arguments, **options) as process:
+        stdout, stderr = process.communicate(text.encode(), timeout=100)
+    return Ended(process.returncode, stdout.decode(), stderr.decode())
 
 
 def feed(process: subprocess.Popen[bytes], *lines: Mapping[str, Any]) -> None:
@@ -91,16 +139,12 @@ def run(
     config: Mapping[str, Any],
     *arguments: str,
     lines: Iterable[Mapping[str, Any] | str] = (),
-    env: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> Ended:
     """Run a command with a configuration, in a folder, on lines of input, to its end."""
     (folder / "config.json").write_text(json.dumps(config))
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-    with started(
-        name, "--config", "config.json", *arguments, cwd=folder, env={**(env or {})}
-    ) as process:
-        stdout, stderr = process.communicate(text.encode(), timeout=100)
-    return Ended(process.returncode, stdout.decode(), stderr.decode())
+    return call(name, "--config", "config.json", *arguments, text=text, cwd=folder, **options)
 
 
 @dataclass(frozen=True)

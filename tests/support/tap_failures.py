@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from account import HOUR, Account, settings
-from commands import Ended, run, started
+from commands import Ended, call, run, started
 from scripted import Reply, Request
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Spoil = Callable[[Request, dict[str, Any]], Any]
 
 IN_NO_TIME = "import time; time.sleep = lambda seconds: None\n"
-"""A start of Python's that leaves out what a user would wait for."""
+"""Code that leaves out what a user would wait for."""
 
 LESS_PATIENT = IN_NO_TIME + "import tap_moesif.client as c; c.TIMEOUT_SECONDS = 0.1\n"
 
@@ -35,19 +35,13 @@ def account() -> Iterator[Account]:
         yield moesif
 
 
-def quickened(folder: Path, code: str = IN_NO_TIME) -> dict[str, str]:
-    """Make the environment in which Python starts with some code."""
-    (folder / "sitecustomize.py").write_text(code)
-    return {"PYTHONPATH": str(folder)}
-
-
 def sync(folder: Path, config: dict[str, Any], state: Any = None, code: str = IN_NO_TIME) -> Ended:
     arguments = []
     if state is not None:
         text = state if isinstance(state, str) else json.dumps(state)
         (folder / "state.json").write_text(text)
         arguments = ["--state", "state.json"]
-    return run("tap-moesif", folder, config, *arguments, env=quickened(folder, code))
+    return run("tap-moesif", folder, config, *arguments, before=code)
 
 
 def with_settings(folder: Path, **config: Any) -> Ended:
@@ -65,9 +59,7 @@ def bookmarked(time: str) -> dict[str, Any]:
 
 
 def no_config(folder: Path) -> Ended:
-    with started("tap-moesif", "--config", "nowhere.json", cwd=folder) as process:
-        stdout, stderr = process.communicate(timeout=60)
-    return Ended(process.returncode, stdout.decode(), stderr.decode())
+    return call("tap-moesif", "--config", "nowhere.json", cwd=folder)
 
 
 def answered(spoil: Spoil, folder: Path, state: Any = None, **config: Any) -> Ended:

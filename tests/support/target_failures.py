@@ -11,10 +11,9 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from commands import Ended, feed, run, started
+from commands import Ended, call, feed, run, started
 from scripted import Reply, ScriptedService
 from segment_runs import SUCCESS, record, schema, state
-from tap_failures import quickened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,8 +53,7 @@ def deliver(
     """Run target-segment on some lines."""
     with ScriptedService(answer) as service:
         config = segment(service, **settings)
-        env = quickened(folder, code) if code else {}
-        return run("target-segment", folder, config, lines=lines, env=env)
+        return run("target-segment", folder, config, lines=lines, before=code)
 
 
 def fed(*lines: Line, **settings: Any) -> Case:
@@ -89,9 +87,7 @@ def at(host: str, folder: Path) -> Ended:
 
 
 def no_config(folder: Path) -> Ended:
-    with started("target-segment", "--config", "nowhere.json", cwd=folder) as process:
-        stdout, stderr = process.communicate(timeout=60)
-    return Ended(process.returncode, stdout.decode(), stderr.decode())
+    return call("target-segment", "--config", "nowhere.json", cwd=folder)
 
 
 def unanswered(folder: Path) -> Ended:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+import commands
 from account import Account
 from scripted import Reply, Request, ScriptedService
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     Documents = Sequence[dict[str, Any]]
-
-READY = "moesif-sandbox ready on "
 
 
 @dataclass(frozen=True)
@@ -55,19 +51,8 @@ class Sandbox:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """One for all tests; each puts the documents it reads."""
-    command = Path(sys.executable).parent / "moesif-sandbox"
-    with subprocess.Popen(
-        [command, "--port", "0", "--users", "1", "--companies", "1"],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line.startswith(READY)
-            yield Sandbox(line.removeprefix(READY).strip())
-        finally:
-            process.terminate()
+    with commands.sandbox("--users", "1", "--companies", "1") as found:
+        yield Sandbox(found.url)
 
 
 def hits(documents: Documents, first: int = 0, total: int | None = None) -> dict[str, Any]:

@@ -6,11 +6,15 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from commands import sandbox, started
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
+
+pytestmark = pytest.mark.fresh_process
 
 USERS = 8_000
 KILLS = 4

@@ -20,6 +20,7 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 from singer_sdk.testing.runners import TapTestRunner
 from typing_extensions import override
 
+from commands import call
 from scripted import Reply, ScriptedService
 from tap_moesif import TapMoesif
 from tap_moesif.streams import Companies, Users
@@ -61,7 +62,7 @@ SETTINGS = {
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Run the installed command, each option's value in a file of its own."""
+    """Run the command, each option's value in a file of its own."""
 
     def run(*arguments: str, **files: object) -> subprocess.CompletedProcess[str]:
         options = list(arguments)
@@ -69,9 +70,8 @@ def run(tmp_path: Path) -> Run:
             path = tmp_path / f"{option}.json"
             path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
             options += [f"--{option}", str(path)]
-        return subprocess.run(
-            [COMMAND, *options], capture_output=True, text=True, timeout=60, check=False
-        )
+        ended = call("tap-moesif", *options)
+        return subprocess.CompletedProcess(options, ended.code, ended.stdout, ended.stderr)
 
     return run
 

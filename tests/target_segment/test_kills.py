@@ -15,6 +15,8 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from commands import started
 from scripted import Reply, Request, ScriptedService
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-KILLS = int(os.environ.get("KILLS", "12"))
+pytestmark = pytest.mark.fresh_process
+
+KILLS = int(os.environ.get("KILLS", "8"))
 RECORDS_A_LIFE = 60
 STATE_EVERY = 7
 SUCCESS = Reply(body={"success": True})

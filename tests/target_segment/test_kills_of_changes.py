@@ -14,6 +14,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import pytest
+
 from commands import started
 from scripted import Reply, Request, ScriptedService
 from segment_runs import KEY, record, schema, state
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-KILLS = int(os.environ.get("KILLS", "12"))
+pytestmark = pytest.mark.fresh_process
+
+KILLS = int(os.environ.get("KILLS", "8"))
 USERS = 12
 
 

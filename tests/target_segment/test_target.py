@@ -197,6 +197,7 @@ def test_a_later_state_waits_for_a_slow_lane(segment: ScriptedService, tmp_path:
     assert states[-1] == 2
 
 
+@pytest.mark.fresh_process
 @pytest.mark.parametrize(
     ("signals", "code"),
     [
@@ -220,6 +221,7 @@ def test_a_signal_ends_the_run_with_an_honest_state(
     assert summary(tmp_path)["exit_code"] == code
 
 
+@pytest.mark.fresh_process
 def test_both_signals_at_once_as_meltano_sends_them_end_the_run_once(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
