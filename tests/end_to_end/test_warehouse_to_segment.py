@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from commands import Ended, Sandbox, run
 from warehouse import read, warehouse
@@ -47,7 +48,12 @@ def test_the_tap_gives_what_a_warehouse_is_known_by(tables: Lines) -> None:
 
 def send(services: Sandbox, folder: Path, lines: Iterable[str], **settings: Any) -> Ended:
     """Run target-segment on what the tap has read."""
-    config = {"write_key": "sandbox-write-key", "host": f"{services.url}/segment", **settings}
+    config = {
+        "write_key": "sandbox-write-key",
+        "host": f"{services.url}/segment",
+        "streams": {"web_app-*": {"as": "segment.warehouse"}},
+        **settings,
+    }
     return run("target-segment", folder, config, lines=lines)
 
 
@@ -215,14 +221,59 @@ def test_an_account_of_which_no_user_is_known_is_rejected(
     assert (reject["id"], reject["_delivery_reject"]["reason"]) == ("c1", "no_user_anon_id")
 
 
-def test_somebody_elses_users_are_not_sent_unasked(
-    services: Sandbox, tables: Lines, tmp_path: Path
+@pytest.mark.parametrize("stream", ["shop-users", "web_app-identifies"])
+def test_no_table_is_sent_unasked_and_the_line_that_is_said_makes_it_known(
+    services: Sandbox, tables: Lines, tmp_path: Path, stream: str
 ) -> None:
-    ended = send(services, tmp_path, tables["shop-users"])
-    assert ended.code == 0
+    ended = send(services, tmp_path, tables[stream], streams={})
+    assert ended.code == 1
     assert not calls(services)
-    assert "shop-users" in ended.stderr
     assert "private@shop.example" not in ended.stderr
+    [line] = [each for each in ended.stderr.splitlines() if "is not known" in each]
+    route = yaml.safe_load(line.rpartition("Add under streams in the settings: ")[2])
+    assert send(services, tmp_path, tables[stream], streams=route).code == 0
+    assert calls(services)
+
+
+UPPER_CASE = """
+    create schema "PROD";
+    do $$ declare name text; begin
+      for name in select table_name from information_schema.tables where table_schema = 'web_app'
+      loop
+        execute (
+          select format(
+            'create table "PROD".%I as select %s from web_app.%I', upper(name),
+            string_agg(format('%I as %I', column_name, upper(column_name)), ', '), name)
+          from information_schema.columns
+          where table_schema = 'web_app' and table_name = name);
+      end loop;
+    end $$
+"""
+"""Makes the warehouse once more with the names that Snowflake gives it."""
+
+
+def test_a_warehouse_in_upper_case_gives_the_same_calls(
+    services: Sandbox,
+    tables: Lines,
+    database_server: Database,
+    third_party: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    left_out = {"web_app-tracks", "web_app-accounts", "shop-users"}
+    kept = [tables[stream] for stream in tables if stream not in left_out]
+    assert send(services, tmp_path, chain.from_iterable(kept)).code == 0
+    lower = calls(services)
+    services.reset()
+    database = warehouse(database_server)
+    database.run(UPPER_CASE)
+    upper = read(third_party("tap-postgres"), tmp_path, database, filter_schemas=["PROD"])
+    lines = [upper[name] for name in upper if name not in {"PROD-TRACKS", "PROD-ACCOUNTS"}]
+    routes = {"PROD-*": {"as": "segment.warehouse"}}
+    assert send(services, tmp_path, chain.from_iterable(lines), streams=routes).code == 0
+    assert {key: call for key, call in calls(services).items() if key.startswith("ajs-")} == {
+        key: call for key, call in lower.items() if key.startswith("ajs-")
+    }
+    assert len(calls(services)) == len(lower)
 
 
 def test_times_in_the_databases_own_form_are_times(

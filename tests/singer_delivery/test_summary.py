@@ -11,6 +11,7 @@ def counted() -> Summary:
     summary.fates["rejected"]["users"] = 1
     summary.fates["skipped"]["orders"] = 2
     summary.reasons["id_not_string"] = 1
+    summary.skip_reasons["ignored"] = 2
     return summary
 
 
@@ -23,6 +24,7 @@ def test_the_summary_for_machines_says_everything_by_stream() -> None:
         "skipped": 2,
         "rejected": 1,
         "undelivered": 1,
+        "skipped_by_reason": {"ignored": 2},
         "rejected_by_reason": {"id_not_string": 1},
         "requests": 4,
         "retries": 1,
@@ -42,7 +44,7 @@ def test_the_summary_for_people_is_one_line() -> None:
     sentence = counted().sentence(Traffic(requests=4, retries=1, bytes_sent=100), 2.0)
     assert sentence == (
         "7 records read: 3 delivered; 2 skipped; 1 rejected; 1 undelivered; "
-        "rejected for: id_not_string 1. 4 requests, 1 retries, 100 bytes in 2.0 s, 4 records/s."
+        "skipped for: ignored 2; rejected for: id_not_string 1. 4 requests, 1 retries, 100 bytes in 2.0 s, 4 records/s."
     )
 
 
