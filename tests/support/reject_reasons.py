@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Reject = dict[str, str]
 
 SCHEMAS = [
-    schema("calls", "userId", "anonymousId", "event", "traits", "groupId", "type"),
+    schema("calls", "userId", "anonymousId", "event", "traits", "groupId", "type", "timestamp"),
     schema("crm", "id", "name", "address"),
     schema("orders", "id"),
     schema("maps", "userId", "event", "a"),
@@ -31,6 +31,7 @@ SETTINGS = {
     "max_rejects": -1,
     "lanes": 1,
     "streams": {
+        **{name: {"as": "segment.calls"} for name in ("calls", "maps", "strict")},
         "crm": {"call": "identify", "user_id": "id", "rename": {"name": "address.name"}},
         "orders": {"call": "track", "user_id": "customer", "event": {"literal": "Ordered"}},
     },
@@ -58,11 +59,11 @@ BOTH = [
     record("maps", userId="u", event="A", a="no number"),
     record("strict", userId="u", event=5),
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": NaN}}""",
-    """{"type": "RECORD", "stream": "calls", "record": {"userId": 1e999, "event": "A"}}""",
+    """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "timestamp": 1e999}}""",
+    record("calls", type="delete", userId="u"),
 ]
 OF_MOESIF = [
     record("calls", type="identify", traits={}),
-    record("calls", type="alias", userId="u", previousId="v"),
     record("calls", type="page", userId="u", name=5),
     record("calls", type="track", userId="u", event="A", timestamp="2020-01-01T00:00:00Z"),
     record("billing", id="s", account="c", status=None),

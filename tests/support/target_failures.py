@@ -35,12 +35,15 @@ d.Delivery.{method} = {by}
 """
 
 
+ROUTES = {"calls": {"as": "segment.calls"}}
+
+
 def segment(service: ScriptedService, **settings: Any) -> dict[str, Any]:
-    return {"write_key": "k", "host": service.url, **settings}
+    return {"write_key": "k", "host": service.url, "streams": ROUTES, **settings}
 
 
 def moesif(service: ScriptedService, **settings: Any) -> dict[str, Any]:
-    return {"application_id": "k", "api_url": service.url, **settings}
+    return {"application_id": "k", "api_url": service.url, "streams": ROUTES, **settings}
 
 
 def deliver(
@@ -177,9 +180,9 @@ def table(name: str) -> dict[str, Any]:
     return schema(name, "id", "user_id", "received_at", "sent_at", "event", "event_text")
 
 
-COMPANIES = schema("companies", "id", "modifiedTime", "ttfhw_s")
-SUBSCRIPTIONS = schema("subscriptions", "id", "companyId", "trialStart")
-COHORTS = schema("cohorts", "id", "cohortType")
+COMPANIES = schema("companies", "id", mark="companies")
+SUBSCRIPTIONS = schema("subscriptions", "id", mark="subscriptions")
+COHORTS = schema("cohorts", "id", mark="cohorts")
 BAD = record("calls", userId="", event="Ordered")
 HOME = {"integrations": {"Segment.io": {"apiHost": "events.eu1.segmentapis.com/v1"}}}
 ALIKE = Reply(400, {"message": "no"})
@@ -199,7 +202,6 @@ CASES: dict[str, Case] = {
     "no such setting": configured(
         "target-segment", {"write_key": "k", "streams": {"crm": {"call": "track", "evnt": "a"}}}
     ),
-    "no call": configured("target-segment", {"write_key": "k", "streams": {"crm": {}}}),
     "a pointless setting": configured(
         "target-segment",
         {"write_key": "k", "streams": {"crm": {"call": "identify", "properties": ["a"]}}},
@@ -215,7 +217,7 @@ CASES: dict[str, Case] = {
     ),
     "too deep": fed('{"type": "SCHEMA", "schema": ' + "[" * 100_000),
     "a schema without a stream": fed({"type": "SCHEMA", "schema": {}}),
-    "a schema without properties": fed({"type": "SCHEMA", "stream": "a", "schema": {}}),
+    "a schema without properties": fed({"type": "SCHEMA", "stream": "calls", "schema": {}}),
     "a record without one": fed(SCHEMA, {"type": "RECORD", "stream": "calls", "record": 1}),
     "a record before its schema": fed(RECORD),
     "a state without a value": fed({"type": "STATE"}),
@@ -255,10 +257,30 @@ CASES: dict[str, Case] = {
     "an application id that cannot be verified": to_moesif(answer=lambda _: Reply(500), **VERIFIED),
     "half a line": torn_rejects,
     "a dry run": fed(SCHEMA, RECORD, dry_run=True),
-    "an unknown stream": fed(schema("crm", "id")),
+    "an unknown stream": fed(schema("crm", "id"), record("crm", id=1)),
+    "a route that says too little": fed(
+        schema("crm", "id"), record("crm", id=1), streams={"crm": {"exclude": ["a"]}}
+    ),
+    "a table called without as": fed(table("ordered"), streams={"*": {"call": "identify"}}),
+    "events that nothing tells apart": fed(SCHEMA, RECORD),
+    "an id that is none": fed(SCHEMA, record("calls", userId="undefined", event="Ordered")),
+    "aliases to Moesif": to_moesif(
+        SCHEMA, record("calls", type="alias", userId="u"), answer=lambda _: Reply(201)
+    ),
+    "a visitor to Moesif": to_moesif(
+        SCHEMA, record("calls", type="identify", anonymousId="a"), answer=lambda _: Reply(201)
+    ),
+    "a flattened path": fed(
+        schema("crm", "user__id"), streams={"crm": {"call": "identify", "user_id": "user.id"}}
+    ),
+    "a trait that is not there": fed(
+        schema("crm", "id"), streams={"crm": {"call": "identify", "traits": ["bio"]}}
+    ),
     "Moesif's other streams": fed(COMPANIES, SUBSCRIPTIONS, COHORTS),
     "cohorts to Moesif": to_moesif(COHORTS, answer=lambda _: Reply(201)),
     "a path that is not there": fed(schema("crm", "email"), streams=CRM),
-    "calls that come twice": fed(table("tracks"), table("ordered")),
+    "calls that come twice": fed(
+        table("tracks"), table("ordered"), streams={"*": {"as": "segment.warehouse"}}
+    ),
     "values of several types": to_moesif(SEVERAL_TYPES, answer=lambda _: Reply(201)),
 }

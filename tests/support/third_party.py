@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGES = {
+    "meltano-map-transform": "meltano-map-transform==0.12.3",
     "tap-postgres": "meltanolabs-tap-postgres==0.10.0",
     "target-jsonl": "target-jsonl==0.1.4",
     "target-postgres": "meltanolabs-target-postgres==0.8.1",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 import re
 import select
@@ -275,8 +276,14 @@ def decoded(record: dict[str, msgspec.Raw]) -> dict[str, Any]:
 
 
 def _number(text: str) -> float | Decimal:
-    """Read a number as a float, where that holds all of its digits."""
+    """Read a number as a float, where that holds all of its digits.
+
+    Raises:
+        ValueError: It is larger than any float, so no expression should work with it.
+    """
     number = float(text)
+    if math.isinf(number):
+        raise ValueError("too large")
     exact = Decimal(text)
     return number if Decimal(repr(number)) == exact else exact
 
