@@ -1,4 +1,4 @@
-# Needs Python 3.10 or newer, git and make; everything else is put into .venv.
+# Needs Python 3.11 or newer, git and make; everything else is put into .venv.
 PYTHON ?= python3
 VENV ?= .venv
 OPEN ?= --open
@@ -17,7 +17,7 @@ help:  ## Say what there is
 install: $(VENV)/installed  ## Make .venv with all packages, Meltano and the tools
 
 $(VENV)/installed: constraints.txt pyproject.toml $(PACKAGES:%=%/pyproject.toml)
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed: set PYTHON=..." if sys.version_info < (3, 10) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: set PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up $(VENV) (once; a minute or two) ..." >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
@@ -66,12 +66,12 @@ format: install  ## Bring the code into the formatter's shape
 settings: install  ## Write the connectors' settings wherever they are listed
 	@$(BIN)/python tools/settings.py
 
-constraints: install  ## Pin today's versions, for Python 3.10 and newer
-	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --no-header --no-annotate --group dev - | grep -v '^-e' > constraints.new
+constraints: install  ## Pin today's versions, for Python 3.11 and newer
+	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate --group dev --group release - | grep -v '^-e' > constraints.new
 	@mv constraints.new constraints.txt
 
 airflow-constraints: install  ## Pin today's Airflow, likewise
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --no-header --no-annotate $(AIRFLOW)/requirements.txt > constraints.new
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate $(AIRFLOW)/requirements.txt > constraints.new
 	@mv constraints.new $(AIRFLOW)/constraints.txt
 
 clean:  ## Remove what install and Meltano made
