@@ -1,9 +1,10 @@
-"""Writes the connectors' settings, as `--about` tells them, wherever they are listed.
+"""Writes the settings and capabilities that `--about` gives, wherever they are listed.
 
     make settings
 
-They are listed in a table in each connector's README, in `meltano.yml`, and in each connector's
-definition for Meltano's hub. All else in these files is written by hand, and stays as it is.
+Settings are listed in a table in each connector's README, in `meltano.yml`, and in each connector's
+definition for Meltano's hub; capabilities in the last two. Everything else in these files is
+written by hand and stays as it is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    About = Mapping[str, Any]
     Settings = Mapping[str, Mapping[str, Any]]
 
 CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
@@ -32,17 +34,29 @@ UNDER_MELTANO = {
     "full_refresh": "$MELTANO_RUN_FULL_REFRESH",
 }
 """Other defaults there: it runs in any folder, and has variables of its own."""
+NOT_IN_MELTANO = {"validate-records"}
+"""Capabilities that Meltano's schema of plugins does not have."""
 
 
-def settings_of(connector: str) -> Settings:
-    """Ask a connector for its settings; those that every connector on singer-sdk has stay out."""
+def about(connector: str) -> About:
+    """Ask a connector what it is."""
     command = [str(Path(sys.executable).parent / connector), "--about", "--format=json"]
-    about = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
+    told: About = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
+    return told
+
+
+def settings_of(told: About) -> Settings:
+    """Return a connector's own settings, without those that every connector on singer-sdk has."""
     return {
         name: setting
-        for name, setting in about["settings"]["properties"].items()
+        for name, setting in told["settings"]["properties"].items()
         if not name.startswith(FROM_SINGER_SDK)
     }
+
+
+def capabilities(told: About) -> Iterator[str]:
+    """Write a connector's capabilities as Meltano declares them, on one line."""
+    yield f"capabilities: {_flow(sorted({*told['capabilities']} - NOT_IN_MELTANO))}"
 
 
 def rows(settings: Settings) -> Iterator[str]:
@@ -93,24 +107,32 @@ def replaced(path: Path, text: str, before: str, line: str, lines: Iterator[str]
         rf"^({before})(?:{line}.*\n)+", lambda found: found[1] + new, text, flags=re.MULTILINE
     )
     if count != 1:
-        sys.exit(f"{path} has not one list of settings, but {count}.")
+        sys.exit(f"{path} has {count} lists where there should be one, behind {before!r}.")
     return text
 
 
 def listed(root: Path) -> Iterator[tuple[Path, str]]:
-    """Give each file that lists settings, and what it must hold."""
+    """Give each file that lists settings or capabilities, and what it must hold."""
     project = root / "meltano.yml"
     everything = project.read_text()
     for connector in CONNECTORS:
-        settings = settings_of(connector)
+        told = about(connector)
+        settings = settings_of(told)
         readme, hub = root / connector / "README.md", root / connector / "meltano-hub.yml"
         table = r"\| setting \| default \| effect \|\n\|---\|---\|---\|\n"
         yield readme, replaced(readme, readme.read_text(), table, r"\|", rows(settings))
-        yield hub, replaced(hub, hub.read_text(), "settings:\n", "[- ] ", entries(settings))
-        plugin = rf"  - name: {connector}\n(?:    .*\n)*?    settings:\n"
-        indented = (re.sub("^", "    ", entry, flags=re.MULTILINE) for entry in entries(settings))
-        everything = replaced(project, everything, plugin, "    [- ] ", indented)
+        definition = replaced(hub, hub.read_text(), "", "capabilities:", capabilities(told))
+        yield hub, replaced(hub, definition, "settings:\n", "[- ] ", entries(settings))
+        plugin = rf"  - name: {connector}\n(?:    .*\n)*?"
+        able, lines = _indented(capabilities(told)), _indented(entries(settings))
+        everything = replaced(project, everything, plugin, "    capabilities:", able)
+        plugin += "    settings:\n"
+        everything = replaced(project, everything, plugin, "    [- ] ", lines)
     yield project, everything
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (re.sub("^", "    ", line, flags=re.MULTILINE) for line in lines)
 
 
 def main() -> None:
