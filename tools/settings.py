@@ -1,10 +1,12 @@
-"""Writes the settings and capabilities that `--about` gives, wherever they are listed.
+"""Writes what is listed in several files and known in one place.
 
     make settings
 
-Settings are listed in a table in each connector's README, in `meltano.yml`, and in each connector's
-definition for Meltano's hub; capabilities in the last two. Everything else in these files is
-written by hand and stays as it is.
+A connector's `--about` gives its settings, which are listed in a table in its README, in
+`meltano.yml` and in its definition for Meltano's hub, and its capabilities, which are in the last
+two. `tool.repository.url` in `pyproject.toml` is the repository's address; the packages' metadata,
+the definitions and the README say it. Everything else in these files is written by hand and stays
+as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +114,28 @@ def replaced(path: Path, text: str, before: str, line: str, lines: Iterator[str]
     return text
 
 
+def urls(repository: str, package: str) -> Iterator[str]:
+    """Write the addresses that an index shows beside a package."""
+    yield f'Documentation = "{repository}/tree/main/{package}#readme"'
+    yield f'Source = "{repository}"'
+    yield f'Changelog = "{repository}/blob/main/CHANGELOG.md"'
+    yield f'Issues = "{repository}/issues"'
+
+
+def addressed(root: Path, repository: str) -> Iterator[tuple[Path, str]]:
+    """Give the other files that say where the repository is, and what each must hold."""
+    for path in sorted(root.glob("*/pyproject.toml")):
+        lines = urls(repository, path.parent.name)
+        yield path, replaced(path, path.read_text(), r"\[project\.urls\]\n", r"\w+ = ", lines)
+    readme = root / "README.md"
+    yield readme, re.sub(r"git\+https://[^\s\"#@]+", f"git+{repository}", readme.read_text())
+
+
 def listed(root: Path) -> Iterator[tuple[Path, str]]:
-    """Give each file that lists settings or capabilities, and what it must hold."""
+    """Give each file that lists something, and what it must hold."""
+    pyproject = tomllib.loads((root / "pyproject.toml").read_text())
+    repository = pyproject["tool"]["repository"]["url"]
+    yield from addressed(root, repository)
     project = root / "meltano.yml"
     everything = project.read_text()
     for connector in CONNECTORS:
@@ -121,7 +144,8 @@ def listed(root: Path) -> Iterator[tuple[Path, str]]:
         readme, hub = root / connector / "README.md", root / connector / "meltano-hub.yml"
         table = r"\| setting \| default \| effect \|\n\|---\|---\|---\|\n"
         yield readme, replaced(readme, readme.read_text(), table, r"\|", rows(settings))
-        definition = replaced(hub, hub.read_text(), "", "capabilities:", capabilities(told))
+        definition = replaced(hub, hub.read_text(), "", "repo:", iter([f"repo: {repository}"]))
+        definition = replaced(hub, definition, "", "capabilities:", capabilities(told))
         yield hub, replaced(hub, definition, "settings:\n", "[- ] ", entries(settings))
         plugin = rf"  - name: {connector}\n(?:    .*\n)*?"
         able, lines = _indented(capabilities(told)), _indented(entries(settings))
@@ -137,13 +161,13 @@ def _indented(lines: Iterator[str]) -> Iterator[str]:
 
 def main() -> None:
     """Write what is out of date, or only say so."""
-    parser = argparse.ArgumentParser(description="Write the settings wherever they are listed.")
+    parser = argparse.ArgumentParser(description="Write what is listed in several files.")
     parser.add_argument("--check", action="store_true", help="only say what is out of date")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="of the files")
     wanted = parser.parse_args()
     stale = [(path, text) for path, text in listed(wanted.root) if path.read_text() != text]
     for path, text in stale:
-        print(path.relative_to(wanted.root))  # noqa: T201
+        print(path.relative_to(wanted.root))
         if not wanted.check:
             path.write_text(text)
     if stale and wanted.check:
