@@ -127,14 +127,18 @@ def addressed(root: Path, repository: str) -> Iterator[tuple[Path, str]]:
     for path in sorted(root.glob("*/pyproject.toml")):
         lines = urls(repository, path.parent.name)
         yield path, replaced(path, path.read_text(), r"\[project\.urls\]\n", r"\w+ = ", lines)
-    readme = root / "README.md"
-    yield readme, re.sub(r"git\+https://[^\s\"#@]+", f"git+{repository}", readme.read_text())
+    readme, version = root / "README.md", _pyproject(root / "tap-moesif")["project"]["version"]
+    released = f"git+{repository}@v{version}"
+    yield readme, re.sub(r"git\+https://[^\s\"#]+", released, readme.read_text())
+
+
+def _pyproject(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text())
 
 
 def listed(root: Path) -> Iterator[tuple[Path, str]]:
     """Give each file that lists something, and what it must hold."""
-    pyproject = tomllib.loads((root / "pyproject.toml").read_text())
-    repository = pyproject["tool"]["repository"]["url"]
+    repository = _pyproject(root)["tool"]["repository"]["url"]
     yield from addressed(root, repository)
     project = root / "meltano.yml"
     everything = project.read_text()

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 PUBLISHED = ("singer-delivery", "tap-moesif", "target-segment", "target-moesif")
 README = (PROJECT / "README.md").read_text()
 WAYS = re.findall(r"^```sh\n(pip install .*?)^```$", README, re.MULTILINE | re.DOTALL)
-REPOSITORY = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["repository"]["url"]
-VERSION = tomllib.loads((PROJECT / "tap-moesif" / "pyproject.toml").read_text())["project"][
-    "version"
-]
+
+
+def told(pyproject: str) -> dict[str, Any]:
+    return tomllib.loads((PROJECT / pyproject).read_text())
+
+
+REPOSITORY = told("pyproject.toml")["tool"]["repository"]["url"]
+VERSION = told("tap-moesif/pyproject.toml")["project"]["version"]
 
 
 def done(*command: str | Path, **options: str) -> str:

@@ -3,8 +3,9 @@
 Each document's `sh` blocks are run in their order by a shell, in a copy of this checkout, with the
 sandbox in the place of the two services. Only these are not run whole: `make` says what it would
 do (`make -n`; that the demo, the tests and the rest work is tested elsewhere), and of a benchmark
-the options are looked up in its `--help`. What installs is run by its own tests. `yaml` blocks are Meltano projects, which are installed
-and run together, or settings, with which a target is run.
+the options are looked up in its `--help`. What installs the packages is run by tests of its own.
+`yaml` blocks are Meltano projects, which are installed and run together, or settings, with which a
+target is run.
 """
 
 from __future__ import annotations
