@@ -1,15 +1,20 @@
-# Needs Python 3.10 or newer, git and make; everything else is put into .venv.
+# Needs Python 3.11 or newer, git and make; everything else is put into .venv.
 PYTHON ?= python3
 VENV ?= .venv
 OPEN ?= --open
 AIRFLOW_VENV ?= .venv-airflow
-PACKAGES := singer-delivery tap-moesif target-segment target-moesif sandbox
+PUBLISHED := singer-delivery tap-moesif target-segment target-moesif
+PACKAGES := $(PUBLISHED) sandbox
 BIN := $(VENV)/bin
 AIRFLOW := orchestrate/airflow
 PIP_AUDIT := 2.10.1
+ACTIONLINT := 1.7.12
+LOWEST := .venv-lowest
+PRERELEASE := .venv-prerelease
+UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/target_moesif
 
 .DEFAULT_GOAL := help
-.PHONY: help install airflow demo test test-orchestration sandbox picture lint audit bench format settings constraints airflow-constraints clean
+.PHONY: help install airflow demo test test-orchestration test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -17,7 +22,7 @@ help:  ## Say what there is
 install: $(VENV)/installed  ## Make .venv with all packages, Meltano and the tools
 
 $(VENV)/installed: constraints.txt pyproject.toml $(PACKAGES:%=%/pyproject.toml)
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed: set PYTHON=..." if sys.version_info < (3, 10) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: set PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up $(VENV) (once; a minute or two) ..." >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
@@ -41,16 +46,36 @@ test-orchestration: install  ## Run Meltano's jobs under a real Airflow, on two 
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
 	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest -m orchestration tests/orchestration
 
+test-lowest: install  ## Run the connectors' tests with the lowest versions that they allow
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(BIN)/python --no-header --no-annotate - | grep -v '^-e' > $(LOWEST)/lowest.txt
+	@awk -F '[= ;]+' 'NR == FNR { lowest[$$1]; next } !($$1 in lowest)' $(LOWEST)/lowest.txt constraints.txt > $(LOWEST)/others.txt
+	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --constraint $(LOWEST)/lowest.txt --constraint $(LOWEST)/others.txt --group test $(PACKAGES:%=--editable ./%)
+	@$(LOWEST)/bin/python -m pytest -p no:anyio $(UNIT_TESTS)
+
+test-prerelease: install  ## Run the connectors' tests with the newest pre-release of singer-sdk
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PRERELEASE)
+	@$(BIN)/uv pip install --quiet --python $(PRERELEASE)/bin/python --constraint constraints.txt --group test $(PACKAGES:%=--editable ./%)
+	@$(BIN)/uv pip install --python $(PRERELEASE)/bin/python --prerelease allow --upgrade-package singer-sdk singer-sdk
+	@$(PRERELEASE)/bin/python -m pytest $(UNIT_TESTS)
+
+test-wheels: install  ## Install the wheels in empty environments, and run them (WHEELS=dist: those)
+	@WHEELS=$(WHEELS) $(BIN)/python -m pytest tests/end_to_end/test_wheels.py
+
 sandbox: install  ## Serve Moesif and Segment, and open their page (OPEN=--no-open: don't)
 	@$(BIN)/moesif-sandbox --port 8700 $(OPEN)
 
 picture: install  ## Make the README's picture of the sandbox's page anew
 	@$(BIN)/python sandbox/picture.py docs/sandbox.png
 
-lint: install  ## Check style and types
+lint: install  ## Check style, types and workflows
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy $(PACKAGES) tests benchmarks tools $(AIRFLOW)/dags
+	@$(BIN)/zizmor --quiet --offline --persona pedantic .github
+
+actionlint:  ## Check the workflows once more; needs Go and its module proxy
+	@go run github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT) -ignore '"\$$/' # the repository itself, which it does not know yet
 
 audit: install  ## Ask osv.dev for known vulnerabilities in the pinned versions
 	@$(BIN)/uv tool run --quiet pip-audit@$(PIP_AUDIT) --vulnerability-service osv --timeout 5 \
@@ -63,16 +88,29 @@ format: install  ## Bring the code into the formatter's shape
 	@$(BIN)/ruff check --fix --quiet
 	@$(BIN)/ruff format --quiet
 
-settings: install  ## Write the connectors' settings wherever they are listed
+settings: install  ## Write what is listed in several files: settings, capabilities, addresses
 	@$(BIN)/python tools/settings.py
 
-constraints: install  ## Pin today's versions, for Python 3.10 and newer
-	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --no-header --no-annotate --group dev - | grep -v '^-e' > constraints.new
+constraints: install  ## Pin today's versions, for Python 3.11 and newer
+	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate --group dev --group release - | grep -v '^-e' > constraints.new
 	@mv constraints.new constraints.txt
 
 airflow-constraints: install  ## Pin today's Airflow, likewise
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --no-header --no-annotate $(AIRFLOW)/requirements.txt > constraints.new
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate $(AIRFLOW)/requirements.txt > constraints.new
 	@mv constraints.new $(AIRFLOW)/constraints.txt
 
+dist: install  ## Build what is published into dist
+	@rm -rf dist
+	@for package in $(PUBLISHED); do $(BIN)/uv build --quiet --build-constraint constraints.txt --no-create-gitignore --out-dir dist $$package || exit; done
+
+sbom: dist  ## Describe each wheel and what it needs, as pinned, in sbom
+	@rm -rf sbom && mkdir -p build sbom
+	@ls dist/*.whl | sed -E 's|dist/([^-]+)-([^-]+)-.*|\1==\2|' > build/versions.txt
+	@for package in $(PUBLISHED); do \
+		$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/sbom && \
+		$(BIN)/uv pip install --quiet --python build/sbom/bin/python --constraint constraints.txt --constraint build/versions.txt --find-links dist $$package && \
+		$(BIN)/uv tool run --quiet --constraints constraints.txt --from cyclonedx-bom cyclonedx-py environment --pyproject $$package/pyproject.toml --mc-type library --output-reproducible --output-file sbom/$$package.cdx.json build/sbom/bin/python || exit; \
+	done
+
 clean:  ## Remove what install and Meltano made
-	rm -rf $(VENV) $(AIRFLOW_VENV) .meltano output
+	rm -rf $(VENV) $(AIRFLOW_VENV) $(LOWEST) $(PRERELEASE) .meltano output build dist sbom

@@ -1,9 +1,12 @@
-"""Writes the connectors' settings, as `--about` tells them, wherever they are listed.
+"""Writes what is listed in several files and known in one place.
 
     make settings
 
-They are listed in a table in each connector's README, in `meltano.yml`, and in each connector's
-definition for Meltano's hub. All else in these files is written by hand, and stays as it is.
+A connector's `--about` gives its settings, which are listed in a table in its README, in
+`meltano.yml` and in its definition for Meltano's hub, and its capabilities, which are in the last
+two. `tool.repository.url` in `pyproject.toml` is the repository's address; the packages' metadata,
+the definitions and the README say it. Everything else in these files is written by hand and stays
+as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +25,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    About = Mapping[str, Any]
     Settings = Mapping[str, Mapping[str, Any]]
 
 CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
@@ -32,17 +37,29 @@ UNDER_MELTANO = {
     "full_refresh": "$MELTANO_RUN_FULL_REFRESH",
 }
 """Other defaults there: it runs in any folder, and has variables of its own."""
+NOT_IN_MELTANO = {"validate-records"}
+"""Capabilities that Meltano's schema of plugins does not have."""
 
 
-def settings_of(connector: str) -> Settings:
-    """Ask a connector for its settings; those that every connector on singer-sdk has stay out."""
+def about(connector: str) -> About:
+    """Ask a connector what it is."""
     command = [str(Path(sys.executable).parent / connector), "--about", "--format=json"]
-    about = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
+    told: About = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
+    return told
+
+
+def settings_of(told: About) -> Settings:
+    """Return a connector's own settings, without those that every connector on singer-sdk has."""
     return {
         name: setting
-        for name, setting in about["settings"]["properties"].items()
+        for name, setting in told["settings"]["properties"].items()
         if not name.startswith(FROM_SINGER_SDK)
     }
+
+
+def capabilities(told: About) -> Iterator[str]:
+    """Write a connector's capabilities as Meltano declares them, on one line."""
+    yield f"capabilities: {_flow(sorted({*told['capabilities']} - NOT_IN_MELTANO))}"
 
 
 def rows(settings: Settings) -> Iterator[str]:
@@ -93,35 +110,68 @@ def replaced(path: Path, text: str, before: str, line: str, lines: Iterator[str]
         rf"^({before})(?:{line}.*\n)+", lambda found: found[1] + new, text, flags=re.MULTILINE
     )
     if count != 1:
-        sys.exit(f"{path} has not one list of settings, but {count}.")
+        sys.exit(f"{path} has {count} lists where there should be one, behind {before!r}.")
     return text
 
 
+def urls(repository: str, package: str) -> Iterator[str]:
+    """Write the addresses that an index shows beside a package."""
+    yield f'Documentation = "{repository}/tree/main/{package}#readme"'
+    yield f'Source = "{repository}"'
+    yield f'Changelog = "{repository}/blob/main/CHANGELOG.md"'
+    yield f'Issues = "{repository}/issues"'
+
+
+def addressed(root: Path, repository: str) -> Iterator[tuple[Path, str]]:
+    """Give the other files that say where the repository is, and what each must hold."""
+    for path in sorted(root.glob("*/pyproject.toml")):
+        lines = urls(repository, path.parent.name)
+        yield path, replaced(path, path.read_text(), r"\[project\.urls\]\n", r"\w+ = ", lines)
+    readme, version = root / "README.md", _pyproject(root / "tap-moesif")["project"]["version"]
+    released = f"git+{repository}@v{version}"
+    yield readme, re.sub(r"git\+https://[^\s\"#]+", released, readme.read_text())
+
+
+def _pyproject(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text())
+
+
 def listed(root: Path) -> Iterator[tuple[Path, str]]:
-    """Give each file that lists settings, and what it must hold."""
+    """Give each file that lists something, and what it must hold."""
+    repository = _pyproject(root)["tool"]["repository"]["url"]
+    yield from addressed(root, repository)
     project = root / "meltano.yml"
     everything = project.read_text()
     for connector in CONNECTORS:
-        settings = settings_of(connector)
+        told = about(connector)
+        settings = settings_of(told)
         readme, hub = root / connector / "README.md", root / connector / "meltano-hub.yml"
         table = r"\| setting \| default \| effect \|\n\|---\|---\|---\|\n"
         yield readme, replaced(readme, readme.read_text(), table, r"\|", rows(settings))
-        yield hub, replaced(hub, hub.read_text(), "settings:\n", "[- ] ", entries(settings))
-        plugin = rf"  - name: {connector}\n(?:    .*\n)*?    settings:\n"
-        indented = (re.sub("^", "    ", entry, flags=re.MULTILINE) for entry in entries(settings))
-        everything = replaced(project, everything, plugin, "    [- ] ", indented)
+        definition = replaced(hub, hub.read_text(), "", "repo:", iter([f"repo: {repository}"]))
+        definition = replaced(hub, definition, "", "capabilities:", capabilities(told))
+        yield hub, replaced(hub, definition, "settings:\n", "[- ] ", entries(settings))
+        plugin = rf"  - name: {connector}\n(?:    .*\n)*?"
+        able, lines = _indented(capabilities(told)), _indented(entries(settings))
+        everything = replaced(project, everything, plugin, "    capabilities:", able)
+        plugin += "    settings:\n"
+        everything = replaced(project, everything, plugin, "    [- ] ", lines)
     yield project, everything
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (re.sub("^", "    ", line, flags=re.MULTILINE) for line in lines)
 
 
 def main() -> None:
     """Write what is out of date, or only say so."""
-    parser = argparse.ArgumentParser(description="Write the settings wherever they are listed.")
+    parser = argparse.ArgumentParser(description="Write what is listed in several files.")
     parser.add_argument("--check", action="store_true", help="only say what is out of date")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="of the files")
     wanted = parser.parse_args()
     stale = [(path, text) for path, text in listed(wanted.root) if path.read_text() != text]
     for path, text in stale:
-        print(path.relative_to(wanted.root))  # noqa: T201
+        print(path.relative_to(wanted.root))
         if not wanted.check:
             path.write_text(text)
     if stale and wanted.check:

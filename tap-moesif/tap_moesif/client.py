@@ -153,7 +153,7 @@ class Moesif:
         while True:
             try:
                 return self._attempt(request, read)
-            except TooLargeError:  # noqa: PERF203, to try again is the loop's purpose
+            except TooLargeError:
                 smaller = less()
                 if smaller is None:
                     raise

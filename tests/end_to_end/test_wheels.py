@@ -75,6 +75,7 @@ def test_a_wheel_says_what_an_index_shows(wheels: dict[str, Path], package: str)
     said = [found[1] for c in metadata.classifiers or () if (found := re.search(r":: (3\.\d+)", c))]
     assert said == tested
     assert {"Typing :: Typed", "Operating System :: POSIX"} <= {*(metadata.classifiers or ())}
+    assert {"Changelog", "Documentation", "Issues", "Source"} == {*(metadata.project_urls or ())}
 
 
 def test_everything_published_works_without_the_repository(

@@ -8,9 +8,9 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from typing_extensions import Self, override
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tomllib
 from typing import TYPE_CHECKING
 
 from commands import COMMANDS
@@ -26,13 +28,22 @@ RESOLUTIONS = {
 }
 
 
-def build(folder: Path) -> dict[str, Path]:
-    """Build each package as it is published, its wheel out of its source distribution."""
+def build(folder: Path, built: Path | None = None) -> dict[str, Path]:
+    """Build each package as it is published, its wheel out of its source distribution.
+
+    Those that have been `built` already are taken as they are.
+    """
+    if built:
+        for wheel in built.glob("*.whl"):
+            shutil.copy(wheel, folder)
     wheels = {}
     for package in NEEDS:
-        before = {*folder.glob("*.whl")}
-        _uv("build", package, "--out-dir", str(folder))
-        [wheels[package]] = {*folder.glob("*.whl")} - before
+        name = tomllib.loads((PROJECT / package / "pyproject.toml").read_text())["project"]["name"]
+        file = f"{name.replace('-', '_')}-*.whl"
+        if not [*folder.glob(file)]:
+            assert built is None or package == "sandbox", f"{built} has no wheel of {package}"
+            _uv("build", package, "--out-dir", str(folder))
+        [wheels[package]] = folder.glob(file)
     return wheels
 
 
