@@ -59,6 +59,7 @@ BOTH = [
     record("strict", userId="u", event=5),
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": NaN}}""",
     """{"type": "RECORD", "stream": "calls", "record": {"userId": 1e999, "event": "A"}}""",
+    """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": "\udce9"}}""",
 ]
 OF_MOESIF = [
     record("calls", type="identify", traits={}),
@@ -91,7 +92,7 @@ def _rejects(
         ended = run(name, folder, {**config, address: service.url}, lines=lines)
     assert ended.code == 0, ended.stderr
     [path] = (folder / "rejects").iterdir()
-    found = (json.loads(line) for line in path.read_text().splitlines())
+    found = (json.loads(line) for line in path.read_text(errors="replace").splitlines())
     rejects = [line["record"]["_delivery_reject"] for line in found if line["type"] == "RECORD"]
     assert len(rejects) == len(records), rejects
     return rejects
