@@ -35,13 +35,16 @@ from singer_delivery.errors import (
     RecordSkipped,
     place_of,
 )
-from singer_delivery.reading.lines import MessageReader, Wakeup
+from singer_delivery.files import OWNER_ONLY
+from singer_delivery.http import address_errors, key_errors
+from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
+from singer_delivery.reading.messages import MessageReader
 from singer_delivery.reading.schemas import readable
 from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
-from singer_delivery.rejects.file import OWNER_ONLY, REJECT_FIELD
-from singer_delivery.sending.addresses import address_errors
+from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.settings import DeliverySettings, setting_errors
+from singer_delivery.values import NULL
 from singer_delivery.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
 
     from singer_delivery.delivery import Delivery
     from singer_delivery.reading.mapped import Encode
-    from singer_delivery.sending.http import Service
+    from singer_delivery.sending.service import Service
 
 
 class DeliveryTarget(Target, abc.ABC):
@@ -65,10 +68,12 @@ class DeliveryTarget(Target, abc.ABC):
     order, batches, retries, checkpoints and rejects are dealt with here.
 
     Attributes:
-        addresses: The settings that say where to: plain http must be allowed in them.
+        addresses: The settings that are addresses: plain http must be allowed in them.
+        located_by: The settings that say where the service is, if they are others.
     """
 
     addresses: ClassVar[Sequence[str]]
+    located_by: ClassVar[Sequence[str]] = ()
 
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -85,7 +90,7 @@ class DeliveryTarget(Target, abc.ABC):
         self._said: set[str] = set()
         self._replaying = True  # until a record comes that no rejects file holds
         self._reader = MessageReader(
-            self._tend, self._wakeup, self._process_not_json, lambda: self._replaying
+            self._tend, self._wakeup, self._process_unreadable, lambda: self._replaying
         )
         super().__init__(message_reader=self._reader, **kwargs)
         self.settings = DeliverySettings.of(self.config)
@@ -114,8 +119,14 @@ class DeliveryTarget(Target, abc.ABC):
     @cached_property
     def wiring(self) -> Wiring:
         """What this run is made of."""
-        user_agent = f"{self.name}/{self.plugin_version}"
-        return Wiring(self.name, self.settings, self.service(), user_agent)
+        return Wiring(
+            self.name,
+            self.settings,
+            self.service(),
+            user_agent=f"{self.name}/{self.plugin_version}",
+            keys=self._keys(),
+            addresses=self.located_by or self.addresses,
+        )
 
     @cached_property
     def delivery(self) -> Delivery:
@@ -188,8 +199,8 @@ class DeliveryTarget(Target, abc.ABC):
                 self.delivery.skip(source, "left_out")
         self._interrupt()
 
-    def _process_not_json(self, message_dict: dict[str, Any]) -> None:
-        """Reject a RECORD with what JSON has no word for: NaN, Infinity, half a character."""
+    def _process_unreadable(self, message_dict: dict[str, Any], rejected: RecordRejected) -> None:
+        """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
         mapped = self._stream(message_dict.get("stream"))
         source = self.delivery.record(message_dict["stream"], self._reader.line)
         try:
@@ -197,8 +208,7 @@ class DeliveryTarget(Target, abc.ABC):
         except RecordSkipped as skipped:
             self.delivery.skip(source, skipped.reason)
         else:
-            detail = "It holds NaN, Infinity or half a character, or is nested too deeply."
-            self.delivery.reject(source, RecordRejected("not_json", detail))
+            self.delivery.reject(source, rejected)
 
     def _stream(self, name: object) -> MappedStream:
         mapped = self._mapped.get(name) if isinstance(name, str) else None
@@ -212,7 +222,8 @@ class DeliveryTarget(Target, abc.ABC):
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         if "value" not in message_dict:
             raise self._reader.wrong("a STATE needs a value")
-        self.delivery.state(message_dict["value"])
+        if message_dict["value"] != NULL:  # which says nothing about where to go on
+            self.delivery.state(message_dict["value"])
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
@@ -353,12 +364,21 @@ class DeliveryTarget(Target, abc.ABC):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
         errors = setting_errors(self.config_jsonschema, self._config, self._env_var_prefix)
-        errors = errors or [*address_errors(self._config, self.addresses)]
+        errors = errors or [
+            *address_errors(self._config, self.addresses),
+            *key_errors(self._config, self._keys()),
+        ]
         if errors and raise_errors:
             raise ConfigValidationError(
                 "Wrong settings", errors=errors, schema=self.config_jsonschema
             )
         return errors
+
+    @classmethod
+    def _keys(cls) -> list[str]:
+        """Name the settings that are secret."""
+        properties = cls.config_jsonschema["properties"]
+        return [name for name, setting in properties.items() if setting.get("secret")]
 
 
 def _leave_quietly() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from singer_delivery.reporting.summary import Summary
-from singer_delivery.sending.lanes import Traffic
+from singer_delivery.sending.lane import Traffic
 
 
 def counted() -> Summary:
@@ -44,7 +44,8 @@ def test_the_summary_for_people_is_one_line() -> None:
     sentence = counted().sentence(Traffic(requests=4, retries=1, bytes_sent=100), 2.0)
     assert sentence == (
         "7 records read: 3 delivered; 2 skipped; 1 rejected; 1 undelivered; "
-        "skipped for: ignored 2; rejected for: id_not_string 1. 4 requests, 1 retries, 100 bytes in 2.0 s, 4 records/s."
+        "skipped for: ignored 2; rejected for: id_not_string 1. "
+        "4 requests, 1 retries, 100 bytes in 2.0 s, 4 records/s."
     )
 
 

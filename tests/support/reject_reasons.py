@@ -25,6 +25,7 @@ SCHEMAS = [
     },
     schema("billing", "id", "account", "status"),
     schema("profiles", "user_id", "metadata"),
+    schema("events", "id", mark="events"),
 ]
 SETTINGS = {
     "validate_records": True,
@@ -61,6 +62,8 @@ BOTH = [
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": NaN}}""",
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "timestamp": 1e999}}""",
     record("calls", type="delete", userId="u"),
+    record("events", id=1),
+    """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": "\udce9"}}""",
 ]
 OF_MOESIF = [
     record("calls", type="identify", traits={}),
@@ -92,7 +95,7 @@ def _rejects(
         ended = run(name, folder, {**config, address: service.url}, lines=lines)
     assert ended.code == 0, ended.stderr
     [path] = (folder / "rejects").iterdir()
-    found = (json.loads(line) for line in path.read_text().splitlines())
+    found = (json.loads(line) for line in path.read_text(errors="replace").splitlines())
     rejects = [line["record"]["_delivery_reject"] for line in found if line["type"] == "RECORD"]
     assert len(rejects) == len(records), rejects
     return rejects

@@ -23,7 +23,7 @@ def scripted_segment() -> ScriptedService:
     return ScriptedService(lambda _: SUCCESS)
 
 
-AS_CALLS = {name: {"as": "segment.calls"} for name in ("people", "orders", "crm")}
+AS_CALLS = {name: {"as": "segment.calls"} for name in ("people", "orders", "crm", "calls")}
 """Routes for streams of the tests' own that hold calls without a mark."""
 
 

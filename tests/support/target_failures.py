@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
 import signal
 import sqlite3
@@ -32,6 +33,17 @@ MISSING = "/proc/nowhere/file"
 BROKEN = """
 import singer_delivery.delivery as d
 d.Delivery.{method} = {by}
+"""
+
+SOON_OVER = """
+import singer_delivery.http.waits as w
+w.RetryBudget.__init__.__defaults__ = (0.2, *w.RetryBudget.__init__.__defaults__[1:])
+import singer_delivery.sending.lane as l
+l.UNREACHED_SECONDS = 0.05
+"""
+IMPATIENT = """
+import singer_delivery.files as f
+f.SharedLines.__init__.__kwdefaults__["seconds"] = 0.1
 """
 
 
@@ -163,6 +175,37 @@ def in_another_region(folder: Path) -> Ended:
         return deliver(folder, SCHEMA, RECORD, cdn_url=cdn.url, region="eu")
 
 
+def refused_after_a_success(folder: Path) -> Ended:
+    replies = [SUCCESS]
+    return deliver(
+        folder,
+        *(SCHEMA, *[RECORD] * 25),
+        answer=lambda _: replies.pop() if replies else ALIKE,
+        lanes=1,
+        batch_size_rows=1,
+    )
+
+
+def asked_for_ever(folder: Path) -> Ended:
+    asks = Reply(503, headers={"Retry-After": "0.01"})
+    return deliver(
+        folder, SCHEMA, RECORD, answer=lambda _: asks, code=SOON_OVER, retry_max_seconds=0.05
+    )
+
+
+def through_a_proxy(folder: Path) -> Ended:
+    with ScriptedService(lambda _: SUCCESS) as proxy:
+        config = {"write_key": "k", "host": "there.invalid", "retry_max_seconds": 0.05}
+        config["streams"] = ROUTES
+        env = {"https_proxy": proxy.url, "no_proxy": ""}
+        return run("target-segment", folder, config, lines=[SCHEMA, RECORD], env=env)
+
+
+def unreached(folder: Path) -> Ended:
+    config = {"write_key": "k", "host": "http://127.0.0.1:1", "streams": ROUTES}
+    return run("target-segment", folder, config, lines=[SCHEMA, RECORD], before=SOON_OVER)
+
+
 def torn_rejects(folder: Path) -> Ended:
     """Replay a rejects file that a kill has torn."""
     rejected = {**RECORD, "record": {**RECORD["record"], "_delivery_reject": {}}}
@@ -183,6 +226,20 @@ def table(name: str) -> dict[str, Any]:
 COMPANIES = schema("companies", "id", mark="companies")
 SUBSCRIPTIONS = schema("subscriptions", "id", mark="subscriptions")
 COHORTS = schema("cohorts", "id", mark="cohorts")
+
+
+def escaped(line: bytes) -> str:
+    """Write bytes that are no UTF-8 as text, for `run`."""
+    return line.decode(errors="surrogateescape")
+
+
+def locked_rejects(folder: Path) -> Ended:
+    """Reject a record while another process keeps the file locked."""
+    with (folder / "rejects").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return deliver(folder, SCHEMA, BAD, code=IMPATIENT, rejects_path="rejects")
+
+
 BAD = record("calls", userId="", event="Ordered")
 HOME = {"integrations": {"Segment.io": {"apiHost": "events.eu1.segmentapis.com/v1"}}}
 ALIKE = Reply(400, {"message": "no"})
@@ -209,12 +266,17 @@ CASES: dict[str, Case] = {
     "too small": configured("target-segment", {"write_key": "k", "lanes": 0}),
     "plain http": configured("target-segment", {"write_key": "k", "host": "http://there.invalid"}),
     "no address": configured("target-segment", {"write_key": "k", "host": "https://"}),
+    "a key with a line break": configured("target-segment", {"write_key": "k\n"}),
     "no config": no_config,
     "no JSON": fed('{"type":'),
     "no type": fed({"type": "NONSENSE"}),
     "no strict JSON": fed(
         '{"type": "SCHEMA", "stream": "a", "schema": {"properties": {"a": NaN}}}'
     ),
+    "another encoding": fed('{"type": "SCHEMA", "stream": "\udce9"}'),
+    "UTF-16": fed(escaped('{"type"'.encode("utf-16"))),
+    "UTF-32": fed(escaped('{"type"'.encode("utf-32"))),
+    "gzip": fed(escaped(gzip.compress(b"{}"))),
     "too deep": fed('{"type": "SCHEMA", "schema": ' + "[" * 100_000),
     "a schema without a stream": fed({"type": "SCHEMA", "schema": {}}),
     "a schema without properties": fed({"type": "SCHEMA", "stream": "calls", "schema": {}}),
@@ -223,7 +285,16 @@ CASES: dict[str, Case] = {
     "a state without a value": fed({"type": "STATE"}),
     "a batch": fed({"type": "BATCH", "stream": "calls", "manifest": []}),
     "a wrong key": answered(401),
+    "a wrong key by 400": answered(400, {"message": "An invalid write key was provided"}),
     "a wrong key at Moesif": to_moesif(SCHEMA, RECORD, answer=lambda _: Reply(401)),
+    "asked to wait for ever": asked_for_ever,
+    "down at Moesif": to_moesif(
+        SCHEMA, RECORD, answer=lambda _: Reply(503), retry_max_seconds=0.05
+    ),
+    "no way through the proxy": through_a_proxy,
+    "unreached from the start": unreached,
+    "one refused of one": fed(SCHEMA, RECORD, answer=lambda _: ALIKE),
+    "refused after a success": refused_after_a_success,
     "asked to wait for long": answered(429, {}, {"Retry-After": "3600"}),
     "down": answered(503),
     "a success that is none": answered(200, {"success": False}),
@@ -233,6 +304,7 @@ CASES: dict[str, Case] = {
     "no TLS": partial(at, "https://127.0.0.1:{}"),
     "all refused alike": fed(SCHEMA, *[RECORD] * 25, answer=lambda _: ALIKE),
     "no place for rejects": fed(SCHEMA, BAD, rejects_path=MISSING),
+    "rejects kept locked": locked_rejects,
     "no place for the summary": fed(SCHEMA, RECORD, summary_path=MISSING),
     "no place for a dry run": fed(SCHEMA, RECORD, dry_run=True, dry_run_path=MISSING),
     "no place for fingerprints": fed(changed_only=True, fingerprints_path=MISSING),

@@ -57,6 +57,7 @@ def settings(moesif: Sandbox, **more: Any) -> dict[str, Any]:
     return {
         "application_id": "sandbox-application-id",
         "api_url": f"{moesif.url}/moesif/collector/v1",
+        "streams": {"calls": {"as": "segment.calls"}},
         **more,
     }
 

@@ -77,6 +77,37 @@ def test_no_state_in_is_no_state_out(segment: ScriptedService, tmp_path: Path) -
     assert (ended.code, ended.stdout) == (0, "")
 
 
+def test_a_state_is_written_to_the_byte_as_it_came(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    value = '{ "at" : 20260131120000.123456, "tax": 1.10, "name": "\\u00e9é",  "at":1 }'
+    lines: list[Any] = [SCHEMA, record(1), f' {{ "type": "STATE", "value": {value} }} ']
+    env = {"PYTHONIOENCODING": "ascii"}
+    ended = run("target-segment", tmp_path, config(segment), lines=lines, env=env)
+    assert (ended.code, ended.stdout) == (0, value + "\n")
+
+
+def test_a_record_in_another_encoding_costs_only_itself_and_the_reason_says_so(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    """Behind a byte order mark, which says nothing."""
+    line = json.dumps(record(2, name="caf_")).replace("_", "\udce9")
+    lines: list[Any] = ["\ufeff" + json.dumps(SCHEMA), record(1), line, record(3), state(3)]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.stdout) == (3, "3\n")
+    assert sorted(message["userId"] for message in sent(segment)) == ["user-1", "user-3"]
+    [path] = (tmp_path / "rejects").iterdir()
+    _, kept = path.read_bytes().splitlines()
+    assert b'"caf\xe9"' in kept
+    assert b'"reason":"not_utf8","detail":"A byte of it is not UTF-8' in kept
+
+
+def test_a_state_of_null_hides_no_other(segment: ScriptedService, tmp_path: Path) -> None:
+    lines = [SCHEMA, record(1), state({"seen": 1}), record(2), state(None)]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.messages) == (0, [{"seen": 1}])
+
+
 def test_no_input_is_no_request(segment: ScriptedService, tmp_path: Path) -> None:
     ended = run("target-segment", tmp_path, config(segment))
     assert (ended.code, ended.stdout, segment.requests) == (0, "", [])
@@ -301,7 +332,7 @@ def test_a_rejects_file_that_a_kill_has_torn_is_replayed(
 ) -> None:
     run("target-segment", tmp_path, config(segment), lines=[SCHEMA, record(1, id="")])
     [path] = (tmp_path / "rejects").iterdir()
-    mended = path.read_text().replace('"id":""', '"id":"mended"')
+    mended = path.read_text().replace('"id": ""', '"id": "mended"')
     path.write_text(mended + mended.splitlines()[-1][:40])
     ended = run("target-segment", tmp_path, config(segment), "--input", str(path))
     assert ended.code == 0, ended.stderr
@@ -342,12 +373,18 @@ def test_a_record_that_is_nested_too_deeply_costs_only_itself(
     assert '"reason":"not_json"' in kept
     again = run("target-segment", tmp_path, config(segment), lines=path.read_text().splitlines())
     assert again.code == 3
-    assert path.read_text().count("not_json") == 3, "it is kept, and why both times"
+    assert path.read_text().count("not_json") == 2, "it is kept both times, with one reason"
 
 
-@pytest.mark.parametrize("maps", [{}, {"stream_maps": {"users": {"email": "md5(email)"}}}])
+@pytest.mark.parametrize(
+    ("maps", "reason"),
+    [
+        ({}, "id_not_string"),
+        ({"stream_maps": {"users": {"email": "md5(email)"}}}, "not_json"),
+    ],
+)
 def test_a_number_that_nothing_can_hold_costs_only_its_record(
-    segment: ScriptedService, tmp_path: Path, maps: dict[str, Any]
+    segment: ScriptedService, tmp_path: Path, maps: dict[str, Any], reason: str
 ) -> None:
     """It stands where it is looked at: in an id, or anywhere where stream maps look."""
     line = json.dumps(record(1, id=0)).replace('"id": 0', '"id": 1e999')
@@ -355,7 +392,7 @@ def test_a_number_that_nothing_can_hold_costs_only_its_record(
     ended = run("target-segment", tmp_path, config(segment, **maps), lines=[SCHEMA, line, *behind])
     assert (ended.code, ended.messages) == (3, [1]), ended.stderr
     assert [message["userId"] for message in sent(segment)] == ["user-2"]
-    assert summary(tmp_path)["rejected_by_reason"] == {"id_not_string": 1}
+    assert summary(tmp_path)["rejected_by_reason"] == {reason: 1}
 
 
 def test_streams_in_the_shape_of_calls_are_sent_as_them(

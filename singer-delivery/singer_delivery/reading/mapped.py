@@ -9,9 +9,9 @@ from singer_sdk.exceptions import InvalidRecord, MapExpressionError
 from singer_sdk.mapper import SameRecordTransform
 
 from singer_delivery.errors import RecordRejected, RecordSkipped, UnknownStreamError
-from singer_delivery.reading.lines import decoded, encoded
+from singer_delivery.reading.messages import decoded, encoded
 from singer_delivery.reading.streams import NotKnown, NotSent
-from singer_delivery.rejects.file import REJECT_FIELD
+from singer_delivery.rejects.reasons import REJECT_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,7 +98,7 @@ class MappedStream:
         for stream_map, encode in self._steps:
             try:
                 messages += self._encode(stream_map, encode, {**record}, time_extracted)
-            except RecordSkipped as each:  # noqa: PERF203, each may be skipped by itself
+            except RecordSkipped as each:
                 skipped = each
         if not messages and skipped:
             raise skipped
@@ -144,11 +144,11 @@ def _place_in_map(error: Exception) -> str:
     singer-sdk does not say which, but evaluates each in a call that knows it.
     """
     kind = type(error.__cause__ if isinstance(error, MapExpressionError) else error).__name__
+    field = "unknown"
     place = error.__traceback__
     while place is not None:
         if "property_name" in place.tb_frame.f_locals:
             name = place.tb_frame.f_locals["property_name"]
-            where = "__filter__" if name is None else name
-            return f"'{where}' ({kind})"
+            field = "__filter__" if name is None else name
         place = place.tb_next
-    return f"one of its fields ({kind})"
+    return f"'{field}' ({kind})"
