@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 import sys
 import tomllib
+from contextlib import redirect_stdout
+from importlib.metadata import entry_points
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +45,11 @@ NOT_IN_MELTANO = {"validate-records"}
 
 def about(connector: str) -> About:
     """Ask a connector what it is."""
-    command = [str(Path(sys.executable).parent / connector), "--about", "--format=json"]
-    told: About = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
-    return told
+    [command] = entry_points(group="console_scripts", name=connector)
+    with redirect_stdout(StringIO()) as told:
+        command.load().main(["--about", "--format=json"], standalone_mode=False)
+    about: About = json.loads(told.getvalue())
+    return about
 
 
 def settings_of(told: About) -> Settings:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from commands import COMMANDS
+from commands import call
 from project import PROJECT
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ def definition(connector: str) -> dict[str, Any]:
 
 
 def required(connector: str) -> list[str]:
-    about = subprocess.run(
-        [COMMANDS / connector, "--about", "--format=json"], capture_output=True, check=True
-    )
+    about = call(connector, "--about", "--format=json")
     names: list[str] = json.loads(about.stdout)["settings"]["required"]
     return names
 

@@ -20,12 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from fork_server import NAMES, Forked, ForkServer, is_read_at_start
+from fork_server import Forked, ForkServer, is_read_at_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 COMMANDS = Path(sys.executable).parent
+FORKED = (
+    ("tap-moesif", "target-segment", "target-moesif", "moesif-sandbox", "singer-rejects"),
+    ("meltano",),
+)
+"""The commands that are forked, those together that are forked from the same process."""
+
 READY = "moesif-sandbox ready on "
 
 
@@ -92,8 +98,9 @@ def _way(
     """Choose how to start a command: with which function, and by which words."""
     path = str(COMMANDS / name)
     fresh = "FRESH_PROCESSES" in os.environ or any(map(is_read_at_start, environment))
-    if name in NAMES and not fresh:
-        return partial(Forked, fork_server(before)), [path]
+    for together in FORKED:
+        if name in together and not fresh:
+            return partial(Forked, fork_server(together, before)), [path]
     if not before:
         return subprocess.Popen, [path]
     run = "import runpy, sys; sys.argv[:1] = []; runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -101,17 +108,17 @@ def _way(
 
 
 @cache
-def fork_server(before: str = "") -> ForkServer:
+def fork_server(names: tuple[str, ...], before: str = "") -> ForkServer:
     """Start the process that commands are forked from."""
-    server = ForkServer(before)
+    server = ForkServer(names, before)
     atexit.register(server.close)
     return server
 
 
-def call(name: str, *arguments: str, text: str = "", **options: Any) -> Ended:
+def call(name: str, *arguments: str, text: str = "", timeout: float = 100, **options: Any) -> Ended:
     """Run a command on a text to its end."""
     with started(name, *arguments, **options) as process:
-        stdout, stderr = process.communicate(text.encode(errors="surrogateescape"), timeout=100)
+        stdout, stderr = process.communicate(text.encode(errors="surrogateescape"), timeout)
     return Ended(process.returncode, stdout.decode(), stderr.decode())
 
 

@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = ("tap-moesif", "target-segment", "target-moesif", "moesif-sandbox", "singer-rejects")
 _NUMBER = struct.Struct("!i")
 
 
@@ -40,34 +39,41 @@ def is_read_at_start(variable: str) -> bool:
 
 
 class ForkServer:
-    """A process that has imported the commands of this repository's packages.
+    """A process that has imported the modules of some commands.
 
     Args:
+        names: Those of the commands.
         before: Code that it runs before it imports them.
     """
 
-    def __init__(self, before: str = "") -> None:
+    def __init__(self, names: Sequence[str], before: str = "") -> None:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(theirs.fileno()), before],
+                [sys.executable, "-P", __file__, str(theirs.fileno()), before, *names],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
 
     def fork(self, streams: Sequence[int], **request: Any) -> tuple[int, socket.socket]:
         """Start a command; give its process id, and the socket that will tell its wait status."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._socket, [b"f"], [*streams, theirs.fileno()])
-        ours.sendall(json.dumps(request).encode() + b"\n")
-        return _number(ours), ours
+        try:
+            with theirs:
+                socket.send_fds(self._socket, [b"f"], [*streams, theirs.fileno()])
+            ours.sendall(json.dumps(request).encode() + b"\n")
+            return _number(ours), ours
+        except OSError as error:
+            said = self._process.communicate()[1].decode()
+            raise AssertionError(f"the fork server has ended: {said}") from error
 
     def close(self) -> None:
         """End the server; commands that still run go on."""
         self._socket.close()
-        self._process.communicate()
+        with self._process:
+            pass
 
 
 class Forked(subprocess.Popen[bytes]):
@@ -117,15 +123,16 @@ class Forked(subprocess.Popen[bytes]):
 
 def _number(channel: socket.socket) -> int:
     answer = channel.recv(_NUMBER.size)
-    assert answer, "the fork server has ended"
+    if not answer:
+        raise ConnectionError("the fork server has ended")
     number: int = _NUMBER.unpack(answer)[0]
     return number
 
 
-def _serve(requests: socket.socket, before: str) -> None:
+def _serve(requests: socket.socket, before: str, *names: str) -> None:
     exec(before, {})
     commands = {point.name: point for point in entry_points(group="console_scripts")}
-    for name in NAMES:
+    for name in names:
         with contextlib.suppress(Exception):  # the command itself will tell
             import_module(commands[name].module)  # `load` would also make singer-sdk log
     gc.freeze()
@@ -165,4 +172,4 @@ def _run(commands: dict[str, EntryPoint], streams: list[int], channel: socket.so
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    _serve(socket.socket(fileno=int(sys.argv[1])), *sys.argv[2:])

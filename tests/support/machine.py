@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from commands import COMMANDS, Ended
+from commands import COMMANDS, Ended, call
 from project import PROJECT, meltano
 
 if TYPE_CHECKING:
@@ -94,8 +93,8 @@ class Machine:
 
     def meltano(self, *arguments: str) -> Ended:
         """Run Meltano as its user does."""
-        command = [".venv/bin/meltano", "--environment=prod", *arguments]
-        return end(self.start(command, os.environ))
+        home = self.environment({})
+        return call("meltano", "--environment=prod", *arguments, cwd=self.project, env=home)
 
 
 def end(process: subprocess.Popen[str]) -> Ended:
