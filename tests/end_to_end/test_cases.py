@@ -1,0 +1,201 @@
+"""Small inputs on which a user would be surprised, and what becomes of them at both targets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from commands import started
+from scripted import Reply, ScriptedService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CASES = Path(__file__).parents[1] / "cases"
+TARGETS = pytest.mark.parametrize("target", ["target-segment", "target-moesif"])
+WAREHOUSE = {"*": {"as": "segment.warehouse"}}
+PEOPLE = {"people": {"call": "identify", "user_id": "id"}}
+
+
+class Run(NamedTuple):
+    """What a target made of an input."""
+
+    code: int
+    states: list[str]
+    log: str
+    sent: list[dict[str, Any]]
+    summary: dict[str, Any]
+    rejects: list[dict[str, Any]]
+
+
+def deliver(target: str, folder: Path, case: str, streams: dict[str, Any] | None = None) -> Run:
+    """Run a target on a case's file."""
+    with ScriptedService(lambda _: Reply(body={"success": True})) as service:
+        keys = {"write_key": "k", "host": service.url}
+        if target == "target-moesif":
+            keys = {"application_id": "k", "api_url": service.url}
+        config = {**keys, "streams": streams or {}, "summary_path": "summary", "lanes": 1}
+        (folder / "config.json").write_text(json.dumps({**config, "rejects_path": "rejects"}))
+        with started(target, "--config", "config.json", cwd=folder) as process:
+            [path] = CASES.glob(f"{case}*")
+            stdout, stderr = process.communicate(path.read_bytes(), timeout=60)
+        bodies = [request.json for request in service.requests]
+    sent = [each for body in bodies for each in (body if isinstance(body, list) else body["batch"])]
+    rejects = folder / "rejects"
+    lines = rejects.read_bytes().splitlines() if rejects.exists() else []
+    kept = [line.decode(errors="replace") for line in lines if b"_delivery_reject" in line]
+    return Run(
+        process.returncode,
+        stdout.decode().splitlines(),
+        stderr.decode(),
+        sent,
+        json.loads((folder / "summary").read_text()),
+        [
+            json.loads(line.decode(errors="replace"))
+            for line in lines
+            if b"_delivery_reject" in line
+        ],
+    )
+
+
+def reasons(run: Run) -> list[str]:
+    return [line["record"]["_delivery_reject"]["reason"] for line in run.rejects]
+
+
+@TARGETS
+@pytest.mark.parametrize("kind", ["alias", "page", "screen"])
+def test_raw_calls_of_one_type_become_their_call(target: str, kind: str, tmp_path: Path) -> None:
+    run = deliver(target, tmp_path, f"09-{kind}")
+    assert run.code == 0, run.log
+    if target == "target-segment":
+        assert {message["type"] for message in run.sent} == {kind}
+    elif kind == "alias":
+        assert run.summary["skipped_by_reason"] == {"alias": run.summary["read"]}
+        assert run.log.count("alias calls are left out") == 1
+    else:
+        assert all(action["action_name"].startswith("Viewed") for action in run.sent)
+
+
+@TARGETS
+@pytest.mark.parametrize("case", ["11-sparse", "12-mixed"])
+def test_nothing_of_a_raw_calls_envelope_is_content(target: str, case: str, tmp_path: Path) -> None:
+    run = deliver(target, tmp_path, case)
+    assert run.code == 0, run.log
+    assert {*run.summary["skipped_by_reason"]} <= {"alias", "anonymous_identify", "not_for_moesif"}
+    for each in run.sent:
+        for content in ("traits", "properties", "metadata"):
+            assert not {*each.get(content, {})} & {
+                *("writeKey", "projectId", "channel", "version", "receivedAt", "_metadata"),
+                *("originalTimestamp", "sentAt", "type", "messageId"),
+            }
+    assert "SECRETwri" not in json.dumps(run.sent)
+
+
+@TARGETS
+@pytest.mark.parametrize("case", ["13-upper-case", "16-few-columns"])
+def test_a_warehouse_is_stopped_at_and_right_once_it_is_routed(
+    target: str, case: str, tmp_path: Path
+) -> None:
+    unrouted = deliver(target, tmp_path, case)
+    assert (unrouted.code, unrouted.states, unrouted.sent) == (1, [], [])
+    assert "*': {as: segment.warehouse}" in unrouted.log
+    run = deliver(target, tmp_path, case, WAREHOUSE)
+    ids = {each.get("userId") or each.get("user_id") for each in run.sent}
+    assert not any(str(each).startswith("ajs-") for each in ids), "no user is made of a message id"
+    text = json.dumps(run.sent)
+    assert "CONTEXT_" not in text
+    assert '"EMAIL"' not in text
+    if case == "16-few-columns":
+        assert reasons(run) == ["no_user_anon_id"]
+        assert ids == {"u1", "u2"}
+
+
+@TARGETS
+@pytest.mark.parametrize("case", ["19-foreign-a", "19-foreign-b", "19-foreign-c"])
+def test_an_applications_table_is_never_sent_unasked(
+    target: str, case: str, tmp_path: Path
+) -> None:
+    run = deliver(target, tmp_path, case)
+    assert (run.code, run.states, run.sent) == (1, [], [])
+    assert "Add under streams in the settings: " in run.log
+
+
+@TARGETS
+def test_times_that_can_be_one_thing_only_are_understood(target: str, tmp_path: Path) -> None:
+    route = {"call": "track", "user_id": "id", "event": {"literal": "E"}, "timestamp": "ts"}
+    run = deliver(target, tmp_path, "20-times", {"c": route})
+    assert (run.code, {*reasons(run)}) == (3, {"timestamp_invalid"})
+    rejected = [line["record"]["ts"] for line in run.rejects]
+    assert rejected == ["", "Sat, 28 Nov 2026 07:00:00 GMT", "28/11/2026"]
+    assert len(run.sent) == 11
+
+
+@TARGETS
+def test_calls_that_say_so_are_kept_from_moesif(target: str, tmp_path: Path) -> None:
+    run = deliver(target, tmp_path, "25-loop-guard")
+    assert run.code == 0
+    assert len(run.sent) == (3 if target == "target-segment" else 0)
+    if target == "target-moesif":
+        assert run.summary["skipped_by_reason"] == {"not_for_moesif": 3}
+
+
+@TARGETS
+def test_a_number_becomes_text_wherever_an_id_is_asked_for(target: str, tmp_path: Path) -> None:
+    route = {
+        "call": "track",
+        "user_id": "customer.id",
+        "event": "kind",
+        "timestamp": "placed_at",
+        "message_id": "order_id",
+    }
+    run = deliver(target, tmp_path, "31", {"orders": route})
+    assert (run.code, len(run.sent)) == (0, 2), run.log
+    if target == "target-segment":
+        assert [message["messageId"] for message in run.sent] == ["5001", "5002"]
+
+
+@TARGETS
+def test_a_state_is_written_to_the_digit(target: str, tmp_path: Path) -> None:
+    run = deliver(target, tmp_path, "32", PEOPLE)
+    assert run.code == 0
+    assert "20260131120000.127" in run.states[-1]
+    assert set(run.states) <= set(states_in("32"))
+
+
+def states_in(case: str) -> Iterator[str]:
+    [path] = CASES.glob(f"{case}*")
+    for line in path.read_text().splitlines():
+        if '"STATE"' in line:
+            yield line.partition('"value":')[2].strip().removesuffix("}")
+
+
+@TARGETS
+def test_a_deleted_row_is_left_out_whatever_its_letter_case(target: str, tmp_path: Path) -> None:
+    streams = {"CRM-CUSTOMERS": {"call": "identify", "user_id": "ID"}}
+    run = deliver(target, tmp_path, "33", streams)
+    assert (run.code, run.summary["skipped_by_reason"]) == (0, {"deleted": 1})
+    assert "_SDC_" not in json.dumps(run.sent)
+    assert "gone@x.example" not in json.dumps(run.sent)
+
+
+@TARGETS
+def test_a_trait_that_is_missing_once_is_not_sent_once(target: str, tmp_path: Path) -> None:
+    streams = {"people": {"call": "identify", "user_id": "id", "traits": ["email", "bio"]}}
+    run = deliver(target, tmp_path, "34", streams)
+    assert (run.code, len(run.sent)) == (0, 3)
+
+
+@TARGETS
+def test_a_line_in_another_encoding_costs_itself(target: str, tmp_path: Path) -> None:
+    run = deliver(target, tmp_path, "35", PEOPLE)
+    assert (run.code, reasons(run)) == (3, ["not_utf8"])
+    assert len(run.sent) == 2
+
+
+@TARGETS
+def test_a_byte_order_mark_is_read(target: str, tmp_path: Path) -> None:
+    run = deliver(target, tmp_path, "36", PEOPLE)
+    assert (run.code, len(run.sent)) == (0, 1), run.log
