@@ -53,11 +53,7 @@ def deliver(target: str, folder: Path, case: str, streams: dict[str, Any] | None
         stderr.decode(),
         sent,
         json.loads((folder / "summary").read_text()),
-        [
-            json.loads(line.decode(errors="replace"))
-            for line in lines
-            if b"_delivery_reject" in line
-        ],
+        [json.loads(line) for line in kept],
     )
 
 

@@ -43,6 +43,22 @@ def test_the_job_runs_from_any_directory_and_reads_again_only_what_changed(
     assert bookmarks["singer_state"]["bookmarks"]["users"]["replication_key"] == "modifiedTime"
 
 
+@pytest.mark.timeout(600)
+def test_a_selection_of_four_fields_is_sent_and_nobody_is_skipped(
+    services: Sandbox, meltano_environment: dict[str, str]
+) -> None:
+    """Which is what `meltano select tap-moesif users id` and so on write into the project."""
+    fields = [f"users.{name}" for name in ("id", "email", "name", "metadata")]
+    four = {**meltano_environment, "TAP_MOESIF__SELECT": json.dumps(fields)}
+    meltano(PROJECT, four, "install", "tap-moesif", "target-segment")
+    meltano(PROJECT, four, "run", "--refresh-catalog", "tap-moesif", "target-segment")
+    received = services.segment()
+    assert received["counts"]["accepted"] == 60
+    traits = {name for message in received["accepted"] for name in message["traits"]}
+    chosen = {"id", "email", "name", "metadata"}
+    assert chosen <= traits <= chosen | {"modifiedTime", "lastSeenTime"}  # of the bookmark
+
+
 @pytest.mark.timeout(300)
 def test_the_keys_are_not_shown(meltano_environment: dict[str, str]) -> None:
     secret = {**meltano_environment, "TARGET_SEGMENT_WRITE_KEY": "w-CANARY"}
