@@ -28,7 +28,7 @@ decode_exactly = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.e
 MAX_ID_DIGITS = 80
 """Of a number that is written as an id: more are no id, and `1e999999999` has a billion."""
 
-_NUMBER_STARTS = tuple(b"-0123456789"[i : i + 1] for i in range(11))
+_NUMBER_STARTS = frozenset(b"-0123456789")
 
 _FULL_TIME = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII
@@ -82,10 +82,9 @@ def as_id(value: object) -> object:
         id as it is, decoded.
     """
     if isinstance(value, msgspec.Raw):
-        text = bytes(value)
-        if text[:1] in _NUMBER_STARTS:
-            return _number_as_id(text.decode())
-        value = decode(text)
+        if bytes(value)[0] in _NUMBER_STARTS:
+            return _number_as_id(bytes(value).decode())
+        value = decode(value)
     if isinstance(value, str):
         return None if value.isspace() else value
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
@@ -133,17 +132,20 @@ def iso_time(value: object, *, zone_required: bool = False) -> str | None:
     return time + (f".{fraction}" if fraction else "") + offset
 
 
-@lru_cache(maxsize=1024)
-def utc_milliseconds(time: str) -> str:
-    """Write a time that `iso_time` wrote in UTC, with milliseconds and Z.
+@lru_cache(maxsize=1024)  # of many records in a row it is the same
+def utc_milliseconds(time: str) -> str | None:
+    """Write a time that has a zone in UTC, with milliseconds and Z; None for anything else.
 
     >>> utc_milliseconds("2026-01-31T12:00:05.1234567+02:00")
     '2026-01-31T10:00:05.123Z'
     """
+    written = iso_time(time, zone_required=True)
+    if written is None:
+        return None
     try:
-        utc = datetime.fromisoformat(time).astimezone(timezone.utc)
+        utc = datetime.fromisoformat(written).astimezone(timezone.utc)
     except OverflowError:  # before the year 1 or after 9999
-        return time
+        return written
     return utc.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 

@@ -71,24 +71,23 @@ class Messages:
         Raises:
             RecordRejected: Segment would discard it.
         """
-        calls = [call]
-        if shape.startswith(moesif.SHAPE_PREFIX):
-            call.setdefault("integrations", moesif.NOT_INTO_MOESIF)
-        if shape == moesif.USERS and call["type"] == "identify":
-            # Segment is to update the traits, and not when the user was last seen.
-            if isinstance(context := call.setdefault("context", {}), dict):
-                context.setdefault("active", False)
-            if (group := self._group_of(call)) is not None:
-                calls.append(group)
-            extracted = iso_time(extracted, zone_required=True)
-        else:
-            extracted = None
-        return [self.message(each, extracted, distinction) for each in calls]
+        if not shape.startswith(moesif.SHAPE_PREFIX):
+            return [self.message(call, None, distinction)]
+        call.setdefault("integrations", moesif.NOT_INTO_MOESIF)
+        if shape != moesif.USERS or call["type"] != "identify":
+            return [self.message(call, None, distinction)]
+        # Segment is to update the traits, and not when the user was last seen.
+        if isinstance(context := call.setdefault("context", {}), dict):
+            context.setdefault("active", False)
+        time = utc_milliseconds(extracted) if isinstance(extracted, str) else None
+        group = self._group_of(call) if self.company_groups else None
+        messages = [self.message(call, time)]
+        return messages if group is None else [*messages, self.message(group, time)]
 
     def _group_of(self, user: Call) -> Call | None:
-        """Make the group call of a Moesif user's company, where that is wanted."""
+        """Make the group call of a Moesif user's company, where there is one."""
         traits = user.get("traits")
-        if not self.company_groups or not isinstance(traits, dict):
+        if not isinstance(traits, dict):
             return None
         company = as_object(traits.get("company", NULL))
         if not company or "id" not in company:
@@ -131,7 +130,7 @@ class Messages:
             if message.subject is not None:
                 message.id_at = sum(map(len, parts[:4]))
         if extracted is not None and "timestamp" not in call:
-            parts += (b',"timestamp":"', utc_milliseconds(extracted).encode(), b'"')
+            parts += (b',"timestamp":"', extracted.encode(), b'"')
         if name is not None:
             parts += (b',"', name.encode(), b'":', content)
         parts.append(b"}")

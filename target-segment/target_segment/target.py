@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from singer_delivery import DeliveryTarget, NotKnown, NotSent, Service, delivery_settings
 from singer_delivery.routing import SEGMENT_CALLS, Route, RoutedStream, Router, streams_setting
-from singer_delivery.values import encode, utc_milliseconds
+from singer_delivery.values import encode
 from target_segment.client import (
     CDN,
     DEFAULT_REGION,
@@ -117,7 +117,9 @@ class TargetSegment(DeliveryTarget):
         return SegmentApi(
             self.config["write_key"],
             self._address,
-            lambda: utc_milliseconds(datetime.now(timezone.utc).isoformat()),
+            lambda: (
+                datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            ),
         )
 
     @property

@@ -135,10 +135,17 @@ class BoundRoute:
             for field in ("traits", "properties")
             if (found := paths.find(names, field)) is not None
         }
-        self._of_call = {
-            call: [(field, self._fields[field]) for field in fields if self._fields.get(field)]
+        self._takes = {
+            call: [
+                (field, path, path in self._kept, field in IDS)
+                for field in fields
+                for path in self._fields.get(field, ())
+            ]
             for call, fields in FIELDS.items()
         }
+        self._restores = bool(self._unflatten or self._lowered or route.spread)
+        self._has_context = bool(self._context or self._context_columns)
+        self._edits = bool(route.own_content or self._dropped or route.exclude or route.rename)
 
     def _drops(self, name: str) -> bool:
         return (
@@ -149,17 +156,22 @@ class BoundRoute:
 
     def __call__(self, record: Record) -> Call:
         """Make a record into a call, as `StreamRoute` does."""
-        record = self._restored(record)
+        route = self._route
+        if self._restores:
+            record = self._restored(record)
         for name in self._deleted:
             if decode(record.get(name, NULL)) not in NOT_GONE:
                 raise RecordSkipped("deleted")
-        kind = self._kind(record) if self._route.by_type else self._route.call
-        chosen = self._chosen(record, kind)
-        call = {"type": kind, **self._fields_of(record, kind)}
-        self._check_required(call)
-        self._add_context(call, record)
+        kind = self._kind(record) if route.by_type else route.call
+        chosen = self._chosen(record, kind) if route.content else None
+        call = self._fields_of(record, kind)
+        if route.required:
+            self._check_required(call)
+        if self._has_context or "groupId" in call:
+            self._add_context(call, record)
         if (content := content_of(kind)) is not None:
-            call[content] = self._content_of(record if chosen is None else chosen, content)
+            source = record if chosen is None else chosen
+            call[content] = self._content_of(source, content) if self._edits else source
         return call
 
     def _restored(self, record: Record) -> Record:
@@ -172,35 +184,28 @@ class BoundRoute:
 
     def _fields_of(self, record: Record, kind: str) -> Call:
         """Take the fields of a call out of a record, but its context and its content."""
-        found: Call = {}
-        for field, candidates in self._of_call[kind]:
-            for path in candidates:
-                if (value := self._value(record, field, path)) is not None:
-                    found.setdefault(field, value)
-        for field, literal in self._route.literals.items():
-            found.setdefault(field, literal)
-        _without_empty_id(found)
-        return found
-
-    def _value(self, record: Record, field: str, path: str) -> object:
-        """Take the value of a call's field, None where there is none."""
-        if path in self._kept:
-            raw = paths.get(record, path)
-        else:
-            raw = record.pop(path, None)
+        call: Call = {"type": kind}
+        for field, path, kept, is_id in self._takes[kind]:
+            raw = record.get(path) if kept else record.pop(path, None)
             if raw is None and "." in path:
-                raw = paths.take(record, path)
-        if raw is None or raw == NULL:
-            return None
-        if field not in IDS:
-            return object_or_text(raw) if field == "integrations" else decode(raw)
-        value = as_id(raw)
-        if isinstance(value, str) and value in SUSPICIOUS_IDS:
-            self._warn(
-                f"Some records have the text '{value}' as their {field}. They are sent, but the "
-                "program that wrote it most likely had no id there."
-            )
-        return value
+                raw = (paths.get if kept else paths.take)(record, path)
+            if raw is not None and raw != NULL and field not in call:
+                value = as_id(raw) if is_id else _value(field, raw)
+                if value is not None:
+                    call[field] = value
+                    if is_id and isinstance(value, str) and value in SUSPICIOUS_IDS:
+                        self._warn_of(field, value)
+        if self._route.literals:
+            call = {**self._route.literals, **call}
+        if "userId" in call and "anonymousId" in call:
+            _without_empty_id(call)
+        return call
+
+    def _warn_of(self, field: str, text: object) -> None:
+        self._warn(
+            f"Some records have the text '{text}' as their {field}. They are sent, but the "
+            "program that wrote it most likely had no id there."
+        )
 
     def _kind(self, record: Record) -> str:
         brought = decode(record.get(self._type, NULL)) if self._type else None
@@ -218,8 +223,7 @@ class BoundRoute:
 
     def _chosen(self, record: Record, kind: str) -> Record | None:
         """Give those fields that the settings name, in their places, before any is taken."""
-        select = self._route.content.get(content_of(kind) or "")
-        if select is None:
+        if (select := self._route.content.get(content_of(kind) or "")) is None:
             return None
         chosen: Record = {}
         source = record
@@ -237,19 +241,23 @@ class BoundRoute:
                 raise RecordRejected("path_not_found", f"{setting}, which it does not have.")
 
     def _add_context(self, call: Call, record: Record) -> None:
-        context = self._context_of(record)
-        if isinstance(context, dict) and call["type"] not in GROUPED and "groupId" in call:
+        """Take a context: the values of one that stands in one place are still encoded."""
+        context: Any = {}
+        if isinstance(self._context, str):
+            raw = paths.take(record, self._context)
+            if raw is not None and raw != NULL:
+                context = object_or_text(raw)
+        elif self._has_context:
+            context = self._context_of(record)
+        if "groupId" in call and isinstance(context, dict) and call["type"] not in GROUPED:
             context.setdefault("groupId", call.pop("groupId"))
         if context:
             call["context"] = context
 
-    def _context_of(self, record: Record) -> Any:  # noqa: ANN401, whatever stands in its place
-        """Give a context: the values of one that stands in one place are still encoded."""
+    def _context_of(self, record: Record) -> dict[str, Any]:
+        """Make a context of the fields that have places in it by the route, or by their names."""
         context: dict[str, Any] = {}
-        if isinstance(self._context, str):
-            raw = paths.take(record, self._context)
-            return context if raw is None or raw == NULL else object_or_text(raw)
-        for place, path in (self._context or {}).items():
+        for place, path in (self._context or {}).items():  # type: ignore[union-attr]
             _set(context, place.split("."), decode_exactly(paths.take(record, path) or NULL))
         for column, column_path in self._context_columns:
             if (raw := record.pop(column, None)) is not None:
@@ -290,11 +298,16 @@ def _spread(record: Record, name: str) -> Record:
     return {**inner, **{field: raw for field, raw in record.items() if field != name}}
 
 
+def _value(field: str, raw: msgspec.Raw) -> object:
+    return object_or_text(raw) if field == "integrations" else decode(raw)
+
+
 def _without_empty_id(call: Call) -> None:
     """Leave an empty id out where the other one is there."""
     for field, other in (("userId", "anonymousId"), ("anonymousId", "userId")):
-        if call.get(field) == "" and call.get(other):
+        if call[field] == "" and call[other]:
             del call[field]
+            return
 
 
 def object_or_text(raw: msgspec.Raw) -> Record | object:
