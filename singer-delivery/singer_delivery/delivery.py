@@ -13,8 +13,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from singer_delivery.errors import DeliveryError, OutputError, RecordRejected
 from singer_delivery.reporting.summary import Summary
 from singer_delivery.sending.batching import Source
@@ -33,6 +31,8 @@ from singer_delivery.state.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import msgspec
 
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.rejects.file import Rejects
@@ -73,7 +73,7 @@ class Delivery:
         connect: Callable[[], Poster],
         rejects: Rejects,
         wakeup: Wakeup,
-        checkpoint: Callable[[Any], None],
+        checkpoint: Callable[[msgspec.Raw], None],
         interrupt: Callable[[], None],
         progress: Progress,
         fingerprints: Fingerprints | None = None,
@@ -167,7 +167,7 @@ class Delivery:
         if not source.unsettled:
             self._settle(source, "rejected")
 
-    def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
+    def state(self, value: msgspec.Raw) -> None:
         """Note a STATE line; it is written as soon as all before it is settled."""
         self._checkpoints.state(value)
         self._write_checkpoint()
@@ -319,14 +319,18 @@ class Delivery:
             self._fingerprints.close()
 
 
-def write_state(value: Any) -> None:  # noqa: ANN401
-    """Write a checkpoint to standard output, where the next run's start is kept.
+def write_state(value: msgspec.Raw) -> None:
+    """Write the value of a STATE line to standard output, to the byte as it came.
 
     Raises:
         OutputError: Nobody takes it.
     """
+    line = bytes(value) + b"\n"
     try:
-        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+        if (binary := getattr(sys.stdout, "buffer", None)) is None:
+            sys.stdout.write(line.decode())
+        else:
+            binary.write(line)
         sys.stdout.flush()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is closed"

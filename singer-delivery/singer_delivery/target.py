@@ -42,6 +42,7 @@ from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
 from singer_delivery.rejects.file import OWNER_ONLY, REJECT_FIELD
 from singer_delivery.sending.addresses import address_errors
 from singer_delivery.settings import DeliverySettings, setting_errors
+from singer_delivery.values import NULL
 from singer_delivery.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -212,7 +213,8 @@ class DeliveryTarget(Target, abc.ABC):
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         if "value" not in message_dict:
             raise self._reader.wrong("a STATE needs a value")
-        self.delivery.state(message_dict["value"])
+        if message_dict["value"] != NULL:  # which says nothing about where to go on
+            self.delivery.state(message_dict["value"])
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from singer_delivery.delivery import Delivery, write_state
 from singer_delivery.rejects.file import Rejects
@@ -19,6 +19,8 @@ from singer_delivery.state.fingerprints import Fingerprints
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
+
+    import msgspec
 
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.sending.http import Service
@@ -107,7 +109,7 @@ class Wiring:
         )
 
 
-def _claim_nothing(_state: Any) -> None:  # noqa: ANN401, the tap's business
+def _claim_nothing(_state: msgspec.Raw) -> None:
     """Write no STATE: nothing was delivered."""
 
 

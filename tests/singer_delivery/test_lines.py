@@ -117,6 +117,15 @@ def test_integers_keep_all_their_digits() -> None:
     assert message["n"] == 123456789012345678901234567890
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["20260131120000.123456", '{ "n": 1e400, "n" :-0.0}', "1.10", '"\\u00e9 \\/ é"', "null"],
+)
+def test_the_value_of_a_state_is_handed_out_as_it_came(value: str) -> None:
+    _, [message] = read_messages(f'{{"value": {value} , "type":"STATE"}}')
+    assert bytes(message["value"]).decode() == value
+
+
 @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e400", r'"\ud800"', r'"\udc00x"'])
 def test_a_record_that_only_strict_json_refuses_is_made_out(value: str) -> None:
     counts, [message] = read_messages(f'{{"type":"RECORD","stream":"s","n":{value}}}')

@@ -111,7 +111,9 @@ def fork_server(before: str = "") -> ForkServer:
 def call(name: str, *arguments: str, text: str = "", **options: Any) -> Ended:
     """Run a command on a text to its end."""
     with started(name, *arguments, **options) as process:
-        stdout, stderr = process.communicate(text.encode(), timeout=100)
+        stdout, stderr = process.communicate(
+            text.encode(errors="surrogateescape"), timeout=100
+        )
     return Ended(process.returncode, stdout.decode(), stderr.decode())
 
 
@@ -141,7 +143,10 @@ def run(
     lines: Iterable[Mapping[str, Any] | str] = (),
     **options: Any,
 ) -> Ended:
-    """Run a command with a configuration, in a folder, on lines of input, to its end."""
+    """Run a command with a configuration, in a folder, on lines of input, to its end.
+
+    A byte of a line that is no UTF-8 is written as `surrogateescape` reads it.
+    """
     (folder / "config.json").write_text(json.dumps(config))
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     return call(name, "--config", "config.json", *arguments, text=text, cwd=folder, **options)

@@ -77,6 +77,22 @@ def test_no_state_in_is_no_state_out(segment: ScriptedService, tmp_path: Path) -
     assert (ended.code, ended.stdout) == (0, "")
 
 
+def test_a_state_is_written_to_the_byte_as_it_came(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    value = '{ "at" : 20260131120000.123456, "tax": 1.10, "name": "\\u00e9é",  "at":1 }'
+    lines = [SCHEMA, record(1), f' {{ "type": "STATE", "value": {value} }} ']
+    env = {"PYTHONIOENCODING": "ascii"}
+    ended = run("target-segment", tmp_path, config(segment), lines=lines, env=env)
+    assert (ended.code, ended.stdout) == (0, value + "\n")
+
+
+def test_a_state_of_null_hides_no_other(segment: ScriptedService, tmp_path: Path) -> None:
+    lines = [SCHEMA, record(1), state({"seen": 1}), record(2), state(None)]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.messages) == (0, [{"seen": 1}])
+
+
 def test_no_input_is_no_request(segment: ScriptedService, tmp_path: Path) -> None:
     ended = run("target-segment", tmp_path, config(segment))
     assert (ended.code, ended.stdout, segment.requests) == (0, "", [])

@@ -145,13 +145,14 @@ _RECORD_START = re.compile(
 )
 
 
-class RecordLine(msgspec.Struct):
-    """What is looked at of a RECORD line; the record's own values stay encoded."""
+class MessageLine(msgspec.Struct):
+    """The part of a RECORD or STATE line that is decoded; all values stay encoded."""
 
     type: str
     stream: str | None = None
     record: dict[str, msgspec.Raw] | None = None
     time_extracted: str | None = None
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class MessageReader(GenericSingerReader[bytes]):
@@ -183,7 +184,7 @@ class MessageReader(GenericSingerReader[bytes]):
         self._replaying = replaying
         self._number = 0
         self._decode = msgspec.json.Decoder().decode
-        self._decode_record = msgspec.json.Decoder(RecordLine).decode
+        self._decode_message = msgspec.json.Decoder(MessageLine).decode
 
     @property
     @override
@@ -220,19 +221,21 @@ class MessageReader(GenericSingerReader[bytes]):
 
     @override
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
-        try:
-            record = self._decode_record(line)
-        except msgspec.ValidationError:  # JSON, but no RECORD as it should be
-            record = None
-        if record is None or record.type != "RECORD" or record.record is None:
-            return self._other_message(line)
         if not line.isascii():
-            str(line, "utf-8")  # what stays encoded was not looked at
+            str(line, "utf-8")  # msgspec does not look into what stays encoded
+        try:
+            message = self._decode_message(line)
+        except msgspec.ValidationError:  # JSON, but no RECORD as it should be
+            return self._other_message(line)
+        if message.type == "STATE" and message.value is not msgspec.UNSET:
+            return {"type": "STATE", "value": message.value}
+        if message.type != "RECORD" or message.record is None:
+            return self._other_message(line)
         return {
             "type": "RECORD",
-            "stream": record.stream,
-            "record": record.record,
-            "time_extracted": record.time_extracted,
+            "stream": message.stream,
+            "record": message.record,
+            "time_extracted": message.time_extracted,
         }
 
     def _other_message(self, line: bytes) -> dict[str, Any]:
