@@ -73,7 +73,7 @@ class Delivery:
         connect: Callable[[], Poster],
         rejects: Rejects,
         wakeup: Wakeup,
-        checkpoint: Callable[[msgspec.Raw], None],
+        checkpoint: Callable[[Any], None],
         interrupt: Callable[[], None],
         progress: Progress,
         fingerprints: Fingerprints | None = None,
@@ -167,7 +167,7 @@ class Delivery:
         if not source.unsettled:
             self._settle(source, "rejected")
 
-    def state(self, value: msgspec.Raw) -> None:
+    def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
         """Note a STATE line; it is written as soon as all before it is settled."""
         self._checkpoints.state(value)
         self._write_checkpoint()

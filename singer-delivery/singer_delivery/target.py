@@ -35,11 +35,13 @@ from singer_delivery.errors import (
     RecordSkipped,
     place_of,
 )
-from singer_delivery.reading.lines import MessageReader, Wakeup
+from singer_delivery.files import OWNER_ONLY
+from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
+from singer_delivery.reading.messages import MessageReader
 from singer_delivery.reading.schemas import readable
 from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
-from singer_delivery.rejects.file import OWNER_ONLY, REJECT_FIELD
+from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.sending.addresses import address_errors
 from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.values import NULL
@@ -86,7 +88,7 @@ class DeliveryTarget(Target, abc.ABC):
         self._said: set[str] = set()
         self._replaying = True  # until a record comes that no rejects file holds
         self._reader = MessageReader(
-            self._tend, self._wakeup, self._process_not_json, lambda: self._replaying
+            self._tend, self._wakeup, self._process_unreadable, lambda: self._replaying
         )
         super().__init__(message_reader=self._reader, **kwargs)
         self.settings = DeliverySettings.of(self.config)
@@ -189,8 +191,8 @@ class DeliveryTarget(Target, abc.ABC):
                 self.delivery.skip(source, "left_out")
         self._interrupt()
 
-    def _process_not_json(self, message_dict: dict[str, Any]) -> None:
-        """Reject a RECORD with what JSON has no word for: NaN, Infinity, half a character."""
+    def _process_unreadable(self, message_dict: dict[str, Any], rejected: RecordRejected) -> None:
+        """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
         mapped = self._stream(message_dict.get("stream"))
         source = self.delivery.record(message_dict["stream"], self._reader.line)
         try:
@@ -198,8 +200,7 @@ class DeliveryTarget(Target, abc.ABC):
         except RecordSkipped as skipped:
             self.delivery.skip(source, skipped.reason)
         else:
-            detail = "It holds NaN, Infinity or half a character, or is nested too deeply."
-            self.delivery.reject(source, RecordRejected("not_json", detail))
+            self.delivery.reject(source, rejected)
 
     def _stream(self, name: object) -> MappedStream:
         mapped = self._mapped.get(name) if isinstance(name, str) else None

@@ -1,21 +1,21 @@
 from __future__ import annotations
 
-import io
 import itertools
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery.errors import InputError
-from singer_delivery.reading.lines import Lines, MessageReader, Wakeup
+from singer_delivery.files import locked
+from singer_delivery.reading.lines import Lines, Wakeup
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Sequence
+    from pathlib import Path
+
+    import pytest
 
 
 def read_all(chunks: Sequence[bytes]) -> list[bytes]:
@@ -95,58 +95,43 @@ def test_a_wakeup_holds_until_it_is_cleared() -> None:
     wakeup.close()
 
 
-def read_messages(text: str) -> tuple[Counter[str], list[dict[str, Any]]]:
-    heard: list[dict[str, Any]] = []
-    reader = MessageReader(
-        lambda: None, Wakeup(), lambda m: heard.append({**m, "lenient": True}), lambda: False
-    )
-    counts = reader.process_lines(
-        io.StringIO(text), {"RECORD": heard.append, "STATE": heard.append}
-    )
-    return counts, heard
+def test_a_file_ends_where_it_ended_when_its_reading_began(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.jsonl"
+    path.write_bytes(b"one\n")
+    with path.open("rb") as source:
+        lines = Lines(source, Wakeup())
+        with path.open("ab") as more:
+            more.write(b"two\n")
+        assert [lines.read(None), lines.read(None)] == [[b"one"], None]
 
 
-def test_messages_are_handed_out_by_type() -> None:
-    counts, heard = read_messages('{"type":"RECORD","n":1}\n\n  \n{"type":"STATE","value":2}\n')
-    assert counts == {"RECORD": 1, "STATE": 1}
-    assert [message["type"] for message in heard] == ["RECORD", "STATE"]
+def test_a_line_that_another_process_is_writing_is_awaited(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.jsonl"
+    half_written, begun = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with path.open("ab", buffering=0) as file, locked(file.fileno(), seconds=9):
+            file.write(b"one\nhal")
+            half_written.set()
+            begun.wait(30)
+            file.write(b"f\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    half_written.wait(30)
+    with path.open("rb") as source:
+        threading.Timer(0.02, begun.set).start()
+        lines = Lines(source, Wakeup())
+        assert lines.read(None) == [b"one", b"half"]
+    writer.join()
 
 
-def test_integers_keep_all_their_digits() -> None:
-    _, [message] = read_messages('{"type":"RECORD","n":123456789012345678901234567890}')
-    assert message["n"] == 123456789012345678901234567890
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["20260131120000.123456", '{ "n": 1e400, "n" :-0.0}', "1.10", '"\\u00e9 \\/ é"', "null"],
-)
-def test_the_value_of_a_state_is_handed_out_as_it_came(value: str) -> None:
-    _, [message] = read_messages(f'{{"value": {value} , "type":"STATE"}}')
-    assert bytes(message["value"]).decode() == value
-
-
-@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e400", r'"\ud800"', r'"\udc00x"'])
-def test_a_record_that_only_strict_json_refuses_is_made_out(value: str) -> None:
-    counts, [message] = read_messages(f'{{"type":"RECORD","stream":"s","n":{value}}}')
-    assert counts == {"RECORD": 1}
-    assert message["lenient"]
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        '{"type": "STATE", "value": NaN}',
-        "INFO starting jane@example.com",
-        "[1, 2]",
-        '"text"',
-        "{",
-        '{"no": "type"}',
-        '{"type": "NONSENSE", "email": "jane@example.com"}',
-        '{"type": ["RECORD"]}',
-    ],
-)
-def test_a_line_that_is_no_message_is_named_by_its_number_alone(line: str) -> None:
-    with pytest.raises(InputError, match="Line 2 of the input is no Singer message") as caught:
-        read_messages('{"type":"STATE","value":1}\n' + line + "\n")
-    assert "jane" not in str(caught.value)
+def test_a_lock_that_somebody_else_keeps_holds_no_reading_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `flock FILE target-segment < FILE` does."""
+    monkeypatch.setattr("singer_delivery.reading.lines.SETTLING_SECONDS", 0.01)
+    path = tmp_path / "input.jsonl"
+    path.write_bytes(b"one\n")
+    with path.open("rb") as source, path.open("rb") as other, locked(other.fileno(), seconds=9):
+        assert Lines(source, Wakeup()).read(None) == [b"one"]

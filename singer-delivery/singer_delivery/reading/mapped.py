@@ -9,9 +9,9 @@ from singer_sdk.exceptions import InvalidRecord, MapExpressionError
 from singer_sdk.mapper import SameRecordTransform
 
 from singer_delivery.errors import RecordRejected, RecordSkipped, UnknownStreamError
-from singer_delivery.reading.lines import decoded, encoded
+from singer_delivery.reading.messages import decoded, encoded
 from singer_delivery.reading.streams import NotKnown, NotSent
-from singer_delivery.rejects.file import REJECT_FIELD
+from singer_delivery.rejects.reasons import REJECT_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

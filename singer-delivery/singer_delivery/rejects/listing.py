@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.rejects.file import REJECT_FIELD
+from singer_delivery.rejects.reasons import REJECT_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,8 @@ class Listing:
 
 def _read(line: bytes) -> dict[str, Any] | None:
     try:
-        message = json.loads(line)  # which knows NaN and Infinity: they are reasons
+        # NaN, Infinity and other encodings are reasons to be here.
+        message = json.loads(line.decode(errors="replace"))
     except RecursionError:
         message = _read_around_the_record(line)
     except ValueError:

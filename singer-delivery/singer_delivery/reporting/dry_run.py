@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from singer_delivery.errors import OutputError
-from singer_delivery.rejects.file import OWNER_ONLY, write_all
+from singer_delivery.files import OWNER_ONLY, write_all
 from singer_delivery.reporting.masking import masked
 from singer_delivery.sending.retry import Answer
 

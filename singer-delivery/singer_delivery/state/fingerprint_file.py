@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from singer_delivery.errors import OutputError
-from singer_delivery.rejects.file import OWNER_ONLY
+from singer_delivery.files import OWNER_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -1,0 +1,223 @@
+"""Files that hold records: made for their owner only, shared among processes, safe on the disk."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+OWNER_ONLY = 0o600
+"""The mode of files that hold records."""
+
+LOCK_SECONDS = 60.0
+"""How long a writer waits for others, each of which holds the file for one write."""
+
+_POLL_SECONDS = 0.002
+_BLOCK = 1 << 16
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP)
+"""Errors of a file system that has no fsync for folders."""
+
+
+def write_all(file: int, text: bytes) -> None:
+    """Write a text to a file, however many pieces it takes."""
+    while text:
+        text = text[os.write(file, text) :]
+
+
+@contextmanager
+def locked(
+    file: int,
+    operation: int = fcntl.LOCK_EX,
+    *,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[None]:
+    """Hold a file's `flock`.
+
+    Args:
+        file: An open file.
+        operation: `LOCK_EX` or `LOCK_SH`.
+        seconds: How long to wait for others.
+        clock: Seconds on a clock that never goes back.
+        sleep: Waits for seconds.
+
+    Raises:
+        TimeoutError: Another process did not give it back in that time.
+        OSError: The file system has no locks.
+    """
+    deadline = clock() + seconds
+    while True:
+        try:
+            fcntl.flock(file, operation | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if clock() >= deadline:
+                reason = f"another process has kept it locked for {seconds:g} s"
+                raise TimeoutError(errno.ETIMEDOUT, reason) from None
+        sleep(_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+class SharedLines:
+    """A file of JSON lines that several processes may append to at once.
+
+    Whatever stands behind the last line break was left by a process that was killed while it
+    wrote, for the others write under the lock. A file that is moved away or removed is made anew.
+
+    Args:
+        path: The file; it is made when something is first appended.
+        seconds: How long to wait for others.
+    """
+
+    def __init__(self, path: Path, *, seconds: float = LOCK_SECONDS) -> None:
+        self._path = path
+        self._seconds = seconds
+        self._file: int | None = None
+        self._end: int | None = None  # of what this process appended last
+        self._unsynced = False
+
+    @contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Hold the file alone.
+
+        Yields:
+            Whether what this process appended last still stands at its end.
+
+        Raises:
+            OSError: It cannot be opened, locked or repaired.
+        """
+        while True:
+            file = self._opened()
+            with locked(file, seconds=self._seconds):
+                if self._is_in_place(file):
+                    yield _without_torn_line(file) == self._end
+                    return
+            self.close()
+
+    def append(self, text: bytes) -> None:
+        """Append whole lines; call it while the file is `locked`.
+
+        Raises:
+            OSError: They cannot be written; nothing of them is left then.
+        """
+        file = self._opened()
+        end = os.fstat(file).st_size
+        try:
+            write_all(file, text)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(file, end)
+            raise
+        self._end = end + len(text)
+        self._unsynced = True
+
+    def sync(self) -> None:
+        """Return once everything appended is on the disk.
+
+        Raises:
+            OSError: It cannot be brought there.
+        """
+        if self._unsynced and self._file is not None:
+            os.fsync(self._file)
+            self._unsynced = False
+
+    def close(self) -> None:
+        """Bring everything to the disk, and close the file.
+
+        Raises:
+            OSError: It cannot be brought there.
+        """
+        if self._file is None:
+            return
+        try:
+            self.sync()
+        finally:
+            os.close(self._file)
+            self._file = self._end = None
+
+    def _opened(self) -> int:
+        if self._file is None:
+            flags = os.O_RDWR | os.O_APPEND
+            try:
+                self._file = os.open(self._path, flags)
+            except FileNotFoundError:
+                _make_folder(self._path.parent)
+                self._file = os.open(self._path, flags | os.O_CREAT, OWNER_ONLY)
+                _sync_folder(self._path.parent)
+        return self._file
+
+    def _is_in_place(self, file: int) -> bool:
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(file))
+        except FileNotFoundError:
+            return False
+
+
+def _without_torn_line(file: int) -> int:
+    """Cut a half line off the end of a file, and give where it ends then.
+
+    A whole line that only lacks its line break, as editors leave it, gets one.
+    """
+    size = os.fstat(file).st_size
+    tail = _last_line(file, size)
+    if not tail:
+        return size
+    if _is_json(tail):
+        write_all(file, b"\n")
+        return size + 1
+    os.ftruncate(file, size - len(tail))
+    return size - len(tail)
+
+
+def _last_line(file: int, size: int) -> bytes:
+    """Read what stands behind the last line break."""
+    blocks: list[bytes] = []
+    end = size
+    while end:
+        start = max(0, end - _BLOCK)
+        _, line_break, rest = (block := os.pread(file, end - start, start)).rpartition(b"\n")
+        blocks.append(rest if line_break else block)
+        if line_break:
+            break
+        end = start
+    return b"".join(reversed(blocks))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text.decode("latin-1"))  # its characters need not be UTF-8
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _make_folder(path: Path) -> None:
+    """Make a folder and those above it, so that a power cut does not take them."""
+    if path.is_dir():
+        return
+    _make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        os.close(folder)

@@ -1,0 +1,214 @@
+"""Singer messages out of lines: what is decoded of each, and which line is none."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import logging
+import math
+import re
+import sys
+from collections import Counter
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+from typing_extensions import override
+
+from singer_delivery.errors import InputError, RecordRejected
+from singer_delivery.reading.lines import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_delivery.reading.lines import Wakeup
+
+logger = logging.getLogger("singer_delivery")
+
+NOT_JSON = RecordRejected(
+    "not_json", "It holds NaN, Infinity or half a character, or is nested too deeply."
+)
+NOT_UTF8 = RecordRejected(
+    "not_utf8", "A byte of it is not UTF-8: does its source write Latin-1 or Windows-1252?"
+)
+_UTF16 = ("it is UTF-16, as Windows PowerShell writes it", "Convert the input to UTF-8.")
+_UTF32 = ("it is UTF-32", "Convert the input to UTF-8.")
+_OTHER_FORMATS = {
+    codecs.BOM_UTF32_LE: _UTF32,  # which begins with the mark of UTF-16
+    codecs.BOM_UTF32_BE: _UTF32,
+    codecs.BOM_UTF16_LE: _UTF16,
+    codecs.BOM_UTF16_BE: _UTF16,
+    "{".encode("utf-16-le"): _UTF16,
+    "{".encode("utf-16-be"): _UTF16,
+    b"\x1f\x8b": ("it is compressed with gzip", "Decompress the input first."),
+}
+"""How a line begins that is in another format, what it is, and what to do."""
+
+_RECORD_START = re.compile(
+    rb'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*("(?:[^"\\]|\\.)*")'
+)
+
+
+class MessageLine(msgspec.Struct):
+    """The part of a RECORD or STATE line that is decoded; all values stay encoded."""
+
+    type: str
+    stream: str | None = None
+    record: dict[str, msgspec.Raw] | None = None
+    time_extracted: str | None = None
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class MessageReader(GenericSingerReader[bytes]):
+    """Reads Singer messages and hands them out by type.
+
+    The values of a record are handed out as they came, as `msgspec.Raw`: most are sent on as
+    they are, and decoding them to encode them again would cost more than all the rest.
+
+    Args:
+        tend: Called before each wait for input; says how long the wait may be.
+        wakeup: Ends a wait for input.
+        unreadable: Takes a RECORD that only a lenient reader can make out, and why.
+        replaying: Tells whether all records so far came from a rejects file, whose last line
+            a kill may have torn.
+    """
+
+    def __init__(
+        self,
+        tend: Callable[[], float | None],
+        wakeup: Wakeup,
+        unreadable: Callable[[dict[str, Any], RecordRejected], None],
+        replaying: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self.line = b""  # as it came: what `callbacks` are working on
+        self._tend = tend
+        self._wakeup = wakeup
+        self._unreadable = unreadable
+        self._replaying = replaying
+        self._number = 0
+        self._decode = msgspec.json.Decoder().decode
+        self._decode_message = msgspec.json.Decoder(MessageLine).decode
+
+    @property
+    @override
+    def default_input(self) -> IO[bytes]:
+        return sys.stdin.buffer
+
+    @override
+    def process_lines(
+        self,
+        file_input: IO[str] | IO[bytes] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+    ) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        source = Lines(file_input, self._wakeup)
+        while (lines := source.read(self._tend())) is not None:
+            for line in lines:
+                self.line = line.removeprefix(codecs.BOM_UTF8)
+                self._number += 1
+                if not self.line.strip():
+                    continue
+                try:
+                    message = self.deserialize_json(self.line)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    if source.torn and self._replaying():
+                        logger.warning("The rejects file ends in half a line, which is left out")
+                        break
+                    self._unreadable(*self._record_read_leniently())
+                    counts["RECORD"] += 1
+                    continue
+                if (callback := callbacks.get(message["type"])) is None:
+                    raise self.wrong("its type is none of SCHEMA, RECORD and STATE")
+                callback(message)
+                counts[message["type"]] += 1
+        return counts
+
+    @override
+    def deserialize_json(self, line: bytes) -> dict[str, Any]:
+        if not line.isascii():
+            str(line, "utf-8")  # msgspec does not look into what stays encoded
+        try:
+            message = self._decode_message(line)
+        except msgspec.ValidationError:  # JSON, but no RECORD as it should be
+            return self._other_message(line)
+        if message.type == "STATE" and message.value is not msgspec.UNSET:
+            return {"type": "STATE", "value": message.value}
+        if message.type != "RECORD" or message.record is None:
+            return self._other_message(line)
+        return {
+            "type": "RECORD",
+            "stream": message.stream,
+            "record": message.record,
+            "time_extracted": message.time_extracted,
+        }
+
+    def _other_message(self, line: bytes) -> dict[str, Any]:
+        message = self._decode(line)
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise self.wrong("its type is none of SCHEMA, RECORD and STATE")
+        if isinstance(record := message.get("record"), dict):
+            message["record"] = encoded(record)
+        return message
+
+    def _record_read_leniently(self) -> tuple[dict[str, Any], RecordRejected]:
+        """Make out a RECORD that is JSON but for NaN, Infinity, its encoding or its depth.
+
+        Returns:
+            The message, and why its record cannot be sent.
+
+        Raises:
+            InputError: It is no RECORD.
+        """
+        for start, (what, remedy) in _OTHER_FORMATS.items():
+            if self.line.startswith(start):
+                raise self.wrong(what, remedy)
+        text, encoding = self.line.decode(errors="replace"), ""
+        if text.encode() != self.line:
+            encoding = "a byte of it is not UTF-8"
+        try:
+            message = json.loads(text)
+        except RecursionError as error:
+            if (record := _RECORD_START.match(self.line)) is None:
+                raise self.wrong("it is nested too deeply") from error
+            message = {"type": "RECORD", "stream": json.loads(record[1])}
+        except ValueError as error:
+            raise self.wrong(encoding or "it is not JSON") from error
+        if not isinstance(message, dict) or message.get("type") != "RECORD":
+            raise self.wrong(encoding or "it is not strict JSON")
+        return message, NOT_UTF8 if encoding else NOT_JSON
+
+    def wrong(self, what: str, remedy: str = "") -> InputError:
+        """Say which line is no Singer message, and why."""
+        remedy = remedy or "Does the tap write anything else to its standard output?"
+        return InputError(
+            f"Line {self._number} of the input is no Singer message: {what}. {remedy}"
+        )
+
+
+def encoded(record: dict[str, Any]) -> dict[str, msgspec.Raw]:
+    """Encode a record's values, as they are handed out where nothing had to look at them."""
+    return {name: msgspec.Raw(_encode(value)) for name, value in record.items()}
+
+
+def decoded(record: dict[str, msgspec.Raw]) -> dict[str, Any]:
+    """Decode a record's values, for what must look at all of them."""
+    return {name: _decode_value(value) for name, value in record.items()}
+
+
+def _number(text: str) -> float | Decimal:
+    """Read a number as a float, where that holds all of its digits.
+
+    Raises:
+        ValueError: It is larger than any float, so no expression should work with it.
+    """
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("too large")
+    exact = Decimal(text)
+    return number if Decimal(repr(number)) == exact else exact
+
+
+_decode_value = msgspec.json.Decoder(float_hook=_number).decode
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
