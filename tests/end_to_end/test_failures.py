@@ -93,7 +93,7 @@ def test_a_rejects_file_is_sent_again_as_the_page_says(tmp_path: Path) -> None:
     with ScriptedService(lambda _: SUCCESS) as segment:
         assert deliver(segment, tmp_path, [target_failures.SCHEMA, target_failures.BAD]).code == 3
         [rejects] = (tmp_path / "rejects").iterdir()
-        mended = rejects.read_text().replace('"userId":""', '"userId":"mended"')
+        mended = rejects.read_text().replace('"userId": ""', '"userId": "mended"')
         (tmp_path / "rejects" / "target-segment-2026-01-31.singer.jsonl").write_text(mended)
         subprocess.run(
             ["/bin/sh", "-e", "-c", again],
@@ -122,7 +122,7 @@ def test_no_sentence_of_the_code_is_missing_on_the_page() -> None:
     missing = [
         f"{module.name}:{line}: {words}"
         for package in PACKAGES
-        for module in sorted((PROJECT / package).glob("*/*.py"))
+        for module in sorted((PROJECT / package).glob("*/**/*.py"))
         if module.name not in NO_SENTENCES
         for line, words in said(module.read_text())
         if words not in page

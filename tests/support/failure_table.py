@@ -65,4 +65,4 @@ def _read() -> list[tuple[str, str, str]]:
 
 
 def _is_reason(text: str) -> bool:
-    return re.fullmatch(r"[a-z_]+", text) is not None
+    return re.fullmatch(r"[a-z][a-z0-9_]*", text) is not None

@@ -60,6 +60,7 @@ BOTH = [
     record("strict", userId="u", event=5),
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": NaN}}""",
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "timestamp": 1e999}}""",
+    """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": "\udce9"}}""",
     record("calls", type="delete", userId="u"),
 ]
 OF_MOESIF = [
@@ -92,7 +93,7 @@ def _rejects(
         ended = run(name, folder, {**config, address: service.url}, lines=lines)
     assert ended.code == 0, ended.stderr
     [path] = (folder / "rejects").iterdir()
-    found = (json.loads(line) for line in path.read_text().splitlines())
+    found = (json.loads(line) for line in path.read_text(errors="replace").splitlines())
     rejects = [line["record"]["_delivery_reject"] for line in found if line["type"] == "RECORD"]
     assert len(rejects) == len(records), rejects
     return rejects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
 import signal
 import sqlite3
@@ -32,6 +33,11 @@ MISSING = "/proc/nowhere/file"
 BROKEN = """
 import singer_delivery.delivery as d
 d.Delivery.{method} = {by}
+"""
+
+IMPATIENT = """
+import singer_delivery.files as f
+f.SharedLines.__init__.__kwdefaults__["seconds"] = 0.1
 """
 
 
@@ -180,6 +186,18 @@ def table(name: str) -> dict[str, Any]:
     return schema(name, "id", "user_id", "received_at", "sent_at", "event", "event_text")
 
 
+def escaped(line: bytes) -> str:
+    """Write bytes that are no UTF-8 as text, for `run`."""
+    return line.decode(errors="surrogateescape")
+
+
+def locked_rejects(folder: Path) -> Ended:
+    """Reject a record while another process keeps the file locked."""
+    with (folder / "rejects").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return deliver(folder, SCHEMA, BAD, code=IMPATIENT, rejects_path="rejects")
+
+
 COMPANIES = schema("companies", "id", mark="companies")
 SUBSCRIPTIONS = schema("subscriptions", "id", mark="subscriptions")
 COHORTS = schema("cohorts", "id", mark="cohorts")
@@ -215,6 +233,10 @@ CASES: dict[str, Case] = {
     "no strict JSON": fed(
         '{"type": "SCHEMA", "stream": "a", "schema": {"properties": {"a": NaN}}}'
     ),
+    "another encoding": fed('{"type": "SCHEMA", "stream": "\udce9"}'),
+    "UTF-16": fed(escaped('{"type"'.encode("utf-16"))),
+    "UTF-32": fed(escaped('{"type"'.encode("utf-32"))),
+    "gzip": fed(escaped(gzip.compress(b"{}"))),
     "too deep": fed('{"type": "SCHEMA", "schema": ' + "[" * 100_000),
     "a schema without a stream": fed({"type": "SCHEMA", "schema": {}}),
     "a schema without properties": fed({"type": "SCHEMA", "stream": "calls", "schema": {}}),
@@ -233,6 +255,7 @@ CASES: dict[str, Case] = {
     "no TLS": partial(at, "https://127.0.0.1:{}"),
     "all refused alike": fed(SCHEMA, *[RECORD] * 25, answer=lambda _: ALIKE),
     "no place for rejects": fed(SCHEMA, BAD, rejects_path=MISSING),
+    "rejects kept locked": locked_rejects,
     "no place for the summary": fed(SCHEMA, RECORD, summary_path=MISSING),
     "no place for a dry run": fed(SCHEMA, RECORD, dry_run=True, dry_run_path=MISSING),
     "no place for fingerprints": fed(changed_only=True, fingerprints_path=MISSING),

@@ -81,10 +81,25 @@ def test_a_state_is_written_to_the_byte_as_it_came(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
     value = '{ "at" : 20260131120000.123456, "tax": 1.10, "name": "\\u00e9é",  "at":1 }'
-    lines = [SCHEMA, record(1), f' {{ "type": "STATE", "value": {value} }} ']
+    lines: list[Any] = [SCHEMA, record(1), f' {{ "type": "STATE", "value": {value} }} ']
     env = {"PYTHONIOENCODING": "ascii"}
     ended = run("target-segment", tmp_path, config(segment), lines=lines, env=env)
     assert (ended.code, ended.stdout) == (0, value + "\n")
+
+
+def test_a_record_in_another_encoding_costs_only_itself_and_the_reason_says_so(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    """Behind a byte order mark, which says nothing."""
+    line = json.dumps(record(2, name="caf_")).replace("_", "\udce9")
+    lines: list[Any] = ["\ufeff" + json.dumps(SCHEMA), record(1), line, record(3), state(3)]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert (ended.code, ended.stdout) == (3, "3\n")
+    assert sorted(message["userId"] for message in sent(segment)) == ["user-1", "user-3"]
+    [path] = (tmp_path / "rejects").iterdir()
+    _, kept = path.read_bytes().splitlines()
+    assert b'"caf\xe9"' in kept
+    assert b'"reason":"not_utf8","detail":"A byte of it is not UTF-8' in kept
 
 
 def test_a_state_of_null_hides_no_other(segment: ScriptedService, tmp_path: Path) -> None:
