@@ -7,7 +7,7 @@ how a batch of messages becomes a request and how an answer reads (`Service`).
 from singer_delivery.errors import DeliveryError, RecordRejected, RecordSkipped, ServiceError
 from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
 from singer_delivery.sending.batching import Message
-from singer_delivery.sending.http import Endpoint, Service
+from singer_delivery.sending.service import Endpoint, Service
 from singer_delivery.settings import delivery_settings
 from singer_delivery.target import DeliveryTarget
 

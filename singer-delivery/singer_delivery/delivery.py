@@ -16,17 +16,10 @@ from typing import TYPE_CHECKING, Any
 from singer_delivery.errors import DeliveryError, OutputError, RecordRejected
 from singer_delivery.reporting.summary import Summary
 from singer_delivery.sending.batching import Source
-from singer_delivery.sending.lanes import (
-    Acknowledged,
-    Failed,
-    Lane,
-    Lanes,
-    Outcome,
-    Pace,
-    Poster,
-    Refused,
-)
-from singer_delivery.sending.refusals import Refusals
+from singer_delivery.sending.lane import Acknowledged, Failed, Lane, Outcome, Refused
+from singer_delivery.sending.lanes import Lanes
+from singer_delivery.sending.pace import Pace
+from singer_delivery.sending.refusals import RefusalStreak
 from singer_delivery.state.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
@@ -38,7 +31,8 @@ if TYPE_CHECKING:
     from singer_delivery.rejects.file import Rejects
     from singer_delivery.reporting.dry_run import Preview
     from singer_delivery.reporting.progress import Progress
-    from singer_delivery.sending.batching import Limits, Message
+    from singer_delivery.sending.batching import Message
+    from singer_delivery.sending.lanes import Destination
     from singer_delivery.settings import DeliverySettings
     from singer_delivery.state.fingerprints import Fingerprints
 
@@ -54,14 +48,14 @@ class Delivery:
 
     Args:
         settings: Times, lanes and how many rejects are borne.
-        limits: What a batch may hold, for each of the service's endpoints.
-        connect: Makes one lane's connection.
+        destination: The service, and what it takes.
         rejects: Takes what cannot be delivered.
         wakeup: Ends a wait of the reading thread.
         checkpoint: Takes the values of STATE lines behind which all is settled.
         interrupt: Called at each turn; raises where the run must end.
         progress: Shows how far the run is.
-        fingerprints: Of what was sent last, where only changes are.
+        fingerprints: What was acknowledged last, where only changes are sent.
+        preview: Is told of everything, where nothing is really sent.
         clock: Seconds on a clock that never goes back.
     """
 
@@ -69,18 +63,18 @@ class Delivery:
         self,
         settings: DeliverySettings,
         *,
-        limits: Sequence[Limits],
-        connect: Callable[[], Poster],
+        destination: Destination,
         rejects: Rejects,
         wakeup: Wakeup,
         checkpoint: Callable[[Any], None],
         interrupt: Callable[[], None],
         progress: Progress,
         fingerprints: Fingerprints | None = None,
+        preview: Preview | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.summary = Summary()
-        self.preview: Preview | None = None  # is told of everything, where nothing is really sent
+        self.preview = preview
         self.rejects = rejects
         self._wakeup = wakeup
         self._checkpoint = checkpoint
@@ -88,22 +82,26 @@ class Delivery:
         self._progress = progress
         self._fingerprints = fingerprints
         self._held: list[tuple[Source, Sequence[Message]]] = []  # until they are looked up
-        self._refusals = Refusals(settings.max_rejects)
+        self._refusals = RefusalStreak(settings.max_rejects)
         self._clock = clock
         self._started = clock()
         self._progress_due = self._started + progress.seconds
         self._checkpoints = Checkpoints()
+        self._due: Any = None  # the newest STATE that may be written, until it is
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._stop = threading.Event()
+        acknowledged = threading.Event()
         pace = Pace(settings.max_requests_per_second, clock)
         self._lanes = Lanes(
-            limits,
+            destination.limits,
             [
                 Lane(
                     f"lane-{number}",
-                    connect(),
+                    destination.connect(),
                     pace=pace,
                     max_seconds=settings.retry_max_seconds,
+                    advice=destination.advice,
+                    acknowledged=acknowledged,
                     report=self._report,
                     stop=self._stop,
                     clock=clock,
@@ -207,6 +205,8 @@ class Delivery:
         self._lanes.flush()
         while self._lanes.busy:
             self.wait()
+        if error := self._refusals.at_the_end():
+            raise error
         self._close()
         if self.summary.undelivered:
             message = f"{self.summary.undelivered} records are unaccounted for"
@@ -260,7 +260,7 @@ class Delivery:
             except queue.Empty:
                 break
             if isinstance(outcome, Acknowledged):
-                self._refusals.end()
+                self._refusals.acknowledged()
                 for message in outcome.messages:
                     self._settle_message(message, acknowledged=True)
             elif isinstance(outcome, Refused):
@@ -305,10 +305,14 @@ class Delivery:
     def _write_checkpoint(self) -> None:
         value = self._checkpoints.due()
         if value is not None:
-            self.rejects.sync()
-            if self._fingerprints:
-                self._fingerprints.store()
-            self._checkpoint(value)
+            self._due = value
+        if self._due is None or self._refusals.holds_state:
+            return
+        self.rejects.sync()
+        if self._fingerprints:
+            self._fingerprints.store()
+        self._checkpoint(self._due)
+        self._due = None
 
     def _close(self) -> None:
         self._progress.end()

@@ -36,13 +36,13 @@ from singer_delivery.errors import (
     place_of,
 )
 from singer_delivery.files import OWNER_ONLY
+from singer_delivery.http import address_errors, key_errors
 from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.messages import MessageReader
 from singer_delivery.reading.schemas import readable
 from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
-from singer_delivery.sending.addresses import address_errors
 from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.values import NULL
 from singer_delivery.wiring import Wiring
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
     from singer_delivery.delivery import Delivery
     from singer_delivery.reading.mapped import Encode
-    from singer_delivery.sending.http import Service
+    from singer_delivery.sending.service import Service
 
 
 class DeliveryTarget(Target, abc.ABC):
@@ -68,10 +68,12 @@ class DeliveryTarget(Target, abc.ABC):
     order, batches, retries, checkpoints and rejects are dealt with here.
 
     Attributes:
-        addresses: The settings that say where to: plain http must be allowed in them.
+        addresses: The settings that are addresses: plain http must be allowed in them.
+        located_by: The settings that say where the service is, if they are others.
     """
 
     addresses: ClassVar[Sequence[str]]
+    located_by: ClassVar[Sequence[str]] = ()
 
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -117,8 +119,14 @@ class DeliveryTarget(Target, abc.ABC):
     @cached_property
     def wiring(self) -> Wiring:
         """What this run is made of."""
-        user_agent = f"{self.name}/{self.plugin_version}"
-        return Wiring(self.name, self.settings, self.service(), user_agent)
+        return Wiring(
+            self.name,
+            self.settings,
+            self.service(),
+            user_agent=f"{self.name}/{self.plugin_version}",
+            keys=self._keys(),
+            addresses=self.located_by or self.addresses,
+        )
 
     @cached_property
     def delivery(self) -> Delivery:
@@ -356,12 +364,21 @@ class DeliveryTarget(Target, abc.ABC):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
         errors = setting_errors(self.config_jsonschema, self._config, self._env_var_prefix)
-        errors = errors or [*address_errors(self._config, self.addresses)]
+        errors = errors or [
+            *address_errors(self._config, self.addresses),
+            *key_errors(self._config, self._keys()),
+        ]
         if errors and raise_errors:
             raise ConfigValidationError(
                 "Wrong settings", errors=errors, schema=self.config_jsonschema
             )
         return errors
+
+    @classmethod
+    def _keys(cls) -> list[str]:
+        """Name the settings that are secret."""
+        properties = cls.config_jsonschema["properties"]
+        return [name for name, setting in properties.items() if setting.get("secret")]
 
 
 def _leave_quietly() -> None:

@@ -8,23 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from singer_delivery.delivery import Delivery, write_state
+from singer_delivery.http import host_of
 from singer_delivery.rejects.file import Rejects
 from singer_delivery.reporting.dry_run import DryRun, Preview
 from singer_delivery.reporting.progress import progress_on
 from singer_delivery.sending.batching import Limits
-from singer_delivery.sending.http import Connection
+from singer_delivery.sending.connection import Connection
+from singer_delivery.sending.lanes import Destination
+from singer_delivery.sending.retry import Advice
 from singer_delivery.state.fingerprint_file import FingerprintFile
 from singer_delivery.state.fingerprints import Fingerprints
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import msgspec
 
     from singer_delivery.reading.lines import Wakeup
-    from singer_delivery.sending.http import Service
-    from singer_delivery.sending.lanes import Poster
+    from singer_delivery.sending.lane import Poster
+    from singer_delivery.sending.service import Service
     from singer_delivery.settings import DeliverySettings
 
 
@@ -34,16 +37,26 @@ class Wiring:
     Args:
         name: The target's, for file names.
         settings: The shared ones.
-        service: Where to.
-        user_agent: Who we say we are.
+        service: The service to write to.
+        user_agent: The User-Agent header.
+        keys: The names of the settings that prove who is sending.
+        addresses: The names of the settings that say where the service is.
     """
 
     def __init__(
-        self, name: str, settings: DeliverySettings, service: Service, user_agent: str
+        self,
+        name: str,
+        settings: DeliverySettings,
+        service: Service,
+        *,
+        user_agent: str,
+        keys: Sequence[str],
+        addresses: Sequence[str],
     ) -> None:
         self._settings = settings
         self._service = service
         self._user_agent = user_agent
+        self._advice = Advice(host_of(service.endpoints[0].url), keys, addresses)
         today = datetime.now(timezone.utc).date().isoformat()
         self._rejects_path = filled_in(settings.rejects_path, target=name, date=today)
         self._dry_run: DryRun | None = None
@@ -74,18 +87,18 @@ class Wiring:
     ) -> Delivery:
         """Make the way to the service; its lanes are started."""
         settings = self._settings
-        delivery = Delivery(
+        limits = [
+            Limits(
+                rows=settings.batch_size_rows,
+                size=min(settings.batch_max_bytes, endpoint.max_bytes),
+                envelope=len(self._service.body([])),
+                seconds=settings.batch_wait_limit_seconds,
+            )
+            for endpoint in self._service.endpoints
+        ]
+        return Delivery(
             settings,
-            limits=[
-                Limits(
-                    rows=settings.batch_size_rows,
-                    size=min(settings.batch_max_bytes, endpoint.max_bytes),
-                    envelope=len(self._service.body([])),
-                    seconds=settings.batch_wait_limit_seconds,
-                )
-                for endpoint in self._service.endpoints
-            ],
-            connect=self._connect,
+            destination=Destination(limits, self._connect, self._advice),
             rejects=Rejects(
                 self._rejects_path,
                 lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
@@ -96,9 +109,8 @@ class Wiring:
             interrupt=interrupt,
             progress=progress_on(sys.stderr, logger),
             fingerprints=self._fingerprints,
+            preview=self.preview,
         )
-        delivery.preview = self.preview
-        return delivery
 
     def _connect(self) -> Poster:
         return self._dry_run or Connection(

@@ -8,14 +8,16 @@ ask for at their start, with the same header; what it answers to a wrong one is 
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 
-from singer_delivery import ServiceError
-from singer_delivery.sending.http import Endpoint, HeaderAuth, ask, describe
+from singer_delivery import Endpoint, ServiceError
+from singer_delivery.http import HeaderAuth, get, no_answer_reason
+from singer_delivery.sending.refusals import says
 from target_moesif.rules import KINDS
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
 
 HOST = "api.moesif.net"
 CHECK_TIMEOUT_SECONDS = 10
+
+_ABOUT_SENDER = re.compile(
+    r"application.?id|api.?key|authenticat|unauthori[sz]ed|credential|forbidden"
+    r"|\b(account|organi[sz]ation|workspace|plan|trial)\b.*"
+    r"\b(disabled|inactive|not active|expired|suspended|exceeded|not found|unknown)",
+    re.IGNORECASE,
+)
+"""Moesif publishes no words of its refusals; none of these is of a user or an action."""
 
 
 class MoesifCollector:
@@ -50,6 +60,10 @@ class MoesifCollector:
         """Any 2xx is a success: what its body holds is not documented."""
         return True
 
+    def blames_sender(self, content: bytes) -> bool:
+        """Tell whether a refusal is about the application id or the account."""
+        return says(content, _ABOUT_SENDER)
+
 
 def is_moesifs_own(address: str) -> bool:
     """Tell whether a collector is Moesif's, and no proxy before it."""
@@ -73,19 +87,17 @@ def verify_application_id(application_id: str, address: str) -> str | None:
     """
     service = MoesifCollector(application_id, address)
     try:
-        response = ask(
+        status, _, _ = get(
             f"{address.strip().rstrip('/')}/config",
             auth=HeaderAuth(service.headers),
-            timeout=CHECK_TIMEOUT_SECONDS,
+            seconds=CHECK_TIMEOUT_SECONDS,
         )
     except requests.RequestException as error:
-        return describe(error, CHECK_TIMEOUT_SECONDS)
-    if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return no_answer_reason(error, CHECK_TIMEOUT_SECONDS)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise ServiceError(
-            f"Moesif does not know this application_id (HTTP {response.status_code}). Copy the "
+            f"Moesif does not know this application_id (HTTP {status}). Copy the "
             "Collector Application Id from Moesif's menu, API Keys; the Management API key is "
             "another one (or set verify_application_id: false)."
         )
-    if response.ok and not response.is_redirect:
-        return None
-    return f"HTTP {response.status_code}"
+    return None if status < HTTPStatus.MULTIPLE_CHOICES else f"HTTP {status}"

@@ -9,6 +9,7 @@ said of unknown keys and wrong regions as well, hence `verify_write_key`.
 from __future__ import annotations
 
 import base64
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -17,8 +18,8 @@ import msgspec
 import requests
 
 from singer_delivery import Endpoint, ServiceError
-from singer_delivery.sending.addresses import with_scheme
-from singer_delivery.sending.http import ask, describe
+from singer_delivery.http import get, no_answer_reason, with_scheme
+from singer_delivery.sending.refusals import says
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,14 @@ DEFAULT_REGION = "us"
 _REGIONS = {urlsplit(address).hostname: region for region, address in HOSTS.items()}
 CDN = "https://cdn.segment.com"
 CDN_TIMEOUT_SECONDS = 10
+
+_ABOUT_SENDER = re.compile(
+    r"write.?key|api.?key|project.?not.?found|unknown.?source|workspace|\bregion\b"
+    r"|\bsource\b.*\b(disabled|not enabled|not found|deleted|archived)|source_disabled"
+    r"|authenticat|unauthori[sz]ed|credential|forbidden",
+    re.IGNORECASE,
+)
+"""What Segment and RudderStack's gateway write of a wrong key, source or workspace."""
 
 
 def versioned(address: str) -> str:
@@ -50,6 +59,7 @@ class SegmentApi:
         self.endpoints = (Endpoint(f"{address}/batch"),)
         self.headers = {"Authorization": f"Basic {credentials}"}
         self.secrets = (write_key, credentials)
+        self._is_segments_own = region_of(address) is not None
         self._now = now
 
     def body(self, messages: Sequence[bytes]) -> bytes:
@@ -58,12 +68,15 @@ class SegmentApi:
         return b"".join((b'{"batch":[', b",".join(messages), b'],"sentAt":"', sent_at, b'"}'))
 
     def accepts(self, content: bytes) -> bool:
-        """Tell whether Segment says success."""
-        try:
-            answer = msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return False
-        return isinstance(answer, dict) and answer.get("success") is True
+        """Tell whether Segment says success, or RudderStack where it stands in for Segment."""
+        if not self._is_segments_own and content.strip().strip(b'"') == b"OK":
+            return True
+        answer = _object_in(content)
+        return answer is not None and answer.get("success") is True
+
+    def blames_sender(self, content: bytes) -> bool:
+        """Tell whether a refusal is about the write key, the source or the workspace."""
+        return says(content, _ABOUT_SENDER)
 
 
 def verify_write_key(write_key: str, region: str, address: str) -> str | None:
@@ -81,19 +94,19 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
         ServiceError: There is no such key, or it belongs to the other region.
     """
     try:
-        response = ask(
-            f"{address}/projects/{quote(write_key, safe='')}/settings", timeout=CDN_TIMEOUT_SECONDS
+        status, content, _ = get(
+            f"{address}/projects/{quote(write_key, safe='')}/settings", seconds=CDN_TIMEOUT_SECONDS
         )
     except requests.RequestException as error:
-        return describe(error, CDN_TIMEOUT_SECONDS)
-    if response.status_code == HTTPStatus.NOT_FOUND:
+        return no_answer_reason(error, CDN_TIMEOUT_SECONDS)
+    if status == HTTPStatus.NOT_FOUND:
         raise ServiceError(
             "Segment knows no source with this write_key; it would answer 200 and drop everything. "
             "Copy the key from the source's Settings > API Keys (or set verify_write_key: false)."
         )
-    if response.status_code != HTTPStatus.OK:
-        return f"HTTP {response.status_code}"
-    settings = _object_in(response.content)
+    if status != HTTPStatus.OK:
+        return f"HTTP {status}"
+    settings = _object_in(content)
     if settings is None:
         return "the answer cannot be read"
     home = _region_in(settings)
@@ -122,9 +135,14 @@ def _object_in(content: bytes) -> dict[str, Any] | None:
 
 
 def _region_in(settings: dict[str, Any]) -> str | None:
-    """Read the region from a source's settings, None where they do not say."""
+    """Read the region from a source's settings, None where they do not say.
+
+    Without a host of its own Segment's browser client sends to the default region's.
+    """
     try:
-        host = settings["integrations"]["Segment.io"]["apiHost"]
-    except (LookupError, TypeError):
+        host = settings["integrations"]["Segment.io"].get("apiHost")
+    except (LookupError, TypeError, AttributeError):
         return None
+    if host is None:
+        return DEFAULT_REGION
     return region_of(f"https://{host.removeprefix('https://')}") if isinstance(host, str) else None

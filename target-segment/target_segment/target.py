@@ -36,6 +36,7 @@ class TargetSegment(DeliveryTarget):
 
     name = "target-segment"
     addresses = ("host", "cdn_url")
+    located_by = ("region", "host")
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-import singer_delivery.sending.addresses
 import tap_moesif.addresses
 from commands import Ended, run
 from scripted import Reply, ScriptedService
-from singer_delivery.sending.http import Connection
+from singer_delivery.http import host_of, is_insecure, is_local
+from singer_delivery.sending.connection import Connection
 from target_moesif.client import MoesifCollector
 from target_segment.client import verify_write_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 KEY = "key-CANARY"
@@ -90,24 +90,56 @@ def go(command: str, folder: Path, address: str, *, env: Any = None, **settings:
     return run(command, folder, config, lines=lines, env=no_exceptions)
 
 
-@pytest.mark.parametrize("module", [singer_delivery.sending.addresses, tap_moesif.addresses])
+@pytest.mark.parametrize("tells", [is_insecure, tap_moesif.addresses.leaves_in_the_clear])
 @pytest.mark.parametrize(
-    ("addresses", "in_the_clear"), [(ELSEWHERE, True), (HERE, False), (ENCRYPTED, False)]
+    ("addresses", "insecure"), [(ELSEWHERE, True), (HERE, False), (ENCRYPTED, False)]
 )
 def test_both_sides_know_where_plain_http_leaves_the_machine(
-    module: Any, addresses: list[str], in_the_clear: bool
+    tells: Callable[[str], bool], addresses: list[str], insecure: bool
 ) -> None:
     for address in addresses:
-        assert module.leaves_in_the_clear(address) is in_the_clear, address
+        assert tells(address) is insecure, address
 
 
 def test_both_sides_know_what_stays_on_the_machine() -> None:
     for address in HERE:
-        assert singer_delivery.sending.addresses.stays_here(address), address
+        assert is_local(address), address
         assert not tap_moesif.addresses.session_to(address).trust_env, address
     for address in [*ELSEWHERE, *ENCRYPTED]:
-        assert not singer_delivery.sending.addresses.stays_here(address), address
+        assert not is_local(address), address
         assert tap_moesif.addresses.session_to(address).trust_env, address
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("https://user:p%40ss@example.com:8443/v1?key=k", "example.com:8443"),
+        ("api.segment.io/v1", "api.segment.io"),
+        ("http://[::1]:8700/x", "[::1]:8700"),
+        ("https://[CANARY", "the service"),
+    ],
+)
+def test_of_an_address_a_log_shows_the_host_alone(address: str, host: str) -> None:
+    assert host_of(address) == host
+
+
+@pytest.mark.parametrize("command", ["target-segment", "target-moesif"])
+def test_a_password_in_an_address_is_in_no_sentence(tmp_path: Path, command: str) -> None:
+    ended = go(command, tmp_path, "http://user:CANARY@127.0.0.1:1/v1?token=CANARY")
+    assert ended.code == 1
+    assert "No delivery to 127.0.0.1:1 for 0 s" in ended.stderr
+    assert ended.says_plainly("CANARY")
+
+
+@pytest.mark.parametrize("command", ["target-segment", "target-moesif"])
+def test_a_key_with_a_line_break_is_named_before_anything_is_sent(
+    tmp_path: Path, command: str
+) -> None:
+    key, _ = SETTINGS[command]
+    ended = go(command, tmp_path, "http://127.0.0.1:1", **{key: "CANARY\n"})
+    assert ended.code == 1
+    assert f"Setting {key}: it holds a blank, a line break" in ended.stderr
+    assert ended.says_plainly("CANARY", "defect")
 
 
 @pytest.mark.parametrize("command", SETTINGS)

@@ -10,9 +10,10 @@ import pytest
 from pages import blocks
 from project import PROJECT
 from singer_delivery.delivery import STOP_SECONDS
+from singer_delivery.http.waits import BACKOFF_MAX_SECONDS, MAX_WAITING_SECONDS
 from singer_delivery.sending.lanes import QUEUED_BATCHES
 from singer_delivery.sending.refusals import ALIKE_REFUSALS
-from singer_delivery.sending.retry import BACKOFF_MAX_SECONDS, HALVED, RETRIED
+from singer_delivery.sending.retry import HALVED, NOT_RETRIED, RETRIED, UNREACHED_SECONDS
 from tap_moesif.client import MAX_FAILURES, MAX_REFUSALS_FOR_RATE
 from tap_moesif.sync import STATE_EVERY_RECORDS
 from target_segment import TargetSegment
@@ -66,7 +67,10 @@ def test_the_numbers_of_delivery_are_the_codes() -> None:
         f"After `retry_max_seconds` ({defaults['retry_max_seconds']})",
         f"One bad among {defaults['batch_size_rows']:,}",
         ", ".join(f"{status:d}" for status in sorted(HALVED)),
-        *(f"{status:d}" for status in RETRIED if status),
+        ", ".join(f"{status:d}" for status in sorted(RETRIED) if status),
+        "5xx but " + " and ".join(f"{status:d}" for status in sorted(NOT_RETRIED)),
+        f"or {MAX_WAITING_SECONDS:,.0f} s where that is longer",
+        f"within {UNREACHED_SECONDS:.0f} s",
     ):
         assert words in page, words
 

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from singer_delivery.delivery import Delivery
 from singer_delivery.errors import Interrupted, RecordRejected, ServiceError
+from singer_delivery.http import NO_ANSWER
 from singer_delivery.reading.lines import Wakeup
 from singer_delivery.rejects.file import Rejects
 from singer_delivery.sending.batching import Limits, Message
+from singer_delivery.sending.lanes import Destination
 from singer_delivery.sending.refusals import ALIKE_REFUSALS
-from singer_delivery.sending.retry import NO_ANSWER, Answer
+from singer_delivery.sending.retry import Advice, Answer
 from singer_delivery.settings import DeliverySettings
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class Service:
         self.taken: list[bytes] = []
         self._lock = threading.Lock()
 
-    def post(self, _endpoint: int, messages: Sequence[bytes]) -> Answer:
+    def post(self, _endpoint: int, messages: Sequence[bytes], _retries: int = 0) -> Answer:
         assert messages, "no empty request is ever sent"
         if any(b"bad" in message for message in messages):
             return BAD
@@ -97,17 +99,15 @@ class Run:
         self.interrupted_by: int | None = None
         self.wakeup = Wakeup()
         values = delivery_settings(**changes)
+        limits = Limits(
+            rows=values.batch_size_rows,
+            size=values.batch_max_bytes,
+            envelope=2,
+            seconds=values.batch_wait_limit_seconds,
+        )
         self.delivery = Delivery(
             values,
-            limits=[
-                Limits(
-                    rows=values.batch_size_rows,
-                    size=values.batch_max_bytes,
-                    envelope=2,
-                    seconds=values.batch_wait_limit_seconds,
-                )
-            ],
-            connect=lambda: self.service,
+            destination=Destination([limits], lambda: self.service, Advice("there.example")),
             rejects=Rejects(folder / "rejects.jsonl", lambda: "now"),
             wakeup=self.wakeup,
             checkpoint=self.states.append,
@@ -210,7 +210,7 @@ class Gate:
         self.answers: dict[bytes, list[Answer]] = {}
         self.asked = threading.Semaphore(0)
 
-    def post(self, _endpoint: int, messages: Sequence[bytes]) -> Answer:
+    def post(self, _endpoint: int, messages: Sequence[bytes], _retries: int = 0) -> Answer:
         self.asked.release()
         assert self.open[messages[0]].wait(30)
         mine = self.answers.get(messages[0])
@@ -327,7 +327,8 @@ def test_a_checkpoint_waits_until_the_rejects_are_on_the_disk(
     run.delivery._checkpoint = lambda _: happened.append("state")
     run.delivery.reject(run.delivery.record("s", b'{"record":{}}'), RecordRejected("why", "so"))
     run.delivery.state(1)
-    assert happened == ["fsync", "state"]
+    folder, file, state = happened
+    assert (folder, file, state) == ("fsync", "fsync", "state")
 
 
 def test_a_service_that_refuses_everything_ends_the_run_and_not_the_records(
@@ -341,6 +342,73 @@ def test_a_service_that_refuses_everything_ends_the_run_and_not_the_records(
     run.delivery.abandon()
     assert run.fates() == {"rejected": ALIKE_REFUSALS}
     assert run.delivery.summary.undelivered == 2000 - ALIKE_REFUSALS
+
+
+@pytest.mark.parametrize("count", [1, 19])
+def test_a_run_in_which_all_is_refused_alike_moves_no_state_and_keeps_the_rejects(
+    run_of: Callable[..., Run], count: int
+) -> None:
+    run = run_of(max_rejects=100, lanes=1, batch_size_rows=1)
+    run.delivery.state("before the first record")
+    for number in range(count):
+        run.send("user", f"bad {number}")
+        run.delivery.state(number)
+        run.delivery.skip(run.delivery.record("s", b'{"record":{}}'))
+        run.delivery.state(f"{number}, and one that was left out")
+    with pytest.raises(ServiceError, match="All records that were sent were refused"):
+        run.delivery.finish()
+    run.delivery.abandon()
+    assert run.states == ["before the first record"]
+    assert run.fates() == {"rejected": count, "skipped": count}
+    assert run.delivery.rejects.path.read_bytes().count(b"\n") == count
+
+
+def test_state_that_waited_is_written_once_something_is_acknowledged(
+    run_of: Callable[..., Run],
+) -> None:
+    run = run_of(max_rejects=0, lanes=1, batch_size_rows=1)
+    for number, body in enumerate(("bad", "bad", "good", "bad")):
+        run.send("user", body)
+        run.delivery.state(number)
+        while run.delivery._lanes.busy:
+            run.delivery.wait()
+    run.delivery.finish()
+    assert run.states == [2, 3]
+    assert run.fates() == {"rejected": 3, "delivered": 1}
+
+
+def test_a_run_that_is_stopped_while_all_is_refused_alike_moves_no_state(
+    run_of: Callable[..., Run],
+) -> None:
+    run = run_of(max_rejects=0, lanes=1, batch_size_rows=1)
+    run.send("user", "bad")
+    run.delivery.state(1)
+    while run.delivery._lanes.busy:
+        run.delivery.wait()
+    run.delivery.abandon()
+    assert run.states == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(bodies=st.lists(st.sampled_from(["bad", "worse", "good"]), min_size=1, max_size=6))
+def test_state_passes_refused_records_only_where_they_are_known_to_be_the_fault(
+    tmp_path_factory: pytest.TempPathFactory, bodies: list[str]
+) -> None:
+    service = Service()
+    post = service.post
+    service.post = lambda *arguments: (  # type: ignore[method-assign]
+        Answer(400, excerpt="no!") if b"worse" in arguments[1][0] else post(*arguments)
+    )
+    folder = tmp_path_factory.mktemp("run")
+    run = Run(folder, service, max_rejects=0, lanes=1, batch_size_rows=1)
+    for number, body in enumerate(bodies):
+        run.send("user", body)
+        run.delivery.state(number)
+        while run.delivery._lanes.busy:
+            run.delivery.wait()
+        known = {*bodies[: number + 1]} not in ({"bad"}, {"worse"})
+        assert run.states[-1:] == ([number] if known else [])
+    run.close()
 
 
 def test_progress_is_shown_while_something_is_going_on(run_of: Callable[..., Run]) -> None:

@@ -4,25 +4,19 @@ import queue
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_delivery.errors import ServiceError
+from singer_delivery.http import NO_ANSWER
 from singer_delivery.sending.batching import Batch, Limits, Message
-from singer_delivery.sending.lanes import (
-    Acknowledged,
-    Failed,
-    Finished,
-    Lane,
-    Lanes,
-    Outcome,
-    Pace,
-    Refused,
-)
-from singer_delivery.sending.retry import NO_ANSWER, Answer
+from singer_delivery.sending.lane import Acknowledged, Failed, Finished, Lane, Outcome, Refused
+from singer_delivery.sending.lanes import Lanes
+from singer_delivery.sending.pace import Pace
+from singer_delivery.sending.retry import UNREACHED_SECONDS, Advice, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,11 +32,13 @@ class Service:
     ) -> None:
         self.bytes_sent = 0
         self.posted: list[list[bytes]] = []
+        self.retries: list[int] = []
         self._script = deque(script)
         self._rule = rule
 
-    def post(self, _endpoint: int, messages: Sequence[bytes]) -> Answer:
+    def post(self, _endpoint: int, messages: Sequence[bytes], retries: int = 0) -> Answer:
         self.posted.append([*messages])
+        self.retries.append(retries)
         return self._script.popleft() if self._script else self._rule([*messages])
 
     def close(self) -> None:
@@ -53,17 +49,24 @@ def messages(*bodies: str) -> list[Message]:
     return [Message("u", body.encode()) for body in bodies]
 
 
-def deliver(service: Service, *batches: list[Message], max_seconds: float = 0.0) -> list[Outcome]:
+def deliver(
+    service: Service, *batches: list[Message], max_seconds: float = 0.0, **options: Any
+) -> list[Outcome]:
     """Run one lane over some batches and give what it told."""
     outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
     lane = Lane(
         "lane",
         service,
-        pace=Pace(None, time.monotonic),
+        pace=options.pop("pace", None) or Pace(None, time.monotonic),
         max_seconds=max_seconds,
+        advice=Advice("there.example", ["key"], ["host"]),
         report=outcomes.put,
-        stop=threading.Event(),
-        uniform=lambda: 0.0,
+        **{
+            "acknowledged": threading.Event(),
+            "stop": threading.Event(),
+            "uniform": lambda: 0.0,
+            **options,
+        },
     )
     for batch in batches:
         lane.put(Batch(0, batch))
@@ -140,13 +143,146 @@ def test_a_failure_that_lasts_ends_the_run_and_rejects_nothing() -> None:
     assert not bodies(outcomes, Refused)
 
 
-@pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 501])
+@pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 501, 505])
 def test_a_refused_sender_stops_at_once(status: int) -> None:
     service = Service(rule=lambda _: Answer(status))
     outcomes = deliver(service, messages("a", "b"), max_seconds=60)
     assert len(service.posted) == 1
     assert any(isinstance(outcome, Failed) for outcome in outcomes)
     assert not bodies(outcomes, Refused)
+
+
+def test_a_refusal_that_is_about_the_sender_halves_and_rejects_nothing() -> None:
+    service = Service(rule=lambda _: Answer(400, about_sender=True))
+    outcomes = deliver(service, messages("a", "b"), max_seconds=60)
+    assert len(service.posted) == 1
+    assert not bodies(outcomes, Refused)
+    assert "key" in failure_of(outcomes)
+
+
+def failure_of(outcomes: list[Outcome]) -> str:
+    [failed] = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    return str(failed.error)
+
+
+def test_each_request_says_how_often_it_was_tried_before() -> None:
+    again = Answer(503)
+    service = Service(again, again, Answer(400), again)
+    deliver(service, messages("a", "b"), max_seconds=60)
+    assert service.retries == [0, 1, 2, 0, 1, 0]
+
+
+class Time:
+    """A clock on which only waits take time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds
+        return False
+
+
+def deliver_in_no_time(
+    service: Service, max_seconds: float, acknowledged: bool = False
+) -> tuple[float, str]:
+    """Deliver one message with a clock of its own; give when and why the run ended."""
+    time, taken = Time(), threading.Event()
+    if acknowledged:
+        taken.set()
+    outcomes = deliver(
+        service,
+        messages("a"),
+        max_seconds=max_seconds,
+        pace=Pace(None, time),
+        clock=time,
+        stop=time,
+        acknowledged=taken,
+        uniform=lambda: 0.9,
+    )
+    return time.now, failure_of(outcomes)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, headers={"Retry-After": "1"}),
+        Answer(429, headers={"X-RateLimit-Reset": "1"}),
+        Answer(410, headers={"Retry-After": "30"}),
+        Answer(200, headers={"Retry-After": "7"}),
+    ],
+)
+@pytest.mark.parametrize("max_seconds", [60, 5_000])
+def test_a_service_that_asks_for_one_wait_after_the_other_is_not_awaited_for_ever(
+    answer: Answer, max_seconds: float
+) -> None:
+    service = Service(rule=lambda _: answer)
+    seconds, said = deliver_in_no_time(service, max_seconds)
+    limit = max(max_seconds, 3_600)
+    assert limit - 30 <= seconds <= limit
+    assert f"there.example has asked to wait again and again, for {limit} s" in said
+    assert f"in {len(service.posted)} attempts" in said
+
+
+def test_a_limit_that_is_told_beside_another_failure_is_no_ask() -> None:
+    rule = lambda _: Answer(500, headers={"X-RateLimit-Reset": "1"})  # noqa: E731
+    seconds, said = deliver_in_no_time(Service(rule=rule), 60)
+    assert seconds == pytest.approx(60)
+    assert "No delivery to there.example for 60 s (retry_max_seconds)" in said
+
+
+def test_halves_of_one_batch_wait_no_longer_together_than_the_batch() -> None:
+    """Each half is refused at last, after waits that are allowed by themselves."""
+    answers = [*[Answer(503, headers={"Retry-After": "50"})] * 40, Answer(400)] * 5
+    time = Time()
+    outcomes = deliver(
+        Service(*answers),
+        messages("a", "b", "c", "d"),
+        max_seconds=60,
+        pace=Pace(None, time),
+        clock=time,
+        stop=time,
+    )
+    assert "again and again" in failure_of(outcomes)
+    assert 3_500 < time.now <= 3_600
+
+
+@pytest.mark.parametrize("answer", [Answer(NO_ANSWER, detail="refused"), Answer(200, detail="OK")])
+def test_what_cannot_be_reached_from_the_start_is_said_within_a_minute(answer: Answer) -> None:
+    service = Service(rule=lambda _: answer)
+    seconds, said = deliver_in_no_time(service, 600)
+    assert seconds == pytest.approx(UNREACHED_SECONDS)
+    for words in (
+        "there.example",
+        "40 s",
+        f"{len(service.posted)} attempts",
+        "host",
+        answer.detail,
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "acknowledged"), [(Answer(503), False), (Answer(NO_ANSWER), True)]
+)
+def test_what_answered_before_is_tried_for_all_the_time_it_has(
+    answer: Answer, acknowledged: bool
+) -> None:
+    seconds, said = deliver_in_no_time(Service(rule=lambda _: answer), 600, acknowledged)
+    assert seconds == pytest.approx(600)
+    assert "(retry_max_seconds)" in said
+
+
+def test_a_shorter_limit_holds_from_the_start_too() -> None:
+    seconds, said = deliver_in_no_time(Service(rule=lambda _: Answer(NO_ANSWER)), 5)
+    assert seconds == pytest.approx(5)
+    assert "5 s (retry_max_seconds)" in said
 
 
 def test_a_defect_in_a_lane_ends_the_run_without_telling_what_was_sent() -> None:
@@ -168,6 +304,8 @@ def test_nothing_is_sent_once_the_run_stops() -> None:
         service,
         pace=Pace(None, lambda: 0.0),
         max_seconds=60,
+        advice=Advice("there.example"),
+        acknowledged=threading.Event(),
         report=outcomes.put,
         stop=stop,
     )

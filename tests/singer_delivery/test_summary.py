@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from singer_delivery.reporting.summary import Summary
-from singer_delivery.sending.lanes import Traffic
+from singer_delivery.sending.lane import Traffic
 
 
 def counted() -> Summary:

@@ -51,6 +51,27 @@ def test_any_body_of_a_success_is_one(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "about_sender"),
+    [
+        ("Invalid application id", True),
+        ("X-Moesif-Application-Id is not known", True),
+        ("Your plan has expired", True),
+        ("This organization is not found", True),
+        ("Unauthorized", True),
+        ("user_id is required", False),
+        ("metadata.plan must be a string", False),
+        ("company is not found", False),
+        ("invalid session_token", False),
+    ],
+)
+def test_a_refusal_of_the_application_id_or_the_account_is_known(
+    message: str, about_sender: bool
+) -> None:
+    collector = MoesifCollector("id", "https://api.moesif.net/v1")
+    assert collector.blames_sender(json.dumps({"message": message}).encode()) is about_sender
+
+
+@pytest.mark.parametrize(
     ("address", "own"),
     [
         (" https://api.moesif.net/v1/", True),

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripted import Reply, ScriptedService
 from singer_delivery import ServiceError
-from target_segment.client import SegmentApi, region_of, verify_write_key, versioned
+from target_segment.client import HOSTS, SegmentApi, region_of, verify_write_key, versioned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,14 +58,63 @@ def test_the_write_key_is_the_user_name_and_the_colon_counts() -> None:
         (b'{"success": 1}', False),
         (b"{}", False),
         (b"[]", False),
-        (b"ok", False),
         (b"", False),
         (b"\xff", False),
     ],
 )
 def test_only_success_true_is_success(content: bytes, accepted: bool) -> None:
+    for address in ("https://api.segment.io/v1", "https://rudder.example/v1"):
+        assert SegmentApi("key", address, lambda: "").accepts(content) is accepted
+
+
+@pytest.mark.parametrize("content", [b"OK", b"OK\n", b'"OK"'])
+def test_rudderstack_says_ok_and_segment_never_does(content: bytes) -> None:
+    assert SegmentApi("key", "https://rudder.example/v1", lambda: "").accepts(content)
+    for host in HOSTS.values():
+        assert not SegmentApi("key", f"{host}/v1", lambda: "").accepts(content)
+
+
+@pytest.mark.parametrize("content", [b"<html>OK</html>", b"OK, sign in first", b"ok", b"OKAY"])
+def test_no_page_in_between_is_taken_for_rudderstack(content: bytes) -> None:
+    assert not SegmentApi("key", "https://rudder.example/v1", lambda: "").accepts(content)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {
+            "success": False,
+            "code": "invalid_request",
+            "message": "An invalid write key was provided",
+        },
+        {"success": False, "code": "project_not_found"},
+        {"success": False, "message": "Source is disabled"},
+        {"error": {"code": "source_disabled"}},
+        {"success": False, "message": "Workspace is locked out"},
+        {"success": False, "message": "This source belongs to another region"},
+        {"msg": "Invalid Write Key"},
+        {"message": "Unauthorized"},
+    ],
+)
+def test_a_refusal_of_the_key_the_source_or_the_workspace_is_known(answer: dict[str, Any]) -> None:
     api = SegmentApi("key", "https://api.segment.io/v1", lambda: "")
-    assert api.accepts(content) is accepted
+    assert api.blames_sender(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Exceed payload limit",
+        "Invalid JSON",
+        "Event is not a valid rudder event",
+        "Request neither has anonymousId nor userId",
+        "traits must be an object",
+        "the data source sent no name",
+    ],
+)
+def test_a_refusal_of_a_message_is_no_refusal_of_the_sender(message: str) -> None:
+    api = SegmentApi("key", "https://api.segment.io/v1", lambda: "")
+    assert not api.blames_sender(json.dumps({"success": False, "message": message}).encode())
 
 
 @pytest.fixture
@@ -95,8 +144,16 @@ def test_segments_own_hosts_are_known(written: str, region: str | None) -> None:
     assert region_of(written) == region
 
 
+NO_HOST = Reply(body={"integrations": {"Segment.io": {"apiKey": "key", "apiHost": None}}})
+NOTHING_OF_A_HOST = Reply(body={"integrations": {"Segment.io": {}}})
+
+
 @pytest.mark.parametrize(
-    ("reply", "region"), [(US, "us"), (EU, "eu"), (home("proxy.example"), "us")]
+    ("reply", "region"),
+    [
+        *((US, "us"), (EU, "eu"), (home("proxy.example"), "us")),
+        *((NO_HOST, "us"), (NOTHING_OF_A_HOST, "us")),
+    ],
 )
 def test_a_key_of_this_region_is_verified(cdn: ScriptedService, reply: Reply, region: str) -> None:
     cdn.script.append(reply)
@@ -104,7 +161,9 @@ def test_a_key_of_this_region_is_verified(cdn: ScriptedService, reply: Reply, re
     assert cdn.requests[0].path == "/projects/k%2F%C3%A9%20y/settings"
 
 
-@pytest.mark.parametrize(("reply", "region"), [(US, "eu"), (EU, "us")])
+@pytest.mark.parametrize(
+    ("reply", "region"), [(US, "eu"), (EU, "us"), (NO_HOST, "eu"), (NOTHING_OF_A_HOST, "eu")]
+)
 def test_a_key_of_the_other_region_is_said_with_what_to_set(
     cdn: ScriptedService, reply: Reply, region: str
 ) -> None:
@@ -140,7 +199,10 @@ def test_no_answer_to_the_question_is_only_a_warning(cdn: ScriptedService, reply
     assert verify_write_key("key", "us", cdn.url)
 
 
-@pytest.mark.parametrize("body", [{}, {"integrations": []}, {"integrations": None}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"integrations": []}, {"integrations": None}, {"integrations": {"Segment.io": True}}],
+)
 def test_an_answer_that_does_not_name_a_region_claims_nothing(
     cdn: ScriptedService, body: object
 ) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from singer_delivery.sending.batching import Message
-    from singer_delivery.sending.http import Endpoint, Service
+    from singer_delivery.sending.service import Endpoint, Service
 
 EXAMPLES = 3
 """Messages of each stream that are shown."""
@@ -55,7 +55,7 @@ class DryRun:
         except OSError as error:
             raise self._cannot(error) from error
 
-    def post(self, _endpoint: int, messages: Sequence[bytes]) -> Answer:
+    def post(self, _endpoint: int, messages: Sequence[bytes], _retries: int = 0) -> Answer:
         """Write down the body of the request that would be sent now.
 
         Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from singer_delivery.sending.lanes import Traffic
+    from singer_delivery.sending.lane import Traffic
 
 FATES = ("delivered", "unchanged", "skipped", "rejected")
 

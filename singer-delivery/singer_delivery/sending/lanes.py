@@ -1,237 +1,41 @@
-"""Senders side by side, each with one request at a time.
+"""Senders side by side.
 
 All messages of one key go through the same lane, so one user's changes arrive in their order,
-retries and halvings included, while other users' go on in the other lanes. A lane's thread
-only talks to the service; what comes of it is told in `Outcome`s to the reading thread, which
-alone knows of checkpoints, rejects and counts.
+retries and halvings included, while other users' go on in the other lanes.
 """
 
 from __future__ import annotations
 
-import logging
-import queue
-import random
-import threading
-import time
 import zlib
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from typing_extensions import override
-
-from singer_delivery.errors import DeliveryError, ServiceError, place_of
 from singer_delivery.sending.batching import Batch, Batcher, Limits, Message
-from singer_delivery.sending.retry import Answer, Patience, Verdict, verdict
+from singer_delivery.sending.lane import Lane, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-logger = logging.getLogger("singer_delivery")
+    from singer_delivery.sending.lane import Poster
+    from singer_delivery.sending.retry import Advice
 
 QUEUED_BATCHES = 2
 """Batches a lane may hold: the one that is being sent, and the next."""
 
 
-class Poster(Protocol):
-    """What a lane needs of a connection."""
-
-    bytes_sent: int
-
-    def post(self, endpoint: int, messages: Sequence[bytes]) -> Answer:
-        """Send one batch once, to one of the service's endpoints."""
-
-    def close(self) -> None:
-        """Close the connection."""
-
-
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The service took these messages."""
+class Destination:
+    """Where the batches of a run go.
 
-    messages: Sequence[Message]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The service refused this one message, sent alone."""
-
-    message: Message
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The run cannot go on."""
-
-    error: DeliveryError
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A lane is done with a batch, whatever became of it."""
-
-    lane: Lane
-
-
-Outcome = Acknowledged | Refused | Failed | Finished
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What went over the wire."""
-
-    requests: int = 0
-    retries: int = 0
-    waited_seconds: float = 0.0
-    bytes_sent: int = 0
-
-
-class Pace:
-    """When the next request may go, for all lanes together.
-
-    A lane that is told to slow down slows all of them.
-
-    Args:
-        per_second: At most so many requests a second, or None.
-        clock: Seconds on a clock that never goes back.
+    Attributes:
+        limits: What a batch may hold, for each of the service's endpoints.
+        connect: Makes one lane's connection.
+        advice: What to name where the service ends the run.
     """
 
-    def __init__(self, per_second: float | None, clock: Callable[[], float]) -> None:
-        self._interval = 1 / per_second if per_second else 0.0
-        self._clock = clock
-        self._next = clock()
-        self._lock = threading.Lock()
-
-    def delay(self) -> float:
-        """Take the next place and return 0, or return how long there is none."""
-        with self._lock:
-            now = self._clock()
-            if self._next > now:
-                return self._next - now
-            self._next = now + self._interval
-            return 0.0
-
-    def pause(self, seconds: float) -> None:
-        """Let nobody send for so long."""
-        with self._lock:
-            self._next = max(self._next, self._clock() + seconds)
-
-
-class _StoppedError(Exception):
-    """The run ends: leave the batch as it is."""
-
-
-class Lane(threading.Thread):
-    """One sender: takes batches, retries and halves them, and says what became of each message.
-
-    Args:
-        name: The thread's name.
-        connection: This lane's own.
-        pace: Shared by all lanes.
-        max_seconds: How long a batch may be retried.
-        report: Takes outcomes; called on this thread.
-        stop: Set when the run ends early: nothing new is sent from then on.
-        clock: Seconds on a clock that never goes back.
-        uniform: A number from 0 to 1, for the jitter of waits.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        connection: Poster,
-        *,
-        pace: Pace,
-        max_seconds: float,
-        report: Callable[[Outcome], None],
-        stop: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
-        uniform: Callable[[], float] = random.random,
-    ) -> None:
-        super().__init__(name=name, daemon=True)
-        self.queued = 0  # the reading thread's own count of batches given and not finished
-        self.traffic = Traffic()
-        self._connection = connection
-        self._pace = pace
-        self._max_seconds = max_seconds
-        self._report = report
-        self._stop_sending = stop
-        self._clock = clock
-        self._uniform = uniform
-        self._inbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-
-    def put(self, batch: Batch) -> None:
-        """Take a batch to deliver after those taken before."""
-        self.queued += 1
-        self._inbox.put(batch)
-
-    def close(self) -> None:
-        """End once everything taken is dealt with."""
-        self._inbox.put(None)
-
-    @override
-    def run(self) -> None:
-        """Deliver batch after batch."""
-        while (batch := self._inbox.get()) is not None:
-            try:
-                self._deliver(batch)
-            except _StoppedError:
-                pass
-            except DeliveryError as error:
-                self._report(Failed(error))
-            except Exception as error:  # noqa: BLE001, a defect here must end the run, not hang it
-                self._report(Failed(DeliveryError(f"Stopped by a defect: {place_of(error)}")))
-            self._report(Finished(self))
-        self._connection.close()
-
-    def _deliver(self, batch: Batch) -> None:
-        """Send a batch until the service has decided on each message of it."""
-        endpoint, messages = batch
-        answer = self._answer(endpoint, [message.body for message in messages])
-        decision = verdict(answer)
-        if decision is Verdict.ACKNOWLEDGED:
-            self._report(Acknowledged(messages))
-        elif decision is Verdict.STOP:
-            raise ServiceError(
-                f"The service refuses this sender: {answer.detail}. Check the key and the address."
-            )
-        elif len(messages) == 1:
-            self._report(Refused(messages[0], answer))
-        else:
-            middle = len(messages) // 2
-            self._deliver(Batch(endpoint, messages[:middle]))
-            self._deliver(Batch(endpoint, messages[middle:]))
-
-    def _answer(self, endpoint: int, bodies: Sequence[bytes]) -> Answer:
-        """Send until there is an answer that is worth no further attempt."""
-        patience = Patience(self._max_seconds)
-        while True:
-            self._wait_for_place()
-            answer = self._connection.post(endpoint, bodies)
-            self.traffic.requests += 1
-            self.traffic.bytes_sent = self._connection.bytes_sent
-            if verdict(answer) is not Verdict.AGAIN:
-                return answer
-            seconds, asked = patience.wait(
-                answer, now=self._clock(), wall=time.time(), random=self._uniform
-            )
-            self.traffic.retries += 1
-            logger.warning("%s; trying again in %.1f s", answer.detail, seconds)
-            if asked or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                self._pace.pause(seconds)
-            else:
-                self._wait(seconds)
-
-    def _wait_for_place(self) -> None:
-        if self._stop_sending.is_set():
-            raise _StoppedError
-        while (seconds := self._pace.delay()) > 0:
-            self._wait(seconds)
-
-    def _wait(self, seconds: float) -> None:
-        self.traffic.waited_seconds += seconds
-        if self._stop_sending.wait(seconds):
-            raise _StoppedError
+    limits: Sequence[Limits]
+    connect: Callable[[], Poster]
+    advice: Advice
 
 
 @dataclass(slots=True)

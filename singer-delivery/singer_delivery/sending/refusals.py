@@ -1,52 +1,109 @@
-"""When a service refuses one record after the other alike, it is not the records' fault; pure."""
+"""Refusals that are not the records' fault: what an answer says, and what many have in common."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from singer_delivery.errors import ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from singer_delivery.sending.retry import Answer
 
 ALIKE_REFUSALS = 20
 """So many records refused one after the other, with one answer, have nothing wrong in common
 but the sender."""
 
+_TELLING = frozenset(
+    {
+        *("code", "detail", "error", "error_description", "errors", "message", "msg", "reason"),
+        *("title", "type"),
+    }
+)
+"""Members of an answer in which a service says what is wrong; others may repeat a record."""
 
-class Refusals:
+_VARYING = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\d+", re.IGNORECASE)
+"""What differs between answers that say the same: ids, positions, times."""
+
+
+def says(content: bytes, words: re.Pattern[str]) -> bool:
+    """Tell whether a service's own words in the body of an answer hold a pattern.
+
+    Args:
+        content: JSON, or a text that is no page of HTML.
+        words: What to look for.
+    """
+    try:
+        answer = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        answer = content.decode(errors="replace").strip()
+        if answer.startswith("<"):
+            return False
+    return any(map(words.search, _told(answer)))
+
+
+def _told(answer: Any, depth: int = 3) -> Iterator[str]:  # noqa: ANN401, JSON
+    if isinstance(answer, str):
+        yield answer
+    elif isinstance(answer, list) and depth:
+        for each in answer:
+            yield from _told(each, depth - 1)
+    elif isinstance(answer, dict) and depth:
+        for name in answer.keys() & _TELLING:
+            yield from _told(answer[name], depth - 1)
+
+
+class RefusalStreak:
     """Notices when it is not the records that the service refuses.
 
     Args:
-        max_rejects: Records that may be rejected; more than `ALIKE_REFUSALS` raise that limit,
-            and -1 takes it away.
+        max_rejects: Records that may be rejected; more than `ALIKE_REFUSALS` raise the limit of a
+            streak, and -1 takes all limits away.
     """
 
     def __init__(self, max_rejects: int) -> None:
         self._limit = None if max_rejects < 0 else max(ALIKE_REFUSALS, max_rejects)
         self._answer: tuple[int, str] | None = None
+        self._detail = ""
         self._count = 0
+        self._only = True  # nothing was acknowledged in this run, nor refused otherwise
         self.too_many = False
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether all that was sent in this run was refused with one answer: STATE must wait."""
+        return self._only and self._count > 0 and self._limit is not None
 
     def add(self, answer: Answer) -> ServiceError | None:
         """Count a record refused alone; give the error that ends the run if it is one too many."""
         alike = (answer.status, _VARYING.sub("#", answer.excerpt))
-        self._count = self._count + 1 if alike == self._answer else 1
-        self._answer = alike
+        if alike != self._answer:
+            self._only = self._only and self._answer is None
+            self._count = 0
+        self._count += 1
+        self._answer, self._detail = alike, answer.detail
         self.too_many = self._limit is not None and self._count >= self._limit
-        if not self.too_many:
-            return None
+        return self._error(f"{self._count} records in a row were") if self.too_many else None
+
+    def acknowledged(self) -> None:
+        """Note an acknowledgement: the streak ends."""
+        self._count, self._only = 0, False
+
+    def at_the_end(self) -> ServiceError | None:
+        """Give the error for a run in which all was refused with one answer."""
+        return self._error("All records that were sent were") if self.holds_state else None
+
+    def _error(self, what: str) -> ServiceError:
+        if self._only:
+            then = "run again (no state was written past them), or set max_rejects: -1"
+        else:
+            then = "replay that file, or set a larger max_rejects"
         return ServiceError(
-            f"{self._count} records in a row were refused with the same answer ({answer.detail}), "
-            "so the fault is hardly theirs. They are in the rejects file with that answer; if they "
-            "are all bad, set a larger max_rejects."
+            f"{what} refused with the same answer ({self._detail}), so the cause is probably the "
+            "configuration and not the records. They are in the rejects file with that answer: "
+            f"correct what it says and {then} if they are all bad."
         )
-
-    def end(self) -> None:
-        """A delivery was acknowledged: the row ends."""
-        self._count = 0
-
-
-_VARYING = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\d+", re.IGNORECASE)
-"""What differs between answers that say the same: ids, positions, times."""

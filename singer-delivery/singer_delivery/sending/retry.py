@@ -1,35 +1,38 @@
-"""What an answer means and how long to wait before the next attempt; pure.
+"""What an answer means, and the sentence with which a run ends for its sake; pure.
 
 | answer                                        | what follows                               |
 |-----------------------------------------------|--------------------------------------------|
 | 2xx that reads as accepted                    | acknowledged                               |
-| no answer, 408, 429, 5xx but 501, 2xx that    | again, after exponential backoff with full |
-| does not read as accepted                     | jitter or as long as the service asks      |
+| no answer, 408, 410, 429, 460, 5xx but 501    | again, after exponential backoff with full |
+| and 505, 2xx that does not read as accepted   | jitter or as long as the service asks      |
 | 400, 413, 422                                 | halved, until the bad message stands alone |
-| everything else                               | the run stops, nothing is rejected         |
+| everything else, and what of the above says   | the run stops, nothing is rejected         |
+| that it is about the key or the account       |                                            |
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from singer_delivery.errors import ServiceError
+from singer_delivery.http import (
+    NO_ANSWER,
+    AskedTooLongError,
+    GivenUpError,
+    WaitedTooLongError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
-NO_ANSWER = 0
-"""The status of a request to which no answer came."""
+# As Segment's own clients: 410 and 460 are of the proxies in between.
+RETRIED = frozenset({NO_ANSWER, 408, 410, 429, 460})
+NOT_RETRIED = frozenset({501, 505})
+"""Of the 5xx: the same request will never be understood."""
 
-BACKOFF_FIRST_SECONDS = 1.0
-BACKOFF_MAX_SECONDS = 60.0
-
-RETRIED = frozenset({NO_ANSWER, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 HALVED = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -37,6 +40,10 @@ HALVED = frozenset(
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }
 )
+
+UNREACHED_SECONDS = 40.0
+"""How long a service may fail to answer at all before anything was acknowledged: an address that is
+wrong, more likely than a service that is down. With the attempts themselves it is a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,7 @@ class Answer:
         detail: A few words for the log, without secrets or payload.
         excerpt: The beginning of the body for the rejects file, without secrets.
         headers: The answer's headers, names in any case as `requests` has them.
+        about_sender: Whether the body says that the key or the account is the reason.
     """
 
     status: int
@@ -56,6 +64,7 @@ class Answer:
     detail: str = ""
     excerpt: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    about_sender: bool = False
 
 
 class Verdict(Enum):
@@ -70,109 +79,72 @@ class Verdict(Enum):
 def verdict(answer: Answer) -> Verdict:
     """Read the table at the top of this module."""
     status = answer.status
+    if answer.accepted:
+        return Verdict.ACKNOWLEDGED
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Verdict.ACKNOWLEDGED if answer.accepted else Verdict.AGAIN
-    if status in RETRIED:
-        return Verdict.AGAIN
+        return Verdict.STOP if answer.about_sender else Verdict.AGAIN
     if status in HALVED:
-        return Verdict.REFUSED
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
-        return Verdict.AGAIN
-    return Verdict.STOP
+        return Verdict.STOP if answer.about_sender else Verdict.REFUSED
+    is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in NOT_RETRIED
+    return Verdict.AGAIN if status in RETRIED or is_server_error else Verdict.STOP
 
 
-def asked_wait(headers: Mapping[str, str], wall: float) -> float | None:
-    """Read how many seconds the service asks to wait, or None.
-
-    Args:
-        headers: `Retry-After` (seconds or an HTTP date, RFC 9110, 10.2.3), else
-            `X-RateLimit-Reset` (seconds: Segment, "HTTP Tracking API", rate limits; an epoch
-            time where it is one, as other services write it).
-        wall: Seconds since the epoch.
-    """
-    for name in ("Retry-After", "X-RateLimit-Reset"):
-        seconds = _seconds(headers.get(name), wall)
-        if seconds is not None:
-            return seconds
-    return None
+def is_unreached(answer: Answer) -> bool:
+    """Tell whether nothing answered, or something else than the service."""
+    return answer.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-_EPOCH_FROM = 1_000_000_000  # no service asks for a wait of thirty years
-
-
-def _seconds(value: str | None, wall: float) -> float | None:
-    if not value:
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        return _seconds_until(value, wall)
-    if number != number or number < 0:  # noqa: PLR0124, NaN
-        return None
-    return max(0.0, number - wall) if number >= _EPOCH_FROM else number
-
-
-def _seconds_until(date: str, wall: float) -> float | None:
-    try:
-        when = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=timezone.utc)
-    return max(0.0, when.timestamp() - wall)
-
-
-def backoff(attempt: int, random: Callable[[], float]) -> float:
-    """Exponential backoff with full jitter: a wait anywhere below the doubling ceiling.
-
-    Args:
-        attempt: 1 for the first failure.
-        random: A number from 0 to 1.
-    """
-    ceiling: float = min(BACKOFF_MAX_SECONDS, BACKOFF_FIRST_SECONDS * 2 ** min(attempt - 1, 16))
-    return ceiling * random()
-
-
-@dataclass(slots=True)
-class Patience:
-    """How long one batch has been failing, and what to do next.
-
-    Waits that the service asked for count neither as attempts nor as time; one ask longer
-    than `max_seconds` ends the run.
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the last sentence of a failed run names.
 
     Attributes:
-        max_seconds: How long a batch may fail before the run stops (`retry_max_seconds`).
+        host: The service's.
+        keys: The settings that prove who is sending.
+        addresses: The settings that say where the service is.
     """
 
-    max_seconds: float
-    _failing_since: float | None = None
-    _attempts: int = 0
+    host: str
+    keys: Sequence[str] = ()
+    addresses: Sequence[str] = ()
 
-    def wait(
-        self, answer: Answer, *, now: float, wall: float, random: Callable[[], float]
-    ) -> tuple[float, bool]:
-        """Say how long to wait before the next attempt, and whether the service asked for it.
+    def refused(self, answer: Answer) -> ServiceError:
+        """Say that the service does not want to hear from this sender."""
+        why = " It is about the key or the account." if answer.about_sender else ""
+        settings = _listed([*self.keys, *self.addresses])
+        return ServiceError(
+            f"{self.host} refuses this sender: {answer.detail}.{why} "
+            f"Nothing was rejected. Check {settings}, and run again."
+        )
 
-        Raises:
-            ServiceError: It has taken, or would take, longer than `max_seconds`.
+    def given_up(self, answer: Answer, error: GivenUpError, *, first: bool) -> ServiceError:
+        """Say why there is no sense in another attempt.
+
+        Args:
+            answer: The last one.
+            error: The limit that is reached.
+            first: Whether nothing was acknowledged before.
         """
-        asked = asked_wait(answer.headers, wall)
-        if asked:  # zero asks for nothing: our own backoff keeps us from hammering
-            if asked > self.max_seconds:
-                raise ServiceError(
-                    f"The service asks to wait {asked:.0f} s ({answer.detail}), longer than "
-                    f"retry_max_seconds ({self.max_seconds:g}): run again later, or raise it."
-                )
-            if self._failing_since is not None:
-                self._failing_since += asked
-            return asked, True
-        if self._failing_since is None:
-            self._failing_since = now
-        self._attempts += 1
-        wait = backoff(self._attempts, random)
-        left = self._failing_since + self.max_seconds - now
-        if left <= 0:
-            raise ServiceError(
-                f"No delivery for {self.max_seconds:g} s (retry_max_seconds): {answer.detail}."
+        attempts = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
+        if isinstance(error, AskedTooLongError):
+            return ServiceError(
+                f"{self.host} asks to wait {error.asked:.0f} s ({answer.detail}), longer than "
+                f"retry_max_seconds ({error.seconds:g}): run again later, or raise it."
             )
-        return min(wait, left), False
+        if isinstance(error, WaitedTooLongError):
+            return ServiceError(
+                f"{self.host} has asked to wait again and again, for {error.seconds:g} s in all, "
+                f"in {attempts} ({answer.detail}). State is kept: run again later."
+            )
+        limit = "the limit before a first success" if first else "retry_max_seconds"
+        return ServiceError(
+            f"No delivery to {self.host} for {error.seconds:g} s ({limit}), in {attempts}: "
+            f"{answer.detail}. State is kept. Check {_listed(self.addresses)}, and whether this "
+            "machine can reach that host, or run again later."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Write names as a text has them: `a, b and c`."""
+    *most, last = names or ["the address"]
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,4 +1,4 @@
-"""Where plain http may lead: to this very machine, and elsewhere only if the user says so.
+"""Addresses of services, and where plain http may lead: to this machine, elsewhere only if told to.
 
 An address is read as `requests` reads it when it sends, so that the two can't disagree about whose
 address it is.
@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 
 def address_errors(config: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
-    """Say of each of these settings whether nothing can be sent there, or not unencrypted."""
+    """Check the settings that are addresses.
+
+    Args:
+        config: All settings; `allow_http` allows plain http to other machines.
+        names: Of the addresses; one that is not set is right.
+
+    Yields:
+        A sentence for each wrong one, without its value: it may hold a password.
+    """
     for name in names:
         address = config.get(name)
         if address and _parts(address) is None:
             yield f"Setting {name}: it is no address; write it as https://host or https://host/path."
-        elif address and leaves_in_the_clear(address) and not config["allow_http"]:
+        elif address and is_insecure(address) and not config.get("allow_http"):
             yield (
                 f"Setting {name}: it is plain http to another machine, which carries the key and "
                 "the data unencrypted. Make it https, or set allow_http: true."
@@ -35,13 +43,21 @@ def with_scheme(address: str) -> str:
     return address if "://" in address else f"https://{address}"
 
 
-def leaves_in_the_clear(address: str) -> bool:
+def host_of(address: str) -> str:
+    """Give an address's host, and its port if it names one: what a log may show of it."""
+    parts = _parts(address)
+    if parts is None:
+        return "the service"
+    return parts.netloc.rpartition("@")[2]
+
+
+def is_insecure(address: str) -> bool:
     """Tell whether an address is plain http to another machine."""
     parts = _parts(address)
     return parts is not None and parts.scheme == "http" and not _is_loopback(parts.hostname)
 
 
-def stays_here(address: str) -> bool:
+def is_local(address: str) -> bool:
     """Tell whether an address is plain http to this machine: no proxy may come in between."""
     parts = _parts(address)
     return parts is not None and parts.scheme == "http" and _is_loopback(parts.hostname)

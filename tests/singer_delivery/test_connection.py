@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripted import Reply, Request, ScriptedService
-from singer_delivery.sending.http import EXCERPT_CHARACTERS, Connection, Endpoint
-from singer_delivery.sending.retry import NO_ANSWER
+from singer_delivery.http import NO_ANSWER
+from singer_delivery.sending.connection import (
+    EXCERPT_CHARACTERS,
+    FIRST_CONNECT_SECONDS,
+    MAX_ANSWER_BYTES,
+    Connection,
+)
+from singer_delivery.sending.service import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +34,10 @@ class Lines:
         return b"\n".join(messages)
 
     def accepts(self, content: bytes) -> bool:
-        return content == b"ok"
+        return content.startswith(b"ok")
+
+    def blames_sender(self, content: bytes) -> bool:
+        return content == b"bad token"
 
 
 def connect(url: str, *, timeout: float = 5, compress: bool = False) -> Connection:
@@ -76,11 +86,100 @@ def test_an_answer_is_cut_and_its_secrets_removed(service: ScriptedService) -> N
     assert answer.detail == "HTTP 400 Bad Request"
 
 
+def test_a_secret_that_the_cut_would_divide_is_removed_too(service: ScriptedService) -> None:
+    service.script.append(Reply(400, b"x" * (EXCERPT_CHARACTERS - 3) + b"s3cret"))
+    assert connect(service.url).post(1, [b"one"]).excerpt.endswith("x***")
+
+
+def test_a_reason_phrase_is_not_repeated_but_the_standards_own_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer_raw, args=(server, b"HTTP/1.1 400 no s3cret Jane"))
+        thread.start()
+        answer = connect(f"http://127.0.0.1:{server.getsockname()[1]}").post(1, [b"one"])
+        thread.join()
+    assert answer.detail == "HTTP 400 Bad Request"
+
+
+def answer_raw(server: socket.socket, status_line: bytes) -> None:
+    client, _ = server.accept()
+    with client:
+        client.recv(1 << 16)
+        client.sendall(status_line + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_no_more_of_an_answer_is_read_than_it_may_have(
+    service: ScriptedService, status: int
+) -> None:
+    service.script.append(Reply(status, b"ok" + b"x" * 20 * MAX_ANSWER_BYTES))
+    connection = connect(service.url)
+    answer = connection.post(1, [b"one"])
+    assert (answer.status, answer.accepted) == (status, status == 200)
+    assert connection.post(1, [b"two"]).accepted
+
+
+def test_an_answer_that_drips_is_none() -> None:
+    """Each piece of it comes in time, and all of them together never do."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = threading.Event()
+        thread = threading.Thread(target=drip, args=(server, over))
+        thread.start()
+        port = server.getsockname()[1]
+        answer = connect(f"http://127.0.0.1:{port}", timeout=0.1).post(1, [b"one"])
+        over.set()
+        thread.join()
+    assert (answer.status, answer.detail) == (NO_ANSWER, "no answer within 0.1 s")
+
+
+def drip(server: socket.socket, over: threading.Event) -> None:
+    client, _ = server.accept()
+    with client, suppress(OSError):
+        client.recv(1 << 16)
+        client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not over.wait(0.01):
+            client.sendall(b"1\r\no\r\n")
+
+
+def test_a_refusal_that_is_about_the_sender_says_so(service: ScriptedService) -> None:
+    service.script.append(Reply(400, b"bad token"))
+    service.script.append(Reply(400, b"bad record"))
+    connection = connect(service.url)
+    assert connection.post(1, [b"one"]).about_sender
+    assert not connection.post(1, [b"one"]).about_sender
+
+
+def test_retries_are_counted_in_a_header_and_the_first_attempt_is_none(
+    service: ScriptedService,
+) -> None:
+    connection = connect(service.url)
+    for retries in (0, 1, 2, 0):
+        connection.post(1, [b"one"], retries)
+    counted = [request.headers.get("X-Retry-Count") for request in service.requests]
+    assert counted == [None, "1", "2", None]
+
+
+def test_a_first_connection_is_not_awaited_for_long(service: ScriptedService) -> None:
+    connection = connect(service.url, timeout=30)
+    assert connection._connect_seconds == FIRST_CONNECT_SECONDS
+    connection.post(1, [b"one"])
+    assert connection._connect_seconds == 30
+
+
+def test_a_proxy_is_asked_also_where_an_address_names_no_scheme(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This one refuses to lead anywhere."""
+    monkeypatch.setenv("https_proxy", service.url)
+    monkeypatch.setenv("no_proxy", "")
+    answer = connect("there.invalid").post(1, [b"one"])
+    assert (answer.status, "the proxy does not lead there" in answer.detail) == (NO_ANSWER, True)
+
+
 @pytest.mark.parametrize(
     "reply",
     [
         Reply(closed=True),
-        Reply(body=b"half", headers={"Content-Length": "100", "Connection": "close"}),
+        Reply(body=b"ok, half", headers={"Content-Length": "100", "Connection": "close"}),
     ],
 )
 def test_an_answer_that_is_not_whole_is_none(service: ScriptedService, reply: Reply) -> None:
@@ -89,6 +188,7 @@ def test_an_answer_that_is_not_whole_is_none(service: ScriptedService, reply: Re
     answer = connect(service.url).post(1, [b"one"])
     assert answer.status == NO_ANSWER
     assert "closed" in answer.detail
+    assert not answer.accepted
 
 
 def test_no_answer_in_time_is_none(service: ScriptedService) -> None:

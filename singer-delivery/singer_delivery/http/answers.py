@@ -1,0 +1,114 @@
+"""Answers to requests, and why there is none; what is said of them holds no key and no payload."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+import requests
+from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import TimeoutError as NoAnswerInTimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+NO_ANSWER = 0
+"""The status of a request to which no answer came."""
+
+_CHUNK_BYTES = 1 << 16
+
+
+class Reply(NamedTuple):
+    """A service's answer to one request.
+
+    Attributes:
+        status: The HTTP status.
+        content: Its body, perhaps only its beginning.
+        headers: Names in any case, as `requests` has them.
+    """
+
+    status: int
+    content: bytes
+    headers: Mapping[str, str]
+
+
+def read_body(
+    response: requests.Response,
+    max_bytes: int,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> bytes:
+    """Read the body of a response that was asked for with `stream=True`.
+
+    Args:
+        response: It is closed where it is not read to its end.
+        max_bytes: How much to read of it; there is more where the result is longer.
+        seconds: How long that may take, however steadily it comes.
+        clock: Seconds on a clock that never goes back.
+
+    Raises:
+        requests.RequestException: It breaks off, or takes too long.
+    """
+    body = bytearray()
+    deadline = clock() + seconds
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > max_bytes:
+            response.close()
+            return bytes(body[: max_bytes + 1])
+        if clock() > deadline:
+            response.close()
+            raise requests.Timeout
+    return bytes(body)
+
+
+def status_line(status: int) -> str:
+    """Name a status in the standard's words; a service's own may repeat what it was sent."""
+    try:
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"
+
+
+def no_answer_reason(error: Exception, seconds: float) -> str:
+    """Say in a few words why there was no answer.
+
+    The text of the exception itself is not used: it holds the address, and addresses can hold
+    keys.
+
+    Args:
+        error: Of `requests`, or what it lets through of urllib3's.
+        seconds: How long was waited.
+    """
+    causes = [*_causes(error)]
+    if any(map(_is_timeout, causes)):
+        return f"no answer within {seconds:g} s"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS connection failed (is the certificate valid, and trusted here?)"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy does not lead there (see HTTPS_PROXY, HTTP_PROXY and NO_PROXY)"
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return "the connection was closed before an answer was complete"
+    return type(error).__name__
+
+
+def _is_timeout(cause: BaseException) -> bool:
+    if isinstance(cause, NewConnectionError):  # which urllib3 1 counts among the timeouts
+        return False
+    return isinstance(cause, requests.Timeout | NoAnswerInTimeError)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    pending: list[object] = [error]
+    while pending:
+        cause = pending.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        pending += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]

@@ -1,0 +1,183 @@
+"""How long to wait before the next attempt, and when to give up; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+BACKOFF_FIRST_SECONDS = 1.0
+BACKOFF_MAX_SECONDS = 60.0
+
+MAX_WAITING_SECONDS = 3_600.0
+"""For how long at most one request is tried again where the service asks for the waits."""
+
+_EPOCH_FROM = 1_000_000_000  # no service asks for a wait of thirty years
+
+
+def http_date(value: str | None) -> float | None:
+    """Read an HTTP date as seconds since the epoch; one without a zone is UTC (RFC 9110, 5.6.7)."""
+    try:
+        when = parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=timezone.utc)
+    return when.timestamp()
+
+
+def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | None:
+    """Read how many seconds an answer asks to wait.
+
+    Args:
+        status: `X-RateLimit-Reset` is read on 429 only: other answers have it for information.
+        headers: `Retry-After` (seconds or an HTTP date, RFC 9110, 10.2.3), else
+            `X-RateLimit-Reset` (seconds: Segment, "HTTP Tracking API", rate limits; an epoch time
+            where it is one, as other services write it).
+        now: Seconds since the epoch.
+
+    Returns:
+        The seconds, or None where it asks for no wait.
+    """
+    seconds = _seconds(headers.get("Retry-After"), now)
+    if seconds is None and status == HTTPStatus.TOO_MANY_REQUESTS:
+        seconds = _seconds(headers.get("X-RateLimit-Reset"), now)
+    return seconds
+
+
+def _seconds(value: str | None, now: float) -> float | None:
+    try:
+        number = float(value or "none")
+    except ValueError:
+        until = http_date(value)
+        return None if until is None else max(0.0, until - now)
+    if not 0 <= number < float("inf"):
+        return None
+    return max(0.0, number - now) if number >= _EPOCH_FROM else number
+
+
+def backoff(attempt: int, random: Callable[[], float], most: float = BACKOFF_MAX_SECONDS) -> float:
+    """Exponential backoff with full jitter: a wait anywhere below the doubling ceiling.
+
+    Args:
+        attempt: 1 for the first failure.
+        random: A number from 0 to 1.
+        most: The highest ceiling.
+    """
+    ceiling: float = min(most, BACKOFF_FIRST_SECONDS * 2 ** min(attempt - 1, 16))
+    return ceiling * random()
+
+
+class GivenUpError(Exception):
+    """There is no sense in another attempt.
+
+    Attributes:
+        seconds: The limit that is reached, or would be.
+        attempts: How many there were.
+    """
+
+    def __init__(self, seconds: float, attempts: int) -> None:
+        super().__init__(f"{attempts} attempts")
+        self.seconds = seconds
+        self.attempts = attempts
+
+
+class FailedTooLongError(GivenUpError):
+    """All attempts have failed for so long."""
+
+
+class WaitedTooLongError(GivenUpError):
+    """The service has asked for one wait after the other, for so long in all."""
+
+
+class AskedTooLongError(GivenUpError):
+    """The service asks for one wait that is longer than the limit.
+
+    Attributes:
+        asked: That wait, in seconds.
+    """
+
+    def __init__(self, seconds: float, attempts: int, asked: float) -> None:
+        super().__init__(seconds, attempts)
+        self.asked = asked
+
+
+@dataclass(slots=True)
+class RetryBudget:
+    """How long requests for one thing may fail, and what to do after each failure.
+
+    A wait that the service asks for counts neither as an attempt nor towards `max_seconds`, but one
+    that is longer ends it, and so does all waiting together that exceeds `max_waiting_seconds`.
+
+    Attributes:
+        max_seconds: How long attempts may fail, from the first failure on.
+        max_waiting_seconds: How long all of it may take, asked for or not.
+    """
+
+    max_seconds: float
+    max_waiting_seconds: float = MAX_WAITING_SECONDS
+    retries: int = 0
+    _failures: int = 0
+    _failing_since: float | None = None
+    _waiting_since: float | None = None
+    _waited: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.max_waiting_seconds = max(self.max_seconds, self.max_waiting_seconds)
+
+    def wait(
+        self,
+        asked: float | None,
+        *,
+        now: float,
+        random: Callable[[], float],
+        max_seconds: float | None = None,
+    ) -> float:
+        """Say how long to wait before the next attempt.
+
+        Args:
+            asked: What the service asks for, from `retry_after`.
+            now: Seconds on a clock that never goes back.
+            random: A number from 0 to 1.
+            max_seconds: A limit for this kind of failure, below the usual one.
+
+        Raises:
+            GivenUpError: There is no sense in it.
+        """
+        attempts = self.retries + 1
+        if self._waiting_since is None:
+            self._waiting_since = now
+        if asked:  # zero asks for nothing: our own backoff keeps us from hammering
+            if asked > self.max_seconds:
+                raise AskedTooLongError(self.max_seconds, attempts, asked)
+            if self._failing_since is not None:
+                self._failing_since += asked
+            wait = asked
+        else:
+            most = self.max_seconds if max_seconds is None else min(max_seconds, self.max_seconds)
+            wait = self._backoff(now, most, random)
+        if self._waited + now - self._waiting_since + wait > self.max_waiting_seconds:
+            raise WaitedTooLongError(self.max_waiting_seconds, attempts)
+        self.retries += 1
+        return wait
+
+    def answered(self, now: float) -> None:
+        """Note an answer that is worth no further attempt: the next request begins anew."""
+        if self._waiting_since is not None:
+            self._waited += now - self._waiting_since
+        self.retries = self._failures = 0
+        self._failing_since = self._waiting_since = None
+
+    def _backoff(self, now: float, most: float, random: Callable[[], float]) -> float:
+        if self._failing_since is None:
+            self._failing_since = now
+        self._failures += 1
+        left = self._failing_since + most - now
+        if left <= 0:
+            raise FailedTooLongError(most, self.retries + 1)
+        return min(backoff(self._failures, random), left)
