@@ -35,6 +35,12 @@ import singer_delivery.delivery as d
 d.Delivery.{method} = {by}
 """
 
+SOON_OVER = """
+import singer_delivery.http.waits as w
+w.RetryBudget.__init__.__defaults__ = (0.2, *w.RetryBudget.__init__.__defaults__[1:])
+import singer_delivery.sending.lane as l
+l.UNREACHED_SECONDS = 0.05
+"""
 IMPATIENT = """
 import singer_delivery.files as f
 f.SharedLines.__init__.__kwdefaults__["seconds"] = 0.1
@@ -169,6 +175,37 @@ def in_another_region(folder: Path) -> Ended:
         return deliver(folder, SCHEMA, RECORD, cdn_url=cdn.url, region="eu")
 
 
+def refused_after_a_success(folder: Path) -> Ended:
+    replies = [SUCCESS]
+    return deliver(
+        folder,
+        *(SCHEMA, *[RECORD] * 25),
+        answer=lambda _: replies.pop() if replies else ALIKE,
+        lanes=1,
+        batch_size_rows=1,
+    )
+
+
+def asked_for_ever(folder: Path) -> Ended:
+    asks = Reply(503, headers={"Retry-After": "0.01"})
+    return deliver(
+        folder, SCHEMA, RECORD, answer=lambda _: asks, code=SOON_OVER, retry_max_seconds=0.05
+    )
+
+
+def through_a_proxy(folder: Path) -> Ended:
+    with ScriptedService(lambda _: SUCCESS) as proxy:
+        config = {"write_key": "k", "host": "there.invalid", "retry_max_seconds": 0.05}
+        env = {"https_proxy": proxy.url, "no_proxy": ""}
+        return run("target-segment", folder, config, lines=[SCHEMA, RECORD], env=env)
+
+
+def unreached(folder: Path) -> Ended:
+    config = {"write_key": "k", "host": "http://127.0.0.1:1"}
+    env = quickened(folder, SOON_OVER)
+    return run("target-segment", folder, config, lines=[SCHEMA, RECORD], env=env)
+
+
 def torn_rejects(folder: Path) -> Ended:
     """Replay a rejects file that a kill has torn."""
     rejected = {**RECORD, "record": {**RECORD["record"], "_delivery_reject": {}}}
@@ -227,6 +264,7 @@ CASES: dict[str, Case] = {
     "too small": configured("target-segment", {"write_key": "k", "lanes": 0}),
     "plain http": configured("target-segment", {"write_key": "k", "host": "http://there.invalid"}),
     "no address": configured("target-segment", {"write_key": "k", "host": "https://"}),
+    "a key with a line break": configured("target-segment", {"write_key": "k\n"}),
     "no config": no_config,
     "no JSON": fed('{"type":'),
     "no type": fed({"type": "NONSENSE"}),
@@ -245,7 +283,16 @@ CASES: dict[str, Case] = {
     "a state without a value": fed({"type": "STATE"}),
     "a batch": fed({"type": "BATCH", "stream": "calls", "manifest": []}),
     "a wrong key": answered(401),
+    "a wrong key by 400": answered(400, {"message": "An invalid write key was provided"}),
     "a wrong key at Moesif": to_moesif(SCHEMA, RECORD, answer=lambda _: Reply(401)),
+    "asked to wait for ever": asked_for_ever,
+    "down at Moesif": to_moesif(
+        SCHEMA, RECORD, answer=lambda _: Reply(503), retry_max_seconds=0.05
+    ),
+    "no way through the proxy": through_a_proxy,
+    "unreached from the start": unreached,
+    "one refused of one": fed(SCHEMA, RECORD, answer=lambda _: ALIKE),
+    "refused after a success": refused_after_a_success,
     "asked to wait for long": answered(429, {}, {"Retry-After": "3600"}),
     "down": answered(503),
     "a success that is none": answered(200, {"success": False}),
