@@ -42,7 +42,7 @@ def test_what_is_mended_is_sent_without_the_reason_and_twice_with_the_same_id(
     ]
     with scripted_segment() as segment:
         path = rejected_file(segment, tmp_path, lines)
-        path.write_text(path.read_text().replace('"userId":""', '"userId":"u"'))
+        path.write_text(path.read_text().replace('"userId": ""', '"userId": "u"'))
         mended, ids = path.read_bytes(), []
         for _ in range(2):
             ended = replay(segment, tmp_path, path)
@@ -65,7 +65,7 @@ def test_what_is_rejected_again_goes_behind_what_is_being_replayed(tmp_path: Pat
         path = rejected_file(segment, tmp_path, lines)
         before = path.read_text().splitlines()
         mended = [
-            line if number % 3 else line.replace('"userId":""', '"userId":"u"')
+            line if number % 3 else line.replace('"userId": ""', '"userId": "u"')
             for number, line in enumerate(before)
         ]
         path.write_text("\n".join(mended) + "\n")
@@ -99,7 +99,7 @@ def test_a_signal_while_replaying_leaves_what_was_not_sent_for_the_next_replay(
     with scripted_segment() as segment:
         assert deliver(segment, tmp_path, lines).code == 3
         [path] = (tmp_path / "rejects").iterdir()
-        mended = path.read_text().replace('"userId":""', '"userId":"u"')
+        mended = path.read_text().replace('"userId": ""', '"userId": "u"')
         path.write_text(mended)
         segment.answer = slow
         settings = config(segment, lanes=1, batch_size_rows=2)

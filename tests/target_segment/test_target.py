@@ -332,7 +332,7 @@ def test_a_rejects_file_that_a_kill_has_torn_is_replayed(
 ) -> None:
     run("target-segment", tmp_path, config(segment), lines=[SCHEMA, record(1, id="")])
     [path] = (tmp_path / "rejects").iterdir()
-    mended = path.read_text().replace('"id":""', '"id":"mended"')
+    mended = path.read_text().replace('"id": ""', '"id": "mended"')
     path.write_text(mended + mended.splitlines()[-1][:40])
     ended = run("target-segment", tmp_path, config(segment), "--input", str(path))
     assert ended.code == 0, ended.stderr
@@ -373,7 +373,7 @@ def test_a_record_that_is_nested_too_deeply_costs_only_itself(
     assert '"reason":"not_json"' in kept
     again = run("target-segment", tmp_path, config(segment), lines=path.read_text().splitlines())
     assert again.code == 3
-    assert path.read_text().count("not_json") == 3, "it is kept, and why both times"
+    assert path.read_text().count("not_json") == 2, "it is kept both times, with one reason"
 
 
 @pytest.mark.parametrize("maps", [{}, {"stream_maps": {"users": {"email": "md5(email)"}}}])
