@@ -353,7 +353,7 @@ def test_a_run_in_which_all_is_refused_alike_moves_no_state_and_keeps_the_reject
     for number in range(count):
         run.send("user", f"bad {number}")
         run.delivery.state(number)
-        run.delivery.skip(run.delivery.record("s", b'{"record":{}}'))
+        run.delivery.skip(run.delivery.record("s", b'{"record":{}}'), "ignored")
         run.delivery.state(f"{number}, and one that was left out")
     with pytest.raises(ServiceError, match="All records that were sent were refused"):
         run.delivery.finish()

@@ -111,9 +111,7 @@ def fork_server(before: str = "") -> ForkServer:
 def call(name: str, *arguments: str, text: str = "", **options: Any) -> Ended:
     """Run a command on a text to its end."""
     with started(name, *arguments, **options) as process:
-        stdout, stderr = process.communicate(
-            text.encode(errors="surrogateescape"), timeout=100
-        )
+        stdout, stderr = process.communicate(text.encode(errors="surrogateescape"), timeout=100)
     return Ended(process.returncode, stdout.decode(), stderr.decode())
 
 

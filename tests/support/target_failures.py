@@ -202,8 +202,7 @@ def through_a_proxy(folder: Path) -> Ended:
 
 def unreached(folder: Path) -> Ended:
     config = {"write_key": "k", "host": "http://127.0.0.1:1"}
-    env = quickened(folder, SOON_OVER)
-    return run("target-segment", folder, config, lines=[SCHEMA, RECORD], env=env)
+    return run("target-segment", folder, config, lines=[SCHEMA, RECORD], before=SOON_OVER)
 
 
 def torn_rejects(folder: Path) -> Ended:
