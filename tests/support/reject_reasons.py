@@ -63,6 +63,28 @@ BOTH = [
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": "\udce9"}}""",
     record("calls", type="delete", userId="u"),
 ]
+CONSENT = {"consent": {"categoryPreferences": {"Advertising": True}}}
+CONSENT_GIVEN = {"type": "track", "event": "Segment Consent Preference Updated"}
+OF_SEGMENT = [
+    record("calls", type="page", userId="u", name=""),
+    record("calls", type="screen", userId="u", category=5),
+    record("calls", type="page", userId="u", context={"consent": True}),
+    record("calls", type="page", userId="u", context={"consent": {"categoryPreferences": 5}}),
+    record(
+        "calls",
+        type="page",
+        userId="u",
+        context={"consent": {"categoryPreferences": {"Advertising": "yes"}}},
+    ),
+    record("calls", **CONSENT_GIVEN, anonymousId="a"),
+    record("calls", **CONSENT_GIVEN, userId="u", context=CONSENT),
+    record(
+        "calls",
+        **CONSENT_GIVEN,
+        anonymousId="a",
+        context={**CONSENT, "device": {"advertisingId": 5}},
+    ),
+]
 OF_MOESIF = [
     record("calls", type="identify", traits={}),
     record("calls", type="page", userId="u", name=5),
@@ -75,7 +97,7 @@ OF_MOESIF = [
 def of_segment(folder: Path) -> list[Reject]:
     """Give what target-segment writes beside what it rejects."""
     config = {"write_key": "k", **SETTINGS}
-    return _rejects("target-segment", folder, config, "host", BOTH)
+    return _rejects("target-segment", folder, config, "host", BOTH + OF_SEGMENT)
 
 
 def of_moesif(folder: Path) -> list[Reject]:
