@@ -24,6 +24,7 @@ SCHEMAS = [
         "schema": {"properties": {"userId": {}, "event": {"type": "string"}}},
     },
     schema("billing", "id", "account", "status"),
+    schema("events", "id", mark="events"),
     schema("profiles", "user_id", "metadata"),
 ]
 SETTINGS = {
@@ -62,6 +63,7 @@ BOTH = [
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "timestamp": 1e999}}""",
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": "\udce9"}}""",
     record("calls", type="delete", userId="u"),
+    record("events", id="e"),
 ]
 CONSENT = {"consent": {"categoryPreferences": {"Advertising": True}}}
 CONSENT_GIVEN = {"type": "track", "event": "Segment Consent Preference Updated"}

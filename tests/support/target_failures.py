@@ -195,13 +195,13 @@ def asked_for_ever(folder: Path) -> Ended:
 
 def through_a_proxy(folder: Path) -> Ended:
     with ScriptedService(lambda _: SUCCESS) as proxy:
-        config = {"write_key": "k", "host": "there.invalid", "retry_max_seconds": 0.05}
+        config = segment(proxy, host="there.invalid", retry_max_seconds=0.05)
         env = {"https_proxy": proxy.url, "no_proxy": ""}
         return run("target-segment", folder, config, lines=[SCHEMA, RECORD], env=env)
 
 
 def unreached(folder: Path) -> Ended:
-    config = {"write_key": "k", "host": "http://127.0.0.1:1"}
+    config = {"write_key": "k", "host": "http://127.0.0.1:1", "streams": ROUTES}
     return run("target-segment", folder, config, lines=[SCHEMA, RECORD], before=SOON_OVER)
 
 
