@@ -26,6 +26,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
+from singer_delivery.config import environment_config, typed_config
 from singer_delivery.errors import (
     DeliveryError,
     Interrupted,
@@ -83,7 +84,17 @@ class DeliveryTarget(Target, abc.ABC):
         TargetCapabilities.VALIDATE_RECORDS,
     ]
 
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
+    def __init__(
+        self,
+        *,
+        config: Any = None,  # noqa: ANN401, singer-sdk's own
+        parse_env_config: bool = False,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        self.append_builtin_config(self.config_jsonschema)
+        if parse_env_config:
+            environment = environment_config(self.config_jsonschema, self._env_var_prefix)
+            config = {**(config or {}), **environment}
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._mapped: dict[str, MappedStream] = {}
@@ -92,7 +103,7 @@ class DeliveryTarget(Target, abc.ABC):
         self._reader = MessageReader(
             self._tend, self._wakeup, self._process_unreadable, lambda: self._replaying
         )
-        super().__init__(message_reader=self._reader, **kwargs)
+        super().__init__(config=config, message_reader=self._reader, **kwargs)
         self.settings = DeliverySettings.of(self.config)
 
     # What a connector says.
@@ -362,7 +373,7 @@ class DeliveryTarget(Target, abc.ABC):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        self.append_builtin_config(self.config_jsonschema)
+        self._config = typed_config(self._config, self.config_jsonschema)
         errors = setting_errors(self.config_jsonschema, self._config, self._env_var_prefix)
         errors = errors or [
             *address_errors(self._config, self.addresses),

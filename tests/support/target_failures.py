@@ -263,6 +263,7 @@ CASES: dict[str, Case] = {
     "too small": configured("target-segment", {"write_key": "k", "lanes": 0}),
     "plain http": configured("target-segment", {"write_key": "k", "host": "http://there.invalid"}),
     "no address": configured("target-segment", {"write_key": "k", "host": "https://"}),
+    "no JSON object": configured("target-segment", {"write_key": "k", "streams": "orders"}),
     "a key with a line break": configured("target-segment", {"write_key": "k\n"}),
     "no config": no_config,
     "no JSON": fed('{"type":'),
