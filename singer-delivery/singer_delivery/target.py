@@ -272,28 +272,46 @@ class DeliveryTarget(Target, abc.ABC):
             The exit code: 0, 3 if more was rejected than `max_rejects`, 1 if the run could not
             go on, 128 + n if signal n ended it.
         """
+        try:
+            self.listen(file_input)
+            code = self._exit_code()
+        except DeliveryError as error:
+            code = error.exit_code
+        except Exception:  # noqa: BLE001, a defect, which is logged
+            code = DeliveryError.exit_code
+        return self._report(code)
+
+    @override  # type: ignore[misc]
+    def listen(self, file_input: IO[str] | None = None) -> None:
+        """Deliver all of an input, for a program that has this target at hand.
+
+        singer-sdk means nobody to override it, but its own checks nothing, opens no file, and
+        leaves what is in flight to itself when something fails.
+
+        Raises:
+            DeliveryError: The run could not go on. STATE is written for what is settled.
+        """
         self._wakeup.on_signals()
         try:
             if not self.settings.dry_run:
                 self.check()
             self.wiring.open()
-            self.listen(file_input)
+            super().listen(file_input)
             self._interrupt()
-            code = self._exit_code()
         except DeliveryError as error:
             self.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
-            code = self._abandon(error)
-        except Exception as error:  # noqa: BLE001, a defect: state and exit code stay honest
+            self._abandon()
+            raise
+        except Exception as error:
             self.logger.error("Stopped by a defect: %s", place_of(error))  # noqa: TRY400
-            code = self._abandon(DeliveryError())
-        return self._report(code)
+            self._abandon()
+            raise
 
-    def _abandon(self, error: DeliveryError) -> int:
+    def _abandon(self) -> None:
         try:
             self.delivery.abandon()
         except DeliveryError as another:
             self.logger.error("%s", another)  # noqa: TRY400
-        return error.exit_code
 
     def _exit_code(self) -> int:
         rejected, allowed = self.delivery.summary.total("rejected"), self.settings.max_rejects
