@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
 FROM_SINGER_SDK = ("stream_map", "flattening", "faker", "batch_config")
-KINDS = {"number": "integer"}  # Meltano 4.4 fails on a decimal that comes from the environment
+KINDS = {"number": "string"}  # Meltano 4.4 fails on a decimal that comes from the environment
 UNDER_MELTANO = {
     "rejects_path": "$MELTANO_PROJECT_ROOT/output/rejects/{target}-{date}.singer.jsonl",
     "fingerprints_path": "$MELTANO_PROJECT_ROOT/output/fingerprints/{target}.sqlite",
@@ -91,7 +91,7 @@ def _declaration(name: str, setting: Mapping[str, Any]) -> dict[str, Any]:
     elif setting.get("format") == "date-time":
         declared["kind"] = "date_iso8601"
     if (default := UNDER_MELTANO.get(name, setting.get("default"))) is not None:
-        declared["value"] = default
+        declared["value"] = str(default) if kind in KINDS else default
     declared["description"] = setting["description"]
     if setting.get("secret"):
         declared["sensitive"] = True

@@ -2,14 +2,21 @@
 
 A target is three things on top of this: how a record becomes a message (`DeliveryTarget.encoder`),
 how a batch of messages becomes a request and how an answer reads (`Service`).
+
+What this module exports is imported when it is first used: a tap that needs `singer_delivery.http`
+alone does not import the rest.
 """
 
-from singer_delivery.errors import DeliveryError, RecordRejected, RecordSkipped, ServiceError
-from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
-from singer_delivery.sending.batching import Message
-from singer_delivery.sending.service import Endpoint, Service
-from singer_delivery.settings import delivery_settings
-from singer_delivery.target import DeliveryTarget
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from singer_delivery.errors import DeliveryError, RecordRejected, RecordSkipped, ServiceError
+    from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
+    from singer_delivery.sending.batching import Message
+    from singer_delivery.sending.service import Endpoint, Service
+    from singer_delivery.settings import delivery_settings
+    from singer_delivery.target import DeliveryTarget
 
 __all__ = [
     "DeliveryError",
@@ -25,3 +32,19 @@ __all__ = [
     "ServiceError",
     "delivery_settings",
 ]
+
+_EXPORTED_BY = {
+    "errors": ("DeliveryError", "RecordRejected", "RecordSkipped", "ServiceError"),
+    "reading.streams": ("InputStream", "NotKnown", "NotSent"),
+    "sending.batching": ("Message",),
+    "sending.service": ("Endpoint", "Service"),
+    "settings": ("delivery_settings",),
+    "target": ("DeliveryTarget",),
+}
+_MODULE_OF = {name: module for module, names in _EXPORTED_BY.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401, each has a type of its own, above
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

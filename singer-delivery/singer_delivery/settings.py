@@ -233,5 +233,7 @@ def _sentences(error: ValidationError, env_prefix: str) -> Iterator[str]:
         names = [name for name in schema["enum"] if name is not None]
         near = did_you_mean(str(instance), names)
         yield f"Setting {path}: its value is none of {', '.join(names)}{near}"
+    elif error.validator == "type" and isinstance(instance, str) and "object" in schema["type"]:
+        yield f"Setting {path}: its value is no JSON object."
     else:
         yield f"Setting {path}: {error.message.replace(repr(instance), 'its value')}."

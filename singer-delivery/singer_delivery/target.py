@@ -26,6 +26,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
+from singer_delivery.config import environment_config, typed_config
 from singer_delivery.errors import (
     DeliveryError,
     Interrupted,
@@ -83,7 +84,17 @@ class DeliveryTarget(Target, abc.ABC):
         TargetCapabilities.VALIDATE_RECORDS,
     ]
 
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
+    def __init__(
+        self,
+        *,
+        config: Any = None,  # noqa: ANN401, singer-sdk's own
+        parse_env_config: bool = False,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        self.append_builtin_config(self.config_jsonschema)
+        if parse_env_config:
+            environment = environment_config(self.config_jsonschema, self._env_var_prefix)
+            config = {**(config or {}), **environment}
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._mapped: dict[str, MappedStream] = {}
@@ -92,7 +103,7 @@ class DeliveryTarget(Target, abc.ABC):
         self._reader = MessageReader(
             self._tend, self._wakeup, self._process_unreadable, lambda: self._replaying
         )
-        super().__init__(message_reader=self._reader, **kwargs)
+        super().__init__(config=config, message_reader=self._reader, **kwargs)
         self.settings = DeliverySettings.of(self.config)
 
     # What a connector says.
@@ -261,28 +272,46 @@ class DeliveryTarget(Target, abc.ABC):
             The exit code: 0, 3 if more was rejected than `max_rejects`, 1 if the run could not
             go on, 128 + n if signal n ended it.
         """
+        try:
+            self.listen(file_input)
+            code = self._exit_code()
+        except DeliveryError as error:
+            code = error.exit_code
+        except Exception:  # noqa: BLE001, a defect, which is logged
+            code = DeliveryError.exit_code
+        return self._report(code)
+
+    @override  # type: ignore[misc]
+    def listen(self, file_input: IO[str] | None = None) -> None:
+        """Deliver all of an input, for a program that has this target at hand.
+
+        singer-sdk means nobody to override it, but its own checks nothing, opens no file, and
+        leaves what is in flight to itself when something fails.
+
+        Raises:
+            DeliveryError: The run could not go on. STATE is written for what is settled.
+        """
         self._wakeup.on_signals()
         try:
             if not self.settings.dry_run:
                 self.check()
             self.wiring.open()
-            self.listen(file_input)
+            super().listen(file_input)
             self._interrupt()
-            code = self._exit_code()
         except DeliveryError as error:
             self.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
-            code = self._abandon(error)
-        except Exception as error:  # noqa: BLE001, a defect: state and exit code stay honest
+            self._abandon()
+            raise
+        except Exception as error:
             self.logger.error("Stopped by a defect: %s", place_of(error))  # noqa: TRY400
-            code = self._abandon(DeliveryError())
-        return self._report(code)
+            self._abandon()
+            raise
 
-    def _abandon(self, error: DeliveryError) -> int:
+    def _abandon(self) -> None:
         try:
             self.delivery.abandon()
         except DeliveryError as another:
             self.logger.error("%s", another)  # noqa: TRY400
-        return error.exit_code
 
     def _exit_code(self) -> int:
         rejected, allowed = self.delivery.summary.total("rejected"), self.settings.max_rejects
@@ -362,7 +391,7 @@ class DeliveryTarget(Target, abc.ABC):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        self.append_builtin_config(self.config_jsonschema)
+        self._config = typed_config(self._config, self.config_jsonschema)
         errors = setting_errors(self.config_jsonschema, self._config, self._env_var_prefix)
         errors = errors or [
             *address_errors(self._config, self.addresses),

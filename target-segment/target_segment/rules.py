@@ -1,8 +1,9 @@
 """What Segment takes, checked before it is sent.
 
-Segment answers 200 and drops a bad message later, in silence. So its own discard codes (Segment,
-"Debugger and discarded events") are the checks made here, and the reasons in the rejects file;
-`message_too_large`, `message_id_invalid`, `timestamp_invalid` and `context_not_object` are ours.
+Segment answers 200 and drops a bad message later, in silence. So its own discard codes ("Delivery
+Overview", "Failed on ingest") are the checks made here and, in its own spelling, the reasons in the
+rejects file; `message_too_large`, `message_id_invalid`, `timestamp_invalid` and
+`context_not_object` are ours. The README lists which of its codes are checked.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery import RecordRejected
-from singer_delivery.values import iso_time
+from singer_delivery.values import decode, encode, iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    Call = dict[str, Any]
 
 # Segment, "HTTP Tracking API", limits: 32 KB a message, 500 KB a batch, 2,500 messages a batch.
 # Clients differ on what a KB is, so we stay below either reading.
@@ -32,19 +35,38 @@ _OBJECTS = {
 NEEDED_IDS = {"group": "groupId", "alias": "previousId"}
 """What a call is of, besides a user."""
 
+NAMED = frozenset({"page", "screen"})
+"""Calls that have a name and a category."""
 
-def check_call(call: Mapping[str, Any]) -> None:
+CONSENT_EVENTS = frozenset({"Segment Consent Preference Updated", "Segment Consent Preference"})
+"""Segment, "Consent on the Profile": reserved for events that hold a user's consent."""
+
+
+def check_call(call: Call) -> None:
     """Check a call for what makes Segment discard it.
+
+    Args:
+        call: In the terms of `singer_delivery.routing.calls`; a consent that is null is taken out.
 
     Raises:
         RecordRejected: With the code, and the field's name.
     """
     _check_ids(call)
     if call["type"] == "track":
-        _check_event(call.get("event"))
+        _check_event(call)
+    elif call["type"] in NAMED:
+        _check_names(call)
     for name, reason in _OBJECTS.items():
         if name in call and not isinstance(call[name], dict):
             raise RecordRejected(reason, f"Its {name} are no object.")
+    _check_time_and_id(call)
+    if "consent" in call.get("context", ()):
+        _check_consent(call["context"])
+    if call.get("event") in CONSENT_EVENTS:
+        _check_consent_event(call)
+
+
+def _check_time_and_id(call: Mapping[str, Any]) -> None:
     if "timestamp" in call and iso_time(call["timestamp"]) is None:
         raise RecordRejected("timestamp_invalid", "Its timestamp is no ISO 8601 time.")
     if "messageId" in call and not _is_message_id(call["messageId"]):
@@ -77,11 +99,60 @@ def _is_message_id(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_MESSAGE_ID_CHARACTERS
 
 
-def _check_event(event: object) -> None:
+def _check_event(call: Mapping[str, Any]) -> None:
+    event = call.get("event")
     if event is None or event == "":
         raise RecordRejected("event_not_defined", "It has no event.")
     if not isinstance(event, str):
         raise RecordRejected("event_not_string", "Its event is no string.")
+
+
+def _check_names(call: Mapping[str, Any]) -> None:
+    for name in ("name", "category"):
+        if name in call and not (isinstance(call[name], str) and call[name]):
+            raise RecordRejected(f"{name}_not_string", f"Its {name} is empty or no string.")
+
+
+def _check_consent(context: dict[str, Any]) -> None:
+    """Check the form of a consent: `{"categoryPreferences": {"Advertising": true}}`.
+
+    Segment names its codes for the events that hold a consent; what it makes of a malformed one in
+    another call is not published, so none is sent.
+    """
+    consent = decode(encode(context["consent"]))
+    if consent is None:
+        del context["consent"]
+        return
+    preferences = consent.get("categoryPreferences", {}) if isinstance(consent, dict) else None
+    if not isinstance(preferences, dict):
+        where = "consent.categoryPreferences" if isinstance(consent, dict) else "consent"
+        raise RecordRejected(
+            "consent_categorypreferences_should_be_object", f"Its context.{where} is no object."
+        )
+    if not all(isinstance(consents, bool) for consents in preferences.values()):
+        raise RecordRejected(
+            "consent_categorypreferences_fields_should_be_bool",
+            "A value of its context.consent.categoryPreferences is neither true nor false.",
+        )
+
+
+def _check_consent_event(call: Mapping[str, Any]) -> None:
+    context = decode(encode(call.get("context", {})))
+    if "categoryPreferences" not in context.get("consent", {}):
+        raise RecordRejected(
+            "consent_categoryprefences_should_exist",
+            "It holds a consent without context.consent.categoryPreferences.",
+        )
+    if call.get("anonymousId") is None:
+        raise RecordRejected(
+            "consent_needs_anonymous_id_set", "It holds a consent and has no anonymous id."
+        )
+    device = context.get("device")
+    if isinstance(device, dict) and not isinstance(device.get("advertisingId", ""), str):
+        raise RecordRejected(
+            "device_advertisingid_should_be_string",
+            "Its context.device.advertisingId is no string.",
+        )
 
 
 def check_size(body: bytes) -> None:

@@ -24,6 +24,7 @@ SCHEMAS = [
         "schema": {"properties": {"userId": {}, "event": {"type": "string"}}},
     },
     schema("billing", "id", "account", "status"),
+    schema("events", "id", mark="events"),
     schema("profiles", "user_id", "metadata"),
     schema("events", "id", mark="events"),
 ]
@@ -61,9 +62,31 @@ BOTH = [
     record("strict", userId="u", event=5),
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": NaN}}""",
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "timestamp": 1e999}}""",
-    record("calls", type="delete", userId="u"),
-    record("events", id=1),
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": "\udce9"}}""",
+    record("calls", type="delete", userId="u"),
+    record("events", id="e"),
+]
+CONSENT = {"consent": {"categoryPreferences": {"Advertising": True}}}
+CONSENT_GIVEN = {"type": "track", "event": "Segment Consent Preference Updated"}
+OF_SEGMENT = [
+    record("calls", type="page", userId="u", name=""),
+    record("calls", type="screen", userId="u", category=5),
+    record("calls", type="page", userId="u", context={"consent": True}),
+    record("calls", type="page", userId="u", context={"consent": {"categoryPreferences": 5}}),
+    record(
+        "calls",
+        type="page",
+        userId="u",
+        context={"consent": {"categoryPreferences": {"Advertising": "yes"}}},
+    ),
+    record("calls", **CONSENT_GIVEN, anonymousId="a"),
+    record("calls", **CONSENT_GIVEN, userId="u", context=CONSENT),
+    record(
+        "calls",
+        **CONSENT_GIVEN,
+        anonymousId="a",
+        context={**CONSENT, "device": {"advertisingId": 5}},
+    ),
 ]
 OF_MOESIF = [
     record("calls", type="identify", traits={}),
@@ -77,7 +100,7 @@ OF_MOESIF = [
 def of_segment(folder: Path) -> list[Reject]:
     """Give what target-segment writes beside what it rejects."""
     config = {"write_key": "k", **SETTINGS}
-    return _rejects("target-segment", folder, config, "host", BOTH)
+    return _rejects("target-segment", folder, config, "host", BOTH + OF_SEGMENT)
 
 
 def of_moesif(folder: Path) -> list[Reject]:

@@ -195,8 +195,7 @@ def asked_for_ever(folder: Path) -> Ended:
 
 def through_a_proxy(folder: Path) -> Ended:
     with ScriptedService(lambda _: SUCCESS) as proxy:
-        config = {"write_key": "k", "host": "there.invalid", "retry_max_seconds": 0.05}
-        config["streams"] = ROUTES
+        config = segment(proxy, host="there.invalid", retry_max_seconds=0.05)
         env = {"https_proxy": proxy.url, "no_proxy": ""}
         return run("target-segment", folder, config, lines=[SCHEMA, RECORD], env=env)
 
@@ -221,6 +220,18 @@ def torn_rejects(folder: Path) -> Ended:
 def table(name: str) -> dict[str, Any]:
     """Make the schema of a Segment warehouse's table."""
     return schema(name, "id", "user_id", "received_at", "sent_at", "event", "event_text")
+
+
+def escaped(line: bytes) -> str:
+    """Write bytes that are no UTF-8 as text, for `run`."""
+    return line.decode(errors="surrogateescape")
+
+
+def locked_rejects(folder: Path) -> Ended:
+    """Reject a record while another process keeps the file locked."""
+    with (folder / "rejects").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return deliver(folder, SCHEMA, BAD, code=IMPATIENT, rejects_path="rejects")
 
 
 COMPANIES = schema("companies", "id", mark="companies")
@@ -266,6 +277,7 @@ CASES: dict[str, Case] = {
     "too small": configured("target-segment", {"write_key": "k", "lanes": 0}),
     "plain http": configured("target-segment", {"write_key": "k", "host": "http://there.invalid"}),
     "no address": configured("target-segment", {"write_key": "k", "host": "https://"}),
+    "no JSON object": configured("target-segment", {"write_key": "k", "streams": "orders"}),
     "a key with a line break": configured("target-segment", {"write_key": "k\n"}),
     "no config": no_config,
     "no JSON": fed('{"type":'),

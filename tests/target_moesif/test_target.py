@@ -215,6 +215,26 @@ def test_what_moesif_refuses_is_isolated_and_can_be_replayed(
     assert sent(moesif, "users") == [{"user_id": "7", "metadata": {"n": "7"}}]
 
 
+def test_an_application_id_that_is_refused_by_400_rejects_nothing(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    moesif.answer = lambda _: Reply(400, {"message": "Invalid Application Id"})
+    ended = target(moesif, tmp_path, USERS, record("users", id="u"), state("end"))
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "Check application_id and api_url" in ended.stderr
+    assert not (tmp_path / "rejects").exists()
+
+
+def test_a_run_whose_records_are_all_refused_alike_moves_no_state(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    moesif.answer = lambda _: Reply(400, b"")
+    ended = target(moesif, tmp_path, USERS, record("users", id="u"), state("end"))
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "All records that were sent were refused" in ended.stderr
+    assert len([*(tmp_path / "rejects").iterdir()]) == 1
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_wrong_application_id_stops_the_run(
     moesif: ScriptedService, tmp_path: Path, status: int

@@ -418,6 +418,52 @@ def test_streams_in_the_shape_of_calls_are_sent_as_them(
     assert arrived["identify"]["anonymousId"] == "a"
 
 
+def test_a_key_that_is_refused_by_400_rejects_nothing(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    answer = {"success": False, "code": "invalid_request"}
+    segment.answer = lambda _: Reply(
+        400, {**answer, "message": "An invalid write key was provided"}
+    )
+    lines = [SCHEMA, *(record(n) for n in range(5)), state("end")]
+    ended = run("target-segment", tmp_path, config(segment), lines=lines)
+    assert plain_failure(ended, "refuses this sender", "write_key", "127.0.0.1")
+    assert ended.stdout == ""
+    assert summary(tmp_path)["rejected"] == 0
+    assert not (tmp_path / "rejects").exists()
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_run_whose_records_are_all_refused_alike_moves_no_state(
+    segment: ScriptedService, tmp_path: Path, count: int
+) -> None:
+    segment.answer = lambda _: Reply(400, {"message": f"nothing of {KEY} today"})
+    lines = [SCHEMA, *(record(n) for n in range(count)), state("end")]
+    ended = run("target-segment", tmp_path, config(segment, max_rejects=100), lines=lines)
+    assert plain_failure(ended, "All records that were sent", "max_rejects: -1")
+    assert ended.stdout == ""
+    assert summary(tmp_path)["rejected"] == count
+    assert len([line for line in rejected(tmp_path) if line["type"] == "RECORD"]) == count
+
+
+@pytest.mark.parametrize(
+    ("settings", "answers", "code"),
+    [({"max_rejects": -1}, [400, 400], 0), ({}, [400, 200], 3), ({}, [200, 400], 3)],
+)
+def test_state_moves_where_rejects_are_allowed_or_something_arrived(
+    segment: ScriptedService,
+    tmp_path: Path,
+    settings: dict[str, Any],
+    answers: list[int],
+    code: int,
+) -> None:
+    segment.script += [Reply(status, {"success": status == 200}) for status in answers]
+    settings = config(segment, lanes=1, batch_size_rows=1, **settings)
+    lines = [SCHEMA, record(1), record(2), state("end")]
+    ended = run("target-segment", tmp_path, settings, lines=lines)
+    assert (ended.code, ended.messages) == (code, ["end"])
+
+
 def test_a_service_that_refuses_everything_alike_stops_the_run(
     segment: ScriptedService, tmp_path: Path
 ) -> None:

@@ -45,8 +45,12 @@ class Wakeup:
             os.write(self._write, b"\0")
 
     def on_signals(self) -> None:
-        """Wake at signals too, whichever thread the system hands them to."""
-        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        """Wake at signals too, whichever thread the system hands them to.
+
+        Only a program's main thread may ask for that; in another one signals are not this run's.
+        """
+        with suppress(ValueError):
+            signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def wait(self, timeout: float | None, *also: int) -> bool:
         """Sleep until woken, until one of the files can be read, or for so many seconds.

@@ -1,0 +1,78 @@
+"""Each target takes all of its settings from the environment, and from a file as text."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commands import call, run
+from scripted import Reply, ScriptedService
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROUTES = {"people": {"call": "identify", "user_id": "id"}}
+LINES: list[dict[str, Any]] = [
+    {"type": "SCHEMA", "stream": "people", "schema": {"properties": {"id": {}}}},
+    {"type": "RECORD", "stream": "people", "record": {"id": 1}},
+    {"type": "STATE", "value": 1},
+]
+SETTINGS = {
+    "batch_wait_limit_seconds": "0.5",
+    "request_timeout_seconds": "2.5",
+    "retry_max_seconds": "0.5",
+    "max_requests_per_second": "99.5",
+    "lanes": "2",
+    "changed_only": "false",
+    "dry_run": "",
+    "summary_path": "",
+    "stream_maps": "",
+    "streams": json.dumps(ROUTES),
+}
+TARGETS = {"target-segment": ("write_key", "host"), "target-moesif": ("application_id", "api_url")}
+
+
+def settings_for(target: str, address: str) -> dict[str, str]:
+    key, where = TARGETS[target]
+    return {key: "key", where: address, **SETTINGS}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("way", ["environment", "file"])
+def test_numbers_booleans_objects_and_nothing_may_be_written_as_text(
+    target: str, way: str, tmp_path: Path
+) -> None:
+    with ScriptedService(lambda _: Reply(200, {"success": True})) as service:
+        settings = settings_for(target, service.url)
+        if way == "file":
+            ended = run(target, tmp_path, settings, lines=LINES)
+        else:
+            prefix = target.upper().replace("-", "_")
+            env = {f"{prefix}_{name.upper()}": text for name, text in settings.items()}
+            text = "".join(json.dumps(line) + "\n" for line in LINES)
+            ended = call(target, "--config=ENV", text=text, cwd=tmp_path, env=env)
+    assert (ended.code, ended.stdout) == (0, "1\n"), ended.stderr
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("retry_max_seconds", "soon", "Setting retry_max_seconds: its value is not of type"),
+        ("dry_run", "perhaps", "Setting dry_run: its value is not of type"),
+        ("streams", "people", "Setting streams: its value is no JSON object."),
+    ],
+)
+def test_a_text_that_is_something_else_is_named_without_a_traceback(
+    target: str, name: str, text: str, said: str, tmp_path: Path
+) -> None:
+    prefix = target.upper().replace("-", "_")
+    settings = {**settings_for(target, "http://127.0.0.1:1"), name: text}
+    env = {f"{prefix}_{name.upper()}": text for name, text in settings.items()}
+    ended = call(target, "--config=ENV", cwd=tmp_path, env=env)
+    assert ended.code == 1
+    assert said in ended.stderr
+    assert ended.says_plainly()

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk import typing as th
+
+from singer_delivery.config import environment_config, typed_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = th.PropertiesList(
+    th.Property("key", th.StringType(min_length=1), required=True, secret=True),
+    th.Property("region", th.StringType(), allowed_values=["us", "eu"], default="us"),
+    th.Property("address", th.StringType(), default="0.0.0.0"),
+    th.Property("lanes", th.IntegerType(minimum=1), default=8),
+    th.Property("seconds", th.NumberType(minimum=0), default=600),
+    th.Property("verify", th.BooleanType(), default=True),
+    th.Property("streams", th.ObjectType(additional_properties=True)),
+    th.Property("names", th.ArrayType(th.StringType())),
+).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("seconds", "0.5", 0.5),
+        ("seconds", " 30 ", 30),
+        ("seconds", "1e3", 1000),
+        ("lanes", "4", 4),
+        ("lanes", "4.0", 4),
+        ("verify", "true", True),
+        ("verify", "TRUE", True),
+        ("verify", "1", True),
+        ("verify", "no", False),
+        ("verify", "off", False),
+        ("streams", '{"orders": {"call": "ignore"}}', {"orders": {"call": "ignore"}}),
+        ("names", '["a", "b"]', ["a", "b"]),
+        ("key", "123", "123"),
+        ("region", "true", "true"),
+        ("address", "", ""),
+    ],
+)
+def test_a_text_becomes_what_the_setting_is(name: str, text: str, value: object) -> None:
+    typed = typed_config({name: text}, SCHEMA)
+    assert typed == {name: value}
+    assert type(typed[name]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("seconds", "soon"),
+        ("seconds", "nan"),
+        ("seconds", "inf"),
+        ("seconds", "1e999"),
+        ("seconds", "1_000"),
+        ("lanes", "0x10"),
+        ("verify", "maybe"),
+        ("streams", "{"),
+        ("streams", "orders: {}"),
+    ],
+)
+def test_a_text_that_is_none_is_left_for_the_validation_to_name(name: str, text: str) -> None:
+    assert typed_config({name: text}, SCHEMA) == {name: text}
+
+
+@pytest.mark.parametrize("empty", ["", None])
+@pytest.mark.parametrize(
+    "name", ["key", "region", "lanes", "seconds", "verify", "streams", "names", "unknown"]
+)
+def test_what_is_empty_is_not_set(name: str, empty: object) -> None:
+    assert typed_config({name: empty}, SCHEMA) == {}
+
+
+def test_a_setting_that_may_be_empty_may_be_null() -> None:
+    assert typed_config({"address": None}, SCHEMA) == {"address": None}
+
+
+@pytest.mark.parametrize("value", [0, False, 0.5, [], {}, {"a": ""}])
+def test_what_is_no_text_stays_as_it_is(value: object) -> None:
+    assert typed_config({"streams": value}, SCHEMA) == {"streams": value}
+
+
+def test_the_environment_is_read_by_prefix_and_without_what_is_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variables: dict[str, Any] = {"SECONDS": "0.5", "LANES": "", "VERIFY": "  ", "OTHER": "x"}
+    for name, text in variables.items():
+        monkeypatch.setenv(f"TARGET_TEST_{name}", text)
+    monkeypatch.setenv("TARGET_OTHER_REGION", "eu")
+    assert environment_config(SCHEMA, "TARGET_TEST_") == {"seconds": "0.5"}
+
+
+def test_a_file_of_variables_is_read_as_singer_sdk_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("TARGET_TEST_SECONDS=0.5\n")
+    monkeypatch.setattr(
+        "singer_sdk.configuration._dict_config.find_dotenv", lambda: tmp_path / ".env"
+    )
+    monkeypatch.delenv("TARGET_TEST_SECONDS", raising=False)
+    assert environment_config(SCHEMA, "TARGET_TEST_") == {"seconds": "0.5"}
+    monkeypatch.delenv("TARGET_TEST_SECONDS")
