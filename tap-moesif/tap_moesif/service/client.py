@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -82,6 +83,7 @@ class Moesif:
     uniform: Callable[[], float] = random.random
     last_request_time: float = 0.0
     _answered: bool = False
+    _alone: threading.RLock = field(default_factory=threading.RLock)
     _local: threading.local = field(default_factory=threading.local)
     _connections: list[Connection] = field(default_factory=list)
     _workers: Workers = field(init=False)
@@ -120,11 +122,17 @@ class Moesif:
         Raises:
             MoesifError: There is no such answer to be had.
         """
+        with nullcontext() if self._answered else self._alone:  # until the address is known to do
+            return self._fetch(request, read, shrink)
+
+    def _fetch(
+        self, request: Request, read: Callable[[bytes], T], shrink: Callable[[bool], Request | None]
+    ) -> Answered[T]:
         budget = RetryBudget(self.clock(), self.uniform)
         while True:
             try:
                 return self._attempt(request, read)
-            except AttemptError as error:  # noqa: PERF203, to try again is the loop's purpose
+            except AttemptError as error:
                 refused = isinstance(error, TooLargeError)
                 suspected = not error.wait and budget.failures + 1 >= FAILURES_UNTIL_SMALLER
                 smaller = shrink(refused) if refused or suspected else None
