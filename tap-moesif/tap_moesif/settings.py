@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
+from singer_delivery.http import address_errors, key_errors
 from tap_moesif.records import utc
-from tap_moesif.service.addresses import is_address, is_insecure
 from tap_moesif.service.page_size import MAX_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from jsonschema import ValidationError
-
-KEY_CHARACTERS = re.compile(r"[!-~]+")
-"""What an HTTP header takes and a blank does not end: visible ASCII."""
 
 
 def settings(scopes: Iterable[str]) -> dict[str, Any]:
@@ -161,38 +157,27 @@ def setting_errors(config: dict[str, Any], found: Iterable[ValidationError]) -> 
     """Return a sentence for each wrong setting, without its value: it may be a key.
 
     Args:
-        config: The settings, defaults filled in; dates in it are normalised.
+        config: The settings, defaults filled in; numbers and dates in it are normalised.
         found: What jsonschema says of them.
     """
-    if errors := [f"Wrong setting: {_sentence(error)}" for error in found]:
-        return errors
-    return [f"Wrong setting: {sentence}" for sentence in _errors(config)]
+    for name, value in config.items():
+        if isinstance(value, float) and value.is_integer():
+            config[name] = int(value)  # which the schema of a whole number lets pass
+    return [*map(_sentence, found)] or [
+        *key_errors(config, ["management_api_key"]),
+        *address_errors(config, ["api_url"]),
+        *_date_errors(config),
+    ]
 
 
 def _sentence(error: ValidationError) -> str:
     if error.validator == "required":
         required: list[str] = error.validator_value  # type: ignore[assignment]  # of this validator
         name = next(name for name in required if f"'{name}'" in error.message)
-        return f"{name} is missing: set it, or TAP_MOESIF_{name.upper()}."
+        return f"Setting {name} is missing: set it, or TAP_MOESIF_{name.upper()}."
     setting = ".".join(str(part) for part in error.absolute_path)
     text = error.message.replace(repr(error.instance), "its value").removesuffix(", 'null'")
-    return f"{setting}: {text}."
-
-
-def _errors(config: dict[str, Any]) -> Iterator[str]:
-    for name, value in config.items():
-        if isinstance(value, float) and value.is_integer():
-            config[name] = int(value)  # which the schema of a whole number lets pass
-    if not KEY_CHARACTERS.fullmatch(config["management_api_key"]):
-        yield "management_api_key holds a blank, a line break or the like."
-    if not is_address(config["api_url"]):
-        yield "api_url is no address; write it as https://host or https://host/path."
-    if is_insecure(config["api_url"]) and not config["allow_http"]:
-        yield (
-            "api_url is plain http to another machine, which carries the key and the data "
-            "unencrypted; make it https, or set allow_http: true."
-        )
-    yield from _date_errors(config)
+    return f"Setting {setting}: {text}."
 
 
 def _date_errors(config: dict[str, Any]) -> Iterator[str]:
@@ -201,8 +186,8 @@ def _date_errors(config: dict[str, Any]) -> Iterator[str]:
             try:
                 config[name] = utc(config[name])
             except (ValueError, OverflowError):
-                yield f"{name} is no date; write it as 2026-01-31."
+                yield f"Setting {name}: it is no date; write it as 2026-01-31."
                 return
     start, end = config.get("start_date"), config.get("end_date")
     if start and end and end <= start:
-        yield "end_date is not after start_date."
+        yield "Setting end_date: it is not after start_date."

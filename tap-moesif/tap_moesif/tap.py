@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
+from singer_delivery.http import host_of
 from tap_moesif.command import CommandTap
 from tap_moesif.service import ForbiddenError, Moesif, MoesifError
-from tap_moesif.service.addresses import shown
 from tap_moesif.service.connection import Connection
 from tap_moesif.service.pace import Pace
 from tap_moesif.settings import setting_errors, settings
@@ -43,7 +43,7 @@ class TapMoesif(CommandTap):
         return Moesif(
             lambda: Connection(address, key, app_id),
             Pace(per_minute, time.monotonic, time.sleep),
-            shown(address),
+            host_of(address),
             min(self.config["parallel_requests"], per_minute),
         )
 

@@ -11,7 +11,6 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 
 from commands import Ended, run
 from scripted import Reply, ScriptedService
@@ -21,7 +20,7 @@ from target_moesif.client import MoesifCollector
 from target_segment.client import verify_write_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 KEY = "key-CANARY"
@@ -252,5 +251,5 @@ def test_a_certificate_that_nobody_trusts_is_not_trusted(
     tmp_path: Path, untrusted: str, command: str
 ) -> None:
     ended = go(command, tmp_path, untrusted)
-    assert (ended.code, ended.stdout) == (1, "")
+    assert ended.code == 1
     assert "the TLS connection failed" in ended.stderr

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from singer_delivery.http import host_of
 from tap_moesif.service import Moesif
 from tap_moesif.service.connection import Connection
 from tap_moesif.service.pace import Pace
@@ -46,7 +47,7 @@ def api(
     moesif = Moesif(
         connect or (lambda: Connection(url, KEY)),
         Pace(per_minute, clock, clock.sleep),
-        url,
+        host_of(url),
         parallel,
         sleep=clock.sleep,
         clock=clock,

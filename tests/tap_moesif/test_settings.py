@@ -31,8 +31,8 @@ def errors(config: dict[str, Any], *, env: bool = False) -> list[str]:
         ({"management_api_key": ""}, "management_api_key is missing: set it, or TAP_MOESIF_"),
         ({"management_api_key": [KEY]}, "management_api_key: its value is not of type 'string'."),
         ({"management_api_key": {"k": KEY}}, "management_api_key: its value is not of type"),
-        ({"management_api_key": f"{KEY}\n"}, "management_api_key holds a blank"),
-        ({"management_api_key": f"{KEY} ключ"}, "management_api_key holds a blank"),
+        ({"management_api_key": f"{KEY}\n"}, "management_api_key: it holds a blank"),
+        ({"management_api_key": f"{KEY} ключ"}, "management_api_key: it holds a blank"),
         ({"page_size": "many"}, "page_size: its value is not of type 'integer'."),
         ({"page_size": 0}, "page_size: its value is less than the minimum of 1."),
         ({"page_size": 10_001}, "page_size: its value is greater than the maximum of 10000."),
@@ -41,23 +41,26 @@ def errors(config: dict[str, Any], *, env: bool = False) -> list[str]:
         ({"parallel_requests": 0}, "parallel_requests: its value is less"),
         ({"requests_per_minute": 0}, "requests_per_minute: its value is less"),
         ({"lookback_minutes": -1}, "lookback_minutes: its value is less"),
-        ({"api_url": "https://a b"}, "api_url is no address; write it as https://host"),
-        ({"api_url": "ftp://me:s3cret@host"}, "api_url is no address; write it as https://host"),
-        ({"api_url": "http://me:s3cret@host"}, "api_url is plain http to another machine"),
+        ({"api_url": "https://a b"}, "api_url: it is no address; write it as https://host"),
+        (
+            {"api_url": "ftp://me:s3cret@host"},
+            "api_url: it is no address; write it as https://host",
+        ),
+        ({"api_url": "http://me:s3cret@host"}, "api_url: it is plain http to another machine"),
         ({"users_path": "search"}, "users_path: its value does not match"),
         ({"usage_rollup": "no"}, "usage_rollup: its value is not of type 'boolean'."),
-        ({"start_date": "yesterday"}, "start_date is no date; write it as 2026-01-31."),
-        ({"end_date": "2026-02-30"}, "end_date is no date; write it as 2026-01-31."),
+        ({"start_date": "yesterday"}, "start_date: it is no date; write it as 2026-01-31."),
+        ({"end_date": "2026-02-30"}, "end_date: it is no date; write it as 2026-01-31."),
         (
             {"start_date": "2026-01-02T01:00:00+01:00", "end_date": "2026-01-02"},
-            "end_date is not after start_date.",
+            "end_date: it is not after start_date.",
         ),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(settings: dict[str, Any], told: str) -> None:
     [error] = errors({**HERE, **settings})
 
-    assert error.startswith(f"Wrong setting: {told}")
+    assert error.startswith(f"Setting {told}")
     assert KEY not in error
     assert "s3cret" not in error
 
@@ -125,7 +128,7 @@ def test_a_variable_that_cannot_be_read_is_one_sentence(
 
     [error] = errors({}, env=True)
 
-    assert error.startswith(f"Wrong setting: {told}")
+    assert error.startswith(f"Setting {told}")
 
 
 def test_a_file_above_is_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,16 +143,16 @@ def test_a_file_above_is_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("address", "shown"),
+    ("address", "host"),
     [
-        ("api.moesif.com/v1/", "https://api.moesif.com/v1"),
-        (" https://api.moesif.com ", "https://api.moesif.com"),
-        ("https://me:s3cret@proxy.example:8443/v1", "https://proxy.example:8443/v1"),
+        ("api.moesif.com/v1/", "api.moesif.com"),
+        (" https://api.moesif.com ", "api.moesif.com"),
+        ("https://me:s3cret@proxy.example:8443/v1", "proxy.example:8443"),
     ],
 )
 def test_an_address_is_taken_in_each_form_and_shown_without_a_password(
-    address: str, shown: str
+    address: str, host: str
 ) -> None:
     tap = TapMoesif(config={**HERE, "api_url": address})
 
-    assert tap.moesif.address == shown
+    assert tap.moesif.host == host

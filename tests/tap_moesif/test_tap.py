@@ -222,7 +222,7 @@ def test_a_run_says_nothing_of_whom_it_reads(run: Run, moesif_with: MoesifWith) 
 def test_a_wrong_setting_is_one_sentence(run: Run) -> None:
     done = run(config=config("http://127.0.0.1:1", page_size="many"))
 
-    assert sentence(done) == "Wrong setting: page_size: its value is not of type 'integer'."
+    assert sentence(done) == "Setting page_size: its value is not of type 'integer'."
     assert done.stderr.count("| ERROR ") == 1
     assert done.stdout == ""
 
@@ -260,7 +260,7 @@ def test_settings_that_are_not_there_are_one_sentence(run: Run, tmp_path: Path) 
     [
         (Reply(400, {"for": PERSON}), "HTTP 400: the search was not understood"),
         (Reply(404, b"<html>"), "HTTP 404: there is no such path"),
-        (Reply(302, headers={"Location": "/login"}), "HTTP 302: is api_url (http://127.0.0.1:"),
+        (Reply(302, headers={"Location": "/login"}), "HTTP 302: is api_url (127.0.0.1:"),
         (Reply(200, f"<html>{PERSON}</html>".encode()), "is not the JSON that Moesif gives"),
     ],
 )

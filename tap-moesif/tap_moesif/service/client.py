@@ -6,13 +6,12 @@ import logging
 import random
 import threading
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
-from tap_moesif.service.dates import http_date
+from singer_delivery.http import http_date
 from tap_moesif.service.errors import AttemptError, MoesifError, TooLargeError
 from tap_moesif.service.refusals import error_of
 from tap_moesif.service.retries import MAX_SECONDS_UNANSWERED, RetryBudget
@@ -61,7 +60,7 @@ class Moesif:
     Args:
         connect: Opens a connection; each thread has one of its own.
         pace: Says when the next request may go.
-        address: The API's address as it may be shown.
+        host: The API's host.
         parallel: How many requests may be under way at once.
         sleep: Waits for seconds.
         clock: Seconds on a clock that never goes back.
@@ -75,7 +74,7 @@ class Moesif:
 
     connect: Callable[[], Connection]
     pace: Pace
-    address: str
+    host: str
     parallel: int = 1
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -83,7 +82,8 @@ class Moesif:
     uniform: Callable[[], float] = random.random
     last_request_time: float = 0.0
     _answered: bool = False
-    _alone: threading.RLock = field(default_factory=threading.RLock)
+    _first: threading.RLock = field(default_factory=threading.RLock)
+    _given_up: MoesifError | None = None
     _local: threading.local = field(default_factory=threading.local)
     _connections: list[Connection] = field(default_factory=list)
     _workers: Workers = field(init=False)
@@ -122,8 +122,16 @@ class Moesif:
         Raises:
             MoesifError: There is no such answer to be had.
         """
-        with nullcontext() if self._answered else self._alone:  # until the address is known to do
+        if self._answered:
             return self._fetch(request, read, shrink)
+        with self._first:  # one alone, until the address is known to be right
+            if self._given_up and not self._answered:
+                raise self._given_up
+            try:
+                return self._fetch(request, read, shrink)
+            except MoesifError as error:
+                self._given_up = error
+                raise
 
     def _fetch(
         self, request: Request, read: Callable[[bytes], T], shrink: Callable[[bool], Request | None]
@@ -163,7 +171,7 @@ class Moesif:
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             self._answered = True
             raise error_of(
-                answer.status, answer.headers, answer.content, request, self.address, self.wall()
+                answer.status, answer.headers, answer.content, request, self.host, self.wall()
             )
         value = read(answer.content)
         self._answered = True

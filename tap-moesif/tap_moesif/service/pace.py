@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tap_moesif.service.dates import RATE_WINDOW_SECONDS
+from tap_moesif.service.refusals import RATE_WINDOW_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

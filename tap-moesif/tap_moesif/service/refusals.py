@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from typing_extensions import override
 
-from tap_moesif.service.dates import asked_wait, until_next_minute
+from singer_delivery.http import http_date, retry_after
 from tap_moesif.service.errors import (
     AttemptError,
     ForbiddenError,
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_moesif.service.request import Request
+
+RATE_WINDOW_SECONDS = 60
+"""Moesif counts its 500 queries by calendar minute ("Management API", "Rate limits")."""
 
 READ_BYTES = 100_000  # of the body of an error
 
@@ -98,7 +101,7 @@ def error_of(
     headers: Mapping[str, str],
     content: bytes,
     request: Request,
-    address: str,
+    host: str,
     wall: float,
 ) -> MoesifError:
     """Say what an answer other than 2xx means.
@@ -108,10 +111,11 @@ def error_of(
         headers: The answer's headers.
         content: Its body.
         request: What was requested.
-        address: The API's address, as it may be shown.
+        host: The API's host.
         wall: Seconds since the epoch on this machine's clock.
     """
     path, required = request.path, request.required
+    now = http_date(headers.get("Date")) or wall
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return ForbiddenError(
             f"Moesif refuses the key for {path} (HTTP {status}): management_api_key is wrong, "
@@ -130,30 +134,30 @@ def error_of(
             transient=transient,
         )
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = asked_wait(headers, wall)
+        wait = retry_after(status, headers, now)
         return AttemptError(
             "Moesif's limit of queries a minute is reached.",
             "Find what else uses the key, or lower requests_per_minute.",
-            until_next_minute(headers, wall) if wait is None else wait,
+            RATE_WINDOW_SECONDS - now % RATE_WINDOW_SECONDS if wait is None else wait,
         )
     if status == HTTPStatus.REQUEST_TIMEOUT or status >= _SERVER_ERROR:
-        advice = f"Run again later; api_url is {address}."
-        return AttemptError(f"{text}.", advice, asked_wait(headers, wall))
-    return _final(status, text, reason, request, address)
+        advice = f"Run again later; api_url leads to {host}."
+        return AttemptError(f"{text}.", advice, retry_after(status, headers, now))
+    return _final(status, text, reason, request, host)
 
 
 _SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _final(status: int, text: str, reason: Reason, request: Request, address: str) -> MoesifError:
+def _final(status: int, text: str, reason: Reason, request: Request, host: str) -> MoesifError:
     """Say what an answer means that no second attempt changes."""
     if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(
-            f"{text}: there is no such path; are api_url ({address}), users_path and "
+            f"{text}: there is no such path; are api_url ({host}), users_path and "
             "companies_path right?"
         )
     if status != HTTPStatus.BAD_REQUEST:
-        return MoesifError(f"{text}: is api_url ({address}) right?")
+        return MoesifError(f"{text}: is api_url ({host}) right?")
     if _NO_ORDER_BY_ID.search(reason.text):
         return RejectedQueryError(
             f"{text}: its search engine does not sort by _id "

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from singer_delivery.http import backoff
+from singer_delivery.http.waits import MAX_WAITING_SECONDS
 from tap_moesif.service.errors import AttemptError, MoesifError
 
 if TYPE_CHECKING:
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 8
 MAX_ATTEMPTS_UNANSWERED = 4
 MAX_SECONDS_UNANSWERED = 50.0
-MAX_ASKED_SECONDS = 3_600.0
-BACKOFF_FIRST_SECONDS = 1.0
+MAX_ASKED_SECONDS = MAX_WAITING_SECONDS
 BACKOFF_MAX_SECONDS = 30.0
+MIN_ASKED_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -61,8 +63,7 @@ class RetryBudget:
             raise MoesifError(
                 f"{error} Tried {self._attempts} times in {seconds:.0f} s. {error.advice}"
             ) from error
-        doubled: float = BACKOFF_FIRST_SECONDS * 2 ** (self.failures - 1)
-        return min(BACKOFF_MAX_SECONDS, doubled) * self.random()
+        return backoff(self.failures, self.random, BACKOFF_MAX_SECONDS)
 
     def _as_asked(self, error: AttemptError, seconds: float) -> float:
         if self._asked + seconds > MAX_ASKED_SECONDS:
@@ -72,6 +73,6 @@ class RetryBudget:
                 f"is more than this tap waits for one answer ({MAX_ASKED_SECONDS:.0f} s). "
                 f"{error.advice}"
             ) from error
-        wait = max(seconds, BACKOFF_FIRST_SECONDS)
+        wait = max(seconds, MIN_ASKED_SECONDS)
         self._asked += wait
         return wait

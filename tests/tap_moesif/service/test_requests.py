@@ -101,9 +101,7 @@ def test_the_scopes_told_are_the_references(account: Account) -> None:
 
 
 @pytest.mark.parametrize(("rolls_up", "queries"), [(True, 6), (False, 3)])
-def test_three_thousand_users_take_few_queries(
-    rolls_up: bool, queries: int
-) -> None:
+def test_three_thousand_users_take_few_queries(rolls_up: bool, queries: int) -> None:
     with Account() as account:
         for number in range(3_000):
             account.user(f"u{number:04d}", modified_time=timedelta(days=1))
