@@ -150,26 +150,36 @@ def read_json(content: Buffer, path: str) -> Any:  # noqa: ANN401, JSON is what 
         raise unexpected_response(path) from error
 
 
-def read_list(content: bytes, path: str, name: str) -> list[Any]:
-    """Read an answer that is a list: bare, under its name, in a document, or as a search's hits.
+def read_list(content: bytes, path: str, name: str, *, within: bool = False) -> list[Any]:
+    """Read an answer that is a list: bare, under its name, or as a search's hits.
+
+    Args:
+        content: The answer.
+        path: The path that was requested.
+        name: The name under which it may hold the list.
+        within: Whether a document without such a name has none of it; else it is the only one.
 
     Raises:
         AttemptError: It is none of these.
     """
     answer = read_json(content, path)
     if isinstance(answer, dict):
-        answer = _in_object(answer, name)
+        answer = _in_object(answer, name, within=within)
     if not isinstance(answer, list):
         raise unexpected_response(path)
     return [_document(item) for item in answer]
 
 
-def _in_object(answer: dict[str, Any], name: str) -> Any:  # noqa: ANN401
+def _in_object(answer: dict[str, Any], name: str, *, within: bool) -> Any:  # noqa: ANN401
     document = _document(answer)
     if isinstance(document.get("hits"), dict):
         return document["hits"].get("hits")
-    is_document = "_id" in document or "company_id" in document
-    return document.get(name, [] if is_document else None)  # a document need not have any
+    alone = ([] if within else [document]) if _IDS & document.keys() else None
+    return document.get(name, alone)
+
+
+_IDS = frozenset({"_id", "id", "company_id"})
+"""What only a document has."""
 
 
 def _document(item: Any) -> Any:  # noqa: ANN401

@@ -167,7 +167,7 @@ class Subscriptions(SearchStream):
         request = Request(PATH, self.required, id=company_id)
         try:
             return self._tap.moesif.fetch(
-                request, lambda content: read_list(content, PATH, "subscriptions")
+                request, lambda content: read_list(content, PATH, "subscriptions", within=True)
             ).value
         except NotFoundError:  # the company is gone meanwhile, or has none
             return []
