@@ -9,8 +9,8 @@ from benchmarks import scale
 from benchmarks.scale import MOESIF, SEGMENT, WAITING, Load, by_load, by_workers, duration
 
 from singer_delivery.settings import DeliverySettings
-from tap_moesif.pace import MAX_PAGE_SIZE
-from tap_moesif.usage import MAX_IDS
+from tap_moesif.service.page_size import MAX_PAGE_SIZE
+from tap_moesif.usage.search import MAX_IDS
 from target_segment.target import TargetSegment
 
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -14,7 +14,8 @@ from singer_sdk.authenticators import BearerTokenAuthenticator
 from singer_sdk.pagination import BaseAPIPaginator
 from typing_extensions import override
 
-from tap_moesif.schemas import USER, json_schema
+from tap_moesif.records import json_schema
+from tap_moesif.streams.users import Users
 
 if TYPE_CHECKING:
     import requests
@@ -42,7 +43,7 @@ class UsersStream(RESTStream["Sort | None"]):
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     replication_key = "modifiedTime"
     is_sorted = True
-    schema: ClassVar[dict[str, Any]] = json_schema(USER)
+    schema: ClassVar[dict[str, Any]] = json_schema(Users.fields)
 
     @property
     @override

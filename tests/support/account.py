@@ -109,5 +109,7 @@ class Account(ScriptedService):
 
 
 def settings(account: Account, **more: object) -> dict[str, Any]:
-    """Give the smallest settings that read an account."""
-    return {"management_api_key": "k", "api_url": account.url, "usage_rollup": False, **more}
+    """Give the smallest settings that read an account; pages do not grow from `page_size`."""
+    size = {"max_page_size": more["page_size"]} if "page_size" in more else {}
+    mine = {"management_api_key": "k", "api_url": account.url, "usage_rollup": False}
+    return {**mine, **size, **more}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tap_moesif.schemas import json_schema
+from tap_moesif.records import json_schema
 
 if TYPE_CHECKING:
-    from tap_moesif.schemas import Field
+    from tap_moesif.records import Field
 
 FORMATS = FormatChecker(())
 

@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 IN_NO_TIME = "import time; time.sleep = lambda seconds: None\n"
 """Code that leaves out what a user would wait for."""
 
-LESS_PATIENT = IN_NO_TIME + "import tap_moesif.client as c; c.TIMEOUT_SECONDS = 0.1\n"
+LESS_PATIENT = (
+    f"{IN_NO_TIME}import tap_moesif.service.client as c\n"
+    "c.TIMEOUT_SECONDS = c.MAX_SECONDS_UNANSWERED = 0.1\n"
+)
+
+
+NO_SORT_BY_ID = {
+    "error": {
+        "type": "illegal_argument_exception",
+        "reason": "Fielddata access on the _id field is disallowed",
+    }
+}
 
 
 @contextmanager
@@ -67,6 +78,12 @@ def answered(spoil: Spoil, folder: Path, state: Any = None, **config: Any) -> En
     with account() as moesif:
         moesif.spoil = spoil
         return sync(folder, settings(moesif, **config), state)
+
+
+def with_an_endless_answer(folder: Path) -> Ended:
+    with account() as moesif:
+        small = "import tap_moesif.service.connection as c; c.MAX_ANSWER_BYTES = 9\n"
+        return sync(folder, settings(moesif, page_size=1), code=IN_NO_TIME + small)
 
 
 def with_a_wrong_key(folder: Path) -> Ended:
@@ -205,6 +222,7 @@ CASES: dict[str, Case] = {
     "a key with a blank": lambda folder: sync(folder, {"management_api_key": "a b"}),
     "no date": partial(with_settings, start_date="soon"),
     "no time in between": partial(with_settings, start_date="2026-01-02", end_date="2026-01-01"),
+    "no address": partial(with_settings, api_url="https://a b"),
     "plain http": partial(with_settings, api_url="http://there.invalid"),
     "no config": no_config,
     "a state of something else": partial(with_state, {"bookmarks": []}),
@@ -217,6 +235,8 @@ CASES: dict[str, Case] = {
     "a key that lacks scopes": partial(answered, always(401)),
     "a key that may not read usage": partial(answered, of_usage(403), usage_rollup=True),
     "not understood": partial(answered, always(400)),
+    "no sort by id": partial(answered, always(400, NO_SORT_BY_ID)),
+    "an answer without end": with_an_endless_answer,
     "usage not understood": partial(answered, of_usage(400), usage_rollup=True),
     "no such path": partial(answered, always(404)),
     "too large": partial(answered, always(413), page_size=1),

@@ -9,11 +9,11 @@ import pytest
 from typing_extensions import override
 
 from tap_moesif import TapMoesif
-from tap_moesif.errors import MoesifError
-from tap_moesif.writer import UntornWriter
+from tap_moesif.service import MoesifError
+from tap_moesif.sync import AtomicLineWriter
 
 
-class Recorder(UntornWriter):
+class Recorder(AtomicLineWriter):
     """Keeps what would be written."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ def sync(
     try:
         tap.sync_all()
     finally:
-        tap.moesif.session.close()
+        tap.moesif.close()
     return Output(writer.messages)
 
 
@@ -78,5 +78,5 @@ def killed(
     tap = TapMoesif(config=config, catalog=catalog, state=state, message_writer=writer)
     with pytest.raises(MoesifError):
         tap.sync_all()
-    tap.moesif.session.close()
+    tap.moesif.close()
     return Output(writer.messages)

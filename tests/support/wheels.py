@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NEEDS = {
     "singer-delivery": (),
-    "tap-moesif": (),
+    "tap-moesif": ("singer-delivery",),
     "target-segment": ("singer-delivery",),
     "target-moesif": ("singer-delivery",),
     "sandbox": (),

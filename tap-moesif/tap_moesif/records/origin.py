@@ -1,0 +1,35 @@
+"""Where somebody was, which Moesif writes in several ways, in one; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tap_moesif.records.maker import Document
+
+
+def with_origin(document: Document) -> Document:
+    """Bring a document's address, place and user agent into the one form that fields know.
+
+    The coordinates come out of the engine's `location`, the address stands beside them, and a user
+    agent that is not an object becomes `user_agent_string`. The document is changed.
+    """
+    if isinstance(geo := document.get("geo_ip"), dict):
+        _with_coordinates(geo)
+        if document.get("ip_address") in (None, geo.get("ip")) and isinstance(geo.get("ip"), str):
+            document["ip_address"] = geo.pop("ip")
+    if isinstance(document.get("user_agent"), str) and document.get("user_agent_string") is None:
+        document["user_agent_string"] = document.pop("user_agent")
+    return document
+
+
+def _with_coordinates(geo: Document) -> None:
+    """Read `location`, `{lat, lon}` or `[lon, lat]`, where it adds to or repeats the numbers."""
+    location = geo.get("location")
+    if isinstance(location, list) and len(location) == 2:  # noqa: PLR2004, a pair
+        location = {"lon": location[0], "lat": location[1]}
+    if isinstance(location, dict) and location.keys() == {"lat", "lon"}:
+        latitude = geo.setdefault("latitude", location["lat"])
+        longitude = geo.setdefault("longitude", location["lon"])
+        if (latitude, longitude) == (location["lat"], location["lon"]):
+            del geo["location"]

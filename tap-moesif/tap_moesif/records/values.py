@@ -1,0 +1,129 @@
+"""A raw value as its field's kind wants it; pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_moesif.records.fields import Kind
+from tap_moesif.records.times import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Conversion = Callable[[Any], Any]
+
+USER_DEFINED = frozenset({"metadata", "body"})
+"""Where Moesif keeps what the account itself has put there."""
+
+INT64 = range(-(2**63), 2**63)
+"""The whole numbers that what reads a record can hold."""
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no string")  # noqa: TRY004, one way to say so
+    return value
+
+
+def _id(value: object) -> str:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError("no id")
+
+
+def _integer(value: object) -> int:
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int or value not in INT64:
+        raise ValueError("no whole number")
+    return value
+
+
+def _number(value: object) -> float:
+    if (type(value) is not float and type(value) is not int) or not math.isfinite(value):
+        raise ValueError("no number")
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("neither true nor false")  # noqa: TRY004
+    return value
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("no object")  # noqa: TRY004
+    return value
+
+
+def _any(value: object) -> object:
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("no list")  # noqa: TRY004
+    return value
+
+
+CONVERSIONS: dict[Kind, Conversion] = {
+    Kind.ID: _id,
+    Kind.REFERENCE: _id,
+    Kind.STRING: _string,
+    Kind.INTEGER: _integer,
+    Kind.NUMBER: _number,
+    Kind.BOOLEAN: _boolean,
+    Kind.ANY: _any,
+    Kind.FREE: _object,
+    Kind.LIST: _list,
+    Kind.TIME: utc,
+}
+"""By kind: gives the value converted, or raises ValueError or OverflowError."""
+
+EXACT_TYPES: dict[Kind, type] = {Kind.STRING: str, Kind.FREE: dict, Kind.LIST: list}
+"""By kind, where there is one: the type whose values need no conversion."""
+
+
+def scrubber(names: frozenset[str]) -> Conversion:
+    """Make what takes some names out of an object or a list, at any depth.
+
+    What the account itself has put there stays. A value is left as it is; what is given is a
+    copy, but where it holds none of the names.
+    """
+    if not names:
+        return _any
+    mentioned = re.compile("|".join(map(re.escape, sorted(names))).encode()).search
+    encode = msgspec.json.Encoder().encode
+
+    def scrub(value: Any) -> Any:  # noqa: ANN401
+        try:  # its JSON is made and searched sooner than its objects are looked through
+            if mentioned(encode(value)) is None:
+                return value
+        except (UnicodeEncodeError, RecursionError):  # half a character, or very deep
+            pass
+        return _without(value, names)
+
+    return scrub
+
+
+def _without(value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401
+    top = [value]
+    copies: list[Any] = [top]
+    while copies:
+        copy = copies.pop()
+        for key, inner in copy.items() if isinstance(copy, dict) else enumerate(copy):
+            if isinstance(inner, dict | list) and key not in USER_DEFINED:
+                copy[key] = (
+                    [*inner]
+                    if isinstance(inner, list)
+                    else {name: part for name, part in inner.items() if name not in names}
+                )
+                copies.append(copy[key])
+    return top[0]

@@ -1,0 +1,215 @@
+"""Moesif's answers: read, and believed or not; pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_moesif.service.errors import AttemptError, TooLargeError
+from tap_moesif.service.refusals import reason_in
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Answer = dict[str, Any]
+
+LATER = "Run again later, with a smaller page_size if it happens daily."
+
+
+class Hit(msgspec.Struct, gc=False):
+    """A hit of a search.
+
+    Attributes:
+        id: The document's id in the search engine.
+        source: The document, decoded lazily, for cache locality.
+        sort: Its sort values, which `search_after` takes.
+    """
+
+    id: Any = msgspec.field(default=None, name="_id")
+    source: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"null"), name="_source")
+    sort: Any = None
+
+    def document(self) -> Any:  # noqa: ANN401, JSON is what it is
+        """Decode the document.
+
+        Raises:
+            AttemptError: It is not JSON.
+        """
+        return read_json(self.source, "a search")
+
+
+class _Hits(msgspec.Struct):
+    hits: list[Hit]
+    total: Any = None
+
+
+class _Search(msgspec.Struct):
+    hits: _Hits
+    timed_out: Any = None
+    shards: Any = msgspec.field(default=None, name="_shards")
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises of an answer."""
+
+_decode = msgspec.json.Decoder().decode
+_decode_search = msgspec.json.Decoder(_Search).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of what a search found.
+
+    Attributes:
+        hits: In their order.
+        total: How many there are on all pages.
+        exact: Whether that is known, and no minimum.
+    """
+
+    hits: list[Hit]
+    total: int
+    exact: bool
+
+
+def read_hits(content: bytes, path: str) -> Found:
+    """Read a page of a search.
+
+    Raises:
+        AttemptError: It is none, or says itself that it is incomplete.
+    """
+    try:
+        search = _decode_search(content)
+    except UNREADABLE:
+        answer = read_search(content, path)  # which can read more, or say what is wrong
+        hits = [_hit(hit) for hit in answer["hits"]["hits"]]
+        return Found(hits, *_total(answer["hits"].get("total")))
+    _check_complete(search.timed_out, search.shards, path)
+    return Found(search.hits.hits, *_total(search.hits.total))
+
+
+def _hit(hit: dict[str, Any]) -> Hit:
+    source = json.dumps(hit.get("_source")).encode()
+    return Hit(hit.get("_id"), msgspec.Raw(source), hit.get("sort"))
+
+
+def read_search(content: bytes, path: str) -> Answer:
+    """Read a search's answer, whose `hits.hits` is a list of objects.
+
+    Raises:
+        AttemptError: It is none, or says itself that it is incomplete.
+    """
+    answer: Answer = read_json(content, path)
+    try:
+        hits = answer["hits"]["hits"]
+    except (LookupError, TypeError) as error:
+        raise unexpected_response(path) from error
+    if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
+        raise without_hits(path)
+    _check_complete(answer.get("timed_out"), answer.get("_shards"), path)
+    return answer
+
+
+def _check_complete(timed_out: object, shards: object, path: str) -> None:
+    if timed_out:
+        raise AttemptError(f"Moesif ran out of time over {path}; its page is incomplete.", LATER)
+    if isinstance(shards, dict) and shards.get("failed"):
+        reason = reason_in(shards.get("failures"))
+        text = f"A part of Moesif's index failed over {path}{reason}; its page is incomplete."
+        if reason.is_size:
+            raise TooLargeError(text, LATER, transient=True)
+        raise AttemptError(text, LATER)
+
+
+def _total(total: Any) -> tuple[int, bool]:  # noqa: ANN401
+    """Give how many documents a search found, and whether that is known and no minimum."""
+    exact = True
+    if isinstance(total, dict):
+        exact = total.get("relation", "eq") == "eq"
+        total = total.get("value")
+    if not isinstance(total, int) or total < 0:  # older engines write -1 for "not counted"
+        return 0, False
+    return total, exact
+
+
+def read_json(content: Buffer, path: str) -> Any:  # noqa: ANN401, JSON is what it is
+    """Read JSON; half a character, as a text cut short can end in, becomes U+FFFD.
+
+    Raises:
+        AttemptError: It is none.
+    """
+    try:
+        return _decode(content)
+    except UNREADABLE:
+        pass
+    try:
+        return _with_whole_characters(json.loads(bytes(content)))
+    except (ValueError, RecursionError) as error:
+        raise unexpected_response(path) from error
+
+
+def read_list(content: bytes, path: str, name: str, *, within: bool = False) -> list[Any]:
+    """Read an answer that is a list: bare, under its name, or as a search's hits.
+
+    Args:
+        content: The answer.
+        path: The path that was requested.
+        name: The name under which it may hold the list.
+        within: Whether a document without such a name has none of it; else it is the only one.
+
+    Raises:
+        AttemptError: It is none of these.
+    """
+    answer = read_json(content, path)
+    if isinstance(answer, dict):
+        answer = _in_object(answer, name, within=within)
+    if not isinstance(answer, list):
+        raise unexpected_response(path)
+    return [_document(item) for item in answer]
+
+
+def _in_object(answer: dict[str, Any], name: str, *, within: bool) -> Any:  # noqa: ANN401
+    document = _document(answer)
+    if isinstance(document.get("hits"), dict):
+        return document["hits"].get("hits")
+    alone = ([] if within else [document]) if _IDS & document.keys() else None
+    return document.get(name, alone)
+
+
+_IDS = frozenset({"_id", "id", "company_id"})
+"""What only a document has."""
+
+
+def _document(item: Any) -> Any:  # noqa: ANN401
+    """Take a document out of a hit."""
+    if isinstance(item, dict) and isinstance(item.get("_source"), dict):
+        return {"_id": item.get("_id"), **item["_source"]}
+    return item
+
+
+def without_hits(path: str) -> AttemptError:
+    """Say that what should be a list of hits is none."""
+    return AttemptError(f"The answer to {path} holds no list of hits.")
+
+
+def unexpected_response(path: str) -> AttemptError:
+    """Say that an answer is not what Moesif gives."""
+    return AttemptError(
+        f"The answer to {path} is not the JSON that Moesif gives.",
+        "Does api_url lead to Moesif's API, and not to a proxy's page?",
+    )
+
+
+def _with_whole_characters(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_with_whole_characters(inner) for inner in value]
+    if isinstance(value, dict):
+        return {
+            _with_whole_characters(name): _with_whole_characters(inner)
+            for name, inner in value.items()
+        }
+    return value

@@ -1,0 +1,231 @@
+"""A walk through everything that a search finds, page after page.
+
+Paging is keyset only: the next page is the same request with `search_after`, the sort values of
+the last hit (Moesif, "Management API", "Searching"). Nothing in an answer says that it is the
+last one, and the service may give less than was asked for. So a walk ends with an empty page, and
+only where the total, or the search from the other end, agrees that nothing is left; or with its
+first page, where that is not full and holds the total.
+
+While a page is used the next one is requested already, and, as long as pages are small, a few more.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from tap_moesif.service.answers import read_hits
+from tap_moesif.service.errors import AttemptError, MoesifError
+from tap_moesif.service.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tap_moesif.service.answers import Found, Hit
+    from tap_moesif.service.client import Moesif
+    from tap_moesif.service.page_size import PageSize
+    from tap_moesif.service.queries import Query
+    from tap_moesif.service.request import RequiredScope
+
+Sort = list[Any]
+
+ID = "_id"
+"""What the engine calls the hit's id: "guaranteed unique", so a sort that ends with it is total."""
+
+AHEAD_BYTES = 8_000_000
+"""Pages that are waiting to be used may hold this much; the next one waits where they hold more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search whose hits are read in order.
+
+    Attributes:
+        path: Path below the API's address.
+        required: What the key must be allowed to do.
+        query: The query, in the engine's DSL.
+        sort: Fields to sort by, the last of which is unique.
+        params: The query string's parameters.
+        without: Fields that need not be sent.
+    """
+
+    path: str
+    required: RequiredScope
+    query: Query
+    sort: Sequence[str] = (ID,)
+    params: Mapping[str, str] = field(default_factory=dict)
+    without: Sequence[str] = ()
+
+    def request(self, size: int, after: Sort | None = None, order: str = "asc") -> Request:
+        """Write the request for a page."""
+        body: dict[str, Any] = {
+            "query": self.query,
+            "sort": [_criterion(name, order) for name in self.sort],
+            "size": size,
+        }
+        if self.without:
+            body["_source"] = {"excludes": [*self.without]}
+        if after:
+            body["search_after"] = after
+        return Request(self.path, self.required, params=self.params, body=body)
+
+
+def _criterion(name: str, order: str) -> dict[str, Any]:
+    return {name: {"order": order} if name == ID else {"order": order, "unmapped_type": "date"}}
+
+
+class Page(NamedTuple):
+    """A page of a search.
+
+    Attributes:
+        hits: Its hits, each with its sort values.
+        total: How many the search finds, as far as the answer tells.
+        asked_at: When it was requested, on Moesif's clock.
+        size: Bytes of the answer.
+        last: Whether no page follows.
+    """
+
+    hits: list[Hit]
+    total: int
+    asked_at: float
+    size: int
+    last: bool
+
+
+@dataclass(slots=True)
+class Pages:
+    """The pages of a search, in order.
+
+    Args:
+        moesif: The API.
+        search: What to search for.
+        size: Says how large the next page is to be.
+        after: The sort values of the hit to begin behind.
+        count: How many hits stand before, that one included.
+    """
+
+    moesif: Moesif
+    search: Search
+    size: PageSize
+    after: Sort = field(default_factory=list)
+    count: int = 0
+    _read: set[bytes] = field(default_factory=set)
+    _ready: SimpleQueue[Page | BaseException] = field(default_factory=SimpleQueue)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _ready_bytes: int = 0
+    _under_way: bool = False
+    _ended: bool = False
+
+    def __iter__(self) -> Iterator[Page]:
+        """Return page after page, of which the last may be empty."""
+        try:
+            while True:
+                self._go_on()
+                page = self._ready.get()
+                if isinstance(page, BaseException):
+                    raise page
+                with self._lock:
+                    self._ready_bytes -= page.size
+                self._go_on()  # the next one, while this one is used
+                yield page
+                if page.last:
+                    return
+        finally:
+            self._ended = True
+
+    def _go_on(self) -> None:
+        """Have the next page requested, unless enough are waiting."""
+        with self._lock:
+            if self._ended or self._under_way or self._ready_bytes > AHEAD_BYTES:
+                return
+            self._under_way = True
+        self.moesif.submit(self._fetch)
+
+    def _fetch(self) -> None:
+        try:
+            answered = self.moesif.fetch(self._request(), self._read_page, self._shrink)
+        except BaseException as error:  # noqa: BLE001, it is raised where the page is waited for
+            self._ended = True
+            self._ready.put(error)
+            return
+        found = answered.value
+        last = not found.hits or self._is_all(found)
+        if found.hits:
+            self.after = found.hits[-1].sort
+            self._read.add(msgspec.json.encode(self.after))
+            self.count += len(found.hits)
+            self.size.worked(len(found.hits), answered.size, answered.seconds)
+        page = Page(found.hits, found.total, answered.asked_at, answered.size, last)
+        with self._lock:
+            self._ended = self._ended or last
+            self._ready_bytes += page.size
+            self._under_way = False
+        self._ready.put(page)
+        self._go_on()
+
+    def _is_all(self, found: Found) -> bool:
+        """Tell whether the first page is the only one, by all that its answer says."""
+        full = len(found.hits) >= self.size.value
+        return not self.count and not full and found.exact and found.total == len(found.hits)
+
+    def _request(self) -> Request:
+        return self.search.request(self.size.value, self.after)
+
+    def _shrink(self, refused: bool) -> Request | None:
+        return self._request() if self.size.halve(refused=refused) else None
+
+    def _read_page(self, content: bytes) -> Found:
+        found = read_hits(content, self.search.path)
+        if found.hits:
+            self._check_next(found.hits[-1].sort)
+        else:
+            self._check_end(found)
+        return found
+
+    def _check_next(self, after: Sort | None) -> None:
+        """See that a page leads on."""
+        if not after or not isinstance(after, list):
+            raise MoesifError(
+                f"Moesif's answer to {self.search.path} does not say where the next page begins, "
+                "so the rest cannot be read. Please report this with the name of the path."
+            )
+        if msgspec.json.encode(after) in self._read or after == self.after:
+            raise AttemptError(
+                f"Moesif's answer to {self.search.path} is a page that was read already."
+            )
+
+    def _check_end(self, found: Found) -> None:
+        """See that an empty page is the end.
+
+        The total can be more although nothing is left: what has changed meanwhile may stand
+        before the cursor. So the last document of all is requested.
+
+        Raises:
+            AttemptError: There is more.
+        """
+        if found.exact and found.total <= self.count:
+            return
+        last = self.moesif.fetch(
+            self.search.request(1, order="desc"),
+            lambda content: read_hits(content, self.search.path).hits,
+        ).value
+        if not last and not found.total:
+            return
+        if not last or _rank(last[0].sort) > _rank(self.after):
+            raise AttemptError(
+                f"Moesif's answer to {self.search.path} is an empty page, although there is more."
+            )
+
+
+def _rank(sort: Any) -> list[tuple[str, Any]]:  # noqa: ANN401, what the service says
+    """Order sort values as the engine does, strings by their bytes."""
+    values = sort if isinstance(sort, list) else []
+    return [
+        ("string", value.encode()) if isinstance(value, str) else ("number", value)
+        for value in values
+        if value is not None
+    ]

@@ -1,0 +1,170 @@
+"""What an answer that is none says: the error to raise for a status and its body; pure.
+
+The body of an error is documented nowhere; the search engine behind Moesif writes JSON with types
+and reasons. Of these nothing is shown but a type and the names of fields that were asked for,
+because a reason can quote a document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from typing_extensions import override
+
+from singer_delivery.http import http_date, retry_after
+from tap_moesif.service.errors import (
+    AttemptError,
+    ForbiddenError,
+    MoesifError,
+    NotFoundError,
+    RejectedQueryError,
+    TooLargeError,
+)
+from tap_moesif.service.queries import FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_moesif.service.request import Request
+
+RATE_WINDOW_SECONDS = 60
+"""Moesif counts its 500 queries by calendar minute ("Management API", "Rate limits")."""
+
+READ_BYTES = 100_000  # of the body of an error
+
+_TYPE = re.compile(r"[a-z]+(_[a-z]+)*_exception")
+_TOO_MUCH = re.compile(
+    # a circuit breaker; a limit of buckets; `max_result_window`
+    r"circuit_breaking_exception|data too large|too_many_buckets_exception|"
+    r"too many buckets|result window is too large",
+    re.IGNORECASE,
+)
+_NO_ORDER_BY_ID = re.compile(r"fielddata access on the _id field", re.IGNORECASE)
+
+
+class Reason(NamedTuple):
+    """What the search engine says of an error.
+
+    Attributes:
+        types: Its types, the most special last.
+        text: Its reasons, which may quote a document.
+    """
+
+    types: tuple[str, ...] = ()
+    text: str = ""
+
+    @override
+    def __str__(self) -> str:
+        """Return what may be shown: a type, and the fields that it is about."""
+        fields = [field for field in FIELDS if f"[{field}]" in self.text]
+        about = f" about {', '.join(fields)}" if fields else ""
+        return f" ({self.types[-1]}{about})" if self.types else ""
+
+    @property
+    def is_size(self) -> bool:
+        """Whether it says that too much was asked for at once."""
+        return bool(_TOO_MUCH.search(f"{' '.join(self.types)} {self.text}"))
+
+
+def read_reason(content: bytes) -> Reason:
+    """Read the body of an error; an empty reason where it is of no known form."""
+    try:
+        return reason_in(msgspec.json.decode(content[:READ_BYTES]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Reason()
+
+
+def reason_in(value: Any) -> Reason:  # noqa: ANN401, JSON is what it is
+    """Collect the types and reasons in an error, at any depth."""
+    found = [*_strings(value)]
+    types = [text for name, text in found if name == "type" and _TYPE.fullmatch(text)]
+    return Reason(tuple(types), " ".join(text for _, text in found))
+
+
+def _strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _strings(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner, name)
+
+
+def error_of(
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    request: Request,
+    host: str,
+    wall: float,
+) -> MoesifError:
+    """Say what an answer other than 2xx means.
+
+    Args:
+        status: The HTTP status.
+        headers: The answer's headers.
+        content: Its body.
+        request: What was requested.
+        host: The API's host.
+        wall: Seconds since the epoch on this machine's clock.
+    """
+    path, required = request.path, request.required
+    now = http_date(headers.get("Date")) or wall
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return ForbiddenError(
+            f"Moesif refuses the key for {path} (HTTP {status}): management_api_key is wrong, "
+            f"expired, or lacks the scope {required.scope}, which the stream '{required.stream}' "
+            "needs. Make a key with that scope in Moesif under Settings > API Keys > "
+            f"Management API, or {required.remedy}.",
+            required.scope,
+        )
+    reason = read_reason(content)
+    text = f"Moesif answers {path} with HTTP {status}{reason}"
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or reason.is_size:
+        transient = status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+        return TooLargeError(
+            f"{text}: that is too much at once.",
+            "Less cannot be asked for. Does a proxy on the way limit the size of answers?",
+            transient=transient,
+        )
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = retry_after(status, headers, now)
+        return AttemptError(
+            "Moesif's limit of queries a minute is reached.",
+            "Find what else uses the key, or lower requests_per_minute.",
+            RATE_WINDOW_SECONDS - now % RATE_WINDOW_SECONDS if wait is None else wait,
+        )
+    if status == HTTPStatus.REQUEST_TIMEOUT or status >= _SERVER_ERROR:
+        advice = f"Run again later; api_url leads to {host}."
+        return AttemptError(f"{text}.", advice, retry_after(status, headers, now))
+    return _final(status, text, reason, request, host)
+
+
+_SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _final(status: int, text: str, reason: Reason, request: Request, host: str) -> MoesifError:
+    """Say what an answer means that no second attempt changes."""
+    if status == HTTPStatus.NOT_FOUND:
+        return NotFoundError(
+            f"{text}: there is no such path; are api_url ({host}), users_path and "
+            "companies_path right?"
+        )
+    if status != HTTPStatus.BAD_REQUEST:
+        return MoesifError(f"{text}: is api_url ({host}) right?")
+    if _NO_ORDER_BY_ID.search(reason.text):
+        return RejectedQueryError(
+            f"{text}: its search engine does not sort by _id "
+            "(indices.id_field_data.enabled is false), without which no walk through all "
+            "documents is complete. Ask whoever runs it to allow that."
+        )
+    return RejectedQueryError(
+        f"{text}: the search was not understood; is app_id right? If it is, "
+        f"{request.required.remedy}."
+    )

@@ -1,0 +1,170 @@
+"""The stream `events`: API calls and custom actions, by the time of their request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from tap_moesif.records import Field, Kind, utc, with_origin
+from tap_moesif.service import ID, Request, Search
+from tap_moesif.service.queries import REQUEST_TIME, events_between
+from tap_moesif.streams.base import SearchStream
+from tap_moesif.streams.common import APP, PLACE, REST
+from tap_moesif.usage import EVENTS_PATH, EVENTS_SCOPE
+
+if TYPE_CHECKING:
+    from tap_moesif.records import Document
+    from tap_moesif.sync import Scan
+
+REQUESTED = "requestTime"
+
+EVENTS_BEGAN = "2013-01-01T00:00:00.000Z"
+"""Before Moesif was founded; the search for events wants a beginning."""
+
+PAYLOADS = tuple(
+    f"{side}.{part}"
+    for side in ("request", "response")
+    for part in ("headers", "body", "original_encoded_body")
+)
+"""Where an API call's headers and bodies are, which hold credentials."""
+
+_HEADERS = Field("headers", Kind.FREE, "Headers, untouched; only where wanted.", ("headers",))
+_BODY = (
+    Field("body", Kind.ANY, "The body, untouched; only where wanted.", ("body",)),
+    Field(
+        "transferEncoding",
+        Kind.STRING,
+        "How the body is written: json or base64.",
+        ("transfer_encoding",),
+    ),
+)
+
+
+class Events(SearchStream):
+    """API calls and custom actions."""
+
+    name = "events"
+    scopes = (EVENTS_SCOPE,)
+    contents = "API calls and custom actions since the last run"
+    replication_key = REQUESTED
+    times = (REQUESTED,)
+    selected_by_default = False
+    fields = (
+        Field("id", Kind.ID, "The event's unique id in Moesif.", ("_id", "id")),
+        Field(
+            "requestTime",
+            Kind.TIME,
+            "When the call or action was made.",
+            (REQUEST_TIME,),
+            automatic=True,
+        ),
+        Field(
+            "eventType", Kind.STRING, "api_call or user_action.", ("event_type",), automatic=True
+        ),
+        Field(
+            "actionName", Kind.STRING, "The custom action's name.", ("action_name",), automatic=True
+        ),
+        Field("userId", Kind.REFERENCE, "The user who made it.", ("user_id",), automatic=True),
+        Field(
+            "companyId",
+            Kind.REFERENCE,
+            "The company that user belongs to.",
+            ("company_id",),
+            automatic=True,
+        ),
+        Field(
+            "subscriptionId",
+            Kind.REFERENCE,
+            "The subscription it counts for.",
+            ("subscription_id",),
+        ),
+        Field(
+            "transactionId", Kind.STRING, "The id it was sent to Moesif with.", ("transaction_id",)
+        ),
+        Field(
+            "durationMs", Kind.NUMBER, "How long the call took, in milliseconds.", ("duration_ms",)
+        ),
+        Field("direction", Kind.STRING, "Incoming or Outgoing, for the API.", ("direction",)),
+        Field(
+            "weight",
+            Kind.INTEGER,
+            "How many calls it stands for, where Moesif keeps a sample.",
+            ("weight",),
+        ),
+        Field("metadata", Kind.FREE, "The account's own event metadata.", ("metadata",)),
+        Field(
+            "request",
+            Kind.OBJECT,
+            "What was asked.",
+            ("request",),
+            (
+                Field("time", Kind.TIME, "When it was asked.", ("time",)),
+                Field("uri", Kind.STRING, "The URI; for an action, that of the page.", ("uri",)),
+                Field("verb", Kind.STRING, "The HTTP method.", ("verb",)),
+                Field("route", Kind.STRING, "The route that the URI falls under.", ("route",)),
+                Field("ipAddress", Kind.STRING, "From which IP address.", ("ip_address",)),
+                PLACE,
+                Field("userAgent", Kind.FREE, "Details of the user agent.", ("user_agent",)),
+                Field(
+                    "userAgentString",
+                    Kind.STRING,
+                    "The user agent as it was sent, where Moesif has it as a string.",
+                    ("user_agent_string",),
+                ),
+                _HEADERS,
+                *_BODY,
+                REST,
+            ),
+        ),
+        Field(
+            "response",
+            Kind.OBJECT,
+            "What was answered.",
+            ("response",),
+            (
+                Field("time", Kind.TIME, "When it was answered.", ("time",)),
+                Field("status", Kind.INTEGER, "The HTTP status.", ("status",)),
+                Field("ipAddress", Kind.STRING, "From which IP address.", ("ip_address",)),
+                _HEADERS,
+                *_BODY,
+                REST,
+            ),
+        ),
+        *APP,
+        REST,
+    )
+
+    @override
+    @staticmethod
+    def prepare(document: Document) -> Document:
+        """Put the time of an event's request beside it too, and bring its origin into one form."""
+        request = document.get("request")
+        if isinstance(request, dict):
+            with_origin(request)
+            if "time" in request:
+                document[REQUEST_TIME] = request["time"]
+        return document
+
+    @override
+    def search(self, scan: Scan) -> Search:
+        if not scan.started_at:
+            now = Request(
+                EVENTS_PATH, self.required, params={"from": "-1h", "to": "now"}, body={"size": 0}
+            )
+            scan.started_at = utc(self._tap.moesif.now(now) * 1000)
+        since = scan.since.get(REQUESTED) or scan.start or EVENTS_BEGAN
+        until = max(since, min(scan.started_at, scan.end or scan.started_at))
+        return Search(
+            EVENTS_PATH,
+            self.required,
+            events_between(since, until, self.config.get("event_type")),
+            sort=(REQUEST_TIME, ID),
+            params={"from": since, "to": until},
+            without=() if self.config["emit_event_payloads"] else PAYLOADS,
+        )
+
+    @property
+    @override
+    def dropped(self) -> tuple[str, ...]:
+        return super().dropped + (() if self.config["emit_event_payloads"] else PAYLOADS)

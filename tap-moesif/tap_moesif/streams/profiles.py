@@ -1,0 +1,128 @@
+"""What users and companies have in common: searched by two times, with a roll-up of usage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+from tap_moesif import usage
+from tap_moesif.service import (
+    ID,
+    MoesifError,
+    RejectedQueryError,
+    RequiredScope,
+    Search,
+    read_hits,
+)
+from tap_moesif.service.page_size import PageSize
+from tap_moesif.service.queries import (
+    LAST_SEEN,
+    MODIFIED_TIME,
+    changed_since,
+    everything,
+    modified_between,
+)
+from tap_moesif.streams.base import WRITTEN_AT_ONCE, SearchStream
+from tap_moesif.sync import earlier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_moesif.records import Record
+    from tap_moesif.service import Hit
+    from tap_moesif.sync import Scan, StreamState
+    from tap_moesif.tap import TapMoesif
+
+MODIFIED = "modifiedTime"
+SEEN = "lastSeenTime"
+
+
+class ProfileStream(SearchStream):
+    """Users or companies: whatever was modified or seen, and who has used the API.
+
+    Attributes:
+        path_setting: The setting that holds the search's path.
+        usage_field: The field that holds this stream's id in an event.
+    """
+
+    path_setting: ClassVar[str]
+    usage_field: ClassVar[str]
+
+    replication_key = MODIFIED
+    times = (MODIFIED, SEEN)
+
+    def __init__(self, tap: TapMoesif) -> None:
+        super().__init__(tap)
+        self._usage: usage.RollUps | None = None
+
+    @override
+    def search(self, scan: Scan) -> Search:
+        if scan.since or scan.start or scan.end:
+            self._check_times()
+        if scan.since:
+            query = changed_since(scan.since[MODIFIED], scan.since[SEEN], scan.end)
+        else:
+            query = modified_between(scan.start, scan.end)
+        return Search(self.config[self.path_setting], self.required, query)
+
+    @override
+    def since(self, state: StreamState) -> dict[str, str]:
+        since = super().since(state)
+        if since and self._rolls_up:
+            # Whoever had usage then has other usage now, or none: which is as much a change.
+            rolled_up = state.rolled_up or str(state.bookmark(SEEN))
+            since[SEEN] = min(since[SEEN], earlier(rolled_up, usage.WINDOW))
+        return since
+
+    @override
+    def move(self, state: StreamState, scan: Scan) -> None:
+        super().move(state, scan)
+        state.rolled_up = scan.started_at if self._rolls_up else None
+
+    @override
+    def records_of(
+        self, hits: list[Hit], scan: Scan, now: str
+    ) -> Iterator[tuple[int, list[Record]]]:
+        if not self._rolls_up:
+            yield from super().records_of(hits, scan, now)
+            return
+        made = [self.make(hit.document(), hit.id) for hit in hits]
+        self._roll_ups(now).complete(self.with_id(made))
+        for start in range(0, len(made), WRITTEN_AT_ONCE):
+            some = made[start : start + WRITTEN_AT_ONCE]
+            yield len(some), [record for record in some if record is not None]
+
+    def _check_times(self) -> None:
+        """See that the times can be searched for.
+
+        Where an index has them as text, a range of them finds whatever has a word in it, and
+        says nothing; but to sort by them is refused.
+        """
+        path = self.config[self.path_setting]
+        search = Search(path, self.required, everything(), sort=(MODIFIED_TIME, LAST_SEEN, ID))
+        try:
+            self._tap.moesif.request(search.request(1), lambda content: read_hits(content, path))
+        except RejectedQueryError as error:
+            raise MoesifError(
+                f"Moesif does not sort '{self.name}' by {MODIFIED_TIME} and {LAST_SEEN}, so it "
+                f"cannot be searched by time: {error} If it is so for this stream alone, its index "
+                "may have these as text: leave start_date and end_date out, and set the stream's "
+                "replication-method to FULL_TABLE in the catalog."
+            ) from error
+
+    @cached_property
+    def _rolls_up(self) -> bool:
+        wanted = self.config["usage_rollup"] and usage.USAGE in self.fields
+        return bool(wanted and self.mask.get(("properties", usage.USAGE.name), True))
+
+    def _roll_ups(self, now: str) -> usage.RollUps:
+        """Roll up the day before this run began."""
+        if self._usage is None:
+            window = usage.window(datetime.fromisoformat(f"{now[:-1]}+00:00"))
+            size = PageSize(self.config["page_size"], usage.MAX_IDS)
+            required = RequiredScope(self.name, usage.EVENTS_SCOPE, "set usage_rollup: false")
+            self._usage = usage.RollUps(self._tap.moesif, required, self.usage_field, *window, size)
+        return self._usage

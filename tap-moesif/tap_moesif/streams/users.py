@@ -1,0 +1,104 @@
+"""The stream `users`: Moesif's user profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from tap_moesif.records import Field, Kind, with_origin
+from tap_moesif.streams.common import CREATED, METADATA, PLACE, REST, TIMES
+from tap_moesif.streams.companies import COMPANY
+from tap_moesif.streams.profiles import ProfileStream
+from tap_moesif.usage import USAGE
+
+if TYPE_CHECKING:
+    from tap_moesif.records import Document
+
+
+class Users(ProfileStream):
+    """Moesif's user profiles."""
+
+    name = "users"
+    path_setting = "users_path"
+    scopes = ("read:users",)
+    contents = (
+        "who was modified or seen since the last run, and whose usage of the last 24 hours may "
+        "have changed"
+    )
+    usage_field = "user_id"
+    fields = (
+        Field(
+            "id",
+            Kind.ID,
+            "The user's unique id in Moesif.",
+            ("user_id", "identified_user_id", "_id"),
+        ),
+        Field(
+            "createdAt",
+            Kind.TIME,
+            "When the user was created in Moesif.",
+            CREATED,
+        ),
+        *TIMES,
+        Field("name", Kind.STRING, "The user's full name.", ("name",)),
+        Field("firstName", Kind.STRING, "The user's first name.", ("first_name",)),
+        Field("lastName", Kind.STRING, "The user's last name.", ("last_name",)),
+        Field("email", Kind.STRING, "The user's e-mail address.", ("email",)),
+        Field("username", Kind.STRING, "A username such as a Twitter handle.", ("user_name",)),
+        Field("phone", Kind.STRING, "The user's phone number.", ("phone",)),
+        Field("avatar", Kind.STRING, "Address of the user's picture.", ("photo_url",)),
+        Field(
+            "company",
+            Kind.OBJECT,
+            "The company the user belongs to.",
+            ("company",),
+            (*COMPANY, REST),
+        ),
+        Field(
+            "campaign",
+            Kind.FREE,
+            "Marketing attribution such as UTM parameters.",
+            ("campaign",),
+        ),
+        Field(
+            "enrichment",
+            Kind.FREE,
+            "Results of the automatic enrichment.",
+            ("enrichment", "enrichments", "clearbit"),
+        ),
+        USAGE,
+        Field("metadata", Kind.FREE, "The account's own user metadata.", METADATA),
+        Field("userAgent", Kind.FREE, "Details of the user's last user agent.", ("user_agent",)),
+        Field(
+            "context",
+            Kind.GROUP,
+            "Where the user was last seen, in the terms of Segment's context.",
+            fields=(
+                Field("ip", Kind.STRING, "The user's last IP address.", ("ip_address",)),
+                PLACE,
+                Field(
+                    "userAgent",
+                    Kind.STRING,
+                    "The last user agent as it was sent, where Moesif has it as a string.",
+                    ("user_agent_string",),
+                ),
+            ),
+        ),
+        REST,
+    )
+
+    @override
+    @staticmethod
+    def prepare(document: Document) -> Document:
+        """Bring the company's id into the company, and what `with_origin` does."""
+        company, company_id = document.get("company"), document.get("company_id")
+        if company_id is not None:
+            if not isinstance(company, dict):
+                company = {} if company is None else {"company": company}
+            if company.get("company_id") is None:
+                company = {**company, "company_id": company_id}
+            document["company"] = company
+            if company["company_id"] == company_id:
+                del document["company_id"]
+        return with_origin(document)

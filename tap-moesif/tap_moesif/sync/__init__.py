@@ -1,0 +1,6 @@
+"""How far a stream has been read, and how what was read is written."""
+
+from tap_moesif.sync.scan import Scan, StateError, StreamState, check_not_ahead, earlier
+from tap_moesif.sync.writer import AtomicLineWriter
+
+__all__ = ["AtomicLineWriter", "Scan", "StateError", "StreamState", "check_not_ahead", "earlier"]

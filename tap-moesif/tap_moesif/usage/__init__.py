@@ -1,0 +1,18 @@
+"""The roll-up of the last 24 hours of API usage."""
+
+from tap_moesif.usage.rollup import USAGE, WINDOW, no_usage, window
+from tap_moesif.usage.rollups import RollUps
+from tap_moesif.usage.search import EVENTS_PATH, MAX_IDS
+
+__all__ = [
+    "EVENTS_PATH",
+    "EVENTS_SCOPE",
+    "MAX_IDS",
+    "USAGE",
+    "WINDOW",
+    "RollUps",
+    "no_usage",
+    "window",
+]
+
+EVENTS_SCOPE = "read:events"

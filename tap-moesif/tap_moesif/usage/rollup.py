@@ -1,0 +1,82 @@
+"""The roll-up of somebody's API usage: its field, its window, and that of no usage; pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from tap_moesif.records import Field, Kind, utc
+
+WINDOW = timedelta(hours=24)
+
+MAX_ID_UNITS = 256
+"""A longer id is not indexed, so its usage cannot be found: the usual `ignore_above` of a keyword,
+which counts UTF-16 units (engine, "Dynamic mapping")."""
+
+USAGE = Field(
+    "last24HourAggResults",
+    Kind.OBJECT,
+    "Roll-up of the API activity over the 24 hours before the sync.",
+    ("last24HourAggResults", "last_24_hour_agg_results"),
+    (
+        Field("count", Kind.INTEGER, "API calls.", ("count",)),
+        Field("errorCount", Kind.INTEGER, "API calls with status 400 or more.", ("errorCount",)),
+        Field(
+            "statusCounts",
+            Kind.OBJECT,
+            "API calls by class of status.",
+            ("statusCounts",),
+            (
+                Field("2xx", Kind.INTEGER, "Status 200 to 299.", ("2xx",)),
+                Field("3xx", Kind.INTEGER, "Status 300 to 399.", ("3xx",)),
+                Field("4xx", Kind.INTEGER, "Status 400 to 499.", ("4xx",)),
+                Field("5xx", Kind.INTEGER, "Status 500 or more.", ("5xx",)),
+            ),
+            open=True,
+        ),
+        Field("avgDurationMs", Kind.NUMBER, "Mean duration in milliseconds.", ("avgDurationMs",)),
+        Field(
+            "p90DurationMs",
+            Kind.NUMBER,
+            "Duration in milliseconds that nine of ten calls stay below.",
+            ("p90DurationMs",),
+        ),
+        Field(
+            "topRoutes",
+            Kind.OBJECTS,
+            "Up to five routes with the most calls, the most first.",
+            ("topRoutes",),
+            (
+                Field("route", Kind.STRING, "The route.", ("route",)),
+                Field("count", Kind.INTEGER, "API calls of it.", ("count",)),
+            ),
+            open=True,
+        ),
+        Field("lastEventTime", Kind.TIME, "When the last of them was made.", ("lastEventTime",)),
+    ),
+    open=True,
+)
+
+
+def window(sync_began: datetime) -> tuple[str, str]:
+    """Return the 24 hours before a sync began, as ISO 8601 in UTC."""
+    began = sync_began.astimezone(timezone.utc)
+    return utc((began - WINDOW).isoformat()), utc(began.isoformat())
+
+
+def is_searchable(identifier: str) -> bool:
+    """Tell whether an id can be searched for; of another, nobody knows the usage."""
+    return len(identifier.encode("utf-16-le")) // 2 <= MAX_ID_UNITS
+
+
+def no_usage() -> dict[str, Any]:
+    """Return the roll-up of somebody who made no call."""
+    return {
+        "count": 0,
+        "errorCount": 0,
+        "statusCounts": {"2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0},
+        "avgDurationMs": 0,
+        "p90DurationMs": 0,
+        "topRoutes": [],
+        "lastEventTime": None,
+    }

@@ -1,0 +1,6 @@
+"""Cuts a first load into windows for several runs: `tap-moesif --windows`."""
+
+from tap_moesif.windows.cutting import MAX_WINDOWS
+from tap_moesif.windows.planning import plan
+
+__all__ = ["MAX_WINDOWS", "plan"]

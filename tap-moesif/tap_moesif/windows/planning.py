@@ -1,0 +1,124 @@
+"""Plans a first load in windows: `tap-moesif --windows 8`.
+
+Each window is read by a run of its own, on whatever machine, with the window's `start_date` and
+`end_date`. The state that is printed with them is what a run leaves that has read up to the end of
+all: the job that goes on from there misses nothing that the windows could not see, since whatever
+changes while they are read is modified after that end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tap_moesif.records import utc
+from tap_moesif.records.times import EPOCH_MILLIS_FROM
+from tap_moesif.service import MoesifError, Request, RequiredScope, read_search
+from tap_moesif.service.queries import MODIFIED_TIME, between, without
+from tap_moesif.streams import STREAMS, SearchStream
+from tap_moesif.streams.users import Users
+from tap_moesif.sync import StreamState
+from tap_moesif.windows.cutting import TimeRange, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_moesif.service import Moesif
+    from tap_moesif.service.queries import Query
+
+SHOWN = ("start_date", "end_date", "requests_per_minute")
+"""Settings that each window's run is given; who plans can see here that they are heard."""
+
+
+def plan(moesif: Moesif, config: Mapping[str, Any], windows: int) -> dict[str, Any]:
+    """Cut the time between `start_date` and `end_date`, or now if that is earlier.
+
+    Raises:
+        MoesifError: There is no such time yet, or Moesif does not count.
+    """
+    users = _Users(moesif, config["users_path"])
+    start = config.get("start_date")
+    whole, timeless = users.overview(start, config.get("end_date"))
+    now = utc(moesif.last_request_time * 1000)
+    end = min(now, config.get("end_date") or now)
+    if start and start >= end:
+        raise MoesifError("Nothing can be planned: start_date is in the future.")
+    before = 0 if start else timeless
+    latest = max(
+        whole.start + 1, int(moesif.last_request_time * 1000)
+    )  # who is ahead of time counts, no more
+    whole = whole._replace(end=min(whole.end, latest))
+    begins = [
+        (utc(moment), earlier)
+        for moment, earlier in cut(whole, windows, users.count, before)
+        if utc(moment) < end
+    ]
+    starts = [(start, 0), *begins]
+    ends = [*begins, (end, before + whole.users)]
+    return {
+        "windows": [
+            {"start_date": start_date, "end_date": end_date, "users": until - earlier}
+            for (start_date, earlier), (end_date, until) in zip(starts, ends, strict=True)
+        ],
+        "state": {"bookmarks": _bookmarks(end)},
+        "settings": {name: config.get(name) for name in SHOWN},
+    }
+
+
+def _bookmarks(end: str) -> dict[str, Any]:
+    return {
+        stream.name: StreamState(stream.times[0], end).write()  # type: ignore[misc]  # a class has it
+        for stream in STREAMS
+        if issubclass(stream, SearchStream)
+    }
+
+
+class _Users:
+    """Counts users by when they were modified."""
+
+    def __init__(self, moesif: Moesif, path: str) -> None:
+        self._moesif = moesif
+        self._path = path
+
+    def overview(self, start: str | None, end: str | None) -> tuple[TimeRange, int]:
+        """Give from when to when users were modified, and how many have no such time."""
+        first, last = ({kind: {"field": MODIFIED_TIME}} for kind in ("min", "max"))
+        timed = {
+            "filter": between(MODIFIED_TIME, start, end),
+            "aggs": {"first": first, "last": last},
+        }
+        found = self._ask({"timed": timed, "timeless": {"filter": without(MODIFIED_TIME)}})
+        try:
+            users, timeless = found["timed"]["doc_count"], found["timeless"]["doc_count"]
+            moments = (found["timed"][name]["value"] for name in ("first", "last"))
+            begin, last_moment = (max(EPOCH_MILLIS_FROM, int(value or 0)) for value in moments)
+            return TimeRange(begin, last_moment + 1, int(users)), int(timeless)
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._not_counted() from error
+
+    def count(self, ranges: Sequence[tuple[int, int]]) -> list[int]:
+        """Count the users that were modified in each range, by one query."""
+        filters: dict[str, Query] = {
+            str(number): between(MODIFIED_TIME, utc(start), utc(end))
+            for number, (start, end) in enumerate(ranges)
+        }
+        found = self._ask({"ranges": {"filters": {"filters": filters}}})
+        try:
+            buckets = found["ranges"]["buckets"]
+            return [int(buckets[number]["doc_count"]) for number in filters]
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._not_counted() from error
+
+    def _ask(self, aggregations: dict[str, Any]) -> Any:  # noqa: ANN401, JSON is what it is
+        required = RequiredScope(
+            Users.name, " and ".join(Users.scopes), "read everything by one run, without windows"
+        )
+        request = Request(self._path, required, body={"size": 0, "aggs": aggregations})
+        return self._moesif.request(
+            request, lambda content: read_search(content, self._path).get("aggregations", {})
+        ).value
+
+    def _not_counted(self) -> MoesifError:
+        return MoesifError(
+            f"Moesif's answer to {self._path} does not say how many users there are in a range "
+            "of time, so no windows can be planned; read everything by one run."
+        )

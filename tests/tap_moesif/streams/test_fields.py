@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from tap_moesif.records import Field, Kind, json_schema
+from tap_moesif.streams import STREAMS as ALL_STREAMS
+from tap_moesif.streams.companies import Companies
+from tap_moesif.streams.users import Users
+from tap_moesif.usage import USAGE, no_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ALL = {str(vars(stream)["name"]): stream.fields for stream in ALL_STREAMS}
+STREAMS = pytest.mark.parametrize("fields", ALL.values(), ids=ALL.keys())
+
+# The traits that Moesif documents for its Segment integration, and ours besides
+USER_TRAITS = {
+    "id",
+    "createdAt",
+    "modifiedTime",
+    "firstSeenTime",
+    "lastSeenTime",
+    "name",
+    "email",
+    "username",
+    "company",
+    "campaign",
+    "enrichment",
+    "last24HourAggResults",
+    "metadata",
+    "userAgent",
+}
+COMPANY_FIELDS = {
+    "id",
+    "created",
+    "modifiedTime",
+    "firstSeenTime",
+    "lastSeenTime",
+    "ipAddress",
+    "companyDomain",
+    "ttfhw_s",
+    "metadata",
+}
+
+
+def properties(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{path}{name}", inner
+        yield from properties(inner, f"{path}{name}.")
+        yield from properties(inner.get("items", {}), f"{path}{name}.")
+
+
+def levels(fields: tuple[Field, ...]) -> Iterator[tuple[Field, ...]]:
+    yield fields
+    for field in fields:
+        if field.fields:
+            yield from levels(field.fields)
+
+
+def test_a_user_has_the_traits_of_the_contract_and_those_beside_it() -> None:
+    assert json_schema(Users.fields)["properties"].keys() == USER_TRAITS | {
+        "context",
+        "firstName",
+        "lastName",
+        "phone",
+        "avatar",
+        "additionalFields",
+    }
+
+
+def test_a_company_has_the_fields_of_the_contract_alone_and_in_a_user() -> None:
+    user = json_schema(Users.fields)["properties"]
+    company = json_schema(Companies.fields)["properties"]
+
+    assert user["company"]["properties"].keys() == COMPANY_FIELDS | {"additionalFields"}
+    assert company.keys() == COMPANY_FIELDS | {"last24HourAggResults", "additionalFields"}
+
+
+def test_the_context_has_address_place_and_user_agent() -> None:
+    context = json_schema(Users.fields)["properties"]["context"]
+
+    assert context["properties"].keys() == {"ip", "location", "userAgent"}
+
+
+@pytest.mark.parametrize(
+    ("name", "json_type"),
+    [
+        ("id", "string"),
+        ("createdAt", "string"),
+        ("modifiedTime", "string"),
+        ("firstSeenTime", "string"),
+        ("lastSeenTime", "string"),
+        ("name", "string"),
+        ("email", "string"),
+        ("username", "string"),
+        ("company", "object"),
+        ("company.id", "string"),
+        ("company.ttfhw_s", "integer"),
+        ("company.metadata", "object"),
+        ("campaign", "object"),
+        ("enrichment", "object"),
+        ("last24HourAggResults", "object"),
+        ("metadata", "object"),
+        ("userAgent", "object"),
+        ("context.ip", "string"),
+        ("context.location", "object"),
+    ],
+)
+def test_a_field_has_the_type_of_the_contract(name: str, json_type: str) -> None:
+    found = dict(properties(json_schema(Users.fields)))[name]
+
+    assert json_type in found["type"]
+
+
+def test_every_time_is_declared_as_one() -> None:
+    declared = {
+        name
+        for name, inner in properties(json_schema(Users.fields))
+        if inner.get("format") == "date-time"
+    }
+
+    assert declared == {
+        "createdAt",
+        "modifiedTime",
+        "firstSeenTime",
+        "lastSeenTime",
+        "company.created",
+        "company.modifiedTime",
+        "company.firstSeenTime",
+        "company.lastSeenTime",
+        "last24HourAggResults.lastEventTime",
+    }
+
+
+@STREAMS
+def test_a_schema_is_one(fields: tuple[Field, ...]) -> None:
+    Draft202012Validator.check_schema(json_schema(fields))
+
+
+@STREAMS
+def test_every_property_at_every_depth_is_described(fields: tuple[Field, ...]) -> None:
+    for name, inner in properties(json_schema(fields)):
+        assert inner["description"].endswith((".", "`.")), name
+
+
+@STREAMS
+def test_only_an_id_may_not_be_null(fields: tuple[Field, ...]) -> None:
+    strict = {
+        name for name, inner in properties(json_schema(fields)) if "null" not in inner["type"]
+    }
+
+    assert strict <= {"id", "company.id"}
+    assert "id" in strict
+
+
+@STREAMS
+def test_no_two_fields_of_an_object_take_the_same_value(fields: tuple[Field, ...]) -> None:
+    for level in levels(fields):
+        taken = [name for field in level for name in field.raw]
+
+        assert len(taken) == len(set(taken))
+
+
+@STREAMS
+def test_what_is_left_is_taken_last(fields: tuple[Field, ...]) -> None:
+    assert fields[-1].kind is Kind.REST
+    for level in levels(fields):
+        assert all(field.kind is not Kind.REST for field in level[:-1])
+
+
+def test_each_stream_has_a_field_that_no_other_has() -> None:
+    names = {stream: {field.name for field in fields} for stream, fields in ALL.items()}
+
+    for stream, own in names.items():
+        others = set[str]().union(*(names[other] for other in ALL if other != stream))
+        assert own - others, stream
+
+
+@STREAMS
+def test_an_object_that_keeps_the_unknown_calls_its_fields_as_the_document_does(
+    fields: tuple[Field, ...],
+) -> None:
+    for level in levels(fields):
+        for field in level:
+            if field.open:
+                assert all(inner.raw == (inner.name,) for inner in field.fields)
+
+
+@STREAMS
+def test_what_has_no_place_for_the_unknown_hands_it_on(
+    fields: tuple[Field, ...],
+) -> None:
+    closed = {
+        field.name
+        for level in levels(fields)
+        for field in level
+        if field.fields and not field.open and field.fields[-1].kind is not Kind.REST
+    }
+
+    assert closed <= {"context", "location"}
+
+
+def test_the_roll_up_of_nothing_has_every_field_of_a_roll_up() -> None:
+    schema = json_schema(USAGE.fields)
+
+    Draft202012Validator(schema).validate(no_usage())
+    assert no_usage().keys() == schema["properties"].keys()
+    assert (
+        no_usage()["statusCounts"].keys()
+        == schema["properties"]["statusCounts"]["properties"].keys()
+    )
+
+
+def test_an_object_is_closed_unless_it_is_open_or_free() -> None:
+    check = Draft202012Validator(json_schema(Users.fields))
+
+    check.validate({"metadata": {"x": 1}, "last24HourAggResults": {"x": 1}})
+    for wrong in ({"x": 1}, {"company": {"x": 1}}, {"context": {"x": 1}}):
+        with pytest.raises(ValidationError):
+            check.validate(wrong)

@@ -1,0 +1,512 @@
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+import pytest
+from typing_extensions import override
+
+from scripted import Reply, Request, ScriptedService
+from tap_moesif import TapMoesif, usage
+from tap_moesif.records import Field, Kind
+from tap_moesif.service import MoesifError
+from tap_moesif.streams.common import REST
+from tap_moesif.streams.profiles import ProfileStream
+from tap_output import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.tap_moesif.conftest import Documents, Sandbox
+
+    from tap_moesif.streams import MoesifStream
+
+    MoesifWith = Callable[[Documents], ScriptedService]
+
+T0 = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def scripted(service: ScriptedService, **settings: object) -> dict[str, Any]:
+    """Give settings that read a service; pages do not grow from `page_size`."""
+    size = {"max_page_size": settings["page_size"]} if settings.get("page_size") else {}
+    mine = {"management_api_key": "k", "api_url": service.url, "usage_rollup": False}
+    return {**mine, **size, **settings}
+
+
+def paths(service: ScriptedService) -> list[str]:
+    return [request.path.partition("?")[0].rpartition("/")[2] for request in service.requests]
+
+
+def modified(user_id: str, time: datetime) -> dict[str, Any]:
+    """Write a document as Moesif does: without a zone."""
+    return {"user_id": user_id, "modified_time": time.replace(tzinfo=None).isoformat()}
+
+
+def state(bookmark: str) -> dict[str, Any]:
+    entry = {"replication_key": "modifiedTime", "replication_key_value": bookmark}
+    return {"bookmarks": {"users": entry}}
+
+
+def catalog(config: dict[str, Any], *deselected: str, **entry: str) -> dict[str, Any]:
+    """Discover a catalog and take properties of users out of it, or change users' entry."""
+    found = TapMoesif(config=dict(config)).catalog_dict
+    users = next(stream for stream in found["streams"] if stream["stream"] == "users")
+    users.update(entry)
+    for metadata in users["metadata"]:
+        if metadata["breadcrumb"] in [["properties", name] for name in deselected]:
+            metadata["metadata"]["selected"] = False
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lookback", "expected"), [(0, ["at"]), (20, ["at", "late"]), (40, ["at", "early", "late"])]
+)
+@pytest.mark.parametrize(
+    "bookmark", ["2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00+01:00", "2026-01-01"]
+)
+def test_a_run_begins_so_much_before_the_bookmark(
+    sandbox: Sandbox, lookback: int, bookmark: str, expected: list[str]
+) -> None:
+    minutes = {"early": 21, "late": 20, "at": 0}
+    sandbox.put(users=[modified(name, T0 - timedelta(minutes=m)) for name, m in minutes.items()])
+
+    config = {**sandbox.config, "lookback_minutes": lookback}
+
+    assert sync(config, state=state(bookmark)).ids == expected
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({}, ["d0", "d1", "d2", "never"]),
+        ({"start_date": "2026-01-02"}, ["d1", "d2"]),
+        ({"start_date": "2026-01-02T01:00:00+01:00"}, ["d1", "d2"]),
+        ({"start_date": "2026-01-02T00:00:00.001Z"}, ["d2"]),
+        ({"end_date": "2026-01-03"}, ["d0", "d1", "never"]),
+        ({"start_date": "2026-01-01", "end_date": "2026-01-03"}, ["d0", "d1"]),
+        ({"start_date": "2026-01-01", "end_date": "2026-01-03T00:00:00.001Z"}, ["d0", "d1", "d2"]),
+    ],
+)
+def test_a_bounded_run_is_half_open_and_those_without_a_time_need_no_start(
+    sandbox: Sandbox, bounds: dict[str, str], expected: list[str]
+) -> None:
+    days = [modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)]
+    sandbox.put(users=[{"user_id": "never"}, *days])
+
+    assert sync({**sandbox.config, **bounds}).ids == expected
+
+
+def test_a_bookmark_goes_before_the_start_date(sandbox: Sandbox) -> None:
+    sandbox.put(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
+    config = {**sandbox.config, "start_date": "2026-01-01"}
+
+    assert sync(config, state=state("2026-01-03")).ids == ["d2"]
+
+
+def test_an_end_date_bounds_a_run_with_state_as_well(sandbox: Sandbox) -> None:
+    sandbox.put(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
+    config = {**sandbox.config, "end_date": "2026-01-03"}
+
+    assert sync(config, state=state("2026-01-02")).ids == ["d1"]
+
+
+def test_the_catalog_can_ask_for_everything(sandbox: Sandbox) -> None:
+    sandbox.put(users=[modified("old", T0), modified("new", T0 + timedelta(days=9))])
+    full = catalog(sandbox.config, replication_method="FULL_TABLE")
+
+    run = sync(sandbox.config, full, state("2026-01-10"))
+
+    assert run.ids == ["new", "old"]
+    assert sync(sandbox.config, catalog(sandbox.config), state("2026-01-10")).ids == ["new"]
+
+
+def test_a_wrong_time_of_change_does_not_stop_the_run(moesif_with: MoesifWith) -> None:
+    run = sync(scripted(moesif_with([modified("u1", T0), {"modified_time": "lately"}])))
+
+    assert run.records()[1]["additionalFields"] == {"modified_time": "lately"}
+    assert run.bookmark == "2026-01-01T00:00:00.000Z"
+
+
+def test_searches_are_sorted_by_what_is_unique(moesif_with: MoesifWith) -> None:
+    service = moesif_with(())
+
+    sync(scripted(service, page_size=7))
+
+    assert service.requests[-1].json == {
+        "query": {"match_all": {}},
+        "sort": [{"_id": {"order": "asc"}}],
+        "size": 7,
+    }
+
+
+def test_the_other_documented_paths_can_be_named(moesif_with: MoesifWith) -> None:
+    service = moesif_with(())
+    users, companies = "/search/~/search/usermetrics/users", "/search/~/search/companymetrics/c"
+
+    sync(scripted(service, users_path=users, companies_path=companies, app_id="1:2"))
+
+    assert [request.path for request in service.requests] == [
+        "/~/cohorts?cohort_type=user&app_id=1%3A2",
+        "/~/cohorts?cohort_type=company&app_id=1%3A2",
+        f"{companies}?app_id=1%3A2",
+        f"{companies}?app_id=1%3A2",
+        f"{users}?app_id=1%3A2",
+    ]
+
+
+def test_slashes_behind_the_address_make_no_difference(moesif_with: MoesifWith) -> None:
+    service = moesif_with(())
+
+    sync(scripted(service, api_url=f"{service.url}/v1//"))
+
+    assert service.requests[-1].path == "/v1/search/~/search/users"
+
+
+def test_a_setting_that_is_null_is_one_that_is_not_set(moesif_with: MoesifWith) -> None:
+    service = moesif_with(())
+
+    sync(scripted(service, page_size=None, start_date=None, users_path=None, app_id=None))
+
+    assert service.requests[-1].path == "/search/~/search/users"
+    assert service.requests[-1].json["size"] == 1_000
+
+
+def test_usage_takes_one_query_a_page_and_none_for_an_empty_one(moesif_with: MoesifWith) -> None:
+    service = moesif_with([modified(f"u{n}", T0) for n in range(5)])
+
+    sync(scripted(service, usage_rollup=True, page_size=2))
+
+    asked_for = Counter(path for path in paths(service) if path in {"users", "events"})
+    assert asked_for == {"users": 4, "events": 3}
+    asked = [request.json for request in service.requests if "/events" in request.path]
+    ids = [body["query"]["bool"]["filter"][0]["terms"]["user_id.raw"] for body in asked]
+    assert ids == [["u0", "u1"], ["u2", "u3"], ["u4"]]
+
+
+def test_a_page_with_more_ids_than_a_query_takes_is_asked_about_in_parts(
+    moesif_with: MoesifWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "MAX_IDS", 2)
+    service = moesif_with([modified(f"u{n}", T0) for n in range(5)])
+
+    run = sync(scripted(service, usage_rollup=True))
+
+    assert paths(service).count("events") == 3
+    assert all(record["last24HourAggResults"]["count"] == 0 for record in run.records())
+
+
+def test_who_made_no_call_has_a_roll_up_of_zeros(moesif_with: MoesifWith) -> None:
+    run = sync(scripted(moesif_with([modified("u1", T0)]), usage_rollup=True))
+
+    assert run.records()[0]["last24HourAggResults"] == {
+        "count": 0,
+        "errorCount": 0,
+        "statusCounts": {"2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0},
+        "avgDurationMs": 0,
+        "p90DurationMs": 0,
+        "topRoutes": [],
+        "lastEventTime": None,
+    }
+
+
+def test_a_roll_up_that_a_document_brings_along_is_passed_on(moesif_with: MoesifWith) -> None:
+    brought = [
+        {"user_id": "u1", "last24HourAggResults": {"count": 7, "cost": "2 €"}},
+        {"user_id": "u2", "last_24_hour_agg_results": {"count": 8}},
+    ]
+    service = moesif_with(brought)
+
+    run = sync(scripted(service, usage_rollup=True))
+
+    roll_ups = [record["last24HourAggResults"] for record in run.records()]
+    assert roll_ups == [{"count": 7, "cost": "2 €"}, {"count": 8}]
+    assert "events" not in paths(service)
+
+
+def test_a_roll_up_that_is_null_is_asked_for(moesif_with: MoesifWith) -> None:
+    documents = [{"user_id": "u1", "last24HourAggResults": None}]
+
+    run = sync(scripted(moesif_with(documents), usage_rollup=True))
+
+    assert run.records()[0]["last24HourAggResults"]["count"] == 0
+
+
+def call(user_id: str, ago: timedelta, **fields: object) -> dict[str, Any]:
+    """Write an event of a user and of company c1."""
+    time = (datetime.now(timezone.utc) - ago).isoformat().replace("+00:00", "Z")
+    return {
+        "user_id": user_id,
+        "company_id": "c1",
+        "event_type": "api_call",
+        "duration_ms": 10.0,
+        "request": {"time": time, "route": "/a", "uri": "https://x/a", "verb": "GET"},
+        "response": {"time": time, "status": 200},
+        **fields,
+    }
+
+
+def test_a_roll_up_counts_each_ones_own_calls_of_a_day(sandbox: Sandbox) -> None:
+    hour = timedelta(hours=1)
+    failed = {"response": {"status": 503}, "duration_ms": 30.0}
+    sandbox.put(
+        users=[{"user_id": "u1"}, {"user_id": "u2"}],
+        companies=[{"company_id": "c1"}],
+        events=[
+            call("u1", hour),
+            call("u1", 23 * hour, **failed),
+            call("u1", 25 * hour),
+            call("u1", hour, event_type="user_action"),
+            call("u2", hour),
+        ],
+    )
+
+    run = sync(sandbox.config)
+
+    roll_ups = {r["id"]: r["last24HourAggResults"] for r in run.records()}
+    assert roll_ups["u1"]["count"] == 2
+    assert roll_ups["u1"]["errorCount"] == 1
+    assert roll_ups["u1"]["statusCounts"] == {"2xx": 1, "3xx": 0, "4xx": 0, "5xx": 1}
+    assert roll_ups["u1"]["avgDurationMs"] == 20
+    assert roll_ups["u1"]["topRoutes"] == [{"route": "/a", "count": 2}]
+    assert roll_ups["u2"]["count"] == 1
+    assert run.records("companies")[0]["last24HourAggResults"]["count"] == 3
+
+
+def test_without_a_roll_up_no_event_is_asked_for(moesif_with: MoesifWith) -> None:
+    service = moesif_with([modified("u1", T0)])
+
+    run = sync(scripted(service, usage_rollup=False))
+
+    assert "events" not in paths(service)
+    assert "last24HourAggResults" not in run.records()[0]
+
+
+def test_a_roll_up_that_is_deselected_is_not_asked_for(moesif_with: MoesifWith) -> None:
+    service = moesif_with([modified("u1", T0)])
+    config = scripted(service, usage_rollup=True)
+
+    run = sync(config, catalog(config, "last24HourAggResults"))
+
+    assert "events" not in paths(service)
+    assert run.ids == ["u1"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_may_not_read_events_is_told_the_way_out(
+    moesif_with: MoesifWith, status: int
+) -> None:
+    service = moesif_with([modified("u1", T0)])
+    whole = service.answer
+    service.answer = lambda request: Reply(status) if "/events" in request.path else whole(request)
+
+    with pytest.raises(MoesifError, match=r"read:events.*usage_rollup: false"):
+        sync(scripted(service, usage_rollup=True))
+
+
+def test_an_answer_about_usage_of_another_form_is_told_the_way_out(
+    moesif_with: MoesifWith,
+) -> None:
+    service = moesif_with([modified("u1", T0)])
+    whole = service.answer
+
+    def answer(request: Request) -> Reply:
+        return Reply(201, {"hits": {"hits": []}}) if "/events" in request.path else whole(request)
+
+    service.answer = answer
+
+    with pytest.raises(MoesifError, match="usage_rollup: false"):
+        sync(scripted(service, usage_rollup=True))
+
+
+def test_a_property_that_is_deselected_is_left_out(moesif_with: MoesifWith) -> None:
+    config = scripted(moesif_with([{"user_id": "u1", "email": "z@x.example", "name": "Zoë"}]))
+
+    run = sync(config, catalog(config, "email"))
+
+    assert run.records() == [{"id": "u1", "name": "Zoë"}]
+
+
+def test_stream_maps_change_what_is_emitted(moesif_with: MoesifWith) -> None:
+    maps = {"users": {"email": None, "mail_md5": "md5(email)", "__alias__": "people"}}
+    config = scripted(moesif_with([{"user_id": "u1", "email": "a"}]), stream_maps=maps)
+
+    run = sync(config)
+
+    assert run.records("people") == [{"id": "u1", "mail_md5": "0cc175b9c0f1b6a831c399e269772661"}]
+    assert run.records() == []
+
+
+def test_session_tokens_are_emitted_where_that_is_wanted(moesif_with: MoesifWith) -> None:
+    documents = [
+        {"user_id": "u1", "session_token": ["t"], "company": {"_id": "c", "session_token": "s"}}
+    ]
+
+    plain, wanted = (
+        sync(scripted(moesif_with(documents), emit_session_tokens=emit)).records()[0]
+        for emit in (False, True)
+    )
+
+    assert plain == {"id": "u1", "company": {"id": "c"}}
+    assert wanted == {
+        "id": "u1",
+        "company": {"id": "c", "additionalFields": {"session_token": "s"}},
+        "additionalFields": {"session_token": ["t"]},
+    }
+
+
+def test_a_user_has_the_company_and_the_place_in_one_form(moesif_with: MoesifWith) -> None:
+    documents = [{"user_id": "u1", "company_id": "c", "geo_ip": {"location": [1.5, 2.5]}}]
+
+    assert sync(scripted(moesif_with(documents))).records() == [
+        {
+            "id": "u1",
+            "company": {"id": "c"},
+            "context": {"location": {"latitude": 2.5, "longitude": 1.5}},
+        }
+    ]
+
+
+def test_a_wrong_type_is_told_once_a_field_and_without_its_value(
+    moesif_with: MoesifWith, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = moesif_with([{"name": ["Zoë"]}, {"name": 5}, {"company": {"created": "Zoë"}}])
+
+    run = sync(scripted(service))
+
+    warnings = [entry.getMessage() for entry in caplog.records if entry.levelno == logging.WARNING]
+    assert [message.split("'")[1] for message in warnings] == ["name", "company.created"]
+    assert "Zoë" not in caplog.text
+    assert len(run.ids) == 3
+
+
+def test_a_hit_without_id_or_document_does_not_stop_the_run(
+    moesif_with: MoesifWith, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = moesif_with(())
+    found = [
+        {"_source": {"user_id": None, "name": "nobody"}, "sort": [1]},
+        {"_id": "u1", "sort": [2]},
+        {"_id": "u2", "_source": ["text"], "sort": [3]},
+    ]
+    whole = service.answer
+    service.answer = lambda request: (
+        Reply(200, {"hits": {"hits": found}})
+        if "/users" in request.path and b"search_after" not in request.body
+        else whole(request)
+    )
+
+    run = sync(scripted(service))
+
+    assert run.records() == [
+        {"id": "u1"},
+        {"id": "u2", "additionalFields": {"_source": ["text"]}},
+    ]
+    assert "without any id was left out of 'users'" in caplog.text
+    assert "nobody" not in caplog.text
+
+
+PLANS = (
+    Field("id", Kind.ID, "The plan's id.", ("plan_id", "_id")),
+    Field("modifiedTime", Kind.TIME, "When it was last modified.", ("modified_time",)),
+    Field("price", Kind.NUMBER, "Price in dollars.", ("price_in_decimal",)),
+    REST,
+)
+
+
+class Plans(ProfileStream):
+    """What somebody writes who adds a stream."""
+
+    name = "plans"
+    path_setting = "users_path"
+    scopes = ("read:plans",)
+    contents = "plans"
+    usage_field = "plan_id"
+    fields = PLANS
+
+
+class TapWithPlans(TapMoesif):
+    """The tap, and the stream in its list."""
+
+    config_jsonschema: ClassVar[dict[str, Any]] = TapMoesif.config_jsonschema
+
+    @override
+    def discover_streams(self) -> Sequence[MoesifStream]:
+        return [*super().discover_streams(), Plans(self)]
+
+
+def test_a_stream_more_is_one_declaration_and_one_list_of_fields(
+    moesif_with: MoesifWith,
+) -> None:
+    document = {"plan_id": 5, "price_in_decimal": 9.5, **modified("u1", T0), "größe": "L"}
+    service = moesif_with([document])
+
+    run = sync(scripted(service, usage_rollup=True), tap_class=TapWithPlans)
+
+    assert run.records("plans") == [
+        {
+            "id": "5",
+            "modifiedTime": "2026-01-01T00:00:00.000Z",
+            "price": 9.5,
+            "additionalFields": {"user_id": "u1", "größe": "L"},
+        }
+    ]
+    bookmark = run.state["bookmarks"]["plans"]["replication_key_value"]
+    assert bookmark == "2026-01-01T00:00:00.000Z"
+    assert paths(service).count("events") == 1
+
+
+def test_batch_files_hold_every_record_and_state_is_never_ahead_of_them(
+    moesif_with: MoesifWith, tmp_path: Path
+) -> None:
+    service = moesif_with([modified(f"u{n}", T0) for n in range(25)])
+    batches = {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": tmp_path.as_uri()},
+        "batch_size": 10,
+    }
+
+    run = sync(scripted(service, batch_config=batches, page_size=4))
+
+    ids: list[str] = []
+    for message in run.messages:
+        for file in message.get("manifest", ()):
+            lines = gzip.decompress(Path(urlsplit(file).path).read_bytes()).splitlines()
+            ids += [json.loads(line)["id"] for line in lines]
+        if message["type"] == "STATE":
+            users = message["value"]["bookmarks"].get("users", {})
+            assert all(walk["count"] <= len(ids) for walk in users.get("unfinished", ()))
+    assert ids == [f"u{n}" for n in range(25)]
+    assert run.state["bookmarks"]["users"]["unfinished"] == []
+
+
+def test_a_full_table_can_activate_a_version(moesif_with: MoesifWith) -> None:
+    config = scripted(moesif_with([modified("u1", T0)]), emit_activate_version_messages=True)
+
+    run = sync(config, catalog(config, replication_method="FULL_TABLE"))
+
+    of_users = [m for m in run.messages if m.get("stream") == "users" and m["type"] != "SCHEMA"]
+    assert [message["type"] for message in of_users] == ["RECORD", "ACTIVATE_VERSION"]
+    assert of_users[0]["version"] == of_users[1]["version"]
+
+
+def test_a_record_is_the_same_the_short_way_and_the_sdks(moesif_with: MoesifWith) -> None:
+    document = {"user_id": "ü🦊", "email": "a", "metadata": {"x": [1, 2.5, None, "\u2028"]}}
+    config = scripted(moesif_with([document]))
+
+    [short] = [m for m in sync(config).messages if m["type"] == "RECORD"]
+    [long] = [
+        message
+        for message in sync(config, catalog(config, "email", "name")).messages
+        if message["type"] == "RECORD"
+    ]
+
+    del short["record"]["email"]
+    times = short.pop("time_extracted"), long.pop("time_extracted")
+    assert short == long
+    assert all(datetime.fromisoformat(time.replace("Z", "+00:00")).tzinfo for time in times)

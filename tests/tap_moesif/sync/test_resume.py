@@ -1,0 +1,226 @@
+"""A sync that was killed goes on where its last STATE stood, within the bounds it began with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from account import DAY, HOUR, MINUTE, Account, settings
+from scripted import Reply
+from tap_moesif import TapMoesif
+from tap_moesif.service.errors import MoesifError
+from tap_output import Output, killed, sync
+
+if TYPE_CHECKING:
+    from scripted import Request
+
+
+def counts(run: Output) -> dict[str, int]:
+    return {record["id"]: record["last24HourAggResults"]["count"] for record in run.records()}
+
+
+def breaks_off(account: Account, search: int) -> None:
+    """Let the service refuse the search for users of some number, from 1, and those behind."""
+
+    def spoil(request: Request, answer: dict[str, Any]) -> Any:
+        broken = "/users" in request.path and account.searches >= search
+        return Reply(400) if broken else answer
+
+    account.spoil = spoil
+
+
+def whole(account: Account) -> None:
+    account.spoil = lambda _, answer: answer
+
+
+def test_a_killed_first_load_goes_on_where_its_last_state_stood(account: Account) -> None:
+    users = [f"u{number:04d}" for number in range(2_500)]
+    for user in users:
+        account.user(user, modified_time=DAY)
+    breaks_off(account, search=4)
+    first = killed(settings(account, page_size=400))
+    whole(account)
+
+    second = sync(settings(account, page_size=400), state=first.state)
+
+    assert first.ids == users[:1_200]
+    assert second.ids == users[1_200:]
+    assert second.bookmark == "2026-03-09T12:00:00.000Z"
+    assert second.state["bookmarks"]["users"]["unfinished"] == []
+
+
+def test_what_changes_between_a_kill_and_the_next_run_is_not_missed(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=DAY)
+    breaks_off(account, search=3)
+    first = killed(settings(account, page_size=2))
+    whole(account)
+    account.now += DAY
+    account.user("u0", modified_time=12 * HOUR, name="new")
+    account.user("u5", modified_time=MINUTE, name="new")
+
+    second = sync(settings(account, page_size=2), state=first.state)
+    third = sync(settings(account, page_size=2), state=second.state)
+
+    assert (first.ids, second.ids) == (["u0", "u1", "u2", "u3"], ["u4", "u5"])
+    assert {"u0", "u5"} <= {record["id"] for record in third.records() if "name" in record}
+
+
+def test_a_killed_incremental_sync_goes_on_within_its_own_bounds(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=90 * DAY, last_seen_time=90 * DAY)
+    state = sync(settings(account)).state
+    account.now += DAY
+    for number in range(6):
+        account.user(f"u{number}", modified_time=MINUTE, last_seen_time=MINUTE)
+    breaks_off(account, search=4)  # the first sees whether the times can be asked for
+    first = killed(settings(account, page_size=2), state=state)
+    bounds = account.asked("users")[-1]["query"]
+    whole(account)
+    account.now += DAY
+
+    second = sync(settings(account, page_size=2), state=first.state)
+
+    assert account.asked("users")[-1]["query"] == bounds
+    assert first.ids + second.ids == [f"u{number}" for number in range(6)]
+
+
+def test_the_usage_of_a_resumed_sync_falls_back_all_the_same(account: Account) -> None:
+    for number in range(4):
+        account.user(f"u{number}", modified_time=90 * DAY, last_seen_time=23 * HOUR)
+        account.call(f"u{number}", 23 * HOUR)
+    account.user("u4", modified_time=80 * DAY, last_seen_time=timedelta())
+    config = settings(account, page_size=2, usage_rollup=True)
+    breaks_off(account, search=2)
+    first = killed(config)
+    whole(account)
+    account.now += 3 * HOUR
+    second = sync(config, state=first.state)
+    account.now += 3 * HOUR
+
+    third = sync(config, state=second.state)
+
+    assert counts(first) == {"u0": 1, "u1": 1}
+    assert counts(second) == {"u2": 0, "u3": 0, "u4": 0}  # as of the run that emits them
+    assert counts(third) == {"u0": 0, "u1": 0, "u2": 0, "u3": 0, "u4": 0}
+
+
+def test_other_dates_begin_another_walk(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=number * DAY + HOUR)
+    breaks_off(account, search=3)
+    first = killed(settings(account, page_size=2, start_date="2026-03-06"))
+    whole(account)
+
+    second = sync(settings(account, start_date="2026-03-05"), state=first.state)
+
+    assert second.ids == ["u0", "u1", "u2", "u3", "u4", "u5"]
+
+
+def test_state_is_written_every_thousand_records_whatever_the_page(account: Account) -> None:
+    for number in range(2_500):
+        account.user(f"u{number:04d}", modified_time=DAY)
+
+    for size in (700, 10_000):
+        run = sync(settings(account, page_size=size))
+
+        since, longest, cursors = 0, 0, []
+        for message in run.messages:
+            since = 0 if message["type"] == "STATE" else since + (message["type"] == "RECORD")
+            longest = max(longest, since)
+            if message["type"] == "STATE":
+                [walk] = message["value"]["bookmarks"].get("users", {}).get("unfinished") or [{}]
+                cursors += walk.get("after", [])
+        assert longest == 1_000
+        assert cursors == ["u0999", "u1999"]
+        assert run.messages[-1]["type"] == "STATE"
+
+
+def test_adjoining_windows_emit_every_user_once(account: Account) -> None:
+    users = [f"u{number:02d}" for number in range(50)]
+    for number, user in enumerate(users):
+        account.user(user, modified_time=number * DAY)
+    account.user("never")
+    borders = ["2026-01-31", "2026-02-10T12:00:00Z", "2026-02-20"]
+    windows = zip([None, *borders], [*borders, None], strict=True)
+
+    emitted = [
+        user
+        for start, end in windows
+        for user in sync(settings(account, start_date=start, end_date=end, page_size=7)).ids
+    ]
+
+    assert sorted(emitted) == ["never", *users]
+
+
+def test_a_full_table_is_read_whole_and_goes_on_after_a_kill(account: Account) -> None:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=90 * DAY)
+    state = sync(settings(account)).state
+    config = settings(account, page_size=2)
+    catalog = TapMoesif(config=dict(config)).catalog_dict
+    for stream in catalog["streams"]:
+        stream["replication_method"] = "FULL_TABLE"
+    breaks_off(account, search=account.searches + 3)
+    first = killed(config, catalog, state)
+    whole(account)
+
+    second = sync(config, catalog, first.state)
+    third = sync(config, catalog, second.state)
+
+    assert (first.ids, second.ids) == (["u0", "u1", "u2", "u3"], ["u4", "u5"])
+    assert third.ids == ["u0", "u1", "u2", "u3", "u4", "u5"]
+
+
+def test_the_state_of_version_0_1_0_is_gone_on_with(account: Account) -> None:
+    account.user("old", modified_time=2 * DAY, last_seen_time=2 * DAY)
+    account.user("edited", modified_time=HOUR)
+    account.user("active", modified_time=2 * DAY, last_seen_time=HOUR)
+    state = {
+        "bookmarks": {
+            "users": {
+                "replication_key": "modifiedTime",
+                "replication_key_value": "2026-03-09T12:00:00.000Z",
+                "starting_replication_value": "2026-03-08T12:00:00.000Z",
+            },
+            "companies": {},
+        }
+    }
+
+    run = sync(settings(account), state=state)
+
+    assert run.ids == ["active", "edited"]
+    assert run.bookmark == "2026-03-10T11:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"replication_key_value": "lately"}, "holds a bookmark that is no time"),
+        ({"replication_key_value": 5}, "holds a bookmark that is no time"),
+        ({"replication_key_value": "0001-01-01T00:00:00Z"}, "holds a bookmark that is no time"),
+        ({"replication_key_value": "2099-01-01T00:00:00Z"}, "holds a bookmark in the future"),
+        ({"others": {"lastSeenTime": "x"}}, "holds a bookmark that is no time"),
+        ({"partitions": []}, "is of a form that this version does not know"),
+        ({"unfinished": [{"page": 5}]}, "is of a form that this version does not know"),
+        ({"unfinished": 5}, "is of a form that this version does not know"),
+    ],
+)
+def test_a_state_that_is_not_understood_is_refused(
+    account: Account, state: dict[str, Any], told: str
+) -> None:
+    account.user("u1", modified_time=DAY)
+
+    with pytest.raises(MoesifError) as refused:
+        sync(settings(account), state={"bookmarks": {"users": {**state}}})
+
+    assert f"The state of 'users' {told}" in str(refused.value)
+    assert "--full-refresh" in str(refused.value)
+
+
+@pytest.mark.parametrize("state", [{"users": "2026-01-01"}, {"bookmarks": []}, {"bookmarks": 5}])
+def test_a_state_without_bookmarks_is_refused(account: Account, state: dict[str, Any]) -> None:
+    with pytest.raises(MoesifError, match="bookmarks"):
+        sync(settings(account), state=state)
