@@ -69,13 +69,13 @@ def test_what_fails_raises_and_leaves_no_thread_behind(
     segment.script.append(SUCCESS)
     segment.answer = lambda _: Reply(401)
     lines = [*LINES, record("people", id="v"), state("never")]
+    before = {*threading.enumerate()}
     with pytest.raises(DeliveryError, match="refuses this sender"):
         listen(segment, tmp_path, *lines, lanes=1, batch_size_rows=1)
     assert capsys.readouterr().out == '"end"\n'
-    for thread in threading.enumerate():
-        if thread.name.startswith("lane-"):
-            thread.join(10)
-            assert not thread.is_alive()
+    for lane in {*threading.enumerate()} - before:
+        lane.join(10)
+        assert not lane.is_alive(), lane.name
 
 
 def test_it_listens_in_any_thread(
