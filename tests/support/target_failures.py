@@ -237,20 +237,6 @@ def locked_rejects(folder: Path) -> Ended:
 COMPANIES = schema("companies", "id", mark="companies")
 SUBSCRIPTIONS = schema("subscriptions", "id", mark="subscriptions")
 COHORTS = schema("cohorts", "id", mark="cohorts")
-
-
-def escaped(line: bytes) -> str:
-    """Write bytes that are no UTF-8 as text, for `run`."""
-    return line.decode(errors="surrogateescape")
-
-
-def locked_rejects(folder: Path) -> Ended:
-    """Reject a record while another process keeps the file locked."""
-    with (folder / "rejects").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return deliver(folder, SCHEMA, BAD, code=IMPATIENT, rejects_path="rejects")
-
-
 BAD = record("calls", userId="", event="Ordered")
 HOME = {"integrations": {"Segment.io": {"apiHost": "events.eu1.segmentapis.com/v1"}}}
 ALIKE = Reply(400, {"message": "no"})
