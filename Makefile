@@ -11,10 +11,11 @@ PIP_AUDIT := 2.10.1
 ACTIONLINT := 1.7.12
 LOWEST := .venv-lowest
 PRERELEASE := .venv-prerelease
+ALL_CORES := --numprocesses=logical --dist=loadgroup
 UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/target_moesif
 
 .DEFAULT_GOAL := help
-.PHONY: help install airflow demo test test-orchestration test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
+.PHONY: help install airflow demo test quick test-orchestration test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -40,7 +41,10 @@ demo: install  ## Sync the sandbox's users to its Segment, twice, and show what 
 	@$(BIN)/python sandbox/demo.py
 
 test: install  ## Run all tests, on all cores
-	@$(BIN)/python -m pytest --numprocesses=logical --dist=loadgroup
+	@$(BIN)/python -m pytest $(ALL_CORES)
+
+quick: install  ## Run the unit tests of everything
+	@$(BIN)/python -m pytest $(ALL_CORES) -m 'not (slow or fresh_process or orchestration)' --ignore=tests/end_to_end
 
 test-orchestration: install  ## Run Meltano's jobs under a real Airflow, on two machines
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import hypothesis
 import pytest
+
+# A slow machine is no failure, and tests here are run side by side.
+hypothesis.settings.register_profile("side_by_side", deadline=None)
+hypothesis.settings.load_profile("side_by_side")
 
 
 @pytest.fixture(autouse=True)

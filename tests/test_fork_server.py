@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(params=["forked", "fresh"], autouse=True)
+@pytest.fixture(
+    params=["forked", pytest.param("fresh", marks=pytest.mark.fresh_process)], autouse=True
+)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.delenv("FRESH_PROCESSES", raising=False)
-    if request.param == "fresh":
-        monkeypatch.setenv("FRESH_PROCESSES", "1")
+    if request.param == "forked":
+        monkeypatch.delenv("FRESH_PROCESSES", raising=False)
     return str(request.param)
 
 

@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from warehouse import Lines
 
 
+SET_UP_ONCE = ("_machines", "wheels", "third_party")
+"""Fixtures that take long: all tests that use one of them are run by one worker."""
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in SET_UP_ONCE:
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(fixture))
+                break
+
+
 @pytest.fixture(scope="session")
 def _running() -> Iterator[Sandbox]:
     with sandbox("--users", "60", "--companies", "6") as services:

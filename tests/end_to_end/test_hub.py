@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from commands import Sandbox
 
-pytestmark = pytest.mark.xdist_group("wheels")
-
 CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
 EMPTY = {
     "requires_meltano": ">=4.0",

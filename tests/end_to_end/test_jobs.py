@@ -37,7 +37,6 @@ def segments_tables(database_server: Database, meltano_environment: dict[str, st
 def test_the_warehouses_job_sends_each_call_once(
     services: Sandbox, segments_tables: Database, meltano_environment: dict[str, str]
 ) -> None:
-    meltano(PROJECT, meltano_environment, "install", "tap-postgres", "target-segment")
     meltano(PROJECT, meltano_environment, "run", "warehouse-to-segment")
     first = services.segment()
     assert {message["messageId"] for message in first["accepted"]} == {
@@ -65,7 +64,6 @@ def test_the_warehouses_job_into_moesif_leaves_out_what_has_no_place_there(
 ) -> None:
     for table in ("login_button_clicked", "pages"):
         segments_tables.run(f"update web_app.{table} set timestamp = now()")
-    meltano(PROJECT, meltano_environment, "install", "tap-postgres", "target-moesif")
     meltano(PROJECT, meltano_environment, "run", "warehouse-to-moesif")
     received = services.collector()
     assert not received["refused"]
@@ -81,7 +79,6 @@ def test_the_warehouses_job_into_moesif_leaves_out_what_has_no_place_there(
 def test_meltano_finds_the_extractors_well_configured(
     extractor: str, meltano_environment: dict[str, str]
 ) -> None:
-    meltano(PROJECT, meltano_environment, "install", extractor)
     said = meltano(PROJECT, meltano_environment, "config", "test", extractor)
     assert "is valid" in said
 

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
     Records = dict[str, dict[str, Any]]
 
-pytestmark = [
-    pytest.mark.timeout(600),  # the first one also installs the other connector
-    pytest.mark.xdist_group("warehouse"),
-]
+pytestmark = pytest.mark.timeout(600)  # the first one also installs the other connector
 
 
 def read(services: Sandbox, folder: Path, *arguments: str) -> Ended:

@@ -38,10 +38,7 @@ if TYPE_CHECKING:
 
     from postgres import Database
 
-pytestmark = [
-    pytest.mark.timeout(300),  # the first one also sets the machine up
-    pytest.mark.xdist_group("machines"),
-]
+pytestmark = pytest.mark.timeout(300)  # the first one also sets the machine up
 
 PAGE = PROJECT / "docs" / "schedule.md"
 RUNNING = f"Another '{STATE}' pipeline is already running"

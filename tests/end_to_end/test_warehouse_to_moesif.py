@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
     from warehouse import Lines
 
-pytestmark = [
-    pytest.mark.timeout(600),  # the first one also installs the tap
-    pytest.mark.xdist_group("warehouse"),
-]
+pytestmark = pytest.mark.timeout(600)  # the first one also installs the tap
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from postgres import Database
     from warehouse import Lines
 
-pytestmark = [
-    pytest.mark.timeout(600),  # the first one also installs the tap
-    pytest.mark.xdist_group("warehouse"),
-]
+pytestmark = pytest.mark.timeout(600)  # the first one also installs the tap
 
 
 def test_the_tap_gives_what_a_warehouse_is_known_by(tables: Lines) -> None:

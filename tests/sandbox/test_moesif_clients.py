@@ -139,6 +139,7 @@ def test_a_refusal_reaches_moesifs_python_client(python_client: Any) -> None:
     assert raised.value.response_code == 400
 
 
+@pytest.mark.slow
 def test_all_that_moesifs_node_client_writes_arrives(sandbox: Sandbox, node_modules: Path) -> None:
     called = subprocess.run(
         ["node", NODE_CALLS, f"{sandbox.url}/moesif/collector", "sandbox-application-id"],

@@ -361,6 +361,7 @@ def test_it_is_as_small_with_many_users_and_messages_as_with_few(
     assert seconds[1] < max(seconds[0] * 10, 0.5)
 
 
+@pytest.mark.slow
 def test_its_files_are_in_the_wheel(tmp_path: Path) -> None:
     built = subprocess.run(
         [COMMANDS / "uv", "--quiet", "build", "--wheel", "--out-dir", tmp_path],

@@ -237,8 +237,6 @@ def locked_rejects(folder: Path) -> Ended:
 COMPANIES = schema("companies", "id", mark="companies")
 SUBSCRIPTIONS = schema("subscriptions", "id", mark="subscriptions")
 COHORTS = schema("cohorts", "id", mark="cohorts")
-
-
 BAD = record("calls", userId="", event="Ordered")
 HOME = {"integrations": {"Segment.io": {"apiHost": "events.eu1.segmentapis.com/v1"}}}
 ALIKE = Reply(400, {"message": "no"})

@@ -125,13 +125,16 @@ def test_the_catalog_is_discovered_with_and_without_settings(
 
     keys = {stream["tap_stream_id"]: stream.get("replication_key") for stream in catalog["streams"]}
     chosen = set()
-    assert keys.items() >= {
-        "cohorts": None,
-        "companies": "modifiedTime",
-        "events": "requestTime",
-        "subscriptions": "modifiedTime",
-        "users": "modifiedTime",
-    }.items()
+    assert (
+        keys.items()
+        >= {
+            "cohorts": None,
+            "companies": "modifiedTime",
+            "events": "requestTime",
+            "subscriptions": "modifiedTime",
+            "users": "modifiedTime",
+        }.items()
+    )
     for stream in catalog["streams"]:
         Draft202012Validator.check_schema(stream["schema"])
         assert stream["key_properties"] == ["id"]
