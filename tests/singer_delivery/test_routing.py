@@ -151,6 +151,15 @@ def test_a_name_goes_before_a_pattern_and_patterns_in_their_order() -> None:
     assert other.call == "group"
 
 
+def test_ignoring_all_others_ignores_nothing_that_is_known() -> None:
+    others = {"*": {"call": "ignore"}}
+    assert routed("orders", ["id"], others) == NotSent()
+    assert call_for("people", PERSON, others, mark="acme.people") == AS_PERSON
+    assert isinstance(routed("calls", ["messageId", "type", "userId"], others), Route)
+    named = {"people": {"call": "ignore"}}
+    assert routed("people", ["id"], named, mark="acme.people") == NotSent()
+
+
 # Known streams.
 
 PERSON = {"id": 7, "mail": "a@example.com", "context": {"ip": "192.0.2.1"}, "company": {"id": 1}}

@@ -526,6 +526,37 @@ def test_a_schema_that_changes_in_between_loses_nothing(
     assert {m["userId"] for m in sent(segment)} == {"user-1", "user-2"}
 
 
+@pytest.mark.parametrize(
+    "flattening", [{}, {"flattening_enabled": True, "flattening_max_depth": 3}]
+)
+@pytest.mark.parametrize("anything", [True, False, {}, None, [], {"properties": None}])
+def test_a_propertys_schema_may_be_anything(
+    segment: ScriptedService, tmp_path: Path, anything: Any, flattening: dict[str, Any]
+) -> None:
+    schema = json.loads(json.dumps(SCHEMA))
+    schema["schema"]["properties"] |= {"n": anything, "deep": {"properties": {"n": anything}}}
+    lines = [schema, record(1, n=5, deep={"n": 5}), state("end")]
+    ended = run("target-segment", tmp_path, config(segment, **flattening), lines=lines)
+    assert (ended.code, ended.messages) == (0, ["end"]), ended.stderr
+    [message] = sent(segment)
+    assert message["traits"]["n"] == 5
+
+
+def test_a_schema_without_properties_of_an_ignored_stream_stops_nobody(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    bare = {"type": "SCHEMA", "stream": "audit", "schema": {}, "key_properties": []}
+    row = {"type": "RECORD", "stream": "audit", "record": {"line": "x"}}
+    routes = {"audit": {"call": "ignore"}}
+    ended = run(
+        "target-segment",
+        tmp_path,
+        config(segment, streams=routes),
+        lines=[bare, row, SCHEMA, record(1), state("end")],
+    )
+    assert (ended.code, ended.messages) == (0, ["end"]), ended.stderr
+
+
 def test_stream_maps_work_before_anything_is_sent(segment: ScriptedService, tmp_path: Path) -> None:
     maps = {"users": {"email": "md5(email)", "__filter__": "id != 'user-2'"}}
     lines = [SCHEMA, record(1), record(2), state("end")]

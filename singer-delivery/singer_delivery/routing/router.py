@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from singer_delivery.reading.streams import InputStream
 
+EVERY_STREAM = "*"
+"""The pattern whose `call: ignore` leaves out what nothing else explains."""
+
 LOADER_TEST_STREAM = "meltano_test_stream"
 """What `meltano config test` sends to a loader, without any route."""
 
@@ -99,7 +102,9 @@ class Router:
         pattern = self._pattern(stream.name)
         settings = self._streams[pattern] if pattern is not None else {}
         if settings.get("call") == IGNORE:
-            return NotSent()
+            if pattern != EVERY_STREAM or self._known_shape(stream, {}) is None:
+                return NotSent()
+            pattern, settings = None, {}
         known = self._known_shape(stream, settings)
         if known is None:
             if "call" in settings:
