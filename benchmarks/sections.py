@@ -31,7 +31,8 @@ CHECKED_PAGES = 2
 LATENCY_MS = 50
 EVENTS_SCHEMA = (
     b'{"type":"SCHEMA","stream":"events","key_properties":[],"schema":{"properties":'
-    b'{"userId":{},"event":{},"timestamp":{},"context":{},"properties":{}}}}\n'
+    b'{"messageId":{},"type":{},"userId":{},"event":{},"timestamp":{},"context":{},'
+    b'"properties":{}}}}\n'
 )
 USERS_SCHEMA = b'{"type":"SCHEMA","stream":"users"'
 MEMORY_MULTIPLES = (2, 20)
@@ -241,6 +242,8 @@ def as_events(lines: Path, file: Path) -> None:
             if message["type"] == "RECORD":
                 user = message["record"]
                 record = {
+                    "messageId": f"report-of-{user['id']}",
+                    "type": "track",
                     "userId": user["id"],
                     "event": "Report Submitted",
                     "timestamp": message["time_extracted"],
