@@ -148,7 +148,7 @@ def test_gzip_of_several_members_is_read_as_one() -> None:
     assert decompress(gzip.compress(b'{"batch"') + gzip.compress(b": []}")) == b'{"batch": []}'
 
 
-@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"x" * 99)[:-3]])
+@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"x" * 99, mtime=0)[:-3]])
 def test_broken_gzip_is_refused(body: bytes) -> None:
     with pytest.raises(RefusedError):
         decompress(body)
