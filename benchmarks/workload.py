@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moesif_sandbox.moesif_index import Index
-from moesif_sandbox.moesif_search import search
+from moesif_sandbox.moesif.search import Index, search
 from moesif_sandbox.seed import SeedPlan, make_seed
-from moesif_sandbox.store import USER_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +30,9 @@ def pages(users: int) -> Iterator[bytes]:
     seed = make_seed(SeedPlan(NOW, users=users, companies=100, events_per_user=0))
     for company in seed.companies:  # which stand in the users; without these they have 1.7 KB
         company.source.pop("subscriptions", None)
-    index = Index(USER_FIELDS, seed.users)
+    index = Index(seed.users)
     body: dict[str, Any] = {"sort": [{"modified_time": "asc"}, {"_id": "asc"}], "size": PAGE_SIZE}
-    while hits := search(index, body, NOW).hits:
+    while hits := search(index, body).hits:
         yield msgspec.json.encode(
             {"took": 1, "timed_out": False, "hits": {"total": users, "hits": hits}}
         )

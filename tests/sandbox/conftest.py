@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,16 @@ import pytest
 import requests
 
 import commands
+from moesif_sandbox.app import create_app
+from moesif_sandbox.command import configured, main
+from moesif_sandbox.server import HOST, listen, server_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+KEY = {"Authorization": "Bearer sandbox-management-key"}
+ID = {"X-Moesif-Application-Id": "sandbox-application-id"}
+WINDOW = {"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
 
 
 @dataclass(frozen=True)
@@ -28,34 +36,53 @@ class Sandbox(commands.Sandbox):
         return answer.json()
 
     def search(self, kind: str, body: object = None, **options: Any) -> requests.Response:
-        options.setdefault("headers", {"Authorization": "Bearer sandbox-management-key"})
+        options = {"headers": KEY, "params": WINDOW if kind == "events" else {}, **options}
         url = f"{self.url}/moesif/api/v1/search/~/search/{kind}"
         return self.session.post(url, json=body or {}, timeout=10, **options)
 
-    def write(self, path: str, body: object, **options: Any) -> requests.Response:
-        options.setdefault("headers", {"X-Moesif-Application-Id": "sandbox-application-id"})
-        url = f"{self.url}/moesif/collector/v1/{path}"
-        return self.session.post(url, json=body, timeout=10, **options)
+    def hits(self, kind: str, body: object = None, **options: Any) -> list[Any]:
+        found: list[Any] = self.search(kind, body, **options).json()["hits"]["hits"]
+        return found
+
+    def listed(self, path: str) -> requests.Response:
+        return self.get(f"/moesif/api/v1/{path}", headers=KEY)
 
     def found(self, kind: str, document_id: str) -> Any:
         """Return a profile as the management API gives it, or None."""
-        headers = {"Authorization": "Bearer sandbox-management-key"}
-        path = f"/moesif/api/v1/search/~/{kind}/{document_id}"
-        answer = self.get(path, headers=headers)
+        answer = self.listed(f"search/~/{kind}/{document_id}")
         return answer.json()["_source"] if answer.status_code == 200 else None
+
+    def write(self, path: str, body: object, **options: Any) -> requests.Response:
+        options = {"headers": ID, **options}
+        url = f"{self.url}/moesif/collector/v1/{path}"
+        return self.session.post(url, json=body, timeout=10, **options)
+
+    def send(self, path: str, body: bytes, **headers: str) -> requests.Response:
+        """Post bytes as they are."""
+        return self.session.post(self.url + path, data=body, headers=headers, timeout=30)
 
     def batch(
         self, *messages: object, path: str = "/segment/v1/batch", **options: Any
     ) -> requests.Response:
-        options.setdefault("auth", ("sandbox-write-key", ""))
+        options = {"auth": ("sandbox-write-key", ""), **options}
         body = {"batch": list(messages)}
         return self.session.post(self.url + path, json=body, timeout=10, **options)
 
 
 @contextlib.contextmanager
 def running(*options: str) -> Iterator[Sandbox]:
-    with commands.sandbox(*options) as found, requests.Session() as session:
-        yield Sandbox(found.url, session)
+    """Serve a sandbox with these options from a thread of this process."""
+    app = create_app(*configured(main.make_context("moesif-sandbox", [*options])))
+    with listen(0) as listener, requests.Session() as session:
+        server = server_of(app)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Sandbox(f"http://{HOST}:{listener.getsockname()[1]}", session)
+        finally:
+            server.should_exit = True
+            session.close()
+            thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,29 @@
+"""Faults on demand: what each does to an answer, how often, and to which requests."""
+
 from __future__ import annotations
 
 import gzip
 import json
+import threading
+import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from moesif_sandbox.faults import Fault, FaultPlan, matches, read_faults
+from moesif_sandbox.faults import Fault, FaultPlan, read_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.sandbox.conftest import Sandbox
 
 BATCH = "/segment/v1/batch"
+USERS = "/moesif/api/v1/search/~/search/users"
+SORT = [{"modified_time": "asc"}, {"_id": "asc"}]
 GOOD = {"type": "identify", "userId": "u"}
+NOW = datetime(2026, 3, 10, tzinfo=timezone.utc)
 
 
 def accepted(sandbox: Sandbox) -> int:
@@ -45,7 +52,7 @@ def test_a_closed_connection_gives_no_answer(sandbox: Sandbox, kind: str, proces
     with pytest.raises(requests.ConnectionError):
         sandbox.batch(GOOD)
     assert accepted(sandbox) == processed
-    assert sandbox.get("/sandbox/requests").json()[0]["status"] is None
+    assert sandbox.requests()[0]["status"] is None
 
 
 def test_half_an_answer_breaks_off(sandbox: Sandbox) -> None:
@@ -55,46 +62,129 @@ def test_half_an_answer_breaks_off(sandbox: Sandbox) -> None:
     assert sandbox.search("users").json()["hits"]["total"] == 120
 
 
-def test_an_unreadable_answer_is_a_200_without_json(sandbox: Sandbox) -> None:
-    sandbox.own("faults", {"path": BATCH, "kind": "unreadable"})
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("unreadable", "<html>Bad gateway</html>"), ("not_success", '{"success":false}')],
+)
+def test_a_200_may_be_none(sandbox: Sandbox, kind: str, body: str) -> None:
+    sandbox.own("faults", {"path": BATCH, "kind": kind})
     answer = sandbox.batch(GOOD)
-    assert answer.status_code == 200
-    with pytest.raises(requests.JSONDecodeError):
-        answer.json()
-
-
-def test_not_success_is_a_200_that_says_so(sandbox: Sandbox) -> None:
-    sandbox.own("faults", {"path": BATCH, "kind": "not_success"})
-    answer = sandbox.batch(GOOD)
-    assert (answer.status_code, answer.json()) == (200, {"success": False})
-
-
-def test_a_search_that_timed_out_has_a_cut_page(sandbox: Sandbox) -> None:
-    sandbox.own("faults", {"path": "/moesif/*/users", "kind": "timed_out"})
-    answer = sandbox.search("users", {"size": 10}).json()
-    assert (answer["timed_out"], len(answer["hits"]["hits"])) == (True, 5)
-    assert sandbox.search("users", {"size": 10}).json()["timed_out"] is False
+    assert (answer.status_code, answer.text) == (200, body)
+    assert accepted(sandbox) == 1
 
 
 def test_a_delay_takes_its_time_and_spoils_nothing(sandbox: Sandbox) -> None:
     sandbox.own("faults", {"path": BATCH, "kind": "delay", "seconds": 0.2})
     assert sandbox.batch(GOOD).json() == {"success": True}
-    assert sandbox.get("/sandbox/requests").json()[0]["milliseconds"] >= 200
+    assert sandbox.requests()[0]["milliseconds"] >= 200
     assert accepted(sandbox) == 1
 
 
-def test_latency_slows_every_answer_of_a_service(start: Callable[..., Sandbox]) -> None:
-    sandbox = start("--users", "1", "--latency-ms", "50")
-    sandbox.search("users")
-    sandbox.batch(GOOD)
-    log = sandbox.get("/sandbox/requests").json()
-    assert [entry["milliseconds"] >= 50 for entry in log] == [True, True]
+@pytest.mark.parametrize("option", [("--latency", "0.3"), ("--latency-ms", "300")])
+def test_latency_slows_every_answer_and_holds_up_no_other(
+    start: Callable[..., Sandbox], option: tuple[str, str]
+) -> None:
+    sandbox = start("--users", "1", *option)
+    began = time.monotonic()
+    threads = [threading.Thread(target=requests.post, args=(sandbox.url + path,), kwargs={"json": {}})
+               for path in (USERS, BATCH) * 5]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 0.3 <= time.monotonic() - began < 1.5  # one after the other would be 3 s
+    assert [entry["milliseconds"] >= 300 for entry in sandbox.requests()] == [True] * 10
 
 
-def test_faults_are_listed_and_cleared(sandbox: Sandbox) -> None:
-    sandbox.own("faults", [{"path": "/a", "kind": "status"}, {"path": "/b", "kind": "status"}])
+# Pages of a search --------------------------------------------------------------------------
+
+
+def walk(sandbox: Sandbox, most: int = 8) -> Iterator[list[str]]:
+    """Yield the ids of each page, as a client reads them that trusts every answer."""
+    body: dict[str, Any] = {"sort": SORT, "size": 30}
+    for _ in range(most):
+        hits = sandbox.hits("users", body)
+        yield [hit["_id"] for hit in hits]
+        if not hits:
+            return
+        body["search_after"] = hits[-1]["sort"]
+
+
+@pytest.fixture
+def pages(sandbox: Sandbox) -> list[list[str]]:
+    found = list(walk(sandbox))
+    assert [len(page) for page in found] == [30, 30, 30, 30, 0]
+    return found
+
+
+@pytest.mark.parametrize("kind", ["timed_out", "failed_shards"])
+def test_a_search_may_answer_with_half_of_what_it_has(sandbox: Sandbox, kind: str) -> None:
+    sandbox.own("faults", {"path": "/moesif/*/users", "kind": kind})
+    body = {"size": 10, "aggs": {"x": {"terms": {"field": "user_id.raw", "size": 40}}}}
+    answer = sandbox.search("users", body).json()
+    assert answer["timed_out"] is (kind == "timed_out")
+    assert answer.get("_shards", {}).get("failed") == (1 if kind == "failed_shards" else None)
+    assert (len(answer["hits"]["hits"]), len(answer["aggregations"]["x"]["buckets"])) == (5, 20)
+    whole = sandbox.search("users", body).json()
+    assert (len(whole["hits"]["hits"]), "_shards" in whole, whole["timed_out"]) == (
+        10,
+        False,
+        False,
+    )
+
+
+def test_an_empty_page_comes_before_the_end_and_says_nothing_of_it(
+    sandbox: Sandbox, pages: list[list[str]]
+) -> None:
+    sandbox.fault({"path": USERS, "kind": "empty_page", "skip": 1})
+    assert list(walk(sandbox)) == [pages[0], []]
+    sandbox.fault({"path": USERS, "kind": "empty_page"})
+    answer = sandbox.search("users", {"sort": SORT}).json()
+    assert (answer["hits"], answer["timed_out"]) == ({"total": 120, "hits": []}, False)
+    assert list(walk(sandbox)) == pages
+
+
+@pytest.mark.parametrize(
+    ("kind", "period", "numbers"),
+    [
+        ("repeat_page", 1, "00000000"),
+        ("repeat_page", 3, "01201201"),
+        ("loop", 1, "01111111"),
+        ("loop", 2, "01212121"),
+    ],
+)
+def test_pages_go_round_for_ever(
+    sandbox: Sandbox, pages: list[list[str]], kind: str, period: int, numbers: str
+) -> None:
+    fault = {"path": USERS, "kind": kind, "period": period, "skip": period, "times": -1}
+    sandbox.fault(fault)
+    assert list(walk(sandbox)) == [pages[int(number)] for number in numbers]
+
+
+def test_a_first_page_has_nothing_to_go_back_to(sandbox: Sandbox, pages: list[list[str]]) -> None:
+    sandbox.reset()
+    for kind in ("repeat_page", "loop"):
+        sandbox.fault({"path": USERS, "kind": kind, "period": 2})
+        assert next(walk(sandbox)) == pages[0]
+
+
+@pytest.mark.parametrize("kind", ["empty_page", "repeat_page", "loop", "timed_out"])
+def test_what_is_no_page_is_left_alone(sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault({"path": "/moesif/api/", "kind": kind, "times": 2})
+    assert sandbox.search("users", {"nothing": 1}).status_code == 400
+    assert len(sandbox.listed("~/cohorts?cohort_type=user").json()) == 3
+
+
+# How often, and which requests --------------------------------------------------------------
+
+
+def test_faults_are_listed_and_cleared_all_or_by_name(sandbox: Sandbox) -> None:
+    mine = {"path": "/a", "kind": "status", "name": "mine"}
+    sandbox.own("faults", [mine, {**mine, "name": "other"}, {"path": "/b", "kind": "status"}])
     listed = sandbox.get("/sandbox/faults").json()
-    assert [fault["path"] for fault in listed] == ["/a", "/b"]
+    assert [fault["path"] for fault in listed] == ["/a", "/a", "/b"]
+    answer = sandbox.session.delete(f"{sandbox.url}/sandbox/faults?name=mine", timeout=10)
+    assert [fault["name"] for fault in answer.json()] == ["other", None]
     sandbox.session.delete(f"{sandbox.url}/sandbox/faults", timeout=10)
     assert sandbox.get("/sandbox/faults").json() == []
 
@@ -119,13 +209,14 @@ def test_faults_of_the_command_line_are_there_from_the_start_and_after_a_reset(
         '{"path": "/x", "kind": "delay"}',
         '{"path": "", "kind": "status"}',
         '{"path": "/x", "kind": "status", "for_seconds": 0}',
+        '{"path": "/x", "kind": "loop", "period": 0}',
+        '{"path": "/x", "kind": "loop", "period": 5}',
     ],
 )
 def test_a_fault_with_a_slip_is_refused(sandbox: Sandbox, raw: str) -> None:
     with pytest.raises(ValueError, match="not a fault"):
         read_faults(raw)
-    answer = sandbox.session.post(f"{sandbox.url}/sandbox/faults", data=raw, timeout=10)
-    assert answer.status_code == 400
+    assert sandbox.send("/sandbox/faults", raw.encode()).status_code == 400
 
 
 def hits(plan: FaultPlan, path: str, requests_made: int) -> str:
@@ -137,13 +228,13 @@ def hits(plan: FaultPlan, path: str, requests_made: int) -> str:
     [({}, "x..."), ({"times": 2}, "xx.."), ({"skip": 1}, ".x.."), ({"times": -1}, "xxxx")],
 )
 def test_a_fault_happens_as_often_as_asked(options: dict[str, Any], pattern: str) -> None:
-    plan = FaultPlan([Fault("/a", "status", **options)])
+    plan = FaultPlan([Fault("/a", "status", **options)], lambda: NOW)
     assert hits(plan, "/b", 3) == "..."
     assert hits(plan, "/a", 4) == pattern
 
 
 def test_a_fault_is_over_when_its_time_is_up() -> None:
-    now = datetime(2026, 3, 10, tzinfo=timezone.utc)
+    now = NOW
     plan = FaultPlan(
         [Fault("/a", "status", times=-1, for_seconds=10), Fault("/b", "status")], lambda: now
     )
@@ -163,23 +254,13 @@ def test_a_fault_may_hit_only_what_contains_a_text(sandbox: Sandbox) -> None:
         message = {**GOOD, "userId": user}
         statuses.append(sandbox.batch(message).status_code)
         body = json.dumps({"batch": [message], "writeKey": "sandbox-write-key"}, ensure_ascii=False)
-        packed = gzip.compress(body.encode())
-        answer = sandbox.session.post(
-            f"{sandbox.url}{BATCH}", data=packed, headers=headers, timeout=10
-        )
-        statuses.append(answer.status_code)
+        statuses.append(sandbox.send(BATCH, gzip.compress(body.encode()), **headers).status_code)
     assert statuses == [200, 400, 200, 200, 200, 200]  # requests writes ü as an escape
 
 
-def test_faults_of_one_name_are_cleared_by_it(sandbox: Sandbox) -> None:
-    mine = {"path": "/a", "kind": "status", "name": "mine"}
-    sandbox.own("faults", [mine, {**mine, "name": "other"}, {"path": "/b", "kind": "status"}])
-    answer = sandbox.session.delete(f"{sandbox.url}/sandbox/faults?name=mine", timeout=10)
-    assert [fault["name"] for fault in answer.json()] == ["other", None]
-
-
 def test_what_one_fault_lets_pass_may_be_hit_by_the_next() -> None:
-    plan = FaultPlan([Fault("/a", "status", skip=1), Fault("/a", "not_success", times=2)])
+    faults = [Fault("/a", "status", skip=1), Fault("/a", "not_success", times=2)]
+    plan = FaultPlan(faults, lambda: NOW)
     kinds = [fault.kind if fault else None for fault in (plan.take("/a") for _ in range(4))]
     assert kinds == ["not_success", "status", "not_success", None]
 
@@ -187,7 +268,6 @@ def test_what_one_fault_lets_pass_may_be_hit_by_the_next() -> None:
 @pytest.mark.parametrize(
     ("pattern", "path", "expected"),
     [
-        ("/segment/v1/batch", "/segment/v1/batch", True),
         ("/segment", "/segment/v1/batch", True),
         ("/segment/*/batch", "/segment/v1/batch", True),
         ("/segment/*/batch", "/segment/v1/batch/more", False),
@@ -195,4 +275,4 @@ def test_what_one_fault_lets_pass_may_be_hit_by_the_next() -> None:
     ],
 )
 def test_a_path_is_a_prefix_or_a_pattern(pattern: str, path: str, expected: bool) -> None:
-    assert matches(pattern, path) is expected
+    assert Fault(pattern, "status").matches(path) is expected

@@ -13,10 +13,9 @@ import pytest
 import yaml
 
 from commands import COMMANDS
-from moesif_sandbox.local_only import is_local
-from moesif_sandbox.markup import Markup, tag
-from moesif_sandbox.page_runs import Keys, meltano, pipe
-from moesif_sandbox.page_view import View
+from moesif_sandbox.page.view import View, runs
+from moesif_sandbox.settings import Settings
+from moesif_sandbox.web import is_local
 from project import PROJECT
 
 if TYPE_CHECKING:
@@ -41,21 +40,6 @@ def titles(html: str, panel: str) -> list[str]:
 
 def identify(user: str, **fields: Any) -> dict[str, Any]:
     return {"type": "identify", "userId": user, **fields}
-
-
-# Markup --------------------------------------------------------------------------------------
-
-
-def test_text_and_attributes_are_escaped_and_elements_are_not() -> None:
-    inner = tag("b", "<i>", title='"&')
-    assert inner == '<b title="&quot;&amp;">&lt;i&gt;</b>'
-    assert tag("p", inner, "&", None) == f"<p>{inner}&amp;</p>"
-    assert isinstance(inner, Markup)
-
-
-def test_attributes_are_named_as_in_html_and_may_be_left_out() -> None:
-    html = tag("input", for_="a", aria_label="b", required=True, hidden=False, value=None, min=0)
-    assert html == '<input for="a" aria-label="b" required min="0">'
 
 
 def test_a_view_takes_what_it_knows_and_keeps_the_rest_in_the_address() -> None:
@@ -160,7 +144,7 @@ def test_every_list_shows_what_it_is_called(sandbox: Sandbox) -> None:
             "accepted": ["Signed <Up>", "Zoë"],
             "repeats": ["again"],
             "discarded": ["5", '{"type":"identify"}'],
-            "refused": ["the Content-Type must be application/json, but is []"],
+            "refused": ["the body must be JSON or its gzip, but is [] [identity]"],
         },
         "collector": {
             "users": ["Written"],
@@ -314,7 +298,7 @@ def test_a_reset_takes_everything_back(sandbox: Sandbox) -> None:
 
 
 def test_the_usual_sandbox_needs_no_settings_since_meltano_knows_it() -> None:
-    commands = meltano("http://127.0.0.1:8700", Keys())
+    [commands, _] = runs("http://127.0.0.1:8700", Settings()).values()
     assert commands == ".venv/bin/meltano install\n.venv/bin/meltano run moesif-to-segment"
     project = yaml.safe_load((PROJECT / "meltano.yml").read_text())
     assert "moesif-to-segment" in [job["name"] for job in project["jobs"]]
@@ -323,7 +307,7 @@ def test_the_usual_sandbox_needs_no_settings_since_meltano_knows_it() -> None:
 
 
 def test_another_sandbox_says_where_it_is() -> None:
-    commands = meltano("http://127.0.0.1:9", Keys(write="it's"))
+    [commands, _] = runs("http://127.0.0.1:9", Settings(write_key="it's")).values()
     assert "export TARGET_SEGMENT_HOST=http://127.0.0.1:9/segment\n" in commands
     assert """export TARGET_SEGMENT_WRITE_KEY='it'"'"'s'\n""" in commands
     assert commands.endswith(".venv/bin/meltano run moesif-to-segment")
@@ -334,7 +318,7 @@ def test_the_command_without_meltano_runs_as_it_is_shown(
 ) -> None:
     sandbox = start("--users", "30", "--write-key", "it's", "--region", "eu")
     shown = unescape(re.findall(r'<code id="run-0">(.*?)</code>', page(sandbox), re.DOTALL)[0])
-    assert shown == pipe(sandbox.url, Keys(write="it's", region="eu"))
+    assert shown == runs(sandbox.url, Settings(write_key="it's", region="eu"))["Without Meltano"]
     (tmp_path / ".venv").symlink_to(COMMANDS.parent)
     subprocess.run(["bash", "-euo", "pipefail", "-c", shown], cwd=tmp_path, check=True, timeout=60,
                    capture_output=True)  # fmt: skip
@@ -371,6 +355,10 @@ def test_its_files_are_in_the_wheel(tmp_path: Path) -> None:
         pytest.skip(f"no wheel can be built: {' '.join(built.stderr.split())}")
     [wheel] = tmp_path.glob("*.whl")
     names = ZipFile(wheel).namelist()
-    assert {f"moesif_sandbox/static/{name}" for name in ("page.css", "page.js", "icon.svg")} <= {
-        *names
+    page = {
+        str(path.relative_to(PROJECT / "sandbox"))
+        for folder in ("static", "templates")
+        for path in (PROJECT / "sandbox" / "moesif_sandbox" / "page" / folder).iterdir()
     }
+    assert len(page) == 8
+    assert page <= {*names}

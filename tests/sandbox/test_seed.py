@@ -1,23 +1,29 @@
+"""The demo's data: tidy unless it should be awkward, and the same for the same seed."""
+
 from __future__ import annotations
 
+import json
+from collections import Counter
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moesif_sandbox.moesif_times import parse_stored
 from moesif_sandbox.seed import SeedPlan, make_seed
+from moesif_sandbox.times import parse_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Source = dict[str, object]
+    from tests.sandbox.conftest import Sandbox
+
+    Source = dict[str, Any]
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=timezone.utc)
-SIXTY = [document.source for document in make_seed(SeedPlan(NOW, users=60, companies=10)).users]
+SIXTY = [d.source for d in make_seed(SeedPlan(NOW, users=60, companies=10, awkward=True)).users]
 
 
-def of(source: Source, *path: str) -> object:
+def of(source: Source, *path: str) -> Any:
     value: object = source
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -45,19 +51,16 @@ def of(source: Source, *path: str) -> object:
         lambda s: str(s["modified_time"]).endswith("+02:00"),
         lambda s: "crm_segment" in s,
         lambda s: "🚀" in str(s["name"]),
-        lambda s: "\u202e" in str(s["name"]),
-        lambda s: "\u0301" in str(s["name"]),
+        lambda s: "\0" in str(s["name"]) and "\u202e" in str(s["name"]),
         lambda s: "company_id" not in s,
         lambda s: "company_id" in s and "company" not in s,
         lambda s: of(s, "company", "session_token"),
-        lambda s: of(s, "company", "subscriptions"),
         lambda s: isinstance(s.get("company"), dict) and list(s["company"]) == ["subscriptions"],
         lambda s: of(s, "company", "domain_name"),
         lambda s: of(s, "company", "company_domain"),
         lambda s: of(s, "company", "body"),
-        lambda s: isinstance(of(s, "metadata", "tags"), list),
+        lambda s: of(s, "company", "created_at") or of(s, "company", "create_time"),
         lambda s: of(s, "metadata", "sales_info", "contacts"),
-        lambda s: s["session_token"],
         lambda s: of(s, "campaign", "utm_source"),
         lambda s: "campaign" in s and s["campaign"] is None,
         lambda s: "enrichment" in s,
@@ -71,24 +74,36 @@ def of(source: Source, *path: str) -> object:
         lambda s: "geo_ip" in s and "location" not in s["geo_ip"],
         lambda s: "last24HourAggResults" in s,
         lambda s: "last_24_hour_agg_results" in s,
+        lambda s: s["email"] == 12345,
+        lambda s: s.get("metadata") == "not an object",
+        lambda s: s.get("created") == "yesterday",
     ],
 )
-def test_sixty_users_show_each_shape_without_all_having_it(
-    has_shape: Callable[[Source], object],
-) -> None:
-    having = sum(bool(has_shape(source)) for source in SIXTY)
-    assert having > 0
+def test_sixty_awkward_users_show_each_shape(has_shape: Callable[[Source], object]) -> None:
+    assert any(has_shape(source) for source in SIXTY)
+
+
+def test_unless_asked_for_all_is_as_a_database_takes_it() -> None:
+    seed = make_seed(SeedPlan(NOW, users=300, companies=30))
+    fields = {"user_id": str, "name": str, "email": str, "created": str, "modified_time": str,
+              "metadata": dict, "session_token": list, "geo_ip": dict}  # fmt: skip
+    for document in (*seed.users, *seed.companies, *seed.events):
+        text = json.dumps(document.source, ensure_ascii=False, allow_nan=False)
+        assert "\\u0000" not in text and "\u202e" not in text
+        text.encode()  # no half of a surrogate pair
+    for user in seed.users:
+        assert {name: type(user.source[name]) for name in fields} == fields
+    assert not {"body", "identified_user_id", "clearbit"} & {
+        n for u in seed.users for n in u.source
+    }
+    assert all(company.source["company_id"] == company.id for company in seed.companies)
 
 
 def test_the_same_seed_and_time_give_the_same_data() -> None:
-    plan = SeedPlan(NOW, users=40, companies=5)
+    plan = SeedPlan(NOW, users=40, companies=5, awkward=True)
     assert make_seed(plan) == make_seed(plan)
-    assert make_seed(plan) != make_seed(SeedPlan(NOW, users=40, companies=5, seed=2))
-
-
-def test_a_user_is_the_same_however_many_others_there_are() -> None:
-    few, many = (make_seed(SeedPlan(NOW, users=count, companies=5)) for count in (20, 60))
-    assert few.users == many.users[:20]
+    assert make_seed(plan) != make_seed(plan._replace(seed=2))
+    assert make_seed(plan).users == make_seed(plan._replace(users=60)).users[:40]
 
 
 def test_changes_are_spread_over_the_days_with_ties_and_ids_are_distinct() -> None:
@@ -97,8 +112,8 @@ def test_changes_are_spread_over_the_days_with_ties_and_ids_are_distinct() -> No
     start = int((NOW - timedelta(days=10)).timestamp() * 1000)
     assert all(time is not None and start <= time <= start + 864_000_000 for time in times)
     assert len({user.id for user in users}) == 500
-    assert len(set(times)) < 400
-    assert max(times.count(time) for time in set(times)) == 50
+    assert len({*times}) < 400
+    assert max(Counter(times).values()) == 50
 
 
 def test_so_many_users_as_asked_lack_modified_time() -> None:
@@ -106,28 +121,57 @@ def test_so_many_users_as_asked_lack_modified_time() -> None:
     assert sum("modified_time" not in user.source for user in users) == 7
 
 
-def test_wrong_types_are_there_on_request_only() -> None:
-    assert all(isinstance(source["email"], str) for source in SIXTY)
-    users = make_seed(SeedPlan(NOW, users=60, companies=5, wrong_types=True)).users
-    assert users[5].source["email"] == 12345
-    assert users[10].source["metadata"] == "not an object"
-    assert users[15].source["created"] == "yesterday"
+def times_of(seed: Any) -> dict[str, list[str]]:
+    times: dict[str, list[str]] = {user.id: [] for user in seed.users}
+    for event in seed.events:
+        times[event.source["user_id"]].append(event.source["request"]["time"])
+    return times
 
 
 def test_some_users_have_calls_of_the_last_day_some_none_and_some_act() -> None:
     data = make_seed(SeedPlan(NOW, users=60, companies=5))
-    recent = {
-        event.source["user_id"]
-        for event in data.events
-        if str(of(event.source, "request", "time")) >= "2026-03-09T15:30"
-    }
-    known = {event.source["user_id"] for event in data.events}
-    ids = {user.id for user in data.users}
-    assert recent < known < ids
-    kinds = {str(event.source["event_type"]) for event in data.events}
-    assert kinds == {"api_call", "user_action"}
+    times = times_of(data)
+    recent = {user for user, calls in times.items() if calls and max(calls) >= "2026-03-09T15:30"}
+    assert 0 < len(recent) < sum(map(bool, times.values())) < 60
+    assert {event.source["event_type"] for event in data.events} == {"api_call", "user_action"}
+    assert max(max(calls, default="") for calls in times.values()) <= "2026-03-10T15:30"
+
+
+def test_one_user_in_twenty_draws_a_curve_over_seven_days() -> None:
+    times = times_of(make_seed(SeedPlan(NOW, users=60, companies=5)))
+    busy = [calls for calls in times.values() if len(calls) == 120]
+    assert len(busy) == 3
+    for calls in busy:
+        days = Counter(time[:10] for time in calls)
+        hours = Counter(int(time[11:13]) for time in calls)
+        assert len(days) >= 7
+        assert len(hours) >= 10
+        assert sum(hours[hour] for hour in range(10, 16)) > len(calls) / 3
+        assert sum(hours[hour] for hour in (0, 1, 2, 3, 4, 22, 23)) == 0
+        newest, oldest = max(days), min(days)
+        assert days[max(day for day in days if day < newest)] > days[oldest]
 
 
 def test_there_are_fewer_events_a_user_when_users_are_many() -> None:
     data = make_seed(SeedPlan(NOW, users=200, companies=5, events_per_user=1000))
     assert 0 < len(data.events) <= 50_000
+
+
+def test_an_account_may_have_no_zone_in_any_time(start: Callable[..., Sandbox]) -> None:
+    plan = SeedPlan(NOW, users=60, companies=9, awkward=True)
+    zoned, bare = make_seed(plan), make_seed(plan._replace(times_without_zone=True))
+    for kind in ("users", "companies", "events"):
+        texts = [json.dumps([d.source for d in getattr(seed, kind)]) for seed in (zoned, bare)]
+        assert '0Z"' in texts[0]
+        assert 'Z"' not in texts[1]
+        assert '+02:00"' not in texts[1]
+    for without, with_zone in zip(bare.users, zoned.users, strict=True):
+        times = [parse_stored(user.source["modified_time"]) for user in (without, with_zone)]
+        assert times[0] == times[1] is not None
+    options = ("--users", "30", "--now", NOW.isoformat())
+    window = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-11T00:00:00Z"}
+    found = [
+        [hit["_id"] for hit in start(*options, *more).hits("events", params=window)]
+        for more in (["--times-without-zone"], [])
+    ]
+    assert found[0] == found[1] != []

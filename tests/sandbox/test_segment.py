@@ -3,32 +3,38 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moesif_sandbox.bodies import RefusedError, decompress
-from moesif_sandbox.segment import (
+from moesif_sandbox.segment import SegmentLedger
+from moesif_sandbox.segment.rules import (
     MAX_BODY_BYTES,
     MAX_MESSAGE_BYTES,
     Arrival,
-    DuplicateWindow,
-    Source,
     Verdict,
     judge,
     read,
 )
+from moesif_sandbox.settings import Settings
+from moesif_sandbox.web import RefusedError, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sandbox.conftest import Sandbox
 
 AT = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
-SOURCE = Source("key", "us")
+SETTINGS = Settings(write_key="key")
+JSON = {"content-type": "application/json; charset=utf-8"}
 GOOD = {"type": "identify", "userId": "u", "traits": {"a": 1}}
 
 
 def verdict_on(
     *messages: object, key: str | None = "key", region: str | None = None, **envelope: Any
 ) -> Verdict:
-    batch = read(json.dumps({"batch": messages, **envelope}).encode(), None)
-    return judge(batch, Arrival(AT, "192.0.2.9", key, region), SOURCE, lambda: "made-up")
+    batch = read(json.dumps({"batch": messages, **envelope}).encode())
+    return judge(batch, Arrival(AT, key, region), SETTINGS)
 
 
 def sized(size: int) -> dict[str, object]:
@@ -68,7 +74,7 @@ def test_a_bad_message_is_discarded_with_segments_code_and_costs_only_itself(
     message: object, reason: str
 ) -> None:
     verdict = verdict_on(GOOD, message, GOOD)
-    assert verdict.discarded == [(reason, message)]
+    assert verdict.discarded == [{"reason": reason, "message": message}]
     assert len(verdict.accepted) == 2
 
 
@@ -83,7 +89,7 @@ def test_a_bad_message_is_discarded_with_segments_code_and_costs_only_itself(
         {"type": "screen", "userId": "u"},
         {"type": "alias", "userId": "u", "previousId": "p"},
         {**GOOD, "messageId": "m" * 99},
-        {**GOOD, "timestamp": "2015-2-02T00:30:08.276Z"},
+        {**GOOD, "timestamp": "2015-02-02 00:30:08.276Z"},
         sized(MAX_MESSAGE_BYTES - 1),
     ],
 )
@@ -107,7 +113,7 @@ def test_a_good_message_is_kept_whole(message: dict[str, object]) -> None:
 def test_what_the_edge_accepts_in_silence_is_dropped_behind_it(
     options: dict[str, Any], reason: str
 ) -> None:
-    assert verdict_on(GOOD, **options).discarded == [(reason, GOOD)]
+    assert verdict_on(GOOD, **options).discarded == [{"reason": reason, "message": GOOD}]
 
 
 def test_the_write_key_may_be_in_the_body() -> None:
@@ -118,7 +124,7 @@ def test_one_message_too_many_and_the_batch_is_rejected_behind_a_200() -> None:
     assert len(verdict_on(*[GOOD] * 2500).accepted) == 2500
     verdict = verdict_on(*[GOOD] * 2501)
     assert (len(verdict.accepted), len(verdict.discarded)) == (0, 2501)
-    assert verdict.discarded[0][0] == "too_many_messages"
+    assert verdict.discarded[0]["reason"] == "too_many_messages"
 
 
 @pytest.mark.parametrize(
@@ -136,22 +142,32 @@ def test_one_message_too_many_and_the_batch_is_rejected_behind_a_200() -> None:
 )
 def test_a_body_that_is_no_batch_is_refused_whole(body: bytes) -> None:
     with pytest.raises(RefusedError):
-        read(body, None)
+        read(body)
 
 
 def test_a_body_of_the_greatest_size_is_read() -> None:
     start = b'{"batch": [], "pad": "'
-    assert read(start + b"x" * (MAX_BODY_BYTES - len(start) - 2) + b'"}', None).messages == []
+    assert read(start + b"x" * (MAX_BODY_BYTES - len(start) - 2) + b'"}').batch == []
 
 
 def test_gzip_of_several_members_is_read_as_one() -> None:
-    assert decompress(gzip.compress(b'{"batch"') + gzip.compress(b": []}")) == b'{"batch": []}'
+    body = gzip.compress(b'{"batch"') + gzip.compress(b": []}")
+    assert unpacked({**JSON, "content-encoding": "gzip"}, body) == b'{"batch": []}'
 
 
-@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"x" * 99, mtime=0)[:-3]])
-def test_broken_gzip_is_refused(body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b"{}"),
+        ({"content-type": "text/plain"}, b"{}"),
+        ({**JSON, "content-encoding": "br"}, b"{}"),
+        ({**JSON, "content-encoding": "gzip"}, b"plain"),
+        ({**JSON, "content-encoding": "gzip"}, gzip.compress(b"x" * 99, mtime=0)[:-3]),
+    ],
+)
+def test_what_is_no_json_nor_its_gzip_is_refused(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(RefusedError):
-        decompress(body)
+        unpacked(headers, body)
 
 
 def test_the_stored_time_is_freed_from_the_senders_clock() -> None:
@@ -175,30 +191,75 @@ def test_a_time_that_can_not_be_corrected_stays(times: dict[str, str], stored: s
     assert str(verdict_on({**GOOD, **times}).accepted[0]["timestamp"]).startswith(stored)
 
 
-def test_a_message_inherits_what_the_batch_says_and_overrides_it() -> None:
-    message = {**GOOD, "context": {"ip": "1.1.1.1"}}
-    shared: dict[str, Any] = {
-        "context": {"ip": "2.2.2.2", "os": "x"},
-        "integrations": {"All": False},
-    }
-    stored = verdict_on(message, **shared).accepted[0]
-    assert stored["context"] == {"ip": "1.1.1.1", "os": "x"}
-    assert stored["integrations"] == {"All": False}
-
-
-def test_a_direct_message_takes_the_senders_address() -> None:
-    stored = verdict_on({**GOOD, "context": {"direct": True}}).accepted[0]
-    assert stored["context"] == {"direct": True, "ip": "192.0.2.9"}
-
-
-def test_a_message_without_an_id_gets_one() -> None:
-    assert verdict_on(GOOD).accepted[0]["messageId"] == "made-up"
+def test_a_message_without_an_id_gets_one_of_its_own() -> None:
+    ids = [message["messageId"] for message in verdict_on(GOOD, GOOD).accepted]
+    assert all(ids)
+    assert ids[0] != ids[1]
 
 
 def test_an_id_is_a_repeat_for_24_hours_after_it_was_first_seen() -> None:
-    window = DuplicateWindow()
-    assert not window.is_repeat("a", AT)
-    assert window.is_repeat("a", AT + timedelta(hours=23, minutes=59))
-    assert not window.is_repeat("b", AT + timedelta(hours=1))
-    assert not window.is_repeat("a", AT + timedelta(hours=24))
-    assert window.is_repeat("b", AT + timedelta(hours=24))
+    ledger = SegmentLedger()
+    arrivals = [("a", 0), ("a", 0), ("b", 1), ("a", 23.9), ("a", 24), ("b", 24)]
+    for id_, hours in arrivals:
+        ledger.receive(Verdict([{"messageId": id_}], []), AT + timedelta(hours=hours))
+    assert [message["messageId"] for message in ledger.accepted] == ["a", "b", "a"]
+    assert [message["messageId"] for message in ledger.duplicates] == ["a", "a", "b"]
+
+
+# Over HTTP -----------------------------------------------------------------------------------
+
+
+def test_what_segment_received_is_given_back_in_order(sandbox: Sandbox) -> None:
+    track = {"type": "track", "userId": "u", "event": "e", "messageId": "m1"}
+    answer = sandbox.batch({**GOOD, "messageId": "m0"}, track, {"type": "track"})
+    assert answer.json() == {"success": True}
+    sandbox.batch(
+        {**GOOD, "messageId": "m1"}, {**GOOD, "traits": dict.fromkeys(map(str, range(300)))}
+    )
+    received = sandbox.segment()
+    assert received["requests"] == 2
+    assert received["counts"] == {"accepted": 3, "discarded": 1, "duplicates": 1}
+    assert [m["messageId"] for m in received["accepted"]][:2] == ["m0", "m1"]
+    assert received["discarded"] == [{"reason": "no_user_anon_id", "message": {"type": "track"}}]
+    assert received["duplicates"][0]["type"] == "identify"
+    assert received["flagged"][0]["reason"] == "too_many_traits"
+    short = sandbox.get("/sandbox/segment?messages=false").json()
+    assert "accepted" not in short
+    assert short["counts"] == received["counts"]
+    assert sandbox.get("/sandbox/segment?limit=1").json()["accepted"] == received["accepted"][-1:]
+    assert sandbox.get("/sandbox/segment?limit=x").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"auth": ("other", "")}, "unknown_write_key"), ({"auth": None}, "no_write_key"),
+     ({"path": "/segment-eu/v1/batch"}, "wrong_region")],
+)  # fmt: skip
+def test_a_200_may_mean_that_all_is_lost(
+    sandbox: Sandbox, options: dict[str, Any], reason: str
+) -> None:
+    answer = sandbox.batch(GOOD, **options)
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    assert sandbox.segment()["discarded"] == [{"reason": reason, "message": GOOD}]
+
+
+def test_a_request_that_can_not_be_read_is_a_400(sandbox: Sandbox) -> None:
+    packed = gzip.compress(json.dumps({"batch": [], "pad": "x" * 600_000}).encode())
+    for body, headers in (
+        (b'{"batch": [', JSON),
+        (b'{"batch": []}', {"content-type": "text/plain"}),
+        (packed, {**JSON, "content-encoding": "gzip"}),  # the limit counts before compression
+    ):
+        assert sandbox.send("/segment/v1/batch", body, **headers).status_code == 400
+    received = sandbox.segment()
+    assert (received["requests"], len(received["refused"])) == (3, 3)
+
+
+def test_the_cdn_knows_the_key_and_its_region(start: Callable[..., Sandbox]) -> None:
+    sandbox = start("--region", "eu", "--users", "0", "--companies", "0")
+    settings = sandbox.get("/segment-cdn/v1/projects/sandbox-write-key/settings").json()
+    assert settings["integrations"]["Segment.io"]["apiHost"] == "events.eu1.segmentapis.com/v1"
+    assert sandbox.get("/segment-cdn/v1/projects/other/settings").status_code == 404
+    sandbox.batch(GOOD, path="/segment-us/v1/batch")
+    sandbox.batch(GOOD, path="/segment-eu/v1/batch")
+    assert sandbox.segment()["counts"] == {"accepted": 1, "discarded": 1, "duplicates": 0}

@@ -7,9 +7,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from moesif_sandbox.moesif_index import Document, Index
-from moesif_sandbox.moesif_search import search
-from moesif_sandbox.store import COMPANY_FIELDS, EVENT_FIELDS, USER_FIELDS
+from moesif_sandbox.moesif.search import Document, Index, search
 from scripted import Reply, Request, ScriptedService
 
 if TYPE_CHECKING:
@@ -46,9 +44,9 @@ class Account(ScriptedService):
         self.lists: dict[str, Any] = {}
         self.replies: dict[str, Reply] = {}
         self._index = {
-            "users": Index(USER_FIELDS),
-            "companies": Index(COMPANY_FIELDS),
-            "events": Index(EVENT_FIELDS),
+            "users": Index(),
+            "companies": Index(),
+            "events": Index(),
         }
 
     def user(self, id_: str, **document: Any) -> None:
@@ -100,7 +98,7 @@ class Account(ScriptedService):
         if kind == "events":
             query = parse_qs(url.query)
             assert query["from"] <= query["to"] or query["to"] == ["now"]
-        found = search(self._index[kind], body, self.now)
+        found = search(self._index[kind], body)
         answer: dict[str, Any] = {"hits": {"total": found.total, "hits": found.hits}}
         if found.aggregations:
             answer["aggregations"] = found.aggregations

@@ -1,0 +1,168 @@
+"""The command: its options, and a sandbox that is served as they say."""
+
+import gc
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from moesif_sandbox.app import create_app
+from moesif_sandbox.faults import Fault, read_faults
+from moesif_sandbox.moesif.account import Contents
+from moesif_sandbox.moesif.api import SCOPES
+from moesif_sandbox.seed import SeedPlan, make_seed
+from moesif_sandbox.server import HOST, leave_at_signals, listen, server_of
+from moesif_sandbox.settings import PORT, Settings
+from moesif_sandbox.times import UTC, system_clock
+
+# What `--strict` sets, unless another option says otherwise.
+STRICT = {
+    "moesif_requests_per_minute": 500,  # Moesif, Management API, 'Rate limits'
+    "max_buckets": 10_000,  # Elasticsearch 7.0 to 7.8, `search.max_buckets`
+    "circuit_breaker_bytes": 20_000_000,
+}
+_DEFAULTS = {**SeedPlan._field_defaults, **Settings._field_defaults, "port": PORT}
+_YEAR_SECONDS = 31_622_400
+
+
+def _read_moment(_context: object, _option: object, value: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if value else None
+    except ValueError:
+        raise click.BadParameter(f"{value} is no ISO 8601 time") from None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _read_scopes(_context: object, _option: object, value: str) -> list[str]:
+    scopes = [scope.strip() for scope in value.split(",") if scope.strip()]
+    if unknown := [scope for scope in scopes if scope not in SCOPES]:
+        raise click.BadParameter(f"{unknown[0]} is none of {', '.join(SCOPES)}")
+    return scopes
+
+
+def _read_faults(_context: object, _option: object, values: tuple[str, ...]) -> list[Fault]:
+    try:
+        return [fault for value in values for fault in read_faults(value)]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _option(name: str, kind: Any, explained: str, **more: Any) -> click.Option:  # noqa: ANN401
+    default = _DEFAULTS.get(name.removeprefix("--").replace("-", "_"))
+    if kind is bool:
+        return click.Option([*name.split(",")], is_flag=True, help=explained)
+    return click.Option([name], **{"type": kind, "default": default, "help": explained, **more})
+
+
+_ANY, _ONE, _FLOAT = click.IntRange(min=0), click.IntRange(min=1), click.FloatRange(min=0)
+_OPTIONS = [
+    _option("--port", click.IntRange(0, 65_535), "Port on 127.0.0.1; 0 is any free one."),
+    _option("--open/--no-open", bool, "Open the page in the desktop's browser, if there is one."),
+    _option("--users", _ANY, "How many users Moesif has."),
+    _option("--companies", _ANY, "How many companies Moesif has."),
+    _option("--events-per-user", _ANY, "API calls and actions of a user; one in twenty makes "
+            "twelve times as many. Above 50,000 in all, only some of the users make any."),
+    _option("--days", _ONE, "The days over which changes are spread."),
+    _option("--seed", int, "Same seed, same --now, same numbers: same data."),
+    _option("--now", str, "When the data ends (default: now).", callback=_read_moment),
+    _option("--awkward,--wrong-types,awkward", bool, "Documents have every shape that is known or "
+            "feared: ids missing, wrong types, a null character."),
+    _option("--without-modified-time", _ANY, "So many users lack modified_time."),
+    _option("--times-without-zone", bool, "All times of the data are UTC without a zone."),
+    _option("--without-embedded-subscriptions", bool, "Companies come without subscriptions."),
+    _option("--hits-total", click.Choice(["integer", "object"]), "The form of hits.total."),
+    _option("--latency", _FLOAT, "Seconds that each answer takes; other requests don't wait."),
+    _option("--latency-ms", _FLOAT, "The same in milliseconds.", hidden=True),
+    _option("--strict", bool, "As strict as real ones: 500 requests a minute, 10,000 buckets, "
+            "answers of 20 MB; unless one of these is given:"),
+    _option("--moesif-requests-per-minute", _ONE, "Above it in a calendar minute, a 429."),
+    _option("--max-buckets", _ONE, "A search that makes more buckets is a 503."),
+    _option("--max-result-window", _ONE, "A search for more hits at once is a 400."),
+    _option("--circuit-breaker-bytes", _ONE, "A larger answer is a 429; waiting won't help."),
+    _option("--max-page-bytes", _ONE, "A larger answer is a 413."),
+    _option("--sort-by-id/--no-sort-by-id", None, "Whether a sort may be by _id.", default=True),
+    _option("--management-key", str, "Moesif's management API key."),
+    _option("--management-scopes", str, "The key's scopes; what needs another is a 401.",
+            default=",".join(SCOPES), callback=_read_scopes),
+    _option("--application-id", str, "Moesif's collector application id."),
+    _option("--null-in-upsert", click.Choice(["keep", "overwrite", "delete"]),
+            "What a null in an update of a profile does to the old value."),
+    _option("--list-in-upsert", click.Choice(["replace", "append"]),
+            "What a list in an update of a profile does to the old one."),
+    _option("--anonymous-users", bool, "Take users that have an anonymous_id and no user_id."),
+    _option("--activity-moves-modified-time", bool, "It moves with last_seen_time."),
+    _option("--allow-backfill", bool, "Take events that are older than 30 days."),
+    _option("--write-key", str, "Segment's write key."),
+    _option("--region", click.Choice(["us", "eu"]), "Where the Segment workspace is; the other "
+            "region's host drops messages in silence."),
+    _option("--clock-offset-seconds", click.IntRange(-_YEAR_SECONDS, _YEAR_SECONDS),
+            "So much is the sandbox's clock fast, or slow if negative.", default=0),
+    click.Option(["--fault", "faults"], metavar="JSON", multiple=True, callback=_read_faults,
+                 help='Such as {"path": "/segment/v1/batch", "kind": "status", "times": 3}; may be '
+                 "repeated. POST /sandbox/faults takes the same."),
+]  # fmt: skip
+
+
+@click.command(params=_OPTIONS, context_settings={"show_default": True, "max_content_width": 100})
+def main(**options: Any) -> None:  # noqa: ANN401, click gives each its type
+    """Serve Moesif's search and collector and Segment's tracking API on 127.0.0.1, data in memory.
+
+    Prints one line once it listens and ends with SIGTERM or SIGINT. The page at / shows what is
+    there; what arrived is at /sandbox/segment and /sandbox/collector, and the README says the rest.
+    """
+    try:
+        listener = listen(options["port"])
+    except OSError as error:
+        raise click.ClickException(
+            f"port {options['port']} can't be opened ({error.strerror}); take another with --port"
+        ) from error
+    app = create_app(*configured(click.get_current_context()))
+    gc.freeze()  # the seed stays: there is no sense in looking for garbage in it
+    leave_at_signals()
+    _announce(f"http://{HOST}:{listener.getsockname()[1]}", options)
+    server_of(app).run(sockets=[listener])
+
+
+def configured(context: click.Context) -> tuple[Settings, Contents]:
+    """Return what the options of a command line say."""
+    options, source = {**context.params}, context.get_parameter_source
+    if options["strict"]:
+        default = click.core.ParameterSource.DEFAULT
+        options |= {name: value for name, value in STRICT.items() if source(name) is default}
+    if options["latency_ms"] is not None:
+        options["latency"] = options["latency_ms"] / 1000
+    offset = timedelta(seconds=options["clock_offset_seconds"])
+    options["now"] = options["now"] or system_clock() + offset
+    plan = SeedPlan(**{name: options[name] for name in SeedPlan._fields})
+    return Settings(**{name: options[name] for name in Settings._fields}), make_seed(plan)
+
+
+def _announce(address: str, options: Mapping[str, Any]) -> None:
+    click.echo(
+        f"  page:      {address}/\n"
+        f"  Moesif:    {address}/moesif/api/v1  (management key {options['management_key']})\n"
+        f"  collector: {address}/moesif/collector/v1  (id {options['application_id']})\n"
+        f"  Segment:   {address}/segment/v1  (write key {options['write_key']})\n"
+        f"  received:  curl -s '{address}/sandbox/segment?limit=1'",
+        err=True,
+    )
+    click.echo(f"moesif-sandbox ready on {address}")
+    if options["open"] and has_desktop(os.environ, sys.platform):
+        threading.Thread(target=_open, args=(address,), daemon=True).start()
+
+
+def has_desktop(environment: Mapping[str, str], platform: str) -> bool:
+    """Say whether a browser has a screen; without one, it would be a text browser's terminal."""
+    displays = environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    return platform in {"darwin", "win32"} or bool(displays)
+
+
+def _open(address: str) -> None:
+    with suppress(OSError, webbrowser.Error):
+        webbrowser.open(address)

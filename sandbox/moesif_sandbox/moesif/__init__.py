@@ -1,0 +1,1 @@
+"""Moesif: an account's documents, the management API that reads them and the collector."""

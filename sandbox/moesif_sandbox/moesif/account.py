@@ -1,0 +1,114 @@
+"""A Moesif account: its documents, also those that no search finds yet, and its lists."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from moesif_sandbox.moesif.listings import LISTINGS
+from moesif_sandbox.moesif.search import Document, Index, Json
+from moesif_sandbox.times import bare
+
+ON_DEMAND = -1  # of the searches that late documents are missing from: all, until `find_all`
+
+
+class Contents(NamedTuple):
+    """The documents of an account."""
+
+    users: Sequence[Document] = ()
+    companies: Sequence[Document] = ()
+    events: Sequence[Document] = ()
+
+
+class Account:
+    """What the management API reads and the collector writes."""
+
+    def __init__(self, seed: Contents) -> None:
+        """Start with the seed, to which `reset` returns."""
+        self._seed = seed
+        self.users, self.companies, self.events = Index(), Index(), Index()
+        self.indexes = {"users": self.users, "companies": self.companies, "events": self.events}
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the seed."""
+        for name, index in self.indexes.items():
+            index.clear()
+            index.put(getattr(self._seed, name))
+        self.lists: dict[str, list[Json]] = {one.name: [*one.items] for one in LISTINGS}
+        self._late: list[tuple[Index, list[Document], int]] = []  # searches they are missing from
+
+    def put(
+        self, kind: str, raw: Iterable[Json], searchable_after: int | None, *, replace: bool
+    ) -> None:
+        """Put raw documents or items of a list beside those that there are, or in their place.
+
+        So many searches as `searchable_after` says don't find the documents yet.
+        """
+        if kind in self.lists:
+            self.lists[kind] = [*([] if replace else self.lists[kind]), *raw]
+            return
+        index = self.indexes[kind]
+        if replace:
+            index.clear()
+        documents = [_document(given, number) for number, given in enumerate(raw)]
+        if searchable_after is None:
+            index.put(documents)
+        else:
+            self._late.append((index, documents, searchable_after))
+
+    def before_search(self, searched: Index) -> None:
+        """Make documents searchable that have been missing from as many searches as they should."""
+        waiting, self._late = self._late, []
+        for index, documents, searches in waiting:
+            if index is searched and searches == 0:
+                index.put(documents)
+            else:
+                missed = index is searched and searches > 0
+                self._late.append((index, documents, searches - missed))
+
+    def find_all(self) -> None:
+        """Make all documents searchable."""
+        for index, documents, _ in self._late:
+            index.put(documents)
+        self._late.clear()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many documents there are of each kind."""
+        return {name: len(index) for name, index in self.indexes.items()}
+
+
+def _document(given: Json, number: int) -> Document:
+    names = ("_id", "user_id", "identified_user_id", "company_id")
+    found = next((given[name] for name in names if given.get(name)), f"document_{number:06d}")
+    return Document(str(found), {name: part for name, part in given.items() if name != "_id"})
+
+
+def touch(
+    index: Index, count: int, at: datetime, change: Callable[[Json, datetime], Json]
+) -> list[str]:
+    """Change so many documents, evenly spread by their number; return their ids."""
+    count = min(count, len(index))
+    chosen = [index.documents[part * len(index) // count] for part in range(count)]
+    index.put([Document(document.id, change(document.source, at)) for document in chosen])
+    return [document.id for document in chosen]
+
+
+def edited(source: Json, at: datetime) -> Json:
+    """Return a document with another metadata value and `modified_time`."""
+    changed, name = {**source, "modified_time": bare(at)}, metadata_name(source)
+    metadata = source.get(name, {})
+    if isinstance(metadata, dict):  # one of a wrong type stays as it is
+        touches = metadata.get("touches", 0)
+        changed[name] = {**metadata, "touches": touches + 1 if isinstance(touches, int) else 1}
+    return changed
+
+
+def metadata_name(source: Json) -> str:
+    """Return the name under which a document has its custom properties."""
+    return "body" if "body" in source and "metadata" not in source else "metadata"
+
+
+def subscriptions_of(company: Json) -> list[Json]:
+    """Return the subscriptions in a company's document."""
+    listed = company.get("subscriptions")
+    return [part for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []

@@ -1,0 +1,39 @@
+"""Where an address is: made-up places, the same for one address in every run."""
+
+import ipaddress
+import zlib
+from typing import Any
+
+from moesif_sandbox.moesif.search import Json
+
+_FIELDS = ("city_name", "region_name", "region_code", "country_name", "country_code2",
+           "country_code3", "continent_code", "postal_code", "timezone", "latitude",
+           "longitude")  # fmt: skip
+_PLACES: tuple[tuple[Any, ...], ...] = (
+    ("Mt. Pleasant", "South Carolina", "SC", "United States", "US", "USA", "NA", "29464",
+     "America/New_York", 32.822898864746094, -79.85489654541016),
+    ("São Paulo", "São Paulo", "SP", "Brazil", "BR", "BRA", "SA", "01000",
+     "America/Sao_Paulo", -23.5475, -46.6361),
+    ("東京", "Tokyo", "13", "Japan", "JP", "JPN", "AS", "101-8656",
+     "Asia/Tokyo", 35.6895, 139.6917),
+    ("Nairobi", "Nairobi Area", "30", "Kenya", "KE", "KEN", "AF", "00100",
+     "Africa/Nairobi", -1.2833, 36.8167),
+)  # fmt: skip
+
+
+def place_of(address: str) -> Json | None:
+    """Return what a lookup says about an address, or None if nobody on the internet has it."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if found.is_unspecified or found.is_loopback:
+        return None
+    place = dict(zip(_FIELDS, _PLACES[zlib.crc32(found.packed) % len(_PLACES)], strict=True))
+    location = {"lat": place["latitude"], "lon": place["longitude"]}
+    return {"ip": address, **place, "dma_code": 519, "location": location}
+
+
+def in_event(place: Json) -> Json:
+    """Return a place as events have it: unlike in profiles, the longitude comes first."""
+    return place | {"location": [place["longitude"], place["latitude"]]}

@@ -1,0 +1,7 @@
+"""The search: documents, and the engine's DSL as far as clients send it."""
+
+from moesif_sandbox.moesif.search.dsl import Json, SearchError
+from moesif_sandbox.moesif.search.index import Document, Index
+from moesif_sandbox.moesif.search.search import Found, Limits, search
+
+__all__ = ["Document", "Found", "Index", "Json", "Limits", "SearchError", "search"]

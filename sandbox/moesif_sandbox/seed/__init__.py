@@ -1,0 +1,52 @@
+"""The demo's data: the same for the same numbers, seed and time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from moesif_sandbox.moesif.account import Contents
+from moesif_sandbox.moesif.search import Document
+from moesif_sandbox.seed.awkward import awkward, without_zones
+from moesif_sandbox.seed.events import events
+from moesif_sandbox.seed.profiles import company, user
+
+__all__ = ["SeedPlan", "make_seed"]
+
+
+class SeedPlan(NamedTuple):
+    """How much data to make, and how; the command has an option of each name."""
+
+    now: datetime
+    users: int = 1000
+    companies: int = 100
+    days: int = 30
+    seed: int = 1
+    events_per_user: int = 10
+    awkward: bool = False
+    without_modified_time: int = 0
+    times_without_zone: bool = False
+
+
+def make_seed(plan: SeedPlan) -> Contents:
+    """Return the demo's data."""
+    seed, now, days = plan.seed, plan.now, plan.days
+    companies = [company(number, seed, now, days) for number in range(plan.companies)]
+    if plan.awkward:
+        companies = [awkward(one, number) for number, one in enumerate(companies)]
+    users = [user(number, seed, now, days, companies) for number in range(plan.users)]
+    if plan.awkward:
+        users = [awkward(one, number) for number, one in enumerate(users)]
+    lacking = min(plan.without_modified_time, plan.users)
+    for part in range(lacking):  # evenly spread
+        del users[part * plan.users // lacking].source["modified_time"]
+    made = [*events(users, seed, now, days, plan.events_per_user)]
+    if plan.times_without_zone:
+        users, companies, made = (_without_zones(part) for part in (users, companies, made))
+    return Contents(users, companies, made)
+
+
+def _without_zones(documents: Sequence[Document]) -> list[Document]:
+    return [
+        Document(one.id, {name: without_zones(value) for name, value in one.source.items()})
+        for one in documents
+    ]

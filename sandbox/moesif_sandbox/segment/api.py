@@ -1,0 +1,105 @@
+"""Segment's tracking API and its CDN over HTTP, and what arrived."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from moesif_sandbox.segment.rules import Arrival, Message, Verdict, judge, read
+from moesif_sandbox.settings import Settings
+from moesif_sandbox.web import RefusedError, json_answer, route, unpacked
+
+# Segment, 'Regional Segment': where a workspace of each region takes its messages.
+API_HOSTS = {"us": "api.segment.io/v1", "eu": "events.eu1.segmentapis.com/v1"}
+# Segment, 'Guaranteed delivery: de-duplication': at least this long, by `messageId` alone.
+DUPLICATE_WINDOW = timedelta(hours=24)
+# Segment, Engage default limits: an identify with this many traits is rejected there.
+ENGAGE_TRAITS = 300
+
+
+class SegmentLedger:
+    """Every request, and its messages in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.requests = 0
+        self.refused: list[str] = []  # why a whole request got a 400
+        self.accepted: list[Message] = []
+        self.discarded: list[Message] = []  # with the reason
+        self.duplicates: list[Message] = []
+        self.flagged: list[Message] = []  # accepted nevertheless: the reason, the message's id
+        self._seen: dict[str, datetime] = {}  # message ids, in order of arrival
+
+    def receive(self, verdict: Verdict, at: datetime) -> None:
+        """Record the messages of a request that was answered with 200."""
+        self.discarded += verdict.discarded
+        for message in verdict.accepted:
+            id_, traits = message["messageId"], message.get("traits")
+            if self._is_repeat(str(id_), at):
+                self.duplicates.append(message)
+                continue
+            self.accepted.append(message)
+            if isinstance(traits, dict) and len(traits) >= ENGAGE_TRAITS:
+                self.flagged.append({"reason": "too_many_traits", "messageId": id_})
+
+    def _is_repeat(self, message_id: str, at: datetime) -> bool:
+        """Say whether the id was seen within the window, and remember it if not."""
+        while self._seen and at - next(iter(self._seen.values())) >= DUPLICATE_WINDOW:
+            del self._seen[next(iter(self._seen))]
+        is_repeat = message_id in self._seen
+        self._seen.setdefault(message_id, at)
+        return is_repeat
+
+
+@dataclass
+class SegmentApi:
+    """The endpoints, with what they need."""
+
+    ledger: SegmentLedger
+    settings: Settings
+    clock: Callable[[], datetime]
+
+    def routes(self, region: str | None = None) -> list[Route]:
+        """Return the endpoint of a region's host, or of the host of the workspace's own."""
+
+        async def batch(request: Request) -> Response:
+            at, key = self.clock(), basic_key(request.headers.get("authorization", ""))
+            self.ledger.requests += 1
+            try:
+                given = read(unpacked(request.headers, await request.body()))
+            except RefusedError as error:
+                self.ledger.refused.append(str(error))
+                return json_answer({"success": False, "message": str(error)}, 400)
+            request.state.records = len(given.batch)
+            self.ledger.receive(judge(given, Arrival(at, key, region), self.settings), at)
+            return json_answer({"success": True})
+
+        return [route("POST", "/batch", batch)]
+
+    def cdn_routes(self) -> list[Route]:
+        """Return the path that Segment's own code asks whether a write key exists."""
+        return [route("GET", "/projects/{key}/settings", self._project)]
+
+    async def _project(self, request: Request) -> Response:
+        if request.path_params["key"] != self.settings.write_key:
+            raise RefusedError("no such write key", "not_found", 404)
+        own = {"apiKey": self.settings.write_key, "apiHost": API_HOSTS[self.settings.region]}
+        return json_answer({"integrations": {"Segment.io": own}, "plan": {}})
+
+
+def basic_key(authorization: str) -> str | None:
+    """Return the user name of Basic auth, which is how a write key is sent."""
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        decoded = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return decoded.partition(":")[0] if scheme.lower() == "basic" else None

@@ -1,0 +1,153 @@
+"""Segment's rules: what the tracking API does with each message of a request.
+
+The edge is stateless and says 200 to nearly everything; what becomes of a message is decided
+behind it, and shows only in the verdict.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+from uuid import uuid4
+
+import msgspec
+
+from moesif_sandbox.settings import Settings
+from moesif_sandbox.times import parse_iso, zulu
+from moesif_sandbox.web import RefusedError
+
+Message = dict[str, object]
+
+# Segment, HTTP Tracking API, 'Max request size': 32 KB a message, 500 KB a batch. The official
+# clients read a KB as 1,024 bytes.
+MAX_MESSAGE_BYTES = 32 * 1024
+MAX_BODY_BYTES = 500 * 1024
+# Segment, HTTP Tracking API, 'Batch': over it, the answer is 200 and the events are rejected.
+MAX_BATCH_MESSAGES = 2_500
+# Segment, HTTP Tracking API, 'Troubleshooting': a message id is shorter than 100 characters.
+MAX_MESSAGE_ID_CHARACTERS = 99
+
+_IDS = ("userId", "anonymousId", "groupId", "previousId")
+_REQUIRED_IDS = {"group": "groupId", "alias": "previousId"}
+_OBJECTS = {"identify": "traits", "group": "traits", "track": "properties", "page": "properties",
+            "screen": "properties", "alias": "context"}  # fmt: skip
+
+
+class Batch(msgspec.Struct, rename="camel"):
+    """The body of a request, its messages still encoded, so that their size can be seen."""
+
+    batch: list[msgspec.Raw]
+    write_key: object = None
+    sent_at: object = None
+
+
+class Arrival(NamedTuple):
+    """How a request came: when, with which key, to which region's host."""
+
+    at: datetime
+    basic_key: str | None = None
+    region: str | None = None  # None: the host of the workspace's own region
+
+
+class Verdict(NamedTuple):
+    """What became of a request's messages, in their order."""
+
+    accepted: list[Message]
+    discarded: list[Message]  # reason, message
+
+
+def read(body: bytes) -> Batch:
+    """Return a request's batch; one that is too large or no JSON is refused."""
+    if len(body) > MAX_BODY_BYTES:
+        raise RefusedError(f"the body has {len(body)} bytes, more than {MAX_BODY_BYTES}")
+    try:
+        msgspec.json.decode(body)  # a batch's messages stay encoded, and unread
+        return msgspec.json.decode(body, type=Batch)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RefusedError(f"the body is no valid request: {error}") from error
+
+
+def judge(given: Batch, arrival: Arrival, settings: Settings) -> Verdict:
+    """Say what becomes of each message of a request that was answered with 200."""
+    verdict = Verdict([], [])
+    refused = _reason_for_all(given, arrival, settings)
+    for raw in given.batch:
+        message = msgspec.json.decode(raw)
+        reason = refused or next(_reasons(message, len(bytes(raw))), None)
+        if reason:
+            verdict.discarded.append({"reason": reason, "message": message})
+        else:
+            verdict.accepted.append(_stored(message, given.sent_at, arrival.at))
+    return verdict
+
+
+def _reason_for_all(batch: Batch, arrival: Arrival, settings: Settings) -> str | None:
+    key = arrival.basic_key or batch.write_key
+    if key != settings.write_key:
+        return "unknown_write_key" if key else "no_write_key"
+    if arrival.region not in {None, settings.region}:
+        return "wrong_region"
+    return "too_many_messages" if len(batch.batch) > MAX_BATCH_MESSAGES else None
+
+
+def _reasons(message: object, size: int) -> Iterator[str]:
+    """Yield the codes under which a message is dropped; one that is kept has none."""
+    if not isinstance(message, dict):
+        yield "not_object"
+        return
+    kind = str(message.get("type"))
+    if size >= MAX_MESSAGE_BYTES:
+        yield "message_too_large"
+    if kind not in _OBJECTS:
+        yield "type_unknown"
+    yield from _id_reasons(message, kind)
+    event = message.get("event", "")
+    if kind == "track" and (event in (None, "") or not isinstance(event, str)):
+        yield "event_not_defined" if event in (None, "") else "event_not_string"
+    for name in (_OBJECTS.get(kind, "context"), "context"):
+        if not isinstance(message.get(name, {}), (dict, type(None))):
+            yield f"{name}_not_object"
+    times = [message[name] for name in ("timestamp", "sentAt") if message.get(name) is not None]
+    if not all(map(_time, times)):
+        yield "timestamp_invalid"
+
+
+def _id_reasons(message: Message, kind: str) -> Iterator[str]:
+    given = {name: message[name] for name in _IDS if message.get(name) is not None}
+    if not given.keys() & {"userId", "anonymousId"}:
+        yield "no_user_anon_id"
+    if not all(isinstance(id_, str) and id_ for id_ in given.values()):
+        yield "id_not_string"
+    if kind in _REQUIRED_IDS and _REQUIRED_IDS[kind] not in given:
+        yield "id_required"
+    message_id = message.get("messageId", "")
+    if not isinstance(message_id, (str, type(None))):
+        yield "message_id_not_string"
+    elif len(message_id or "") > MAX_MESSAGE_ID_CHARACTERS:
+        yield "message_id_too_long"
+
+
+def _stored(message: Message, sent_at: object, at: datetime) -> Message:
+    """Return a message as Segment stores it: with an id and corrected time."""
+    original, sent = _time(message.get("timestamp")), _time(message.get("sentAt") or sent_at)
+    id_ = message.get("messageId") or str(uuid4())
+    kept = {**message, "messageId": id_, "receivedAt": zulu(at)}
+    if sent is not None:
+        kept["sentAt"] = zulu(sent)
+    if original is not None:
+        kept["originalTimestamp"] = message["timestamp"]
+    kept["timestamp"] = zulu(_corrected(original, sent, at))
+    return kept
+
+
+def _corrected(original: datetime | None, sent: datetime | None, received: datetime) -> datetime:
+    """Return the time to store: `receivedAt - (sentAt - timestamp)`, free of the sender's clock."""
+    if original is None:
+        return received
+    try:
+        return original if sent is None else received - (sent - original)
+    except OverflowError:  # a time at the calendar's very end
+        return original
+
+
+def _time(value: object) -> datetime | None:
+    return parse_iso(value.replace(" ", "T", 1)) if isinstance(value, str) else None

@@ -1,0 +1,34 @@
+"""How a sandbox behaves: keys, limits, and readings of what Moesif's reference leaves open."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from moesif_sandbox.faults import Fault
+
+PORT = 8700
+
+
+class Settings(NamedTuple):
+    """What the services are told; the command has an option of each name, which explains it."""
+
+    management_key: str = "sandbox-management-key"
+    management_scopes: Collection[str] | None = None  # None: all that there are
+    application_id: str = "sandbox-application-id"
+    write_key: str = "sandbox-write-key"
+    region: str = "us"
+    moesif_requests_per_minute: int | None = None
+    max_result_window: int = 10_000
+    max_buckets: int = 65_535
+    sort_by_id: bool = True
+    circuit_breaker_bytes: int | None = None
+    max_page_bytes: int | None = None
+    hits_total: str = "integer"
+    without_embedded_subscriptions: bool = False
+    null_in_upsert: str = "keep"  # as Moesif's Python client sends null for all it was not given
+    list_in_upsert: str = "replace"
+    anonymous_users: bool = False
+    activity_moves_modified_time: bool = False
+    allow_backfill: bool = False
+    latency: float = 0.0  # seconds
+    clock_offset_seconds: float = 0.0
+    faults: Sequence[Fault] = ()

@@ -1,0 +1,31 @@
+"""Everything that a running sandbox holds, in memory."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from moesif_sandbox.faults import FaultPlan
+from moesif_sandbox.log import RequestLog
+from moesif_sandbox.moesif.account import Account
+from moesif_sandbox.moesif.collector import CollectorLedger
+from moesif_sandbox.segment import SegmentLedger
+from moesif_sandbox.settings import Settings
+from moesif_sandbox.times import ShiftedClock
+
+
+@dataclass
+class State:
+    """What the services hold and were sent, what is to go wrong, and the time."""
+
+    settings: Settings
+    clock: ShiftedClock
+    account: Account
+    faults: FaultPlan
+    collector: CollectorLedger = field(default_factory=CollectorLedger)
+    segment: SegmentLedger = field(default_factory=SegmentLedger)
+    log: RequestLog = field(default_factory=RequestLog)
+
+    def reset(self) -> None:
+        """Return everything to the start."""
+        self.clock.offset = timedelta(seconds=self.settings.clock_offset_seconds)
+        for part in (self.account, self.faults, self.collector, self.segment, self.log):
+            part.reset()
