@@ -4,9 +4,10 @@
 
 A connector's `--about` gives its settings, which are listed in a table in its README, in
 `meltano.yml` and in its definition for Meltano's hub, and its capabilities, which are in the last
-two. `tool.repository.url` in `pyproject.toml` is the repository's address; the packages' metadata,
-the definitions and the README say it. Everything else in these files is written by hand and stays
-as it is.
+two. `tap_moesif.streams` gives the tap's streams: a table in its README, the scopes that its key
+needs, and what Meltano is to select. `tool.repository.url` in `pyproject.toml` is the repository's
+address; the packages' metadata, the definitions and the README say it. Everything else in these
+files is written by hand and stays as it is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import re
 import sys
 import tomllib
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from importlib.metadata import entry_points
 from io import StringIO
 from pathlib import Path
@@ -24,8 +25,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tap_moesif.streams import STREAMS
+from tap_moesif.tap import DEFAULT_SCOPES
+from tap_moesif.usage import EVENTS_SCOPE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tap_moesif.streams import MoesifStream
 
     About = Mapping[str, Any]
     Settings = Mapping[str, Mapping[str, Any]]
@@ -46,7 +53,7 @@ NOT_IN_MELTANO = {"validate-records"}
 def about(connector: str) -> About:
     """Ask a connector what it is."""
     [command] = entry_points(group="console_scripts", name=connector)
-    with redirect_stdout(StringIO()) as told:
+    with redirect_stdout(StringIO()) as told, suppress(SystemExit):  # it ends behind that
         command.load().main(["--about", "--format=json"], standalone_mode=False)
     about: About = json.loads(told.getvalue())
     return about
@@ -126,41 +133,89 @@ def urls(repository: str, package: str) -> Iterator[str]:
     yield f'Issues = "{repository}/issues"'
 
 
-def addressed(root: Path, repository: str) -> Iterator[tuple[Path, str]]:
-    """Give the other files that say where the repository is, and what each must hold."""
+class Files(dict[Path, str]):
+    """What files hold, and are to hold, by their paths."""
+
+    def __missing__(self, path: Path) -> str:
+        """Read a file."""
+        self[path] = path.read_text()
+        return self[path]
+
+    def replace(self, path: Path, before: str, line: str, lines: Iterator[str]) -> None:
+        """Put lines in place of those of a form that stand behind some others."""
+        self[path] = replaced(path, self[path], before, line, lines)
+
+
+def address(files: Files, root: Path) -> None:
+    """Say where the repository is."""
+    repository = _pyproject(root)["tool"]["repository"]["url"]
     for path in sorted(root.glob("*/pyproject.toml")):
-        lines = urls(repository, path.parent.name)
-        yield path, replaced(path, path.read_text(), r"\[project\.urls\]\n", r"\w+ = ", lines)
+        files.replace(path, r"\[project\.urls\]\n", r"\w+ = ", urls(repository, path.parent.name))
+    for connector in CONNECTORS:
+        path = root / connector / "meltano-hub.yml"
+        files.replace(path, "", "repo:", iter([f"repo: {repository}"]))
     readme, version = root / "README.md", _pyproject(root / "tap-moesif")["project"]["version"]
     released = f"git+{repository}@v{version}"
-    yield readme, re.sub(r"git\+https://[^\s\"#]+", released, readme.read_text())
+    files[readme] = re.sub(r"git\+https://[^\s\"#]+", released, files[readme])
 
 
 def _pyproject(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / "pyproject.toml").read_text())
 
 
-def listed(root: Path) -> Iterator[tuple[Path, str]]:
-    """Give each file that lists something, and what it must hold."""
-    repository = _pyproject(root)["tool"]["repository"]["url"]
-    yield from addressed(root, repository)
+def list_settings(files: Files, root: Path) -> None:
+    """List the settings and the capabilities of each connector."""
     project = root / "meltano.yml"
-    everything = project.read_text()
     for connector in CONNECTORS:
         told = about(connector)
         settings = settings_of(told)
         readme, hub = root / connector / "README.md", root / connector / "meltano-hub.yml"
         table = r"\| setting \| default \| effect \|\n\|---\|---\|---\|\n"
-        yield readme, replaced(readme, readme.read_text(), table, r"\|", rows(settings))
-        definition = replaced(hub, hub.read_text(), "", "repo:", iter([f"repo: {repository}"]))
-        definition = replaced(hub, definition, "", "capabilities:", capabilities(told))
-        yield hub, replaced(hub, definition, "settings:\n", "[- ] ", entries(settings))
-        plugin = rf"  - name: {connector}\n(?:    .*\n)*?"
-        able, lines = _indented(capabilities(told)), _indented(entries(settings))
-        everything = replaced(project, everything, plugin, "    capabilities:", able)
-        plugin += "    settings:\n"
-        everything = replaced(project, everything, plugin, "    [- ] ", lines)
-    yield project, everything
+        files.replace(readme, table, r"\|", rows(settings))
+        files.replace(hub, "", "capabilities:", capabilities(told))
+        files.replace(hub, "settings:\n", "[- ] ", entries(settings))
+        plugin = _plugin(connector)
+        files.replace(project, plugin, "    capabilities:", _indented(capabilities(told)))
+        files.replace(
+            project, f"{plugin}    settings:\n", "    [- ] ", _indented(entries(settings))
+        )
+
+
+def list_streams(files: Files, root: Path) -> None:
+    """List the streams of the tap, the scopes that its key needs, and what Meltano is to select."""
+    readme = root / "tap-moesif" / "README.md"
+    table = r"\| stream \| scopes of the key \| what is emitted in each run \|\n\|---\|---\|---\|\n"
+    files.replace(readme, table, r"\|", stream_rows())
+    scopes = sorted({*DEFAULT_SCOPES, EVENTS_SCOPE})
+    shown = ", ".join(f"`{scope}`" for scope in scopes)
+    files.replace(root / "README.md", "", "`read:", iter([shown]))
+    key = "# A key for Moesif's Management API with the scopes "
+    files.replace(root / ".env.example", "", key, iter([f"{key}{', '.join(scopes)}."]))
+    chosen = [f"{name_of(stream)}.*" for stream in STREAMS if stream.selected_by_default]
+    for page in (readme, root / "README.md"):
+        files.replace(page, "", "    select: ", iter([f"    select: {_flow(chosen)}"]))
+    lines = [f"- {_flow(pattern)}" for pattern in chosen]
+    files.replace(root / "tap-moesif" / "meltano-hub.yml", "select:\n", "- ", iter(lines))
+    plugin = rf"{_plugin('tap-moesif')}    select:.*\n"
+    files.replace(root / "meltano.yml", plugin, "    - ", _indented(iter(lines)))
+
+
+def stream_rows() -> Iterator[str]:
+    """Write the streams as the rows of a README's table, those selected by default first."""
+    for stream in sorted(STREAMS, key=lambda stream: not stream.selected_by_default):
+        scopes = ", ".join(f"`{scope}`" for scope in stream.scopes)
+        default = "" if stream.selected_by_default else "; not selected by default"
+        yield f"| `{name_of(stream)}` | {scopes} | {stream.contents}{default} |"
+
+
+def name_of(stream: type[MoesifStream]) -> str:
+    """Return a stream's name, which singer-sdk declares for instances alone."""
+    name: str = vars(stream)["name"]
+    return name
+
+
+def _plugin(connector: str) -> str:
+    return rf"  - name: {connector}\n(?:    .*\n)*?"
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:
@@ -173,7 +228,10 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only say what is out of date")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="of the files")
     wanted = parser.parse_args()
-    stale = [(path, text) for path, text in listed(wanted.root) if path.read_text() != text]
+    files = Files()
+    for write in (address, list_settings, list_streams):
+        write(files, wanted.root)
+    stale = [(path, text) for path, text in files.items() if path.read_text() != text]
     for path, text in stale:
         print(path.relative_to(wanted.root))
         if not wanted.check:

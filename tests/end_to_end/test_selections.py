@@ -99,13 +99,13 @@ def unchanged(
 
 
 def selected(catalog: dict[str, Any], selection: str | int) -> dict[str, Any]:
-    """Select every stream, and of its fields all, none that can be left out, or the nth alone."""
+    """Select each stream, and of its fields all, none that can be left out, or the nth alone."""
     catalog = json.loads(json.dumps(catalog))
     for stream in catalog["streams"]:
         number = -1
         for part in stream["metadata"]:
             if not part["breadcrumb"]:
-                part["metadata"]["selected"] = True
+                part["metadata"]["selected"] = stream["tap_stream_id"] in EACH
             elif len(part["breadcrumb"]) == 2 and part["metadata"]["inclusion"] == "available":
                 number += 1
                 part["metadata"]["selected"] = selection in {"all", number}

@@ -31,6 +31,7 @@ FILES = [
     "meltano.yml",
     *(str(path.relative_to(PROJECT)) for path in PROJECT.glob("*/pyproject.toml")),
     "README.md",
+    ".env.example",
 ]
 
 
@@ -62,12 +63,18 @@ def test_a_list_that_differs_is_named_and_written_anew(tmp_path: Path) -> None:
         shutil.copy(PROJECT / file, tmp_path / file)
         spoilt = re.sub(r"(lanes|page_size)(.*\n)", r"\1_\2", (PROJECT / file).read_text())
         spoilt = spoilt.replace(", structured-logging]", "]").replace("git.example", "git.invalid")
+        spoilt = spoilt.replace("read:users", "read:nobody")
         (tmp_path / file).write_text(spoilt)
     at = ("--root", tmp_path)
     said = settings("--check", *at)
     assert (said.returncode, sorted(said.stdout.split())) == (1, sorted(FILES))
     assert settings(*at).returncode == 0
-    for file in ("meltano.yml", "target-moesif/meltano-hub.yml", "sandbox/pyproject.toml"):
+    for file in (
+        "meltano.yml",
+        "target-moesif/meltano-hub.yml",
+        "sandbox/pyproject.toml",
+        ".env.example",
+    ):
         assert (tmp_path / file).read_text() == (PROJECT / file).read_text()
     assert settings("--check", *at).returncode == 0
 

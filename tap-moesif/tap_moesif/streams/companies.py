@@ -30,6 +30,9 @@ class Companies(ProfileStream):
     name = "companies"
     path_setting = "companies_path"
     scopes = ("read:companies",)
-    contents = "likewise"
+    contents = (
+        "what was modified or seen since the last run, and whose usage of the last 24 hours may "
+        "have changed"
+    )
     fields = (*COMPANY, USAGE, REST)
     usage_field = "company_id"
