@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import typing as th
-from singer_sdk.plugin_base import JSONSchemaValidator
 
 from singer_delivery.routing.settings import did_you_mean, pointless
+from singer_delivery.sdk import iter_setting_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -170,6 +170,17 @@ def delivery_settings(
     ]
 
 
+_TYPES = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "a JSON object",
+    "array": "a JSON list",
+}
+_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "greater than", "maximum": "at most"}
+
+
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
     """The shared settings' values; see `delivery_settings` for what they mean."""
@@ -209,31 +220,42 @@ def setting_errors(schema: dict[str, Any], config: dict[str, Any], env_prefix: s
     Returns:
         A sentence for each wrong setting, without its value: it may be a key.
     """
-    found = [*JSONSchemaValidator(schema).iter_errors(config)]
+    found = [*iter_setting_errors(schema, config)]
     sentences = [sentence for error in found for sentence in _sentences(error, env_prefix)]
-    return sentences or [*pointless(config.get("streams") or {})]
+    # jsonschema has an error for each missing setting, of which each names all that are missing.
+    return [*dict.fromkeys(sentences)] or [*pointless(config.get("streams") or {})]
 
 
 def _sentences(error: ValidationError, env_prefix: str) -> Iterator[str]:
-    schema, instance = cast("dict[str, Any]", error.schema), cast("Any", error.instance)
+    instance, wanted = cast("Any", error.instance), cast("Any", error.validator_value)
     path = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "required":
-        name = error.message.split("'")[1]
-        where = (
-            f"{path}.{name} is missing: set it"
-            if path
-            else (f"{name} is missing: set it, or {env_prefix}{name.upper()}")
-        )
-        yield f"Setting {where}."
+        for name in wanted:
+            if name not in instance:
+                variable = "" if path else f", or {env_prefix}{name.upper()}"
+                yield f"Setting {path}{path and '.'}{name} is missing: set it{variable}."
     elif error.validator == "additionalProperties":
-        known = schema["properties"]
+        known = cast("dict[str, Any]", error.schema)["properties"]
         for name in instance.keys() - known.keys():
             yield f"Setting {path}.{name}: there is no such setting{did_you_mean(name, known)}"
-    elif error.validator == "enum":
-        names = [name for name in schema["enum"] if name is not None]
-        near = did_you_mean(str(instance), names)
-        yield f"Setting {path}: its value is none of {', '.join(names)}{near}"
-    elif error.validator == "type" and isinstance(instance, str) and "object" in schema["type"]:
-        yield f"Setting {path}: its value is no JSON object."
     else:
-        yield f"Setting {path}: {error.message.replace(repr(instance), 'its value')}."
+        yield f"Setting {path}: its value must {_rule(str(error.validator), wanted, instance)}"
+
+
+def _rule(validator: str, wanted: Any, instance: object) -> str:  # noqa: ANN401, JSON
+    """Say what a keyword of JSON Schema wants of a value."""
+    match validator:
+        case "type":
+            types = [wanted] if isinstance(wanted, str) else wanted
+            return f"be {' or '.join(_TYPES[each] for each in types if each != 'null')}."
+        case "enum":
+            names = [name for name in wanted if name is not None]
+            near = did_you_mean(str(instance), names)
+            return f"be one of {', '.join(names)}{near or '.'}"
+        case "minimum" | "exclusiveMinimum" | "maximum":
+            return f"be {_BOUNDS[validator]} {wanted}."
+        case "minLength":
+            return "not be empty."
+        case "pattern":
+            return f"match the regular expression {wanted}."
+    return f"follow the rule '{validator}' of the setting's JSON schema."

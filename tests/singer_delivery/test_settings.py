@@ -53,6 +53,42 @@ def test_a_wrong_setting_is_named_without_its_value(setting: str, value: object)
     assert "12345" not in error
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "rule"),
+    [
+        ("key", 5, "be a text."),
+        ("key", "", "not be empty."),
+        ("lanes", "many", "be a whole number."),
+        ("lanes", 0, "be at least 1."),
+        ("lanes", 65, "be at most 64."),
+        ("dry_run", "perhaps", "be true or false."),
+        ("batch_wait_limit_seconds", 0, "be greater than 0."),
+        ("compression", "gzp", "be one of gzip, none; did you mean 'gzip'?"),
+        ("compression", "brotli", "be one of gzip, none."),
+    ],
+)
+def test_a_wrong_setting_says_what_it_must_be(setting: str, value: object, rule: str) -> None:
+    assert errors(**{"key": "k", setting: value}) == [f"Setting {setting}: its value must {rule}"]
+
+
+def test_each_of_several_missing_settings_is_named_once() -> None:
+    names = ("first", "second")
+    schema = th.PropertiesList(
+        *(th.Property(name, th.StringType, required=True) for name in names)
+    ).to_dict()
+    assert setting_errors(schema, {}, "X_") == [
+        f"Setting {name} is missing: set it, or X_{name.upper()}." for name in names
+    ]
+
+
+def test_a_rule_without_words_of_its_own_is_named() -> None:
+    schema = {"properties": {"list": {"type": "array", "uniqueItems": True}}}
+    [error] = setting_errors(schema, {"list": [1, 1]}, "X_")
+    assert error == (
+        "Setting list: its value must follow the rule 'uniqueItems' of the setting's JSON schema."
+    )
+
+
 def test_every_setting_says_what_it_does() -> None:
     for declared in SCHEMA["properties"].values():
         assert declared.get("title") or declared.get("secret")
@@ -69,9 +105,9 @@ ROUTED = th.PropertiesList(streams_setting(SEGMENT_CALLS, ("acme.people",))).to_
     [
         (
             {"call": "idenfity"},
-            "streams.orders.call: its value is none of identify, group, track, page,",
+            "streams.orders.call: its value must be one of identify, group, track, page,",
         ),
-        ({"as": "acme.peple"}, "streams.orders.as: its value is none of acme.people, segment."),
+        ({"as": "acme.peple"}, "streams.orders.as: its value must be one of acme.people, segment."),
         ({"call": "track", "without_id": "drop"}, "streams.orders.without_id"),
         (
             {"call": "track", "usr_id": "id"},
