@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from singer_sdk import typing as th
 
@@ -12,21 +12,44 @@ from singer_delivery.routing.settings import did_you_mean, pointless
 from singer_delivery.sdk import iter_setting_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from jsonschema import ValidationError
 
 
+Feature = Literal["changed_only", "compression", "null_traits"]
+"""What a target offers only if it says so, since its messages or its service must support it.
+
+`changed_only` needs messages with a `subject` and a `fingerprint`, `compression` a service that
+takes gzip, and `null_traits` an encoder that heeds the setting.
+"""
+
+_SETTINGS_OF: dict[Feature, tuple[str, ...]] = {
+    "changed_only": ("changed_only", "fingerprints_path", "full_refresh"),
+    "compression": ("compression",),
+    "null_traits": ("null_traits",),
+}
+
+
 def delivery_settings(
-    *, rows: int, size: int, largest: int | None = None
+    *, rows: int, size: int, largest: int | None = None, features: Collection[Feature] = ()
 ) -> list[th.Property[Any]]:
-    """Declare the shared settings.
+    """Declare the settings that all targets share.
 
     Args:
         rows: The most messages one batch may hold at this service.
         size: The bytes that a batch holds if nothing else is said.
         largest: The most bytes one batch may hold at this service, if that is more.
+        features: What the target offers besides; the settings of the others are not declared.
     """
+    missing = {
+        name for feature in _SETTINGS_OF.keys() - {*features} for name in _SETTINGS_OF[feature]
+    }
+    declared = _all_settings(rows, size, largest or size)
+    return [setting for setting in declared if setting.name not in missing]
+
+
+def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
     return [
         th.Property(
             "allow_http",
@@ -45,7 +68,7 @@ def delivery_settings(
         ),
         th.Property(
             "batch_max_bytes",
-            th.IntegerType(minimum=1_000, maximum=largest or size),
+            th.IntegerType(minimum=1_000, maximum=largest),
             default=size,
             title="Bytes in a batch",
             description="Send a batch before its body, uncompressed, gets larger than this.",
@@ -183,7 +206,10 @@ _BOUNDS = {"minimum": "at least", "exclusiveMinimum": "greater than", "maximum":
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """The shared settings' values; see `delivery_settings` for what they mean."""
+    """The values of the shared settings, described in `delivery_settings`.
+
+    Those of a feature that the target does not offer are None.
+    """
 
     batch_size_rows: int
     batch_max_bytes: int
@@ -192,23 +218,33 @@ class DeliverySettings:
     max_requests_per_second: float | None
     request_timeout_seconds: float
     retry_max_seconds: float
-    compression: str
+    compression: str | None
     rejects_path: str
     max_rejects: int
-    changed_only: bool
-    fingerprints_path: str
-    full_refresh: bool
+    changed_only: bool | None
+    fingerprints_path: str | None
+    full_refresh: bool | None
     dry_run: bool
     dry_run_path: str | None
     validate_records: bool
     summary_path: str | None
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> DeliverySettings:
-        """Read them from a validated configuration, defaults filled in."""
+    def of(cls, config: Mapping[str, Any], schema: Mapping[str, Any]) -> DeliverySettings:
+        """Read them from a validated configuration with its defaults filled in.
+
+        Args:
+            config: All settings.
+            schema: JSON schema of all settings; what it does not declare has no effect.
+        """
+        declared = schema["properties"]
         # singer-sdk reads a configuration's fractions as Decimal, which no clock adds up with.
         values: dict[str, Any] = {
-            name: float(value) if isinstance(value := config.get(name), Decimal) else value
+            name: float(value)
+            if isinstance(value := config.get(name), Decimal)
+            else value
+            if name in declared
+            else None
             for name in (field.name for field in fields(cls))
         }
         return cls(**values)

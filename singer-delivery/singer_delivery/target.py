@@ -39,7 +39,7 @@ from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.messages import MessageReader
 from singer_delivery.reading.schemas import readable
-from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
+from singer_delivery.reading.streams import Encode, InputStream, NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.sdk import RecordValidator, SdkTarget
 from singer_delivery.settings import DeliverySettings, setting_errors
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
     from singer_delivery.delivery import Delivery
-    from singer_delivery.reading.mapped import Encode
     from singer_delivery.sending.service import Service
 
 
@@ -89,7 +88,7 @@ class DeliveryTarget(SdkTarget):
             self._tend, self._wakeup, self._read_unreadable, lambda: self._replaying
         )
         super().__init__(message_reader=self._reader, **kwargs)
-        self.settings = DeliverySettings.of(self.config)
+        self.settings = DeliverySettings.of(self.config, self.config_jsonschema)
 
     # What a connector says.
 
@@ -121,6 +120,7 @@ class DeliveryTarget(SdkTarget):
             self.service(),
             user_agent=f"{self.name}/{self.plugin_version}",
             keys=self._keys(),
+            secrets=[str(key) for name in self._keys() if (key := self.config.get(name))],
             addresses=self.located_by or self.addresses,
         )
 

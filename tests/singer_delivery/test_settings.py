@@ -7,11 +7,12 @@ from singer_sdk import typing as th
 
 from singer_delivery.routing.calls import SEGMENT_CALLS
 from singer_delivery.routing.settings import streams_setting
-from singer_delivery.settings import DeliverySettings, delivery_settings, setting_errors
+from singer_delivery.settings import DeliverySettings, Feature, delivery_settings, setting_errors
 
+FEATURES: tuple[Feature, ...] = ("changed_only", "compression", "null_traits")
 SCHEMA = th.PropertiesList(
     th.Property("key", th.StringType(min_length=1), required=True, secret=True),
-    *delivery_settings(rows=100, size=10_000),
+    *delivery_settings(rows=100, size=10_000, features=FEATURES),
 ).to_dict()
 
 
@@ -22,9 +23,34 @@ def errors(**config: Any) -> list[str]:
 def test_defaults_are_filled_in() -> None:
     config: dict[str, Any] = {"key": "k"}
     assert setting_errors(SCHEMA, config, "TARGET_X_") == []
-    settings = DeliverySettings.of(config)
+    settings = DeliverySettings.of(config, SCHEMA)
     assert (settings.batch_size_rows, settings.batch_max_bytes, settings.lanes) == (100, 10_000, 8)
     assert settings.max_requests_per_second is None
+
+
+@pytest.mark.parametrize(
+    ("feature", "names"),
+    [
+        ("changed_only", {"changed_only", "fingerprints_path", "full_refresh"}),
+        ("compression", {"compression"}),
+        ("null_traits", {"null_traits"}),
+    ],
+)
+def test_a_feature_brings_its_settings(feature: Feature, names: set[str]) -> None:
+    def declared(*features: Feature) -> set[str]:
+        return {each.name for each in delivery_settings(rows=1, size=1000, features=features)}
+
+    assert declared(feature) - declared() == names
+    assert declared(*FEATURES) - declared(*({*FEATURES} - {feature})) == names
+
+
+def test_a_setting_of_a_feature_that_is_not_offered_has_no_effect() -> None:
+    schema = th.PropertiesList(*delivery_settings(rows=100, size=10_000)).to_dict()
+    config = {"changed_only": True, "compression": "gzip", "fingerprints_path": "f"}
+    assert setting_errors(schema, config, "TARGET_X_") == []
+    settings = DeliverySettings.of(config, schema)
+    assert (settings.changed_only, settings.compression) == (None, None)
+    assert settings.batch_size_rows == 100
 
 
 def test_a_missing_setting_is_named_with_its_variable() -> None:
@@ -92,7 +118,7 @@ def test_a_rule_without_words_of_its_own_is_named() -> None:
 def test_every_setting_says_what_it_does() -> None:
     for declared in SCHEMA["properties"].values():
         assert declared.get("title") or declared.get("secret")
-    for setting in delivery_settings(rows=1, size=1000):
+    for setting in delivery_settings(rows=1, size=1000, features=FEATURES):
         assert setting.title
         assert setting.description
 

@@ -15,15 +15,14 @@ from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.sdk import failed_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from singer_sdk.mapper import StreamMap
 
+    from singer_delivery.reading.streams import Encode
     from singer_delivery.sdk import RecordValidator
     from singer_delivery.sending.batching import Message
     from singer_delivery.values import Record
-
-    Encode = Callable[[Record, str | None], Sequence[Message]]
 
 
 class MappedStream:
