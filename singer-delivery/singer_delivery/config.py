@@ -14,7 +14,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.configuration._dict_config import parse_environment_config
+from dotenv import find_dotenv, load_dotenv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
 
 def environment_config(schema: Schema, prefix: str) -> dict[str, str]:
-    """Read the settings that the environment, or a file `.env`, holds.
+    """Read the settings in the environment, or in a file `.env` in this folder or one above it.
 
     Args:
         schema: JSON schema of all settings.
@@ -38,9 +38,7 @@ def environment_config(schema: Schema, prefix: str) -> dict[str, str]:
     Returns:
         Their texts; what is empty is left out.
     """
-    # singer-sdk's own finds the file and would read the variables, but fails on fractions and on
-    # empty texts.
-    parse_environment_config({"properties": {}}, prefix)
+    load_dotenv(find_dotenv(usecwd=True))
     found = {
         name: os.environ.get(f"{prefix}{name.upper().replace('-', '_')}", "")
         for name in schema["properties"]

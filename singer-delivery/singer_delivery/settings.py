@@ -4,29 +4,52 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from singer_sdk import typing as th
-from singer_sdk.plugin_base import JSONSchemaValidator
 
 from singer_delivery.routing.settings import did_you_mean, pointless
+from singer_delivery.sdk import iter_setting_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from jsonschema import ValidationError
 
 
+Feature = Literal["changed_only", "compression", "null_traits"]
+"""What a target offers only if it says so, since its messages or its service must support it.
+
+`changed_only` needs messages with a `subject` and a `fingerprint`, `compression` a service that
+takes gzip, and `null_traits` an encoder that heeds the setting.
+"""
+
+_SETTINGS_OF: dict[Feature, tuple[str, ...]] = {
+    "changed_only": ("changed_only", "fingerprints_path", "full_refresh"),
+    "compression": ("compression",),
+    "null_traits": ("null_traits",),
+}
+
+
 def delivery_settings(
-    *, rows: int, size: int, largest: int | None = None
+    *, rows: int, size: int, largest: int | None = None, features: Collection[Feature] = ()
 ) -> list[th.Property[Any]]:
-    """Declare the shared settings.
+    """Declare the settings that all targets share.
 
     Args:
         rows: The most messages one batch may hold at this service.
         size: The bytes that a batch holds if nothing else is said.
         largest: The most bytes one batch may hold at this service, if that is more.
+        features: What the target offers besides; the settings of the others are not declared.
     """
+    missing = {
+        name for feature in _SETTINGS_OF.keys() - {*features} for name in _SETTINGS_OF[feature]
+    }
+    declared = _all_settings(rows, size, largest or size)
+    return [setting for setting in declared if setting.name not in missing]
+
+
+def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
     return [
         th.Property(
             "allow_http",
@@ -45,7 +68,7 @@ def delivery_settings(
         ),
         th.Property(
             "batch_max_bytes",
-            th.IntegerType(minimum=1_000, maximum=largest or size),
+            th.IntegerType(minimum=1_000, maximum=largest),
             default=size,
             title="Bytes in a batch",
             description="Send a batch before its body, uncompressed, gets larger than this.",
@@ -170,9 +193,23 @@ def delivery_settings(
     ]
 
 
+_TYPES = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "a JSON object",
+    "array": "a JSON list",
+}
+_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "greater than", "maximum": "at most"}
+
+
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """The shared settings' values; see `delivery_settings` for what they mean."""
+    """The values of the shared settings, described in `delivery_settings`.
+
+    Those of a feature that the target does not offer are None.
+    """
 
     batch_size_rows: int
     batch_max_bytes: int
@@ -181,23 +218,33 @@ class DeliverySettings:
     max_requests_per_second: float | None
     request_timeout_seconds: float
     retry_max_seconds: float
-    compression: str
+    compression: str | None
     rejects_path: str
     max_rejects: int
-    changed_only: bool
-    fingerprints_path: str
-    full_refresh: bool
+    changed_only: bool | None
+    fingerprints_path: str | None
+    full_refresh: bool | None
     dry_run: bool
     dry_run_path: str | None
     validate_records: bool
     summary_path: str | None
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> DeliverySettings:
-        """Read them from a validated configuration, defaults filled in."""
+    def of(cls, config: Mapping[str, Any], schema: Mapping[str, Any]) -> DeliverySettings:
+        """Read them from a validated configuration with its defaults filled in.
+
+        Args:
+            config: All settings.
+            schema: JSON schema of all settings; what it does not declare has no effect.
+        """
+        declared = schema["properties"]
         # singer-sdk reads a configuration's fractions as Decimal, which no clock adds up with.
         values: dict[str, Any] = {
-            name: float(value) if isinstance(value := config.get(name), Decimal) else value
+            name: float(value)
+            if isinstance(value := config.get(name), Decimal)
+            else value
+            if name in declared
+            else None
             for name in (field.name for field in fields(cls))
         }
         return cls(**values)
@@ -209,31 +256,42 @@ def setting_errors(schema: dict[str, Any], config: dict[str, Any], env_prefix: s
     Returns:
         A sentence for each wrong setting, without its value: it may be a key.
     """
-    found = [*JSONSchemaValidator(schema).iter_errors(config)]
+    found = [*iter_setting_errors(schema, config)]
     sentences = [sentence for error in found for sentence in _sentences(error, env_prefix)]
-    return sentences or [*pointless(config.get("streams") or {})]
+    # jsonschema has an error for each missing setting, of which each names all that are missing.
+    return [*dict.fromkeys(sentences)] or [*pointless(config.get("streams") or {})]
 
 
 def _sentences(error: ValidationError, env_prefix: str) -> Iterator[str]:
-    schema, instance = cast("dict[str, Any]", error.schema), cast("Any", error.instance)
+    instance, wanted = cast("Any", error.instance), cast("Any", error.validator_value)
     path = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "required":
-        name = error.message.split("'")[1]
-        where = (
-            f"{path}.{name} is missing: set it"
-            if path
-            else (f"{name} is missing: set it, or {env_prefix}{name.upper()}")
-        )
-        yield f"Setting {where}."
+        for name in wanted:
+            if name not in instance:
+                variable = "" if path else f", or {env_prefix}{name.upper()}"
+                yield f"Setting {path}{path and '.'}{name} is missing: set it{variable}."
     elif error.validator == "additionalProperties":
-        known = schema["properties"]
+        known = cast("dict[str, Any]", error.schema)["properties"]
         for name in instance.keys() - known.keys():
             yield f"Setting {path}.{name}: there is no such setting{did_you_mean(name, known)}"
-    elif error.validator == "enum":
-        names = [name for name in schema["enum"] if name is not None]
-        near = did_you_mean(str(instance), names)
-        yield f"Setting {path}: its value is none of {', '.join(names)}{near}"
-    elif error.validator == "type" and isinstance(instance, str) and "object" in schema["type"]:
-        yield f"Setting {path}: its value is no JSON object."
     else:
-        yield f"Setting {path}: {error.message.replace(repr(instance), 'its value')}."
+        yield f"Setting {path}: its value must {_rule(str(error.validator), wanted, instance)}"
+
+
+def _rule(validator: str, wanted: Any, instance: object) -> str:  # noqa: ANN401, JSON
+    """Say what a keyword of JSON Schema wants of a value."""
+    match validator:
+        case "type":
+            types = [wanted] if isinstance(wanted, str) else wanted
+            return f"be {' or '.join(_TYPES[each] for each in types if each != 'null')}."
+        case "enum":
+            names = [name for name in wanted if name is not None]
+            near = did_you_mean(str(instance), names)
+            return f"be one of {', '.join(names)}{near or '.'}"
+        case "minimum" | "exclusiveMinimum" | "maximum":
+            return f"be {_BOUNDS[validator]} {wanted}."
+        case "minLength":
+            return "not be empty."
+        case "pattern":
+            return f"match the regular expression {wanted}."
+    return f"follow the rule '{validator}' of the setting's JSON schema."

@@ -19,14 +19,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
-from singer_sdk import Target
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import RemoveRecordTransform
-from singer_sdk.sinks.core import JSONSchemaValidator
 from typing_extensions import override
 
-from singer_delivery.config import environment_config, typed_config
+from singer_delivery.config import typed_config
 from singer_delivery.errors import (
     DeliveryError,
     Interrupted,
@@ -42,27 +39,24 @@ from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.messages import MessageReader
 from singer_delivery.reading.schemas import readable
-from singer_delivery.reading.streams import InputStream, NotKnown, NotSent
+from singer_delivery.reading.streams import Encode, InputStream, NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
+from singer_delivery.sdk import RecordValidator, SdkTarget
 from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.values import NULL
 from singer_delivery.wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
-    from click import Context, Option
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
-    from singer_sdk.plugin_base import _ConfigInput
 
     from singer_delivery.delivery import Delivery
-    from singer_delivery.reading.mapped import Encode
     from singer_delivery.sending.service import Service
 
 
-class DeliveryTarget(Target, abc.ABC):
+class DeliveryTarget(SdkTarget):
     """A Singer target for an HTTP service.
 
     A connector says where to (`service`) and what a stream's records become (`encoder`);
@@ -84,27 +78,17 @@ class DeliveryTarget(Target, abc.ABC):
         TargetCapabilities.VALIDATE_RECORDS,
     ]
 
-    def __init__(
-        self,
-        *,
-        config: Any = None,  # noqa: ANN401, singer-sdk's own
-        parse_env_config: bool = False,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> None:
-        self.append_builtin_config(self.config_jsonschema)
-        if parse_env_config:
-            environment = environment_config(self.config_jsonschema, self._env_var_prefix)
-            config = {**(config or {}), **environment}
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, those of singer-sdk's `Target`
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._mapped: dict[str, MappedStream] = {}
         self._said: set[str] = set()
         self._replaying = True  # until a record comes that no rejects file holds
         self._reader = MessageReader(
-            self._tend, self._wakeup, self._process_unreadable, lambda: self._replaying
+            self._tend, self._wakeup, self._read_unreadable, lambda: self._replaying
         )
-        super().__init__(config=config, message_reader=self._reader, **kwargs)
-        self.settings = DeliverySettings.of(self.config)
+        super().__init__(message_reader=self._reader, **kwargs)
+        self.settings = DeliverySettings.of(self.config, self.config_jsonschema)
 
     # What a connector says.
 
@@ -136,6 +120,7 @@ class DeliveryTarget(Target, abc.ABC):
             self.service(),
             user_agent=f"{self.name}/{self.plugin_version}",
             keys=self._keys(),
+            secrets=[str(key) for name in self._keys() if (key := self.config.get(name))],
             addresses=self.located_by or self.addresses,
         )
 
@@ -145,23 +130,21 @@ class DeliveryTarget(Target, abc.ABC):
         return self.wiring.delivery(self._wakeup, self._interrupt, self.logger)
 
     @override
-    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        stream, schema = message_dict.get("stream"), message_dict.get("schema")
+    def read_schema(self, message: dict[str, Any]) -> None:
+        stream, schema = message.get("stream"), message.get("schema")
         if not isinstance(stream, str) or not isinstance(schema, dict):
             raise self._reader.wrong("a SCHEMA needs a stream and a schema")
         declares_properties = isinstance(schema.get("properties"), dict)
         schema = readable(schema)
         mark = schema.get("$id")
-        self.mapper.register_raw_stream_schema(
-            stream, schema, message_dict.get("key_properties") or []
-        )
+        self.mapper.register_raw_stream_schema(stream, schema, message.get("key_properties") or [])
         steps = [
             (stream_map, self._encoder(stream_map, mark if isinstance(mark, str) else None))
             for stream_map in self.mapper.stream_maps[stream]
         ]
         if not declares_properties and any(callable(encode) for _, encode in steps):
             raise self._reader.wrong("the schema of a SCHEMA needs properties")
-        validator = JSONSchemaValidator(schema) if self.settings.validate_records else None
+        validator = RecordValidator(schema) if self.settings.validate_records else None
         self._mapped[stream] = MappedStream(stream, steps, validator)
         self.delivery.rejects.schema(stream, self._reader.line)
 
@@ -190,15 +173,15 @@ class DeliveryTarget(Target, abc.ABC):
         self.say_once(logging.WARNING, sentence)
 
     @override
-    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        stream, record = message_dict.get("stream"), message_dict.get("record")
+    def read_record(self, message: dict[str, Any]) -> None:
+        stream, record = message.get("stream"), message.get("record")
         mapped = self._stream(stream)
         if not isinstance(record, dict):
             raise self._reader.wrong("a RECORD needs a record")
         self._replaying = self._replaying and REJECT_FIELD in record
-        source = self.delivery.record(message_dict["stream"], self._reader.line)
+        source = self.delivery.record(message["stream"], self._reader.line)
         try:
-            messages = mapped.messages(record, message_dict.get("time_extracted"))
+            messages = mapped.messages(record, message.get("time_extracted"))
         except RecordRejected as rejected:
             self.delivery.reject(source, rejected)
         except RecordSkipped as skipped:
@@ -210,10 +193,10 @@ class DeliveryTarget(Target, abc.ABC):
                 self.delivery.skip(source, "left_out")
         self._interrupt()
 
-    def _process_unreadable(self, message_dict: dict[str, Any], rejected: RecordRejected) -> None:
+    def _read_unreadable(self, message: dict[str, Any], rejected: RecordRejected) -> None:
         """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
-        mapped = self._stream(message_dict.get("stream"))
-        source = self.delivery.record(message_dict["stream"], self._reader.line)
+        mapped = self._stream(message.get("stream"))
+        source = self.delivery.record(message["stream"], self._reader.line)
         try:
             mapped.check_sent()
         except RecordSkipped as skipped:
@@ -230,24 +213,20 @@ class DeliveryTarget(Target, abc.ABC):
         return mapped
 
     @override
-    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
-        if "value" not in message_dict:
+    def read_state(self, message: dict[str, Any]) -> None:
+        if "value" not in message:
             raise self._reader.wrong("a STATE needs a value")
-        if message_dict["value"] != NULL:  # which says nothing about where to go on
-            self.delivery.state(message_dict["value"])
+        if message["value"] != NULL:  # which says nothing about where to go on
+            self.delivery.state(message["value"])
 
     @override
-    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
-        """Nothing is versioned at an event service."""
-
-    @override
-    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+    def read_batch(self, message: dict[str, Any]) -> None:
         raise self._reader.wrong(
             "BATCH files are not read by this target; take batch_config out of the tap's settings"
         )
 
     @override
-    def process_endofpipe(self) -> None:
+    def finish(self) -> None:
         self.delivery.finish()
 
     def _tend(self) -> float | None:
@@ -258,7 +237,7 @@ class DeliveryTarget(Target, abc.ABC):
             raise Interrupted(self._signal)
 
     @override
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+    def stop(self, signum: int) -> None:
         # Only noted here; the reading thread ends the run where it can do so honestly.
         self._signal = self._signal or signum
         self._wakeup()
@@ -281,12 +260,9 @@ class DeliveryTarget(Target, abc.ABC):
             code = DeliveryError.exit_code
         return self._report(code)
 
-    @override  # type: ignore[misc]
-    def listen(self, file_input: IO[str] | None = None) -> None:
-        """Deliver all of an input, for a program that has this target at hand.
-
-        singer-sdk means nobody to override it, but its own checks nothing, opens no file, and
-        leaves what is in flight to itself when something fails.
+    @override
+    def deliver(self, file_input: IO[str] | None) -> None:
+        """Deliver all of an input; called by `listen`.
 
         Raises:
             DeliveryError: The run could not go on. STATE is written for what is settled.
@@ -296,7 +272,7 @@ class DeliveryTarget(Target, abc.ABC):
             if not self.settings.dry_run:
                 self.check()
             self.wiring.open()
-            super().listen(file_input)
+            self.read_input(file_input)
             self._interrupt()
         except DeliveryError as error:
             self.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
@@ -348,60 +324,27 @@ class DeliveryTarget(Target, abc.ABC):
 
     @override
     @classmethod
-    def invoke(  # type: ignore[override]  # singer-sdk narrows it alike
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        file_input: IO[str] | None = None,
-    ) -> None:
-        if about:
-            cls.print_about(about_format)
-            sys.exit(0)
-        cls.print_version(print_fn=cls.logger.info)
+    def main(cls, config: dict[str, Any], *, parse_env: bool, file_input: IO[str] | None) -> int:
         # Its debug lines hold addresses, and an address can hold a key.
         logging.getLogger("urllib3").setLevel(logging.INFO)
         try:
-            target = cls(
-                config=config.config if config else None,
-                parse_env_config=config.parse_env if config else False,
-            )
+            target = cls(config=config, parse_env_config=parse_env)
         except OutputError as error:
             cls.logger.error("%s", error)  # noqa: TRY400
-            sys.exit(1)
+            return 1
         code = target.run(file_input)
         _leave_quietly()
-        sys.exit(code)
+        return code
 
     @override
     @classmethod
-    def cb_config(cls, ctx: Context, param: Option, value: tuple[str, ...]) -> _ConfigInput:
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError):
-            cls.logger.error("--config names no file that holds a JSON object")  # noqa: TRY400
-            sys.exit(1)
-
-    @override
-    @classmethod
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        # Target's own adds load_method and add_record_metadata, which mean nothing here.
-        super(Target, cls).append_builtin_config(config_jsonschema)
-
-    @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        self._config = typed_config(self._config, self.config_jsonschema)
-        errors = setting_errors(self.config_jsonschema, self._config, self._env_var_prefix)
-        errors = errors or [
-            *address_errors(self._config, self.addresses),
-            *key_errors(self._config, self._keys()),
+    def checked_config(cls, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        config = typed_config(config, cls.config_jsonschema)
+        errors = setting_errors(cls.config_jsonschema, config, cls.env_prefix())
+        return config, errors or [
+            *address_errors(config, cls.addresses),
+            *key_errors(config, cls._keys()),
         ]
-        if errors and raise_errors:
-            raise ConfigValidationError(
-                "Wrong settings", errors=errors, schema=self.config_jsonschema
-            )
-        return errors
 
     @classmethod
     def _keys(cls) -> list[str]:

@@ -9,12 +9,12 @@ import re
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import msgspec
 
-if TYPE_CHECKING:
-    Record = dict[str, msgspec.Raw]
+Record: TypeAlias = dict[str, msgspec.Raw]
+"""The fields of a record, their values still encoded."""
 
 NULL = msgspec.Raw(b"null")
 

@@ -39,7 +39,8 @@ class Wiring:
         settings: The shared ones.
         service: The service to write to.
         user_agent: The User-Agent header.
-        keys: The names of the settings that prove who is sending.
+        keys: The names of the secret settings.
+        secrets: Their values.
         addresses: The names of the settings that say where the service is.
     """
 
@@ -51,11 +52,13 @@ class Wiring:
         *,
         user_agent: str,
         keys: Sequence[str],
+        secrets: Sequence[str],
         addresses: Sequence[str],
     ) -> None:
         self._settings = settings
         self._service = service
         self._user_agent = user_agent
+        self._secrets = secrets
         self._advice = Advice(host_of(service.endpoints[0].url), keys, addresses)
         today = datetime.now(timezone.utc).date().isoformat()
         self._rejects_path = filled_in(settings.rejects_path, target=name, date=today)
@@ -66,10 +69,10 @@ class Wiring:
             path = settings.dry_run_path
             self._dry_run = DryRun(service, filled_in(path) if path else None)
         self._fingerprints: Fingerprints | None = None
-        if settings.changed_only:
+        if settings.changed_only and settings.fingerprints_path:
             path = settings.fingerprints_path
             file = FingerprintFile(filled_in(path, target=name), keep=not settings.dry_run)
-            self._fingerprints = Fingerprints(file, again=settings.full_refresh)
+            self._fingerprints = Fingerprints(file, again=bool(settings.full_refresh))
 
     def open(self) -> None:
         """Open what would fail later.
@@ -118,6 +121,7 @@ class Wiring:
             timeout=self._settings.request_timeout_seconds,
             compress=self._settings.compression == "gzip",
             user_agent=self._user_agent,
+            secrets=self._secrets,
         )
 
 

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
+from typing_extensions import override
 
-from singer_delivery import Endpoint, ServiceError
+from singer_delivery import Endpoint, Service, ServiceError
 from singer_delivery.http import HeaderAuth, get, no_answer_reason
 from singer_delivery.sending.refusals import says
 from target_moesif.rules import KINDS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 HOST = "api.moesif.net"
 CHECK_TIMEOUT_SECONDS = 10
@@ -35,8 +32,8 @@ _ABOUT_SENDER = re.compile(
 """Moesif publishes no words of its refusals; none of these is of a user or an action."""
 
 
-class MoesifCollector:
-    """How Moesif is written to: a `singer_delivery.Service`.
+class MoesifCollector(Service):
+    """How Moesif is written to. Any 2xx is a success: what its body holds is not documented.
 
     Args:
         application_id: The collector application id.
@@ -45,21 +42,13 @@ class MoesifCollector:
 
     def __init__(self, application_id: str, address: str) -> None:
         address = address.strip().rstrip("/")
-        self.endpoints = [
+        endpoints = (
             Endpoint(f"{address}/{kind.path}/batch", kind.max_batch_bytes, kind.name)
             for kind in KINDS
-        ]
-        self.headers = {"X-Moesif-Application-Id": application_id}
-        self.secrets = (application_id,)
+        )
+        super().__init__(*endpoints, headers={"X-Moesif-Application-Id": application_id})
 
-    def body(self, messages: Sequence[bytes]) -> bytes:
-        """Put the documents into an array."""
-        return b"[" + b",".join(messages) + b"]"
-
-    def accepts(self, _content: bytes) -> bool:
-        """Any 2xx is a success: what its body holds is not documented."""
-        return True
-
+    @override
     def blames_sender(self, content: bytes) -> bool:
         """Tell whether a refusal is about the application id or the account."""
         return says(content, _ABOUT_SENDER)

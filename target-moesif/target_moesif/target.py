@@ -31,9 +31,7 @@ from target_moesif.rules import (
 from target_moesif.segment import SegmentMapper
 
 if TYPE_CHECKING:
-    from singer_delivery import InputStream
-    from singer_delivery.reading.mapped import Encode
-
+    from singer_delivery import Encode, InputStream
 
 CALLS = (*SEGMENT_CALLS, *MOESIF_CALLS)
 
@@ -93,7 +91,10 @@ class TargetMoesif(DeliveryTarget):
         ),
         streams_setting(CALLS, KNOWN),
         *delivery_settings(
-            rows=MAX_BATCH_DOCUMENTS, size=MAX_BATCH_BYTES, largest=MAX_ACTIONS_BYTES
+            rows=MAX_BATCH_DOCUMENTS,
+            size=MAX_BATCH_BYTES,
+            largest=MAX_ACTIONS_BYTES,
+            features=("changed_only", "compression", "null_traits"),
         ),
     ).to_dict()
 

@@ -16,8 +16,9 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 import requests
+from typing_extensions import override
 
-from singer_delivery import Endpoint, ServiceError
+from singer_delivery import Service, ServiceError
 from singer_delivery.http import get, no_answer_reason, with_scheme
 from singer_delivery.sending.refusals import says
 
@@ -45,8 +46,8 @@ def versioned(address: str) -> str:
     return address if address.endswith("/v1") else f"{address}/v1"
 
 
-class SegmentApi:
-    """How Segment is written to: a `singer_delivery.Service`.
+class SegmentApi(Service):
+    """How Segment is written to.
 
     Args:
         write_key: The source's.
@@ -56,17 +57,21 @@ class SegmentApi:
 
     def __init__(self, write_key: str, address: str, now: Callable[[], str]) -> None:
         credentials = base64.b64encode(f"{write_key}:".encode()).decode()
-        self.endpoints = (Endpoint(f"{address}/batch"),)
-        self.headers = {"Authorization": f"Basic {credentials}"}
-        self.secrets = (write_key, credentials)
+        super().__init__(
+            f"{address}/batch",
+            headers={"Authorization": f"Basic {credentials}"},
+            secrets=[credentials],
+        )
         self._is_segments_own = region_of(address) is not None
         self._now = now
 
+    @override
     def body(self, messages: Sequence[bytes]) -> bytes:
         """Put the messages into Segment's envelope, with the time of this attempt."""
         sent_at = self._now().encode()
         return b"".join((b'{"batch":[', b",".join(messages), b'],"sentAt":"', sent_at, b'"}'))
 
+    @override
     def accepts(self, content: bytes) -> bool:
         """Tell whether Segment says success, or RudderStack where it stands in for Segment."""
         if not self._is_segments_own and content.strip().strip(b'"') == b"OK":
@@ -74,6 +79,7 @@ class SegmentApi:
         answer = _object_in(content)
         return answer is not None and answer.get("success") is True
 
+    @override
     def blames_sender(self, content: bytes) -> bool:
         """Tell whether a refusal is about the write key, the source or the workspace."""
         return says(content, _ABOUT_SENDER)

@@ -27,8 +27,7 @@ from target_segment.moesif import EVENTS, KNOWN, check_action, marked
 from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
 
 if TYPE_CHECKING:
-    from singer_delivery import InputStream
-    from singer_delivery.reading.mapped import Encode
+    from singer_delivery import Encode, InputStream
 
 
 class TargetSegment(DeliveryTarget):
@@ -92,7 +91,11 @@ class TargetSegment(DeliveryTarget):
             description="Where write keys are verified, in place of Segment's own CDN.",
         ),
         streams_setting(SEGMENT_CALLS, KNOWN),
-        *delivery_settings(rows=MAX_BATCH_MESSAGES, size=MAX_BATCH_BYTES),
+        *delivery_settings(
+            rows=MAX_BATCH_MESSAGES,
+            size=MAX_BATCH_BYTES,
+            features=("changed_only", "compression", "null_traits"),
+        ),
     ).to_dict()
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own

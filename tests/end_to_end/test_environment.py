@@ -61,9 +61,9 @@ def test_numbers_booleans_objects_and_nothing_may_be_written_as_text(
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("retry_max_seconds", "soon", "Setting retry_max_seconds: its value is not of type"),
-        ("dry_run", "perhaps", "Setting dry_run: its value is not of type"),
-        ("streams", "people", "Setting streams: its value is no JSON object."),
+        ("retry_max_seconds", "soon", "Setting retry_max_seconds: its value must be a number."),
+        ("dry_run", "perhaps", "Setting dry_run: its value must be true or false."),
+        ("streams", "people", "Setting streams: its value must be a JSON object."),
     ],
 )
 def test_a_text_that_is_something_else_is_named_without_a_traceback(

@@ -258,11 +258,13 @@ def test_the_action_that_is_shown_is_the_one_that_is_sent(tmp_path: Path) -> Non
     assert sent("target-moesif", tmp_path, ("application_id", "api_url"), track) == [shown]
 
 
-def test_the_target_of_thirty_lines_delivers(tmp_path: Path) -> None:
+def test_the_target_that_is_shown_is_checked_and_delivers(tmp_path: Path) -> None:
+    """The types of `tests/support` are checked by `make lint`."""
     [source] = blocks(PROJECT / "singer-delivery" / "README.md", "python")
+    assert source == (PROJECT / "tests" / "support" / "target_webhook.py").read_text()
     (tmp_path / "target_webhook.py").write_text(source)
     lines = [
-        {"type": "SCHEMA", "stream": "any", "schema": {"properties": {}}, "key_properties": []},
+        {"type": "SCHEMA", "stream": "any", "schema": {"properties": {}}, "key_properties": ["id"]},
         {"type": "RECORD", "stream": "any", "record": {"id": 1}},
         {"type": "RECORD", "stream": "any", "record": {}},
         {"type": "STATE", "value": "end"},

@@ -93,13 +93,12 @@ def test_the_environment_is_read_by_prefix_and_without_what_is_empty(
     assert environment_config(SCHEMA, "TARGET_TEST_") == {"seconds": "0.5"}
 
 
-def test_a_file_of_variables_is_read_as_singer_sdk_does(
+def test_a_file_of_variables_is_read_from_this_folder_or_one_above(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text("TARGET_TEST_SECONDS=0.5\n")
-    monkeypatch.setattr(
-        "singer_sdk.configuration._dict_config.find_dotenv", lambda: tmp_path / ".env"
-    )
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
     monkeypatch.delenv("TARGET_TEST_SECONDS", raising=False)
     assert environment_config(SCHEMA, "TARGET_TEST_") == {"seconds": "0.5"}
     monkeypatch.delenv("TARGET_TEST_SECONDS")

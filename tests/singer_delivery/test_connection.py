@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from typing_extensions import override
 
 from scripted import Reply, Request, ScriptedService
 from singer_delivery.http import NO_ANSWER
@@ -15,33 +16,41 @@ from singer_delivery.sending.connection import (
     MAX_ANSWER_BYTES,
     Connection,
 )
-from singer_delivery.sending.service import Endpoint
+from singer_delivery.sending.service import Endpoint, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
-class Lines:
+class Lines(Service):
     """A service that takes JSON lines and says `ok`."""
 
     def __init__(self, url: str) -> None:
-        self.endpoints = (Endpoint(f"{url}/other"), Endpoint(f"{url}/in?token=s3cret"))
-        self.headers = {"Authorization": "Bearer s3cret"}
-        self.secrets = ["s3cret"]
+        super().__init__(
+            Endpoint(f"{url}/other"),
+            f"{url}/in?token=s3cret",
+            headers={"Authorization": "Bearer s3cret"},
+            secrets=["czNjcmV0"],
+        )
 
+    @override
     def body(self, messages: Sequence[bytes]) -> bytes:
         return b"\n".join(messages)
 
+    @override
     def accepts(self, content: bytes) -> bool:
         return content.startswith(b"ok")
 
+    @override
     def blames_sender(self, content: bytes) -> bool:
         return content == b"bad token"
 
 
 def connect(url: str, *, timeout: float = 5, compress: bool = False) -> Connection:
-    return Connection(Lines(url), timeout=timeout, compress=compress, user_agent="test/1")
+    return Connection(
+        Lines(url), timeout=timeout, compress=compress, user_agent="test/1", secrets=["s3cret"]
+    )
 
 
 @pytest.fixture
@@ -79,9 +88,9 @@ def test_a_redirect_is_not_followed(service: ScriptedService) -> None:
 
 
 def test_an_answer_is_cut_and_its_secrets_removed(service: ScriptedService) -> None:
-    service.script.append(Reply(400, b"no s3cret here " + b"x" * 1000))
+    service.script.append(Reply(400, b"no s3cret and no czNjcmV0 here " + b"x" * 1000))
     answer = connect(service.url).post(1, [b"one"])
-    assert answer.excerpt.startswith("no *** here xxx")
+    assert answer.excerpt.startswith("no *** and no *** here xxx")
     assert len(answer.excerpt) == EXCERPT_CHARACTERS
     assert answer.detail == "HTTP 400 Bad Request"
 

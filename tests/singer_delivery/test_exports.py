@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -12,7 +13,8 @@ def test_each_name_is_exported_by_its_module() -> None:
     assert sorted(singer_delivery.__all__) == singer_delivery.__all__
     assert {*singer_delivery.__all__} == {*singer_delivery._MODULE_OF}
     for name in singer_delivery.__all__:
-        assert getattr(singer_delivery, name).__name__ == name
+        module = import_module(f"singer_delivery.{singer_delivery._MODULE_OF[name]}")
+        assert getattr(singer_delivery, name) is getattr(module, name)
 
 
 def test_another_name_is_none_of_them() -> None:

@@ -7,11 +7,12 @@ from singer_sdk import typing as th
 
 from singer_delivery.routing.calls import SEGMENT_CALLS
 from singer_delivery.routing.settings import streams_setting
-from singer_delivery.settings import DeliverySettings, delivery_settings, setting_errors
+from singer_delivery.settings import DeliverySettings, Feature, delivery_settings, setting_errors
 
+FEATURES: tuple[Feature, ...] = ("changed_only", "compression", "null_traits")
 SCHEMA = th.PropertiesList(
     th.Property("key", th.StringType(min_length=1), required=True, secret=True),
-    *delivery_settings(rows=100, size=10_000),
+    *delivery_settings(rows=100, size=10_000, features=FEATURES),
 ).to_dict()
 
 
@@ -22,9 +23,34 @@ def errors(**config: Any) -> list[str]:
 def test_defaults_are_filled_in() -> None:
     config: dict[str, Any] = {"key": "k"}
     assert setting_errors(SCHEMA, config, "TARGET_X_") == []
-    settings = DeliverySettings.of(config)
+    settings = DeliverySettings.of(config, SCHEMA)
     assert (settings.batch_size_rows, settings.batch_max_bytes, settings.lanes) == (100, 10_000, 8)
     assert settings.max_requests_per_second is None
+
+
+@pytest.mark.parametrize(
+    ("feature", "names"),
+    [
+        ("changed_only", {"changed_only", "fingerprints_path", "full_refresh"}),
+        ("compression", {"compression"}),
+        ("null_traits", {"null_traits"}),
+    ],
+)
+def test_a_feature_brings_its_settings(feature: Feature, names: set[str]) -> None:
+    def declared(*features: Feature) -> set[str]:
+        return {each.name for each in delivery_settings(rows=1, size=1000, features=features)}
+
+    assert declared(feature) - declared() == names
+    assert declared(*FEATURES) - declared(*({*FEATURES} - {feature})) == names
+
+
+def test_a_setting_of_a_feature_that_is_not_offered_has_no_effect() -> None:
+    schema = th.PropertiesList(*delivery_settings(rows=100, size=10_000)).to_dict()
+    config = {"changed_only": True, "compression": "gzip", "fingerprints_path": "f"}
+    assert setting_errors(schema, config, "TARGET_X_") == []
+    settings = DeliverySettings.of(config, schema)
+    assert (settings.changed_only, settings.compression) == (None, None)
+    assert settings.batch_size_rows == 100
 
 
 def test_a_missing_setting_is_named_with_its_variable() -> None:
@@ -53,10 +79,46 @@ def test_a_wrong_setting_is_named_without_its_value(setting: str, value: object)
     assert "12345" not in error
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "rule"),
+    [
+        ("key", 5, "be a text."),
+        ("key", "", "not be empty."),
+        ("lanes", "many", "be a whole number."),
+        ("lanes", 0, "be at least 1."),
+        ("lanes", 65, "be at most 64."),
+        ("dry_run", "perhaps", "be true or false."),
+        ("batch_wait_limit_seconds", 0, "be greater than 0."),
+        ("compression", "gzp", "be one of gzip, none; did you mean 'gzip'?"),
+        ("compression", "brotli", "be one of gzip, none."),
+    ],
+)
+def test_a_wrong_setting_says_what_it_must_be(setting: str, value: object, rule: str) -> None:
+    assert errors(**{"key": "k", setting: value}) == [f"Setting {setting}: its value must {rule}"]
+
+
+def test_each_of_several_missing_settings_is_named_once() -> None:
+    names = ("first", "second")
+    schema = th.PropertiesList(
+        *(th.Property(name, th.StringType, required=True) for name in names)
+    ).to_dict()
+    assert setting_errors(schema, {}, "X_") == [
+        f"Setting {name} is missing: set it, or X_{name.upper()}." for name in names
+    ]
+
+
+def test_a_rule_without_words_of_its_own_is_named() -> None:
+    schema = {"properties": {"list": {"type": "array", "uniqueItems": True}}}
+    [error] = setting_errors(schema, {"list": [1, 1]}, "X_")
+    assert error == (
+        "Setting list: its value must follow the rule 'uniqueItems' of the setting's JSON schema."
+    )
+
+
 def test_every_setting_says_what_it_does() -> None:
     for declared in SCHEMA["properties"].values():
         assert declared.get("title") or declared.get("secret")
-    for setting in delivery_settings(rows=1, size=1000):
+    for setting in delivery_settings(rows=1, size=1000, features=FEATURES):
         assert setting.title
         assert setting.description
 
@@ -69,9 +131,9 @@ ROUTED = th.PropertiesList(streams_setting(SEGMENT_CALLS, ("acme.people",))).to_
     [
         (
             {"call": "idenfity"},
-            "streams.orders.call: its value is none of identify, group, track, page,",
+            "streams.orders.call: its value must be one of identify, group, track, page,",
         ),
-        ({"as": "acme.peple"}, "streams.orders.as: its value is none of acme.people, segment."),
+        ({"as": "acme.peple"}, "streams.orders.as: its value must be one of acme.people, segment."),
         ({"call": "track", "without_id": "drop"}, "streams.orders.without_id"),
         (
             {"call": "track", "usr_id": "id"},

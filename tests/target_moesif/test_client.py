@@ -39,10 +39,9 @@ def test_a_batch_is_a_bare_array() -> None:
     assert json.loads(collector.body([b'{"a":1}', b'{"b":2}'])) == [{"a": 1}, {"b": 2}]
 
 
-def test_the_application_id_is_a_header_and_a_secret() -> None:
+def test_the_application_id_is_a_header() -> None:
     collector = MoesifCollector("id", "https://api.moesif.net/v1")
     assert collector.headers == {"X-Moesif-Application-Id": "id"}
-    assert collector.secrets == ("id",)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"null", b"<html>", b"\xff"])

@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from singer_sdk.exceptions import InvalidRecord, MapExpressionError
+from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.mapper import SameRecordTransform
 
 from singer_delivery.errors import RecordRejected, RecordSkipped, UnknownStreamError
 from singer_delivery.reading.messages import decoded, encoded
 from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
+from singer_delivery.sdk import failed_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from singer_sdk.mapper import StreamMap
-    from singer_sdk.sinks.core import JSONSchemaValidator
 
+    from singer_delivery.reading.streams import Encode
+    from singer_delivery.sdk import RecordValidator
     from singer_delivery.sending.batching import Message
     from singer_delivery.values import Record
-
-    Encode = Callable[[Record, str | None], Sequence[Message]]
 
 
 class MappedStream:
@@ -39,7 +39,7 @@ class MappedStream:
         self,
         name: str,
         steps: Sequence[tuple[StreamMap, Encode | NotSent | NotKnown]],
-        validator: JSONSchemaValidator | None,
+        validator: RecordValidator | None,
     ) -> None:
         self._name = name
         self._steps: list[tuple[StreamMap | None, Encode]] = []
@@ -115,7 +115,7 @@ class MappedStream:
         return encode(mapped, time_extracted)
 
     @staticmethod
-    def _validate(validator: JSONSchemaValidator, record: dict[str, Any]) -> None:
+    def _validate(validator: RecordValidator, record: dict[str, Any]) -> None:
         try:
             validator.validate(record)
         except InvalidRecord as error:
@@ -127,7 +127,8 @@ class MappedStream:
         try:
             mapped = stream_map.transform(values)
         except Exception as error:  # an expression of the user's may raise anything
-            detail = f"The stream map of '{self._name}' failed on {_place_in_map(error)}."
+            field, kind = failed_field(error)
+            detail = f"The stream map of '{self._name}' failed on '{field}' ({kind})."
             raise RecordRejected("stream_map_failed", detail) from error
         if mapped is None:
             raise RecordSkipped("filtered")
@@ -136,19 +137,3 @@ class MappedStream:
 
 def _changes_nothing(stream_map: StreamMap) -> bool:
     return isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled
-
-
-def _place_in_map(error: Exception) -> str:
-    """Name the field whose expression failed, and the kind of error; its message may hold a value.
-
-    singer-sdk does not say which, but evaluates each in a call that knows it.
-    """
-    kind = type(error.__cause__ if isinstance(error, MapExpressionError) else error).__name__
-    field = "unknown"
-    place = error.__traceback__
-    while place is not None:
-        if "property_name" in place.tb_frame.f_locals:
-            name = place.tb_frame.f_locals["property_name"]
-            field = "__filter__" if name is None else name
-        place = place.tb_next
-    return f"'{field}' ({kind})"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from singer_delivery.sending.batching import Message
+from singer_delivery.values import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+Encode: TypeAlias = Callable[[Record, str | None], Sequence[Message]]
+"""Turns a record, and the `time_extracted` of its line, into messages."""
 
 
 @dataclass(frozen=True, slots=True)

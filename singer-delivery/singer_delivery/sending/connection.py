@@ -48,13 +48,21 @@ class Connection:
         timeout: Seconds to wait for the connection, and again for the answer.
         compress: Whether to gzip bodies.
         user_agent: The User-Agent header.
+        secrets: The keys, which no excerpt of an answer may hold.
     """
 
     def __init__(
-        self, service: Service, *, timeout: float, compress: bool, user_agent: str
+        self,
+        service: Service,
+        *,
+        timeout: float,
+        compress: bool,
+        user_agent: str,
+        secrets: Sequence[str] = (),
     ) -> None:
         self.bytes_sent = 0
         self._service = service
+        self._secrets = [*service.secrets, *secrets]
         self._timeout = timeout
         self._compress = compress
         self._failures = 0
@@ -119,7 +127,7 @@ class Connection:
             return Answer(response.status_code, True, detail, headers=response.headers)
         if response.ok:
             detail += " with a body that does not say success"
-        text = without_secrets(content.decode(errors="replace"), self._service.secrets)
+        text = without_secrets(content.decode(errors="replace"), self._secrets)
         return Answer(
             response.status_code,
             detail=detail,

@@ -1,9 +1,9 @@
-"""What a target says of the service it writes to."""
+"""How a service is written to, and how its answers are read."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,8 +14,9 @@ class Endpoint(NamedTuple):
 
     Attributes:
         url: Where batches are posted.
-        max_bytes: What a body may hold there before compression, if `batch_max_bytes` is more.
-        name: What is posted there, if the messages themselves have no `type` that says so.
+        max_bytes: The largest body that it takes, before compression; `batch_max_bytes` may be
+            less.
+        name: The kind of message that is posted there, where messages have no `type`.
     """
 
     url: str
@@ -23,26 +24,38 @@ class Endpoint(NamedTuple):
     name: str = ""
 
 
-class Service(Protocol):
-    """How a service is written to, and how its answers read."""
+class Service:
+    """How a service is written to, and how its answers are read.
 
-    @property
-    def endpoints(self) -> Sequence[Endpoint]:
-        """Where batches are posted, in the order in which one user's must arrive."""
+    A target overrides the methods in which its service differs: by default a body is a JSON array
+    of messages, any 2xx is a success, and a refusal is about the records.
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """What each request carries besides, such as what proves who is sending."""
+    Args:
+        endpoints: Where batches are posted, in the order in which the messages of one key must
+            arrive. A string stands for an endpoint without a limit of its own.
+        headers: Headers of each request, such as the one that holds the key.
+        secrets: Texts made of secret settings, such as an encoded key, which no log and no rejects
+            file may hold. The settings themselves are masked in any case.
+    """
 
-    @property
-    def secrets(self) -> Sequence[str]:
-        """What must never appear in a log or a rejects file."""
+    def __init__(
+        self,
+        *endpoints: Endpoint | str,
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self.endpoints = [Endpoint(each) if isinstance(each, str) else each for each in endpoints]
+        self.headers = headers or {}
+        self.secrets = secrets
 
     def body(self, messages: Sequence[bytes]) -> bytes:
-        """Make the body of one attempt to deliver these messages."""
+        """Return the body of a request; called again for each attempt to send these messages."""
+        return b"[" + b",".join(messages) + b"]"
 
-    def accepts(self, content: bytes) -> bool:
-        """Tell whether the body of a 2xx answer is what the service says on success."""
+    def accepts(self, content: bytes) -> bool:  # noqa: ARG002, for those that override it
+        """Return whether the body of a 2xx answer is one that the service gives on success."""
+        return True
 
-    def blames_sender(self, content: bytes) -> bool:
-        """Tell whether the body of a refusal is about the key or the account, not a record."""
+    def blames_sender(self, content: bytes) -> bool:  # noqa: ARG002, for those that override it
+        """Return whether the body of a refusal is about the key or the account, not a record."""
+        return False

@@ -1,0 +1,211 @@
+"""The private parts of singer-sdk that a target relies on, each once, under a public name.
+
+| part of singer-sdk                    | why its public interface does not do                     |
+|---------------------------------------|----------------------------------------------------------|
+| `Target._process_*_message`           | no hook takes a message before a `Sink` is made for it   |
+| `Target.listen`, which is final       | it leaves what is in flight to itself when a line fails  |
+| `Target._handle_termination`          | it writes STATE for unsent records, and exits with 0     |
+| `Target.invoke`                       | it knows no exit code but 0 and 1                        |
+| `Target.append_builtin_config`        | it adds `load_method` and `add_record_metadata`          |
+| `Target.cb_config`, `_ConfigInput`    | a missing file is a traceback                            |
+| `Target._validate_config`, `_config`  | its errors repeat values, which may be keys              |
+| `Target._env_var_config`              | an empty or a fractional number is a traceback           |
+| `Target._env_var_prefix`              | the name of a missing setting's variable is made of it   |
+| `plugin_base.JSONSchemaValidator`     | fills in the defaults of settings                        |
+| `sinks.core.JSONSchemaValidator`      | the checks of `validate_records`, without a `Sink`       |
+| `property_name` in a map's frames     | a failed stream map does not say of which field it is    |
+
+`tests/singer_delivery/test_sdk.py` checks each of them and names the version of singer-sdk in which
+one is missing or different.
+"""
+
+from __future__ import annotations
+
+import abc
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+from singer_sdk import Target
+from singer_sdk.exceptions import ConfigValidationError, MapExpressionError
+from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
+from singer_sdk.sinks.core import JSONSchemaValidator as RecordValidator
+from typing_extensions import override
+
+from singer_delivery.config import environment_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from click import Context, Option
+    from jsonschema import ValidationError
+
+__all__ = ["RecordValidator", "SdkTarget", "failed_field", "iter_setting_errors"]
+
+
+class SdkTarget(Target, abc.ABC):
+    """A Singer target that processes messages, settings and signals itself."""
+
+    @abc.abstractmethod
+    def read_schema(self, message: dict[str, Any]) -> None:
+        """Process a SCHEMA message."""
+
+    @abc.abstractmethod
+    def read_record(self, message: dict[str, Any]) -> None:
+        """Process a RECORD message."""
+
+    @abc.abstractmethod
+    def read_state(self, message: dict[str, Any]) -> None:
+        """Process a STATE message."""
+
+    @abc.abstractmethod
+    def read_batch(self, message: dict[str, Any]) -> None:
+        """Process a BATCH message."""
+
+    @abc.abstractmethod
+    def finish(self) -> None:
+        """Process the end of the input."""
+
+    @abc.abstractmethod
+    def deliver(self, file_input: IO[str] | None) -> None:
+        """Process an input from its beginning to its end, by `read_input`."""
+
+    @abc.abstractmethod
+    def stop(self, signum: int) -> None:
+        """Note that a signal asks the run to end; called by the signal's handler."""
+
+    @classmethod
+    @abc.abstractmethod
+    def checked_config(cls, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Check the settings.
+
+        Args:
+            config: The settings as they are given, by a file or the environment.
+
+        Returns:
+            The settings with their types and defaults, and a sentence for each wrong one.
+        """
+
+    @classmethod
+    @abc.abstractmethod
+    def main(cls, config: dict[str, Any], *, parse_env: bool, file_input: IO[str] | None) -> int:
+        """Run the command and return its exit code.
+
+        Args:
+            config: The settings of the `--config` files.
+            parse_env: Whether the environment holds settings too.
+            file_input: The file of `--input`, else None.
+        """
+
+    @classmethod
+    def env_prefix(cls) -> str:
+        """Return what the names of the environment variables begin with."""
+        prefix: str = cls._env_var_prefix
+        return prefix
+
+    def read_input(self, file_input: IO[str] | None) -> None:
+        """Process the messages of an input, then its end."""
+        super().listen(file_input)
+
+    @override  # type: ignore[misc]  # it is final
+    def listen(self, file_input: IO[str] | None = None) -> None:
+        self.deliver(file_input)
+
+    @override
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        self.read_schema(message_dict)
+
+    @override
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        self.read_record(message_dict)
+
+    @override
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        self.read_state(message_dict)
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Do nothing: an event service has no versions of a table."""
+
+    @override
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        self.read_batch(message_dict)
+
+    @override
+    def process_endofpipe(self) -> None:
+        self.finish()
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        self.stop(signum)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        self._config, errors = self.checked_config(self._config)
+        if errors and raise_errors:
+            raise ConfigValidationError("Wrong settings", errors=errors, schema=schema)
+        return errors
+
+    @override
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805, as singer-sdk has it
+        cls.append_builtin_config(cls.config_jsonschema)
+        return dict(environment_config(cls.config_jsonschema, cls.env_prefix()))
+
+    @override
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        super(Target, cls).append_builtin_config(config_jsonschema)
+
+    @override
+    @classmethod
+    def cb_config(cls, ctx: Context, param: Option, value: tuple[str, ...]) -> _ConfigInput:
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError):
+            cls.logger.error("--config names no file that holds a JSON object")  # noqa: TRY400
+            sys.exit(1)
+
+    @override
+    @classmethod
+    def invoke(  # type: ignore[override]  # singer-sdk narrows it in the same way
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        if about:
+            cls.print_about(about_format)
+            sys.exit(0)
+        cls.print_version(print_fn=cls.logger.info)
+        config = config or _ConfigInput()
+        sys.exit(cls.main(config.config, parse_env=config.parse_env, file_input=file_input))
+
+
+def iter_setting_errors(
+    schema: dict[str, Any], config: dict[str, Any]
+) -> Iterator[ValidationError]:
+    """Fill in the defaults of settings, and yield what is wrong with the others."""
+    yield from JSONSchemaValidator(schema).iter_errors(config)
+
+
+def failed_field(error: Exception) -> tuple[str, str]:
+    """Return the field whose stream map failed and the kind of the error.
+
+    singer-sdk does not name the field, but evaluates each expression in a call that knows it. The
+    message of the error is not used, because it may hold a value.
+    """
+    kind = type(error.__cause__ if isinstance(error, MapExpressionError) else error).__name__
+    field = "unknown"
+    place = error.__traceback__
+    while place is not None:
+        if "property_name" in place.tb_frame.f_locals:
+            name = place.tb_frame.f_locals["property_name"]
+            field = "__filter__" if name is None else name
+        place = place.tb_next
+    return field, kind
