@@ -8,7 +8,6 @@ import pytest
 from benchmarks import scale
 from benchmarks.scale import MOESIF, SEGMENT, WAITING, Load, by_load, by_workers, duration
 
-from singer_delivery.settings import DeliverySettings
 from tap_moesif.service.page_size import MAX_PAGE_SIZE
 from tap_moesif.usage.search import MAX_IDS
 from target_segment.target import TargetSegment
@@ -42,7 +41,7 @@ def test_the_formula_without_limits_is_what_is_compared_with_the_measured_rate()
 
 def test_the_limits_are_those_of_the_code() -> None:
     assert scale.IDS_A_ROLL_UP == MAX_IDS
-    settings = DeliverySettings.of(TargetSegment(config={"write_key": "k"}).config)
+    settings = TargetSegment(config={"write_key": "k"}).settings
     assert settings.batch_max_bytes == scale.BATCH_BYTES
     assert settings.batch_size_rows == scale.BATCH_MESSAGES
 
