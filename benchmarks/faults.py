@@ -5,11 +5,18 @@
 Both send the same identify calls, each of a user of its own, to a service on loopback that
 applies the fault and keeps what it accepted (`faulty.py`). Both are on their defaults; the client
 is `contestants/documented_client.py`. Where they are killed, target-segment sends batches of
-`KILLED_BATCH`, so that some STATE lines are there to go on from.
+`KILLED_BATCH`, so that some STATE lines are there to go on from. Where a fault has no end, it is
+over before the second run, which goes on behind what the first one counts as sent. The hour for
+which target-segment lets a service ask for one wait after the other is cut to `HOUR_SECONDS` here,
+and a contestant that has not ended after `PATIENCE_SECONDS` is stopped.
 
 *Lost* are messages that never arrived. *Twice* are those that arrived with two ids, so that
 Segment cannot see that they are one. A message that can never be accepted counts as lost also
-where it was put into the rejects file.
+where it was put into the rejects file. Of two identical events, which are track calls, both count:
+one that has the other's id is lost, for Segment drops it.
+
+In the last row two processes of target-segment reject records at the same time into one file, five
+times each; lost are rejected records that are not there. Segment's client keeps none.
 """
 
 from __future__ import annotations
@@ -21,6 +28,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +39,9 @@ from benchmarks.faulty import (
     SUCCESS,
     Reply,
     Service,
+    always_later,
     at_first,
+    bad_key,
     for_a_while,
     nothing,
     poison,
@@ -40,7 +51,7 @@ from benchmarks.faulty import (
 from benchmarks.measure import BIN, EXCERPT_CHARACTERS, ROOT, TIMEOUT_SECONDS, script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.contest import Command
     from benchmarks.faulty import Answer
@@ -49,6 +60,21 @@ MESSAGES = 1_000
 BAD_MESSAGE = 450  # in the middle of one of the client's batches
 STATE_EVERY = 50
 KILLED_BATCH = 20
+ROUTES = {"calls": {"as": "segment.calls"}}
+WRITERS, STARTS = 2, 5
+PATIENCE_SECONDS = 20
+HOUR_SECONDS = 5
+IMPATIENT_TARGET = f"""
+import singer_delivery.http.waits as waits
+defaults = waits.RetryBudget.__init__.__defaults__
+waits.RetryBudget.__init__.__defaults__ = ({HOUR_SECONDS}, *defaults[1:])
+import singer_delivery.sending.lane as lane
+make = lane.RetryBudget
+lane.RetryBudget = lambda seconds: make(min(seconds, {HOUR_SECONDS}))
+from target_segment import TargetSegment
+TargetSegment.cli()
+"""
+"""target-segment with its hour cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +87,8 @@ class Fault:
         bad_trait: What one message has.
         flushes: Whether the client is told to flush at the end.
         again: Where a run that is killed is taken up: "behind" what counts as sent, or "all".
+        endless: Whether the fault lasts until the first run has ended; the second goes on "behind".
+        identical: Whether each message is a track call that another one repeats to the letter.
     """
 
     name: str
@@ -68,6 +96,8 @@ class Fault:
     bad_trait: object = None
     flushes: bool = True
     again: str = ""
+    endless: bool = False
+    identical: bool = False
 
 
 FAULTS = (
@@ -82,30 +112,56 @@ FAULTS = (
     Fault("killed halfway, run on from what it counts as sent", again="behind"),
     Fault("killed halfway, run again from the start", again="all"),
     Fault("ends without a flush", flushes=False),
+    Fault("two identical events of each user", identical=True),
+    Fault("a bad key, answered by 400, and corrected", bad_key, again="behind", endless=True),
+    Fault(
+        "503 with `Retry-After: 1` until it recovers",
+        always_later,
+        again="behind",
+        endless=True,
+    ),
 )
 
 
 def lines(fault: Fault, first: int = 0) -> str:
     """Write what a tap writes that goes on behind so many records."""
-    schema = {"properties": {"userId": {"type": "string"}, "traits": {"type": "object"}}}
+    records = [
+        _event(number // 2) if fault.identical else _profile(fault, number)
+        for number in range(first, MESSAGES)
+    ]
+    return singer_lines(records, first)
+
+
+def singer_lines(records: Sequence[Any], first: int = 0) -> str:
+    """Write records as a tap does, with a STATE now and then."""
+    schema: dict[str, Any] = {
+        "properties": {name: {} for name in ("type", "userId", "event", "traits", "n")}
+    }
     said: list[Any] = [
         {"type": "SCHEMA", "stream": "calls", "schema": schema, "key_properties": []}
     ]
-    for number in range(first, MESSAGES):
-        traits: dict[str, Any] = {"name": f"User {number}", "plan": "free"}
-        if fault.bad_trait is not None and number == BAD_MESSAGE:
-            traits["score"] = fault.bad_trait
-        record = {"userId": f"user-{number}", "traits": traits}
+    for number, record in enumerate(records, first + 1):
         said.append({"type": "RECORD", "stream": "calls", "record": record})
-        if (number + 1) % STATE_EVERY == 0:
-            said.append({"type": "STATE", "value": number + 1})
+        if number % STATE_EVERY == 0:
+            said.append({"type": "STATE", "value": number})
     return "".join(json.dumps(message) + "\n" for message in said)
+
+
+def _profile(fault: Fault, number: int) -> dict[str, Any]:
+    traits: dict[str, Any] = {"name": f"User {number}", "plan": "free"}
+    if fault.bad_trait is not None and number == BAD_MESSAGE:
+        traits["score"] = fault.bad_trait
+    return {"type": "identify", "userId": f"user-{number}", "traits": traits}
+
+
+def _event(user: int) -> dict[str, Any]:
+    return {"type": "track", "userId": f"user-{user}", "event": "Ordered", "properties": {"n": 1}}
 
 
 def run(
     command: Command, text: str, folder: Path, victim_of: Service | None = None
 ) -> tuple[int, str]:
-    """Run a command on these lines, to its end or until the service kills it."""
+    """Run a command on these lines, to its end or until the service or its time ends it."""
     (folder / "input").write_text(text)
     with (folder / "input").open() as stdin, (folder / "stderr").open("a") as stderr:
         process = subprocess.Popen(  # noqa: S603, our own contestants
@@ -115,6 +171,9 @@ def run(
             if victim_of:
                 victim_of.victim = process
             try:
+                stdout, _ = process.communicate(timeout=PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.terminate()
                 stdout, _ = process.communicate(timeout=TIMEOUT_SECONDS)
             finally:
                 process.kill()
@@ -130,33 +189,84 @@ def client(fault: Fault, service: Service, folder: Path) -> str:
     end = "flush" if fault.flushes else "no-flush"
     journal = folder / "journal"
     command: Command = script("contestants.documented_client", service.url, journal, end)
-    if fault.again:
+    first = ""
+    if fault.endless:
+        code, failed = run(command, lines(fault), folder)
+        service.recover()
+        first = f"{_ended(code)}, `on_error` {_called(failed)}; then "
+    elif fault.again:
         run(command, lines(fault), folder, service)
     if fault.again == "all":
         journal.unlink()
     code, failed = run(command, lines(fault), folder)
-    called = f"for {int(failed)}" if int(failed) else "not called"
-    return f"exit {code}, `on_error` {called}"
+    return f"{first}{_ended(code)}, `on_error` {_called(failed)}"
+
+
+def _ended(code: int) -> str:
+    return f"exit {code}" if code >= 0 else f"stopped after {PATIENCE_SECONDS} s"
+
+
+def _called(failed: str) -> str:
+    return f"for {int(failed)}" if int(failed or 0) else "not called"
 
 
 def target(fault: Fault, service: Service, folder: Path) -> str:
     """Let target-segment send, and report what it said."""
     rejects, config = folder / "rejects", folder / "config.json"
-    settings: dict[str, Any] = {"write_key": "key", "host": service.url}
+    settings: dict[str, Any] = {"write_key": "key", "host": service.url, "streams": ROUTES}
     settings["rejects_path"] = str(rejects)
-    if fault.again:
+    if fault.again and not fault.endless:
         settings["batch_size_rows"] = KILLED_BATCH
     config.write_text(json.dumps(settings))
     command: Command = [BIN / "target-segment", "--config", config]
-    state = 0
+    first, state = "", 0
     if fault.again:
-        _, states = run(command, lines(fault), folder, service)
+        impatient: Command = [sys.executable, "-c", IMPATIENT_TARGET, "--config", config]
+        victim_of = None if fault.endless else service
+        code, states = run(impatient if fault.endless else command, lines(fault), folder, victim_of)
         state = int(states.split()[-1]) if states and fault.again == "behind" else 0
         print(f"  target-segment goes on behind {state}", file=sys.stderr)
+        if fault.endless:
+            service.recover()
+            first = f"{_ended(code)}; then "
     code, _ = run(command, lines(fault, state), folder)
-    entries = map(json.loads, rejects.read_text().splitlines() if rejects.exists() else ())
-    kept = sum(entry["type"] == "RECORD" for entry in entries)
-    return f"exit {code}" + (f", {kept} in its rejects file" if kept else "")
+    kept = len(_rejected(rejects))
+    return f"{first}exit {code}" + (f", {kept} in its rejects file" if kept else "")
+
+
+def _rejected(path: Path) -> list[Any]:
+    """Read the records of a rejects file."""
+    entries = map(json.loads, path.read_text().splitlines() if path.exists() else ())
+    return [entry["record"] for entry in entries if entry["type"] == "RECORD"]
+
+
+def writers_row() -> list[str]:
+    """Let two processes reject records into one file, and count what is missing there."""
+    each = MESSAGES // WRITERS // STARTS
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        folder = Path(name)
+        settings = {"write_key": "key", "host": "http://127.0.0.1:1", "streams": ROUTES}
+        settings["rejects_path"] = str(folder / "rejects")
+        (folder / "config").write_text(json.dumps(settings))
+        command: Command = [BIN / "target-segment", "--config", folder / "config"]
+        codes: Counter[int] = Counter()
+
+        def write(writer: int) -> None:
+            (own := folder / str(writer)).mkdir()
+            for start in range(STARTS):
+                numbers = range(each * start, each * (start + 1))
+                records = [{"type": "track", "userId": "", "n": [writer, n]} for n in numbers]
+                codes[run(command, singer_lines(records), own)[0]] += 1
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            [*pool.map(write, range(WRITERS))]
+        kept = {tuple(record["n"]) for record in _rejected(folder / "rejects")}
+    said = ", ".join(f"exit {code} of {count}" for code, count in codes.items())
+    return [
+        f"two writers of one rejects file, {STARTS} runs each",
+        *("", "", "keeps no rejects"),
+        *(str(MESSAGES - len(kept)), "0", said),
+    ]
 
 
 CONTESTANTS = {"Segment's client": client, "target-segment": target}
@@ -172,8 +282,10 @@ def row(fault: Fault) -> Iterator[str]:
             serving(fault.answer()) as service,
         ):
             said = contestant(fault, service, Path(folder))
-            yield str(MESSAGES - len(service.ids))
-            yield str(sum(len(ids) > 1 for ids in service.ids.values()))
+            arrived = sum(map(len, service.ids.values())) if fault.identical else len(service.ids)
+            most = 2 if fault.identical else 1
+            yield str(MESSAGES - arrived)
+            yield str(sum(len(ids) > most for ids in service.ids.values()))
             yield said
             refused = sum(status != SUCCESS.status for status in service.statuses)
         seconds = time.monotonic() - started
@@ -185,7 +297,7 @@ def main() -> None:
     """Go through the faults and print the table."""
     argparse.ArgumentParser(description="Count what is lost when things go wrong.").parse_args()
     columns = [f"{name}: {what}" for name in CONTESTANTS for what in ("lost", "twice", "said")]
-    rows = [[*row(fault)] for fault in FAULTS]
+    rows = [[*row(fault)] for fault in FAULTS] + [writers_row()]
     print(table([f"{MESSAGES:,} messages each", *columns], rows))
 
 

@@ -50,6 +50,19 @@ def poison() -> Answer:
     return lambda body: REFUSED if b'"poison"' in body else SUCCESS
 
 
+def bad_key() -> Answer:
+    """Refuse every batch for the sake of the write key, as Segment was recorded to do."""
+    words = (
+        b'{"success":false,"code":"invalid_request","message":"An invalid write key was provided"}'
+    )
+    return lambda _body: Reply(400, words)
+
+
+def always_later() -> Answer:
+    """Ask for a second's wait whenever somebody comes."""
+    return lambda _body: Reply(503, b"", {"Retry-After": "1"})
+
+
 def at_first(reply: Reply, times: int) -> Answer:
     """Give the first requests another answer."""
     replies = [reply] * times
@@ -88,6 +101,10 @@ class Service(ThreadingHTTPServer):
         self.statuses: list[int] = []
         self._answer = answer
         self._lock = threading.Lock()
+
+    def recover(self) -> None:
+        """Accept every batch from now on."""
+        self._answer = nothing()
 
     def take(self, body: bytes) -> Reply:
         """Decide on a batch; kill whoever sent it if that is the fault."""

@@ -3,8 +3,8 @@
     documented_client ADDRESS JOURNAL [no-flush]
 
 It reads the same lines as target-segment. JOURNAL grows by one byte for each message that
-`identify()` has taken; a later run goes on behind those. At the end it writes for how many
-messages `on_error` was called.
+`identify()` or `track()` has taken; a later run goes on behind those. At the end it writes for how
+many messages `on_error` was called.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ def main(address: str, journal: str, end: str = "flush") -> None:
             if to_skip:
                 to_skip -= 1
                 continue
-            analytics.identify(message["record"]["userId"], message["record"]["traits"])
+            record = message["record"]
+            if record["type"] == "track":
+                analytics.track(record["userId"], record["event"], record["properties"])
+            else:
+                analytics.identify(record["userId"], record["traits"])
             taken.write(b".")
     if end == "flush":
         analytics.flush()

@@ -207,7 +207,11 @@ class Lane(threading.Thread):
             first = unreached and error.seconds < self._max_seconds
             raise self._advice.given_up(answer, error, first=first) from error
         self.traffic.retries += 1
-        logger.warning("%s: %s; trying again in %.1f s", self._advice.host, answer.detail, seconds)
+        if (
+            budget.retries.bit_count() == 1
+        ):  # the first, the second, the fourth: not each for an hour
+            host = self._advice.host
+            logger.warning("%s: %s; trying again in %.1f s", host, answer.detail, seconds)
         if asked or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._pace.pause(seconds)
         else:
