@@ -207,9 +207,8 @@ class Lane(threading.Thread):
             first = unreached and error.seconds < self._max_seconds
             raise self._advice.given_up(answer, error, first=first) from error
         self.traffic.retries += 1
-        if (
-            budget.retries.bit_count() == 1
-        ):  # the first, the second, the fourth: not each for an hour
+        # The first, the second, the fourth and so on: it may be an hour of them.
+        if budget.retries.bit_count() == 1:
             host = self._advice.host
             logger.warning("%s: %s; trying again in %.1f s", host, answer.detail, seconds)
         if asked or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
