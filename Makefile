@@ -55,13 +55,13 @@ test-lowest: install  ## Run the connectors' tests with the lowest versions that
 	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(BIN)/python --no-header --no-annotate - | grep -v '^-e' > $(LOWEST)/lowest.txt
 	@awk -F '[= ;]+' 'NR == FNR { lowest[$$1]; next } !($$1 in lowest)' $(LOWEST)/lowest.txt constraints.txt > $(LOWEST)/others.txt
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --constraint $(LOWEST)/lowest.txt --constraint $(LOWEST)/others.txt --group test $(PACKAGES:%=--editable ./%)
-	@$(LOWEST)/bin/python -m pytest -p no:anyio $(UNIT_TESTS)
+	@$(LOWEST)/bin/python -m pytest -p no:anyio $(ALL_CORES) $(UNIT_TESTS)
 
 test-prerelease: install  ## Run the connectors' tests with the newest pre-release of singer-sdk
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PRERELEASE)
 	@$(BIN)/uv pip install --quiet --python $(PRERELEASE)/bin/python --constraint constraints.txt --group test $(PACKAGES:%=--editable ./%)
 	@$(BIN)/uv pip install --python $(PRERELEASE)/bin/python --prerelease allow --upgrade-package singer-sdk singer-sdk
-	@$(PRERELEASE)/bin/python -m pytest $(UNIT_TESTS)
+	@$(PRERELEASE)/bin/python -m pytest $(ALL_CORES) $(UNIT_TESTS)
 
 test-wheels: install  ## Install the wheels in empty environments, and run them (WHEELS=dist: those)
 	@WHEELS=$(WHEELS) $(BIN)/python -m pytest tests/end_to_end/test_wheels.py
