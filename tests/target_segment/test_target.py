@@ -362,7 +362,7 @@ def test_a_record_that_json_has_no_word_for_costs_only_itself(
 def test_a_record_that_is_nested_too_deeply_costs_only_itself(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
-    line = json.dumps(record(1, n=0)).replace('"n": 0', '"n": ' + "[" * 5000 + "]" * 5000)
+    line = json.dumps(record(1, n=0)).replace('"n": 0', '"n": ' + "[" * 100_000 + "]" * 100_000)
     ended = run(
         "target-segment", tmp_path, config(segment), lines=[SCHEMA, line, record(2), state(1)]
     )
