@@ -17,7 +17,7 @@ UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/
 .DEFAULT_GOAL := help
 .PHONY: help install airflow demo test quick test-orchestration test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
 
-help:  ## Say what there is
+help:  ## List what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
 
 install: $(VENV)/installed  ## Make .venv with all packages, Meltano and the tools
@@ -50,18 +50,19 @@ test-orchestration: install  ## Run Meltano's jobs under a real Airflow, on two 
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
 	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest -m orchestration tests/orchestration
 
+# But for typing-extensions, of which Meltano's own dependencies allow the newest only.
 test-lowest: install  ## Run the connectors' tests with the lowest versions that they allow
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
-	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(BIN)/python --no-header --no-annotate - | grep -v '^-e' > $(LOWEST)/lowest.txt
+	@echo '-e ./singer-delivery' | $(BIN)/uv pip compile --quiet --resolution lowest-direct --no-deps --python $(BIN)/python --no-header --no-annotate - $(PUBLISHED:%=%/pyproject.toml) | grep -v -e '^-e' -e '^typing-extensions' > $(LOWEST)/lowest.txt
 	@awk -F '[= ;]+' 'NR == FNR { lowest[$$1]; next } !($$1 in lowest)' $(LOWEST)/lowest.txt constraints.txt > $(LOWEST)/others.txt
-	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --constraint $(LOWEST)/lowest.txt --constraint $(LOWEST)/others.txt --group test $(PACKAGES:%=--editable ./%)
-	@$(LOWEST)/bin/python -m pytest -p no:anyio $(UNIT_TESTS)
+	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --constraint $(LOWEST)/lowest.txt --constraint $(LOWEST)/others.txt --group dev $(PACKAGES:%=--editable ./%)
+	@$(LOWEST)/bin/python -m pytest $(ALL_CORES) $(UNIT_TESTS)
 
 test-prerelease: install  ## Run the connectors' tests with the newest pre-release of singer-sdk
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PRERELEASE)
-	@$(BIN)/uv pip install --quiet --python $(PRERELEASE)/bin/python --constraint constraints.txt --group test $(PACKAGES:%=--editable ./%)
+	@$(BIN)/uv pip install --quiet --python $(PRERELEASE)/bin/python --constraint constraints.txt --group dev $(PACKAGES:%=--editable ./%)
 	@$(BIN)/uv pip install --python $(PRERELEASE)/bin/python --prerelease allow --upgrade-package singer-sdk singer-sdk
-	@$(PRERELEASE)/bin/python -m pytest $(UNIT_TESTS)
+	@$(PRERELEASE)/bin/python -m pytest $(ALL_CORES) $(UNIT_TESTS)
 
 test-wheels: install  ## Install the wheels in empty environments, and run them (WHEELS=dist: those)
 	@WHEELS=$(WHEELS) $(BIN)/python -m pytest tests/end_to_end/test_wheels.py

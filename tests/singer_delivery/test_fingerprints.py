@@ -4,7 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -193,12 +193,17 @@ def test_whatever_is_killed_when_the_service_ends_with_what_was_sent_last(
     arrived: dict[int, str] = {}
     ids: set[tuple[int, str, int]] = set()
     source: dict[int, str] = {}
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+    with (
+        TemporaryDirectory() as folder,
+        pytest.MonkeyPatch.context() as patch,
+        ExitStack() as at_last,  # also where hypothesis gives an example up
+    ):
         path = Path(folder) / "fingerprints.sqlite"
         patch.setattr(module, "MERGE_EVERY", merge_every)
         for subject, value in [*changes, (9, "A")]:
             source[subject] = value
             fingerprints = opened(path)
+            at_last.callback(killed, fingerprints)
             waiting = []
             for each in (message(*pair) for pair in source.items()):
                 if (generation := send(fingerprints, each)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -362,7 +363,8 @@ def test_a_record_that_json_has_no_word_for_costs_only_itself(
 def test_a_record_that_is_nested_too_deeply_costs_only_itself(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
-    line = json.dumps(record(1, n=0)).replace('"n": 0', '"n": ' + "[" * 5000 + "]" * 5000)
+    """How deep is too deep is Python's to say: 3.14 reads deeper than others."""
+    line = json.dumps(record(1, n=0)).replace('"n": 0', '"n": ' + "[" * 100_000 + "]" * 100_000)
     ended = run(
         "target-segment", tmp_path, config(segment), lines=[SCHEMA, line, record(2), state(1)]
     )
@@ -370,10 +372,10 @@ def test_a_record_that_is_nested_too_deeply_costs_only_itself(
     assert [message["userId"] for message in sent(segment)] == ["user-2"]
     [path] = (tmp_path / "rejects").iterdir()
     _, kept = path.read_text().splitlines()
-    assert '"reason":"not_json"' in kept
+    [reason] = {"not_json", "message_too_large"} & {*re.findall(r'"reason":"(\w+)"', kept)}
     again = run("target-segment", tmp_path, config(segment), lines=path.read_text().splitlines())
     assert again.code == 3
-    assert path.read_text().count("not_json") == 2, "it is kept both times, with one reason"
+    assert path.read_text().count(reason) == 2, "it is kept both times, with one reason"
 
 
 @pytest.mark.parametrize(

@@ -92,15 +92,19 @@ class FingerprintFile:
         Raises:
             OutputError: It cannot be used, or another run uses it.
         """
-        with self._plain_errors():
-            if self._keep:
-                self._open()
-                self.merge(self._logged("main"))
-            else:
-                _prepare(self._database)
-                if self._path.exists():
-                    self._read_only()
-            self._empty = not any(map(self._holds_something, self._readable))
+        try:
+            with self._plain_errors():
+                if self._keep:
+                    self._open()
+                    self.merge(self._logged("main"))
+                else:
+                    _prepare(self._database)
+                    if self._path.exists():
+                        self._read_only()
+                self._empty = not any(map(self._holds_something, self._readable))
+        except OutputError:
+            self.close()
+            raise
 
     def find(self, subjects: Collection[int]) -> dict[int, Last]:
         """Give what was merged last of these, many at once, in one pass through the file.
@@ -168,6 +172,7 @@ class FingerprintFile:
                 "this one a fingerprints_path of its own."
             ) from error
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
+        self._database.close()
         self._database = _connected(str(self._path))
         self._check("main")
         self._database.execute("PRAGMA journal_mode = WAL")
