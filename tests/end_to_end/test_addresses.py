@@ -80,7 +80,7 @@ ENCRYPTED = [
 def go(command: str, folder: Path, address: str, *, env: Any = None, **settings: Any) -> Ended:
     """Run a command that has something to ask or to send, and does not try for long."""
     key, where = SETTINGS[command]
-    config = {key: KEY, where: address, **settings}
+    config = {key: KEY, where: address, "streams": {"people": {"as": "segment.calls"}}, **settings}
     if command != "tap-moesif":
         config["retry_max_seconds"] = 0
     lines = [] if command == "tap-moesif" else LINES

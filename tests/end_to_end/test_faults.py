@@ -8,6 +8,7 @@ import zlib
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,7 @@ SOON = {"Retry-After": "0.01"}
 SCHEMA = {
     "type": "SCHEMA",
     "stream": "calls",
-    "schema": {"properties": {"userId": {}, "event": {}, "properties": {}}},
+    "schema": {"properties": {"userId": {}, "event": {}, "timestamp": {}, "properties": {}}},
     "key_properties": [],
 }
 
@@ -44,7 +45,7 @@ class Target:
     success: Reply
 
     def config(self, url: str) -> dict[str, Any]:
-        return {self.key: "k", self.address: url}
+        return {self.key: "k", self.address: url, "streams": {"calls": {"as": "segment.calls"}}}
 
 
 SEGMENT = Target(
@@ -71,7 +72,8 @@ TARGETS = pytest.mark.parametrize("target", [SEGMENT, MOESIF], ids=lambda target
 
 
 def track(user: str, number: int) -> dict[str, Any]:
-    call = {"userId": user, "event": "Ordered", "properties": {"n": number}}
+    time = datetime.fromtimestamp(number, timezone.utc).isoformat()
+    call = {"userId": user, "event": "Ordered", "timestamp": time, "properties": {"n": number}}
     return {"type": "RECORD", "stream": "calls", "record": call}
 
 

@@ -46,6 +46,7 @@ def test_files_of_a_run_are_their_owners(tmp_path: Path, target: str, dry_run: b
         settings = {
             key: "k",
             address: service.url,
+            "streams": {"people": {"as": "segment.calls"}},
             "rejects_path": str(files / "rejects" / "{date}.jsonl"),
             "summary_path": str(files / "summary" / "summary.json"),
             "changed_only": True,

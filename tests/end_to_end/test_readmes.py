@@ -46,13 +46,19 @@ REJECTED: list[dict[str, Any]] = [
     {
         "type": "SCHEMA",
         "stream": "people",
-        "schema": {"properties": {"userId": {}, "traits": {}}},
+        "schema": {"properties": {"messageId": {}, "type": {}, "userId": {}, "traits": {}}},
         "key_properties": [],
     },
     {
         "type": "RECORD",
         "stream": "people",
-        "record": {"userId": "1", "traits": {"a": 1}, "_delivery_reject": {"reason": "mended"}},
+        "record": {
+            "messageId": "m",
+            "type": "identify",
+            "userId": "1",
+            "traits": {"a": 1},
+            "_delivery_reject": {"reason": "corrected"},
+        },
     },
 ]
 named = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(PROJECT)))
@@ -215,6 +221,8 @@ def example(document: str) -> dict[str, Any]:
 def sent(target: str, folder: Path, settings: tuple[str, str], message: Any, **more: Any) -> Any:
     """Give what becomes of one record."""
     schema: dict[str, Any] = {"properties": {name: {} for name in message}}
+    if "messageId" not in message:
+        schema["$id"] = "urn:tap-moesif:users"
     lines: list[dict[str, Any]] = [
         {"type": "SCHEMA", "stream": "users", "schema": schema, "key_properties": []},
         {"type": "RECORD", "stream": "users", "record": message, **more},
@@ -243,6 +251,7 @@ def test_the_action_that_is_shown_is_the_one_that_is_sent(tmp_path: Path) -> Non
     shown = example("target-moesif/README.md")
     request = shown["request"]
     track = {
+        "type": "track",
         "userId": shown["user_id"],
         "event": shown["action_name"],
         "properties": shown["metadata"],

@@ -19,9 +19,18 @@ USER = "user-CANARY-2"
 VALUE = "value-CANARY-3"
 ADDRESS = "path-CANARY-4"
 
+ROUTES = {"people": {"as": "segment.calls"}}
 TARGETS: dict[str, Callable[[str], dict[str, Any]]] = {
-    "target-segment": lambda url: {"write_key": KEY, "host": f"{url}/{ADDRESS}"},
-    "target-moesif": lambda url: {"application_id": KEY, "api_url": f"{url}/{ADDRESS}"},
+    "target-segment": lambda url: {
+        "write_key": KEY,
+        "host": f"{url}/{ADDRESS}",
+        "streams": ROUTES,
+    },
+    "target-moesif": lambda url: {
+        "application_id": KEY,
+        "api_url": f"{url}/{ADDRESS}",
+        "streams": ROUTES,
+    },
 }
 SCHEMA = {
     "type": "SCHEMA",
