@@ -50,10 +50,10 @@ test-orchestration: install  ## Run Meltano's jobs under a real Airflow, on two 
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
 	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest -m orchestration tests/orchestration
 
-# But for typing-extensions, of which Meltano's own dependencies allow the newest only.
+# But for click and typing-extensions, of which Meltano itself needs newer ones.
 test-lowest: install  ## Run the connectors' tests with the lowest versions that they allow
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
-	@echo '-e ./singer-delivery' | $(BIN)/uv pip compile --quiet --resolution lowest-direct --no-deps --python $(BIN)/python --no-header --no-annotate - $(PUBLISHED:%=%/pyproject.toml) | grep -v -e '^-e' -e '^typing-extensions' > $(LOWEST)/lowest.txt
+	@echo '-e ./singer-delivery' | $(BIN)/uv pip compile --quiet --resolution lowest-direct --no-deps --python $(BIN)/python --no-header --no-annotate - $(PUBLISHED:%=%/pyproject.toml) | grep -v -e '^-e' -e '^click=' -e '^typing-extensions=' > $(LOWEST)/lowest.txt
 	@awk -F '[= ;]+' 'NR == FNR { lowest[$$1]; next } !($$1 in lowest)' $(LOWEST)/lowest.txt constraints.txt > $(LOWEST)/others.txt
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --constraint $(LOWEST)/lowest.txt --constraint $(LOWEST)/others.txt --group dev $(PACKAGES:%=--editable ./%)
 	@$(LOWEST)/bin/python -m pytest $(ALL_CORES) $(UNIT_TESTS)
