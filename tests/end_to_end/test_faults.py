@@ -27,7 +27,9 @@ SOON = {"Retry-After": "0.01"}
 SCHEMA = {
     "type": "SCHEMA",
     "stream": "calls",
-    "schema": {"properties": {"userId": {}, "event": {}, "properties": {}}},
+    "schema": {
+        "properties": {name: {} for name in ("messageId", "type", "userId", "event", "properties")}
+    },
     "key_properties": [],
 }
 
@@ -73,7 +75,7 @@ TARGETS = pytest.mark.parametrize("target", [SEGMENT, MOESIF], ids=lambda target
 
 
 def track(user: str, number: int) -> dict[str, Any]:
-    call = {"userId": user, "event": "Ordered", "properties": {"n": number}}
+    call = {"type": "track", "userId": user, "event": "Ordered", "properties": {"n": number}}
     return {"type": "RECORD", "stream": "calls", "record": call}
 
 
@@ -224,7 +226,7 @@ def test_a_service_that_does_not_answer_slows_the_reading(tmp_path: Path, target
     answers = threading.Event()
     success = Reply(target.success.status, target.success.body, hold=answers)
     lines = b"".join(
-        json.dumps(track(f"u{number}", number) | {"filler": "x" * 10_000}).encode() + b"\n"
+        json.dumps(track(f"u{number}" + "x" * 10_000, number)).encode() + b"\n"
         for number in range(2_000)
     )
     with (
