@@ -109,6 +109,7 @@ def test_a_warehouse_is_stopped_at_and_right_once_it_is_routed(
         assert ids == {"u1", "u2"}
 
 
+@pytest.mark.promise(17)
 @TARGETS
 @pytest.mark.parametrize("case", ["19-foreign-a", "19-foreign-b", "19-foreign-c"])
 def test_an_applications_table_is_never_sent_unasked(

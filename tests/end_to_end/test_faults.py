@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import threading
 import zlib
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +27,9 @@ SOON = {"Retry-After": "0.01"}
 SCHEMA = {
     "type": "SCHEMA",
     "stream": "calls",
-    "schema": {"properties": {"userId": {}, "event": {}, "timestamp": {}, "properties": {}}},
+    "schema": {
+        "properties": {name: {} for name in ("messageId", "type", "userId", "event", "properties")}
+    },
     "key_properties": [],
 }
 
@@ -45,7 +48,7 @@ class Target:
     success: Reply
 
     def config(self, url: str) -> dict[str, Any]:
-        return {self.key: "k", self.address: url, "streams": {"calls": {"as": "segment.calls"}}}
+        return {self.key: "k", self.address: url}
 
 
 SEGMENT = Target(
@@ -72,8 +75,7 @@ TARGETS = pytest.mark.parametrize("target", [SEGMENT, MOESIF], ids=lambda target
 
 
 def track(user: str, number: int) -> dict[str, Any]:
-    time = datetime.fromtimestamp(number, timezone.utc).isoformat()
-    call = {"userId": user, "event": "Ordered", "timestamp": time, "properties": {"n": number}}
+    call = {"type": "track", "userId": user, "event": "Ordered", "properties": {"n": number}}
     return {"type": "RECORD", "stream": "calls", "record": call}
 
 
@@ -156,6 +158,7 @@ def running(
         yield process
 
 
+@pytest.mark.promise(1, 2, 7, 8)
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
 @pytest.mark.parametrize(
     ("target", "fault"),
@@ -194,6 +197,7 @@ def test_a_state_is_written_only_behind_what_is_settled(
         assert summary["delivered"] == len(USERS) - fault.rejected
 
 
+@pytest.mark.promise(7)
 @TARGETS
 def test_of_two_changes_of_one_user_the_later_arrives_last_also_after_failures(
     tmp_path: Path, target: Target
@@ -213,3 +217,32 @@ def test_of_two_changes_of_one_user_the_later_arrives_last_also_after_failures(
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert numbers == [*range(50)]
+
+
+@pytest.mark.promise(10)
+@TARGETS
+def test_a_service_that_does_not_answer_slows_the_reading(tmp_path: Path, target: Target) -> None:
+    """Of twenty megabytes a target takes as much as its lanes hold, until there is an answer."""
+    answers = threading.Event()
+    success = Reply(target.success.status, target.success.body, hold=answers)
+    lines = b"".join(
+        json.dumps(track(f"u{number}" + "x" * 10_000, number)).encode() + b"\n"
+        for number in range(2_000)
+    )
+    with (
+        ScriptedService(lambda _: success) as service,
+        running(target, tmp_path, service.url) as it,
+    ):
+        feed(it, SCHEMA)
+        assert it.stdin is not None
+        written = 0
+        os.set_blocking(it.stdin.fileno(), False)
+        while select.select([], [it.stdin], [], 2)[1] and written < len(lines):
+            written += os.write(it.stdin.fileno(), lines[written : written + 65_536])
+        os.set_blocking(it.stdin.fileno(), True)
+        assert written < 2_000_000
+        answers.set()
+        end = lines.index(b"\n", written) + 1
+        it.communicate(lines[written:end], timeout=60)
+    assert it.returncode == 0
+    assert len(service.requests) == lines.count(b"\n", 0, end)

@@ -93,6 +93,7 @@ def quiet(target: str, folder: Path, lines: list[Any], **settings: Any) -> None:
         assert canary not in said, canary
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("answers", SERVICES.values(), ids=SERVICES)
 def test_nothing_is_told_whatever_the_service_says(
@@ -109,6 +110,7 @@ def test_nothing_is_told_whatever_the_service_says(
     assert "CANARY" not in (tmp_path / "s.json").read_text()
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("lines", INPUTS.values(), ids=INPUTS)
 def test_nothing_is_told_whatever_the_tap_says(
@@ -120,6 +122,7 @@ def test_nothing_is_told_whatever_the_tap_says(
     assert "CANARY" not in (tmp_path / "s.json").read_text()
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_key_is_in_no_rejects_file(tmp_path: Path, target: str) -> None:
     with ScriptedService(echo(400)) as service:

@@ -212,6 +212,7 @@ def test_a_flattened_stream_arrives_as_it_was(
     assert without_ids(flat) == without_ids(sent)
 
 
+@pytest.mark.promise(17)
 @TARGETS
 @pytest.mark.parametrize("change", ["nothing else", "alias", "hashed", "added"])
 @pytest.mark.parametrize("place", ["tap", "mapper", "target"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def test_the_time_a_batch_may_wait_counts_from_its_first_message() -> None:
     assert [*deadlines, batcher.deadline] == [None, 105, None]
 
 
+@pytest.mark.promise(6, 14)
 @given(
     sizes=st.lists(st.integers(1, 60), max_size=80),
     rows=st.integers(1, 7),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def test_a_flood_of_states_without_records_takes_no_memory() -> None:
 events = st.lists(st.one_of(st.just("record"), st.just("state"), st.integers(0, 30)), max_size=60)
 
 
+@pytest.mark.promise(1, 2)
 @given(events)
 def test_whatever_the_order_of_answers_a_state_stands_only_behind_settled_records(
     happenings: list[str | int],

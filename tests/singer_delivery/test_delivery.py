@@ -157,6 +157,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.promise(12)
 @settings(max_examples=60, deadline=None)
 @given(steps=steps, lanes=st.integers(1, 4), rows=st.integers(1, 5))
 def test_the_books_are_right_for_every_stream_of_records(
@@ -235,6 +236,7 @@ STOPS = {"refused as a sender", "fails for too long"}
 ORDERS = {"in order": "abcd", "out of order": "cadb", "a slow lane": "bcda"}
 
 
+@pytest.mark.promise(1, 2)
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_exactly_those_states_are_written_behind_which_all_is_settled(
@@ -318,6 +320,7 @@ def test_a_record_with_several_bad_messages_is_rejected_once(run_of: Callable[..
     assert run.delivery.rejects.path.read_bytes().count(b"\n") == 1
 
 
+@pytest.mark.promise(1)
 def test_a_checkpoint_waits_until_the_rejects_are_on_the_disk(
     run_of: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +347,7 @@ def test_a_service_that_refuses_everything_ends_the_run_and_not_the_records(
     assert run.delivery.summary.undelivered == 2000 - ALIKE_REFUSALS
 
 
+@pytest.mark.promise(15)
 @pytest.mark.parametrize("count", [1, 19])
 def test_a_run_in_which_all_is_refused_alike_moves_no_state_and_keeps_the_rejects(
     run_of: Callable[..., Run], count: int

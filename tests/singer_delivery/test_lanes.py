@@ -99,6 +99,7 @@ def test_a_batch_that_is_taken_is_acknowledged_whole() -> None:
     assert isinstance(outcomes[-1], Finished)
 
 
+@pytest.mark.promise(5)
 def test_a_bad_message_costs_only_itself_and_few_requests() -> None:
     names = [f"m{n}" for n in range(256)]
     service = Service(rule=refuses("m97"))
@@ -152,6 +153,7 @@ def test_a_refused_sender_stops_at_once(status: int) -> None:
     assert not bodies(outcomes, Refused)
 
 
+@pytest.mark.promise(7)
 def test_a_refusal_that_is_about_the_sender_halves_and_rejects_nothing() -> None:
     service = Service(rule=lambda _: Answer(400, about_sender=True))
     outcomes = deliver(service, messages("a", "b"), max_seconds=60)
@@ -364,6 +366,7 @@ def test_all_of_one_key_goes_through_one_lane_in_order(keys: list[int], lanes: i
         assert [found for found in per_lane if found] == ([numbers] if numbers else [])
 
 
+@pytest.mark.promise(10)
 def test_a_lane_that_holds_all_it_may_is_congested() -> None:
     inbox = Inbox()
     lanes = Lanes([Limits(rows=1, size=10**6, envelope=0, seconds=5)], [inbox])  # type: ignore[list-item]

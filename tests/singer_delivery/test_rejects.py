@@ -32,6 +32,7 @@ def written(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.promise(13)
 def test_what_is_written_is_a_singer_stream_with_the_reason(tmp_path: Path) -> None:
     file = rejects(tmp_path / "new" / "rejects.jsonl")
     file.schema("users", SCHEMA)
@@ -207,6 +208,7 @@ def test_a_lock_that_is_kept_too_long_is_said(tmp_path: Path) -> None:
         file.add("users", RECORD, "r", "d")
 
 
+@pytest.mark.promise(13)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_four_writers_killed_at_random_lose_nothing_that_was_synced(tmp_path: Path) -> None:
     """Each writes, says what is on the disk, and is killed while it writes on."""

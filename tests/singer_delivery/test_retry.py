@@ -11,6 +11,7 @@ from singer_delivery.http import (
 from singer_delivery.sending.retry import Advice, Answer, Verdict, verdict
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("status", [NO_ANSWER, 408, 410, 429, 460, 500, 502, 503, 504, 511, 599])
 @pytest.mark.parametrize("about_sender", [True, False])
 def test_what_may_pass_is_tried_again_whatever_its_words(status: int, about_sender: bool) -> None:
@@ -28,6 +29,7 @@ def test_anything_else_stops_the_run(status: int) -> None:
     assert verdict(Answer(status)) is Verdict.STOP
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_a_success_counts_only_if_its_body_says_so(status: int) -> None:
     assert verdict(Answer(status, accepted=True)) is Verdict.ACKNOWLEDGED

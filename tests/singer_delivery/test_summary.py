@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from singer_delivery.reporting.summary import Summary
 from singer_delivery.sending.lane import Traffic
 
@@ -15,6 +17,7 @@ def counted() -> Summary:
     return summary
 
 
+@pytest.mark.promise(12)
 def test_the_summary_for_machines_says_everything_by_stream() -> None:
     traffic = Traffic(requests=4, retries=1, waited_seconds=0.5, bytes_sent=100)
     assert counted().as_dict(traffic, 2.0, 3) == {

@@ -81,6 +81,7 @@ def wait(budget: RetryBudget, now: float, asked: float | None = None) -> float:
     return budget.wait(asked, now=now, random=lambda: 1.0)
 
 
+@pytest.mark.promise(7)
 def test_attempts_may_fail_for_so_long_and_no_longer() -> None:
     budget = RetryBudget(10)
     assert wait(budget, 100) == 1.0
@@ -91,6 +92,7 @@ def test_attempts_may_fail_for_so_long_and_no_longer() -> None:
     assert (caught.value.seconds, caught.value.attempts) == (10, 4)
 
 
+@pytest.mark.promise(7)
 def test_waits_the_service_asks_for_do_not_count() -> None:
     budget = RetryBudget(10)
     wait(budget, 100)
@@ -132,6 +134,7 @@ def test_a_decided_request_begins_the_next_anew_but_what_was_waited_adds_up() ->
         wait(budget, 3_700 + left - 59, asked=60)
 
 
+@pytest.mark.promise(7)
 @given(
     limit=st.floats(0, 10_000),
     steps=st.lists(st.tuples(st.floats(0, 100), st.none() | st.floats(0, 500)), max_size=200),

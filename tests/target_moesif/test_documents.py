@@ -123,6 +123,7 @@ def test_what_was_read_long_ago_is_late_as_well() -> None:
         action({}, "2020-01-01T00:00:00Z", now=lambda: NOW)
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize(("kind", "limit"), [("user", 249_998), ("action", 1_000_000)])
 def test_a_document_of_just_the_size_moesif_takes_is_sent(kind: str, limit: int) -> None:
     def body(size: int) -> bytes:

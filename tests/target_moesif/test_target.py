@@ -128,6 +128,8 @@ def test_a_group_with_a_user_is_two_documents_and_one_record(
     assert summary(tmp_path)["delivered"] == 1
 
 
+@pytest.mark.promise(4)
+@pytest.mark.fresh_process
 def test_the_same_input_is_the_same_bytes_in_another_run(
     moesif: ScriptedService, tmp_path: Path
 ) -> None:
@@ -165,6 +167,7 @@ def test_what_is_left_out_on_purpose_is_counted_and_quiet(
     assert "exception" not in ended.stderr.lower()
 
 
+@pytest.mark.promise(5)
 def test_bad_records_cost_only_themselves(moesif: ScriptedService, tmp_path: Path) -> None:
     bad = [
         record("calls", type="identify", userId=""),
@@ -188,6 +191,7 @@ def test_bad_records_cost_only_themselves(moesif: ScriptedService, tmp_path: Pat
     assert summary(tmp_path)["rejected_by_reason"] == dict.fromkeys(reasons, 1)
 
 
+@pytest.mark.promise(5, 13)
 def test_what_moesif_refuses_is_isolated_and_can_be_replayed(
     moesif: ScriptedService, tmp_path: Path
 ) -> None:
@@ -225,6 +229,7 @@ def test_an_application_id_that_is_refused_by_400_rejects_nothing(
     assert not (tmp_path / "rejects").exists()
 
 
+@pytest.mark.promise(15)
 def test_a_run_whose_records_are_all_refused_alike_moves_no_state(
     moesif: ScriptedService, tmp_path: Path
 ) -> None:

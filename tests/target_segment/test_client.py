@@ -49,6 +49,7 @@ def test_the_write_key_is_the_user_name_and_the_colon_counts() -> None:
     assert {*api.secrets} == {credentials}
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize(
     ("content", "accepted"),
     [

@@ -94,6 +94,7 @@ def live(process: subprocess.Popen[bytes], lines: list[dict[str, Any]]) -> list[
     return [json.loads(line) for line in process.stdout.read().splitlines()]
 
 
+@pytest.mark.promise(1, 3)
 def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(tmp_path: Path) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)

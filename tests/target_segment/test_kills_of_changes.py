@@ -73,6 +73,7 @@ def live(process: subprocess.Popen[bytes], source: dict[str, str]) -> None:
     process.wait(60)
 
 
+@pytest.mark.promise(3)
 def test_killed_anywhere_segment_ends_with_what_the_source_says(tmp_path: Path) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)

@@ -114,6 +114,7 @@ def test_a_number_as_an_id_is_written_as_a_string() -> None:
     assert identify({"id": 42})["userId"] == "42"
 
 
+@pytest.mark.promise(4)
 def test_the_same_record_has_the_same_id_in_every_run() -> None:
     turned = dict(reversed(USER.items()))
     upgraded = {"name": "target-segment", "version": "9.9.9"}
@@ -185,6 +186,7 @@ def test_what_segment_would_drop_is_rejected_with_its_code(
     assert "example.com" not in rejected.value.detail
 
 
+@pytest.mark.promise(6)
 def test_a_message_of_just_the_size_segment_takes_is_sent() -> None:
     def body(size: int) -> bytes:
         found: bytes = encoded({"id": "u", "bio": "x" * size})[0].body
@@ -264,6 +266,7 @@ def test_without_traits_or_properties_a_call_has_none() -> None:
     assert segment({**envelope, "userId": "u", "event": "e"}, "track")["properties"] == {}
 
 
+@pytest.mark.promise(16)
 def test_two_events_that_nothing_tells_apart_but_their_place_are_two() -> None:
     stream = InputStream("logins", {"properties": {"user": {}, "ok": {}}})
     route = {"call": "track", "user_id": "user", "event": {"literal": "Logged in"}}
@@ -285,6 +288,7 @@ def test_two_events_that_nothing_tells_apart_but_their_place_are_two() -> None:
     assert "message_id or timestamp" in warnings[0]
 
 
+@pytest.mark.promise(16)
 @pytest.mark.parametrize("other", [{"order": 2}, {"at": "2026-01-01T00:00:01Z"}])
 def test_a_key_or_else_a_time_tells_an_event_from_its_like_in_every_run(
     other: dict[str, Any],

@@ -7,6 +7,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from commands import Ended, started
 from scripted import Reply, Request, ScriptedService
 from segment_runs import config, deliver, record, schema, scripted_segment, sent, summary
@@ -33,6 +35,8 @@ def rejected_file(segment: ScriptedService, folder: Path, lines: list[dict[str, 
     return path
 
 
+@pytest.mark.promise(4, 13)
+@pytest.mark.fresh_process
 def test_what_is_mended_is_sent_without_the_reason_and_twice_with_the_same_id(
     tmp_path: Path,
 ) -> None:

@@ -63,6 +63,8 @@ def test_every_record_is_delivered_and_then_the_state_is_written(
     assert not (tmp_path / "rejects").exists()
 
 
+@pytest.mark.promise(4)
+@pytest.mark.fresh_process
 def test_the_same_input_is_the_same_messages_in_another_run(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
@@ -109,12 +111,14 @@ def test_a_state_of_null_hides_no_other(segment: ScriptedService, tmp_path: Path
     assert (ended.code, ended.messages) == (0, [{"seen": 1}])
 
 
+@pytest.mark.promise(14)
 def test_no_input_is_no_request(segment: ScriptedService, tmp_path: Path) -> None:
     ended = run("target-segment", tmp_path, config(segment))
     assert (ended.code, ended.stdout, segment.requests) == (0, "", [])
     assert summary(tmp_path)["read"] == 0
 
 
+@pytest.mark.promise(5)
 def test_bad_records_cost_only_themselves(segment: ScriptedService, tmp_path: Path) -> None:
     bad = [record(1, id=""), record(2, id=None), record(3, email="x" * 40_000)]
     lines = [SCHEMA, record(0), *bad, record(4), state("end")]
@@ -140,6 +144,7 @@ def test_as_many_rejects_as_are_allowed_are_no_failure(
     assert codes == [3, 0, 0]
 
 
+@pytest.mark.promise(5, 13)
 def test_what_segment_refuses_is_isolated_and_can_be_replayed(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
@@ -229,6 +234,7 @@ def test_a_later_state_waits_for_a_slow_lane(segment: ScriptedService, tmp_path:
     assert states[-1] == 2
 
 
+@pytest.mark.promise(9)
 @pytest.mark.fresh_process
 @pytest.mark.parametrize(
     ("signals", "code"),
@@ -267,6 +273,7 @@ def test_both_signals_at_once_as_meltano_sends_them_end_the_run_once(
     assert stderr.count(b"1 delivered") == 1
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize("input_ended", [True, False])
 def test_a_signal_while_a_batch_fails_claims_nothing_for_it(
     segment: ScriptedService, tmp_path: Path, *, input_ended: bool
@@ -435,6 +442,7 @@ def test_a_key_that_is_refused_by_400_rejects_nothing(
     assert not (tmp_path / "rejects").exists()
 
 
+@pytest.mark.promise(15)
 @pytest.mark.parametrize("count", [1, 5])
 def test_a_run_whose_records_are_all_refused_alike_moves_no_state(
     segment: ScriptedService, tmp_path: Path, count: int
@@ -490,6 +498,7 @@ def test_meltanos_loader_test_passes(segment: ScriptedService, tmp_path: Path) -
     assert summary(tmp_path)["skipped_by_reason"] == {"loader_test": 2}
 
 
+@pytest.mark.promise(17)
 def test_an_unknown_stream_stops_the_run_with_the_line_to_add(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
@@ -518,6 +527,7 @@ def test_a_stream_that_segment_has_no_call_for_is_skipped_and_said_once(
     assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 2}
 
 
+@pytest.mark.promise(14)
 def test_a_schema_that_changes_in_between_loses_nothing(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
@@ -643,6 +653,7 @@ def test_settings_that_are_no_object_are_one_sentence(tmp_path: Path, content: s
     assert said.endswith("--config names no file that holds a JSON object")
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("status", [401, 403, 404, 302])
 def test_a_service_that_refuses_us_stops_the_run_and_rejects_nothing(
     segment: ScriptedService, tmp_path: Path, status: int
