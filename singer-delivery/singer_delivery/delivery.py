@@ -90,6 +90,7 @@ class Delivery:
         self._due: Any = None  # the newest STATE that may be written, until it is
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._stop = threading.Event()
+        self._limits = destination.limits
         acknowledged = threading.Event()
         pace = Pace(settings.max_requests_per_second, clock)
         self._lanes = Lanes(
@@ -122,6 +123,12 @@ class Delivery:
 
     def send(self, source: Source, messages: Sequence[Message]) -> None:
         """Put a record's messages on their way; waits while the lanes hold all they may."""
+        try:
+            for message in messages:
+                self._limits[message.endpoint].check(message)
+        except RecordRejected as rejected:
+            self.reject(source, rejected)
+            return
         if self._fingerprints is None:
             self._send(source, messages)
             return

@@ -293,5 +293,5 @@ def _rule(validator: str, wanted: Any, instance: object) -> str:  # noqa: ANN401
         case "minLength":
             return "not be empty."
         case "pattern":
-            return f"match the regular expression {wanted}."
-    return f"follow the rule '{validator}' of the setting's JSON schema."
+            return f"match {wanted}."
+    return f"satisfy '{validator}'."

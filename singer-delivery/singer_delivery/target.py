@@ -122,6 +122,7 @@ class DeliveryTarget(SdkTarget):
             keys=self._keys(),
             secrets=[str(key) for name in self._keys() if (key := self.config.get(name))],
             addresses=self.located_by or self.addresses,
+            max_body_bytes=self.config_jsonschema["properties"]["batch_max_bytes"]["maximum"],
         )
 
     @cached_property

@@ -42,6 +42,7 @@ class Wiring:
         keys: The names of the secret settings.
         secrets: Their values.
         addresses: The names of the settings that say where the service is.
+        max_body_bytes: The largest body that the service takes.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Wiring:
         keys: Sequence[str],
         secrets: Sequence[str],
         addresses: Sequence[str],
+        max_body_bytes: int,
     ) -> None:
         self._settings = settings
         self._service = service
         self._user_agent = user_agent
         self._secrets = secrets
+        self._max_body_bytes = max_body_bytes
         self._advice = Advice(host_of(service.endpoints[0].url), keys, addresses)
         today = datetime.now(timezone.utc).date().isoformat()
         self._rejects_path = filled_in(settings.rejects_path, target=name, date=today)
@@ -90,12 +93,14 @@ class Wiring:
     ) -> Delivery:
         """Make the way to the service; its lanes are started."""
         settings = self._settings
+        envelope = len(self._service.body([]))
         limits = [
             Limits(
                 rows=settings.batch_size_rows,
                 size=min(settings.batch_max_bytes, endpoint.max_bytes),
-                envelope=len(self._service.body([])),
+                envelope=envelope,
                 seconds=settings.batch_wait_limit_seconds,
+                message=min(self._max_body_bytes, endpoint.max_bytes) - envelope,
             )
             for endpoint in self._service.endpoints
         ]

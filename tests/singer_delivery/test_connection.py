@@ -81,9 +81,13 @@ def test_a_success_with_another_body_is_no_acknowledgement(service: ScriptedServ
     assert (answer.status, answer.accepted) == (200, False)
 
 
-def test_a_redirect_is_not_followed(service: ScriptedService) -> None:
-    service.script.append(Reply(302, b"", {"Location": service.url}))
-    assert connect(service.url).post(1, [b"one"]).status == 302
+@pytest.mark.parametrize("status", [300, 302, 304, 307, 308])
+def test_a_redirect_is_neither_followed_nor_a_success(
+    service: ScriptedService, status: int
+) -> None:
+    service.script.append(Reply(status, b"" if status == 304 else b"ok", {"Location": service.url}))
+    answer = connect(service.url).post(1, [b"one"])
+    assert (answer.status, answer.accepted) == (status, False)
     assert len(service.requests) == 1
 
 

@@ -110,9 +110,7 @@ def test_each_of_several_missing_settings_is_named_once() -> None:
 def test_a_rule_without_words_of_its_own_is_named() -> None:
     schema = {"properties": {"list": {"type": "array", "uniqueItems": True}}}
     [error] = setting_errors(schema, {"list": [1, 1]}, "X_")
-    assert error == (
-        "Setting list: its value must follow the rule 'uniqueItems' of the setting's JSON schema."
-    )
+    assert error == "Setting list: its value must satisfy 'uniqueItems'."
 
 
 def test_every_setting_says_what_it_does() -> None:

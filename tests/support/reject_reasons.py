@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from commands import run
 from scripted import Reply, Request, ScriptedService
 from segment_runs import SUCCESS, record, schema
+from singer_delivery.testing import deliver
+from target_webhook import TargetWebhook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +110,14 @@ def of_moesif(folder: Path) -> list[Reject]:
     streams = {**SETTINGS["streams"], **MOESIFS_CALLS}  # type: ignore[dict-item]
     config = {"application_id": "k", **SETTINGS, "streams": streams, "skip_late_actions": True}
     return _rejects("target-moesif", folder, config, "api_url", BOTH + OF_MOESIF)
+
+
+def of_webhook(folder: Path) -> list[Reject]:
+    """Give what every target rejects in the same way, by that of singer-delivery's README."""
+    lines = [schema("any", "id"), record("any", id="x" * 1_000_000)]
+    with ScriptedService(_answer) as service:
+        ended = deliver(TargetWebhook, {"url": service.url, "token": "t"}, lines, folder)
+    return [ended.rejects[1]["record"]["_delivery_reject"]]
 
 
 def _rejects(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commands import Ended, run
-from scripted import Reply, Request, ScriptedService
+from scripted import Reply, ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,19 +128,6 @@ def test_a_group_with_a_user_is_two_documents_and_one_record(
     assert summary(tmp_path)["delivered"] == 1
 
 
-@pytest.mark.promise(4)
-@pytest.mark.fresh_process
-def test_the_same_input_is_the_same_bytes_in_another_run(
-    moesif: ScriptedService, tmp_path: Path
-) -> None:
-    lines = [CALLS, *(record("calls", userId=n, event="Ordered", size=n) for n in range(20))]
-    for _ in range(2):
-        target(moesif, tmp_path, *lines, lanes=1)
-    first, second = (request.body for request in moesif.requests)
-    assert first == second
-    assert len({action["transaction_id"] for action in sent(moesif, "actions")}) == 20
-
-
 def test_what_is_left_out_on_purpose_is_counted_and_quiet(
     moesif: ScriptedService, tmp_path: Path
 ) -> None:
@@ -167,58 +154,6 @@ def test_what_is_left_out_on_purpose_is_counted_and_quiet(
     assert "exception" not in ended.stderr.lower()
 
 
-@pytest.mark.promise(5)
-def test_bad_records_cost_only_themselves(moesif: ScriptedService, tmp_path: Path) -> None:
-    bad = [
-        record("calls", type="identify", userId=""),
-        record("calls", type="delete", userId="u"),
-        record("calls", type="track", userId="u"),
-        record("calls", type="identify", userId="u", traits={"x": "x" * 250_000}),
-    ]
-    good = [record("calls", type="identify", userId=n) for n in range(3)]
-    ended = target(moesif, tmp_path, CALLS, *good, *bad, state("end"))
-    assert (ended.code, ended.messages) == (3, ["end"])
-    assert len(sent(moesif, "users")) == 3
-    _, *records = rejected(tmp_path)
-    reasons = [line["record"].pop("_delivery_reject")["reason"] for line in records]
-    assert reasons == [
-        "id_not_string",
-        "type_not_known",
-        "event_not_defined",
-        "message_too_large",
-    ]
-    assert records == bad
-    assert summary(tmp_path)["rejected_by_reason"] == dict.fromkeys(reasons, 1)
-
-
-@pytest.mark.promise(5, 13)
-def test_what_moesif_refuses_is_isolated_and_can_be_replayed(
-    moesif: ScriptedService, tmp_path: Path
-) -> None:
-    """As Moesif does with a key whose type has changed: the whole batch is refused."""
-
-    def typed(request: Request) -> Reply:
-        drifted = any(isinstance(user["metadata"]["n"], str) for user in request.json)
-        return Reply(400, {"error": f"type of n, {KEY}"}) if drifted else CREATED
-
-    moesif.answer = typed
-    lines = [record("calls", userId=n, traits={"n": "7" if n == 7 else n}) for n in range(50)]
-    ended = target(moesif, tmp_path, schema("calls", "userId", "traits"), *lines, lanes=2)
-    assert ended.code == 3
-    assert ended.says_plainly(KEY)
-    first, reject = rejected(tmp_path)
-    reason = reject["record"]["_delivery_reject"]
-    assert reject["record"]["userId"] == 7
-    assert reason["reason"] == "refused_by_service"
-    assert "type of n, ***" in reason["detail"]
-    assert summary(tmp_path)["delivered"] == 49
-
-    moesif.answer = lambda _: CREATED
-    moesif.requests.clear()
-    assert target(moesif, tmp_path, first, reject).code == 0
-    assert sent(moesif, "users") == [{"user_id": "7", "metadata": {"n": "7"}}]
-
-
 def test_an_application_id_that_is_refused_by_400_rejects_nothing(
     moesif: ScriptedService, tmp_path: Path
 ) -> None:
@@ -227,29 +162,6 @@ def test_an_application_id_that_is_refused_by_400_rejects_nothing(
     assert (ended.code, ended.stdout) == (1, "")
     assert "Check application_id and api_url" in ended.stderr
     assert not (tmp_path / "rejects").exists()
-
-
-@pytest.mark.promise(15)
-def test_a_run_whose_records_are_all_refused_alike_moves_no_state(
-    moesif: ScriptedService, tmp_path: Path
-) -> None:
-    moesif.answer = lambda _: Reply(400, b"")
-    ended = target(moesif, tmp_path, USERS, record("users", id="u"), state("end"))
-    assert (ended.code, ended.stdout) == (1, "")
-    assert "All records that were sent were refused" in ended.stderr
-    assert len([*(tmp_path / "rejects").iterdir()]) == 1
-
-
-@pytest.mark.parametrize("status", [401, 402, 403])
-def test_a_wrong_application_id_stops_the_run(
-    moesif: ScriptedService, tmp_path: Path, status: int
-) -> None:
-    moesif.answer = lambda _: Reply(status)
-    ended = target(moesif, tmp_path, USERS, record("users", id="u"), state("never"))
-    assert (ended.code, ended.stdout) == (1, "")
-    assert str(status) in ended.stderr
-    assert ended.says_plainly(KEY)
-    assert summary(tmp_path)["undelivered"] == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])

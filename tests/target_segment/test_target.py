@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -15,7 +14,7 @@ import pytest
 
 from commands import Ended, feed, next_line, run, started
 from scripted import Reply, Request, ScriptedService
-from segment_runs import KEY, SUCCESS, config, rejected, scripted_segment, sent, state, summary
+from segment_runs import KEY, config, rejected, scripted_segment, sent, state, summary
 
 if TYPE_CHECKING:
     import subprocess
@@ -63,23 +62,6 @@ def test_every_record_is_delivered_and_then_the_state_is_written(
     assert not (tmp_path / "rejects").exists()
 
 
-@pytest.mark.promise(4)
-@pytest.mark.fresh_process
-def test_the_same_input_is_the_same_messages_in_another_run(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    lines = [SCHEMA, *(record(n) for n in range(20))]
-    for _ in range(2):
-        run("target-segment", tmp_path, config(segment, lanes=1), lines=lines)
-    first, second = (request.json["batch"] for request in segment.requests)
-    assert first == second
-
-
-def test_no_state_in_is_no_state_out(segment: ScriptedService, tmp_path: Path) -> None:
-    ended = run("target-segment", tmp_path, config(segment), lines=[SCHEMA, record(1)])
-    assert (ended.code, ended.stdout) == (0, "")
-
-
 def test_a_state_is_written_to_the_byte_as_it_came(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
@@ -111,28 +93,6 @@ def test_a_state_of_null_hides_no_other(segment: ScriptedService, tmp_path: Path
     assert (ended.code, ended.messages) == (0, [{"seen": 1}])
 
 
-@pytest.mark.promise(14)
-def test_no_input_is_no_request(segment: ScriptedService, tmp_path: Path) -> None:
-    ended = run("target-segment", tmp_path, config(segment))
-    assert (ended.code, ended.stdout, segment.requests) == (0, "", [])
-    assert summary(tmp_path)["read"] == 0
-
-
-@pytest.mark.promise(5)
-def test_bad_records_cost_only_themselves(segment: ScriptedService, tmp_path: Path) -> None:
-    bad = [record(1, id=""), record(2, id=None), record(3, email="x" * 40_000)]
-    lines = [SCHEMA, record(0), *bad, record(4), state("end")]
-    ended = run("target-segment", tmp_path, config(segment), lines=lines)
-    assert (ended.code, ended.messages) == (3, ["end"])
-    assert {m["userId"] for m in sent(segment)} == {"user-0", "user-4"}
-    schema, *records = rejected(tmp_path)
-    assert schema == SCHEMA
-    reasons = [line["record"].pop("_delivery_reject")["reason"] for line in records]
-    assert reasons == ["id_not_string", "no_user_anon_id", "message_too_large"]
-    assert records == bad
-    assert summary(tmp_path)["rejected_by_reason"] == dict.fromkeys(reasons, 1)
-
-
 def test_as_many_rejects_as_are_allowed_are_no_failure(
     segment: ScriptedService, tmp_path: Path
 ) -> None:
@@ -142,50 +102,6 @@ def test_as_many_rejects_as_are_allowed_are_no_failure(
         for n in (0, 1, -1)
     ]
     assert codes == [3, 0, 0]
-
-
-@pytest.mark.promise(5, 13)
-def test_what_segment_refuses_is_isolated_and_can_be_replayed(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    def poisoned(request: Request) -> Reply:
-        bad = any(m["userId"] == "user-7" for m in request.json["batch"])
-        return Reply(400, {"message": f"bad batch of {KEY}"}) if bad else SUCCESS
-
-    segment.answer = poisoned
-    lines = [SCHEMA, *(record(n) for n in range(50)), state("end")]
-    ended = run("target-segment", tmp_path, config(segment, lanes=2), lines=lines)
-    assert (ended.code, ended.messages) == (3, ["end"])
-    schema, reject = rejected(tmp_path)
-    reason = reject["record"]["_delivery_reject"]
-    assert reject["record"]["id"] == "user-7"
-    assert reason["reason"] == "refused_by_service"
-    assert "bad batch of ***" in reason["detail"]
-    assert summary(tmp_path)["delivered"] == 49
-
-    segment.answer = lambda _: SUCCESS
-    segment.requests.clear()
-    replay = run("target-segment", tmp_path, config(segment), lines=[schema, reject])
-    assert replay.code == 0
-    [message] = sent(segment)
-    assert message["traits"] == {"id": "user-7", "email": EMAIL}
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [Reply(503), Reply(closed=True), Reply(429, headers={"Retry-After": "0.01"}), Reply(200, b"?")],
-)
-def test_a_passing_failure_loses_nothing(
-    segment: ScriptedService, tmp_path: Path, failure: Reply
-) -> None:
-    segment.script.append(failure)
-    lines = [SCHEMA, record(1), state("end")]
-    ended = run("target-segment", tmp_path, config(segment), lines=lines)
-    assert (ended.code, ended.messages) == (0, ["end"])
-    ids = [message["messageId"] for message in sent(segment)]
-    assert len(ids) > 1
-    assert len({*ids}) == 1
-    assert summary(tmp_path)["retries"] >= 1
 
 
 @contextmanager
@@ -205,33 +121,6 @@ def test_a_state_comes_while_the_tap_is_still_silent(
         assert next_line(target) == "early"
         rest, _ = target.communicate(timeout=30)
     assert (target.returncode, rest) == (0, b"")
-
-
-def test_a_later_state_waits_for_a_slow_lane(segment: ScriptedService, tmp_path: Path) -> None:
-    """Nothing is written while one of the lanes has no answer."""
-    hold, asked = threading.Event(), threading.Semaphore(0)
-
-    def slow_for_one(request: Request) -> Reply:
-        asked.release()
-        slow = any(m["userId"] == "user-0" for m in request.json["batch"])
-        return Reply(body={"success": True}, hold=hold if slow else None)
-
-    segment.answer = slow_for_one
-    with running(tmp_path, segment, batch_size_rows=1) as target:
-        feed(target, SCHEMA)
-        for n in range(3):
-            feed(target, record(n), state(n))
-        for _ in range(3):
-            assert asked.acquire(timeout=30)
-        assert target.stdout is not None
-        os.set_blocking(target.stdout.fileno(), False)
-        assert target.stdout.read() is None
-        os.set_blocking(target.stdout.fileno(), True)
-        hold.set()
-        out, _ = target.communicate(timeout=30)
-    states = [json.loads(line) for line in out.splitlines()]
-    assert states == sorted({*states})
-    assert states[-1] == 2
 
 
 @pytest.mark.promise(9)
@@ -442,20 +331,6 @@ def test_a_key_that_is_refused_by_400_rejects_nothing(
     assert not (tmp_path / "rejects").exists()
 
 
-@pytest.mark.promise(15)
-@pytest.mark.parametrize("count", [1, 5])
-def test_a_run_whose_records_are_all_refused_alike_moves_no_state(
-    segment: ScriptedService, tmp_path: Path, count: int
-) -> None:
-    segment.answer = lambda _: Reply(400, {"message": f"nothing of {KEY} today"})
-    lines = [SCHEMA, *(record(n) for n in range(count)), state("end")]
-    ended = run("target-segment", tmp_path, config(segment, max_rejects=100), lines=lines)
-    assert plain_failure(ended, "All records that were sent", "max_rejects: -1")
-    assert ended.stdout == ""
-    assert summary(tmp_path)["rejected"] == count
-    assert len([line for line in rejected(tmp_path) if line["type"] == "RECORD"]) == count
-
-
 @pytest.mark.parametrize(
     ("settings", "answers", "code"),
     [({"max_rejects": -1}, [400, 400], 0), ({}, [400, 200], 3), ({}, [200, 400], 3)],
@@ -525,17 +400,6 @@ def test_a_stream_that_segment_has_no_call_for_is_skipped_and_said_once(
     assert (ended.code, ended.messages, segment.requests) == (0, ["end"], [])
     assert ended.stderr.count("'users' is not sent: a Segment group call needs a user") == 1
     assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 2}
-
-
-@pytest.mark.promise(14)
-def test_a_schema_that_changes_in_between_loses_nothing(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    wider = {**SCHEMA, "schema": {**SCHEMA["schema"], "properties": {"id": {}, "n": {}}}}
-    lines = [SCHEMA, record(1), wider, record(2, n=5), state("end")]
-    ended = run("target-segment", tmp_path, config(segment), lines=lines)
-    assert (ended.code, ended.messages) == (0, ["end"])
-    assert {m["userId"] for m in sent(segment)} == {"user-1", "user-2"}
 
 
 @pytest.mark.parametrize(
@@ -651,18 +515,6 @@ def test_settings_that_are_no_object_are_one_sentence(tmp_path: Path, content: s
     assert (process.returncode, stdout) == (1, b"")
     [said] = stderr.decode().splitlines()
     assert said.endswith("--config names no file that holds a JSON object")
-
-
-@pytest.mark.promise(7)
-@pytest.mark.parametrize("status", [401, 403, 404, 302])
-def test_a_service_that_refuses_us_stops_the_run_and_rejects_nothing(
-    segment: ScriptedService, tmp_path: Path, status: int
-) -> None:
-    segment.answer = lambda _: Reply(status, {"message": f"no {KEY}"})
-    ended = run("target-segment", tmp_path, config(segment), lines=[SCHEMA, record(1), state(1)])
-    assert plain_failure(ended, f"HTTP {status}")
-    assert ended.stdout == ""
-    assert not (tmp_path / "rejects").exists()
 
 
 def test_an_unreachable_service_stops_the_run_in_time(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import msgspec
 
+from singer_delivery.errors import RecordRejected
 from singer_delivery.state.checkpoints import Stretch  # noqa: TC001, msgspec looks at it
 
 if TYPE_CHECKING:
@@ -69,12 +71,26 @@ class Limits:
         size: Bytes of the request's body before compression.
         envelope: Bytes of the body around the messages.
         seconds: How long a message may wait for its batch to fill.
+        message: Bytes of the largest message that the service takes.
     """
 
     rows: int
     size: int
     envelope: int
     seconds: float
+    message: int = sys.maxsize
+
+    def check(self, message: Message) -> None:
+        """Check that a message fits into a batch of its own.
+
+        Raises:
+            RecordRejected: It is too large for the service.
+        """
+        if len(message.body) > self.message:
+            raise RecordRejected(
+                "message_too_large",
+                f"The message has {len(message.body)} bytes; a batch takes {self.message}.",
+            )
 
 
 @dataclass(slots=True)

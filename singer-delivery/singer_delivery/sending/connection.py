@@ -123,9 +123,10 @@ class Connection:
 
     def _read(self, response: requests.Response, content: bytes) -> Answer:
         detail = status_line(response.status_code)
-        if response.ok and self._service.accepts(content):
+        is_success = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
+        if is_success and self._service.accepts(content):
             return Answer(response.status_code, True, detail, headers=response.headers)
-        if response.ok:
+        if is_success:
             detail += " with a body that does not say success"
         text = without_secrets(content.decode(errors="replace"), self._secrets)
         return Answer(
