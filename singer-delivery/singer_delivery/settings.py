@@ -98,14 +98,16 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             th.NumberType(exclusive_minimum=0),
             default=30,
             title="Request timeout",
-            description="Wait this long for a connection, and again for an answer.",
+            description="Wait this long for a connection, and again for an answer; for a first "
+            "connection 10 s at most.",
         ),
         th.Property(
             "retry_max_seconds",
             th.NumberType(minimum=0),
             default=600,
             title="Retry for at most",
-            description="Stop the run, state kept, when one batch has failed for this long.",
+            description="Stop the run, state kept, when one batch has failed for this long; when "
+            "nothing answers and nothing was acknowledged before, after 40 s.",
         ),
         th.Property(
             "compression",
