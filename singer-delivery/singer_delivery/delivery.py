@@ -336,7 +336,7 @@ def write_state(value: msgspec.Raw) -> None:
         else:
             binary.write(line)
         sys.stdout.flush()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:  # it is None where nobody has opened it
         reason = getattr(error, "strerror", None) or "it is closed"
         raise OutputError(
             f"Standard output cannot be written ({reason}), so no state can be kept. "
