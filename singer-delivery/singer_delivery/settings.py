@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Feature = Literal["changed_only", "compression", "null_traits"]
 """What a target offers only if it says so, since its messages or its service must support it.
 
-`changed_only` needs messages with a `subject` and a `fingerprint`, `compression` a service that
+`changed_only` needs messages with an `entity_key` and a `fingerprint`, `compression` a service that
 takes gzip, and `null_traits` an encoder that heeds the setting.
 """
 
