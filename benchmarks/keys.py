@@ -21,7 +21,7 @@ import msgspec
 from singer_delivery import Message
 from singer_delivery.delivery import LOOKED_UP_TOGETHER
 from singer_delivery.state.fingerprint_file import FingerprintFile
-from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, SUBJECT_BYTES, Fingerprints
+from singer_delivery.state.fingerprints import ENTITY_KEY_BYTES, FINGERPRINT_BYTES, Fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,12 +35,12 @@ def measured(path: Path, keys: int) -> Iterator[tuple[str, str]]:
     started, cpu = time.perf_counter(), time.process_time()
     with closing(_opened(path)) as fingerprints:
         for batch in _batches(range(keys)):
-            fingerprints.look_up(message.subject for message in batch)
+            fingerprints.look_up(message.entity_key for message in batch)
             for message in batch:
                 fingerprints.send(message)
             fingerprints.leave()
             for message in batch:
-                fingerprints.settle(message, acknowledged=True)
+                fingerprints.resolve(message, acknowledged=True)
             fingerprints.store()
     yield "seconds to make", f"{time.perf_counter() - started:,.0f}"
     yield "CPU µs a key to make", f"{1e6 * (time.process_time() - cpu) / keys:,.1f}"
@@ -67,9 +67,9 @@ def _batches(numbers: Iterable[int]) -> Iterator[list[Message]]:
     batch = []
     for number in numbers:
         digest = sha256(b"%d" % number).digest()
-        subject = int.from_bytes(digest[:SUBJECT_BYTES], "big", signed=True)
+        entity_key = int.from_bytes(digest[:ENTITY_KEY_BYTES], "big", signed=True)
         fingerprint = digest[-FINGERPRINT_BYTES:]
-        batch.append(Message("", b"", subject=subject, fingerprint=fingerprint))
+        batch.append(Message("", b"", entity_key=entity_key, fingerprint=fingerprint))
         if len(batch) == LOOKED_UP_TOGETHER:
             yield batch
             batch = []
@@ -81,7 +81,7 @@ def _rate(fingerprints: Fingerprints, keys: int, count: int) -> float:
     started = time.perf_counter()
     changed = 0
     for batch in batches:
-        fingerprints.look_up(message.subject for message in batch)
+        fingerprints.look_up(message.entity_key for message in batch)
         changed += sum(map(fingerprints.send, batch))
     seconds = time.perf_counter() - started
     if changed:

@@ -1,8 +1,8 @@
-"""A record's way after it is encoded: lane, outcome, settled, checkpoint; used by one thread.
+"""A record's way after it is encoded: lane, report, resolved, checkpoint; used by one thread.
 
 `Delivery` holds what the reading thread alone may touch: the filling batches, the counts, the
-checkpoints and the rejects file. Lanes tell it outcomes through a queue; it takes them up in
-`tend`, which the reading thread calls whenever it has a moment, and while it waits.
+checkpoints and the rejects file. Lanes report through a queue; `poll` takes their reports, and the
+reading thread calls it before each read and while it waits.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery.errors import DeliveryError, OutputError, RecordRejected
 from singer_delivery.reporting.summary import Summary
-from singer_delivery.sending.batching import Source
-from singer_delivery.sending.lane import Acknowledged, Failed, Lane, Outcome, Refused
+from singer_delivery.sending.batching import RecordHandle
+from singer_delivery.sending.lane import Acknowledged, Failed, Lane, Refused, Report
 from singer_delivery.sending.lanes import Lanes
 from singer_delivery.sending.pace import Pace
 from singer_delivery.sending.refusals import RefusalStreak
@@ -47,15 +47,15 @@ class Delivery:
     """Brings encoded messages to a service and knows what may be claimed of it.
 
     Args:
-        settings: Times, lanes and how many rejects are borne.
+        settings: Times, lanes and the reject limit.
         destination: The service, and what it takes.
         rejects: Takes what cannot be delivered.
         wakeup: Ends a wait of the reading thread.
-        checkpoint: Takes the values of STATE lines behind which all is settled.
-        interrupt: Called at each turn; raises where the run must end.
+        checkpoint: Takes the values of STATE lines behind which all is resolved.
+        interrupt: Called in each `poll`; raises where a signal ends the run.
         progress: Shows how far the run is.
         fingerprints: What was acknowledged last, where only changes are sent.
-        preview: Is told of everything, where nothing is really sent.
+        preview: Counts what would be sent, in a dry run.
         clock: Seconds on a clock that never goes back.
     """
 
@@ -81,14 +81,14 @@ class Delivery:
         self._interrupt = interrupt
         self._progress = progress
         self._fingerprints = fingerprints
-        self._held: list[tuple[Source, Sequence[Message]]] = []  # until they are looked up
+        self._held: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
         self._refusals = RefusalStreak(settings.max_rejects)
         self._clock = clock
         self._started = clock()
         self._progress_due = self._started + progress.seconds
         self._checkpoints = Checkpoints()
         self._due: Any = None  # the newest STATE that may be written, until it is
-        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._limits = destination.limits
         acknowledged = threading.Event()
@@ -116,12 +116,12 @@ class Delivery:
 
     # What the reading thread does with a record: exactly one of send, skip and reject.
 
-    def record(self, stream: str, line: bytes) -> Source:
+    def record(self, stream: str, line: bytes) -> RecordHandle:
         """Note a record that was read."""
         self.summary.read[stream] += 1
-        return Source(stream, line, self._checkpoints.record())
+        return RecordHandle(stream, line, self._checkpoints.record())
 
-    def send(self, source: Source, messages: Sequence[Message]) -> None:
+    def send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         """Put a record's messages on their way; waits while the lanes hold all they may."""
         try:
             for message in messages:
@@ -130,55 +130,55 @@ class Delivery:
             self.reject(source, rejected)
             return
         if self._fingerprints is None:
-            self._send(source, messages)
+            self._send(record, messages)
             return
-        self._held.append((source, messages))
+        self._held.append((record, messages))
         if len(self._held) >= LOOKED_UP_TOGETHER:
             self._release(self._fingerprints)
 
     def _release(self, fingerprints: Fingerprints) -> None:
-        """Send of what was held until its look-up what has changed."""
+        """Look up the records that are held, and send those that have changed."""
         held, self._held = self._held, []
-        fingerprints.look_up(message.subject for _, messages in held for message in messages)
+        fingerprints.look_up(message.entity_key for _, messages in held for message in messages)
         changed = [[each for each in messages if fingerprints.send(each)] for _, messages in held]
-        for (source, _), messages in zip(held, changed, strict=True):
+        for (record, _), messages in zip(held, changed, strict=True):
             if messages:
-                self._send(source, messages)
+                self._send(record, messages)
             else:
-                self._settle(source, "unchanged")
+                self._resolve(record, "unchanged")
 
-    def _send(self, source: Source, messages: Sequence[Message]) -> None:
-        source.unsettled = len(messages)
+    def _send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
+        record.unresolved = len(messages)
         now = self._clock()
         left = False
         for message in messages:
-            message.source = source
+            message.record = record
             left |= self._lanes.put(message, now)
         while left and self._lanes.congested:
             self.wait()
 
-    def skip(self, source: Source, reason: str) -> None:
+    def skip(self, record: RecordHandle, reason: str) -> None:
         """Leave a record out on purpose; `reason` is what it is counted under."""
         self.summary.skip_reasons[reason] += 1
-        self._settle(source, "skipped")
+        self._resolve(record, "skipped")
 
-    def reject(self, source: Source, rejected: RecordRejected) -> None:
+    def reject(self, record: RecordHandle, rejected: RecordRejected) -> None:
         """Put a record into the rejects file."""
-        source.rejected = True
-        self.rejects.add(source.stream, source.line, rejected.reason, rejected.detail)
+        record.rejected = True
+        self.rejects.add(record.stream, record.line, rejected.reason, rejected.detail)
         self.summary.reasons[rejected.reason] += 1
         if self.preview:
-            self.preview.kept(source.stream, f"rejected: {rejected.reason}")
-        if not source.unsettled:
-            self._settle(source, "rejected")
+            self.preview.kept(record.stream, f"rejected: {rejected.reason}")
+        if not record.unresolved:
+            self._resolve(record, "rejected")
 
     def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
-        """Note a STATE line; it is written as soon as all before it is settled."""
+        """Note a STATE line; it is written as soon as all before it is resolved."""
         self._checkpoints.state(value)
         self._write_checkpoint()
 
-    def tend(self) -> float | None:
-        """Take up what the lanes have to tell, and send the batches that waited long enough.
+    def poll(self) -> float | None:
+        """Process the lanes' reports, and send the batches that have waited long enough.
 
         Returns:
             Seconds until there is something to do again, or None if nothing waits.
@@ -186,7 +186,7 @@ class Delivery:
         self._interrupt()
         if self._held and self._fingerprints:
             self._release(self._fingerprints)
-        self._take_outcomes()
+        self._take_reports()
         now = self._clock()
         self._lanes.flush(now)
         if now >= self._progress_due and self._going_on:
@@ -195,20 +195,20 @@ class Delivery:
         return self._time_left()
 
     def wait(self) -> None:
-        """Sleep until a lane has something to tell or a batch must leave, then tend to it.
+        """Sleep until a lane reports or a batch must leave, then `poll`.
 
-        In this order: what is taken up before the sleep wakes nobody any more.
+        In this order: a report that is taken before the sleep no longer ends it.
         """
         self._wakeup.wait(self._time_left())
-        self.tend()
+        self.poll()
 
     def finish(self) -> None:
-        """Deliver all that was taken.
+        """Deliver everything that was sent.
 
         Raises:
-            DeliveryError: Something of it could not be delivered.
+            DeliveryError: Something could not be delivered.
         """
-        self.tend()
+        self.poll()
         self._lanes.flush()
         while self._lanes.busy:
             self.wait()
@@ -220,12 +220,15 @@ class Delivery:
             raise DeliveryError(f"The counts do not add up: {message}. This is a defect.")
 
     def abandon(self) -> None:
-        """End early: wait a bounded time for what is in flight, claim only what is so."""
+        """End early: wait `STOP_SECONDS` at most for what is in flight.
+
+        STATE is written only for acknowledged records.
+        """
         self._stop.set()
         deadline = self._clock() + STOP_SECONDS
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
-            self._take_outcomes(also_after_failure=True)
+            self._take_reports(also_after_failure=True)
         self._close()
 
     @property
@@ -254,28 +257,28 @@ class Delivery:
 
     # What becomes of it.
 
-    def _report(self, outcome: Outcome) -> None:
-        self._outcomes.put(outcome)
+    def _report(self, report: Report) -> None:
+        self._reports.put(report)
         self._wakeup()
 
-    def _take_outcomes(self, *, also_after_failure: bool = False) -> None:
+    def _take_reports(self, *, also_after_failure: bool = False) -> None:
         failure: DeliveryError | None = None
         self._wakeup.clear()
         while True:
             try:
-                outcome = self._outcomes.get_nowait()
+                report = self._reports.get_nowait()
             except queue.Empty:
                 break
-            if isinstance(outcome, Acknowledged):
+            if isinstance(report, Acknowledged):
                 self._refusals.acknowledged()
-                for message in outcome.messages:
-                    self._settle_message(message, acknowledged=True)
-            elif isinstance(outcome, Refused):
-                failure = failure or self._refuse(outcome)
-            elif isinstance(outcome, Failed):
-                failure = failure or outcome.error
+                for message in report.messages:
+                    self._resolve_message(message, acknowledged=True)
+            elif isinstance(report, Refused):
+                failure = failure or self._refuse(report)
+            elif isinstance(report, Failed):
+                failure = failure or report.error
             else:
-                outcome.lane.queued -= 1
+                report.lane.queued -= 1
         self._write_checkpoint()
         if failure and not also_after_failure:
             self._stop.set()
@@ -285,29 +288,29 @@ class Delivery:
         """Reject a message's record; give the error that ends the run if that is one too many."""
         if self._refusals.too_many:
             return None  # what is refused from then on is not the records' fault
-        source = refused.message.source
+        record = refused.message.record
         answer = refused.answer
         detail = f"{answer.detail}: {answer.excerpt}" if answer.excerpt else answer.detail
-        if not source.rejected:
-            self.reject(source, RecordRejected("refused_by_service", detail))
-        self._settle_message(refused.message, acknowledged=False)
+        if not record.rejected:
+            self.reject(record, RecordRejected("refused_by_service", detail))
+        self._resolve_message(refused.message, acknowledged=False)
         return self._refusals.add(answer)
 
-    def _settle_message(self, message: Message, *, acknowledged: bool) -> None:
+    def _resolve_message(self, message: Message, *, acknowledged: bool) -> None:
         if self._fingerprints:
-            self._fingerprints.settle(message, acknowledged=acknowledged)
+            self._fingerprints.resolve(message, acknowledged=acknowledged)
         if self.preview:
             self.preview.sent(message)
-        source = message.source
-        source.unsettled -= 1
-        if not source.unsettled:
-            self._settle(source, "rejected" if source.rejected else "delivered")
+        record = message.record
+        record.unresolved -= 1
+        if not record.unresolved:
+            self._resolve(record, "rejected" if record.rejected else "delivered")
 
-    def _settle(self, source: Source, fate: str) -> None:
-        if self.preview and fate in {"unchanged", "skipped"}:
-            self.preview.kept(source.stream, fate)
-        self.summary.fates[fate][source.stream] += 1
-        self._checkpoints.settle(source.stretch)
+    def _resolve(self, record: RecordHandle, outcome: str) -> None:
+        if self.preview and outcome in {"unchanged", "skipped"}:
+            self.preview.kept(record.stream, outcome)
+        self.summary.outcomes[outcome][record.stream] += 1
+        self._checkpoints.resolve(record.interval)
 
     def _write_checkpoint(self) -> None:
         value = self._checkpoints.due()
@@ -343,7 +346,7 @@ def write_state(value: msgspec.Raw) -> None:
         else:
             binary.write(line)
         sys.stdout.flush()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:  # it is None where nobody has opened it
         reason = getattr(error, "strerror", None) or "it is closed"
         raise OutputError(
             f"Standard output cannot be written ({reason}), so no state can be kept. "

@@ -87,6 +87,7 @@ class SharedLines:
         self._file: int | None = None
         self._end: int | None = None  # of what this process appended last
         self._unsynced = False
+        self._lost: OSError | None = None  # why something appended may never reach the disk
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
@@ -127,10 +128,17 @@ class SharedLines:
         """Return once everything appended is on the disk.
 
         Raises:
-            OSError: It cannot be brought there.
+            OSError: It cannot be brought there. So says each later call too, for the system forgets
+                what it could not write, and would call the next attempt a success.
         """
+        if self._lost:
+            raise self._lost
         if self._unsynced and self._file is not None:
-            os.fsync(self._file)
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                self._lost = error
+                raise
             self._unsynced = False
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Feature = Literal["changed_only", "compression", "null_traits"]
 """What a target offers only if it says so, since its messages or its service must support it.
 
-`changed_only` needs messages with a `subject` and a `fingerprint`, `compression` a service that
+`changed_only` needs messages with an `entity_key` and a `fingerprint`, `compression` a service that
 takes gzip, and `null_traits` an encoder that heeds the setting.
 """
 
@@ -98,14 +98,16 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             th.NumberType(exclusive_minimum=0),
             default=30,
             title="Request timeout",
-            description="Wait this long for a connection, and again for an answer.",
+            description="Wait this long for a connection, and again for an answer; for a first "
+            "connection 10 s at most.",
         ),
         th.Property(
             "retry_max_seconds",
             th.NumberType(minimum=0),
             default=600,
             title="Retry for at most",
-            description="Stop the run, state kept, when one batch has failed for this long.",
+            description="Stop the run, state kept, when one batch has failed for this long; when "
+            "nothing answers and nothing was acknowledged before, after 40 s.",
         ),
         th.Property(
             "compression",

@@ -1,7 +1,7 @@
 """The Singer target that every connector on this layer is.
 
 One record's way: `Lines` → `MessageReader` → `Encode` (its messages) → `Lanes` (its batch, its
-request) → `Outcome` → settled → `Checkpoints` → STATE on standard output.
+request) → `Report` → resolved → `Checkpoints` → STATE on standard output.
 
 singer-sdk provides the command line, settings and stream maps. Its draining, STATE writing and
 signal handling lose data and are not used.
@@ -85,7 +85,7 @@ class DeliveryTarget(SdkTarget):
         self._said: set[str] = set()
         self._replaying = True  # until a record comes that no rejects file holds
         self._reader = MessageReader(
-            self._tend, self._wakeup, self._read_unreadable, lambda: self._replaying
+            self._poll, self._wakeup, self._read_unreadable, lambda: self._replaying
         )
         super().__init__(message_reader=self._reader, **kwargs)
         self.settings = DeliverySettings.of(self.config, self.config_jsonschema)
@@ -180,30 +180,30 @@ class DeliveryTarget(SdkTarget):
         if not isinstance(record, dict):
             raise self._reader.wrong("a RECORD needs a record")
         self._replaying = self._replaying and REJECT_FIELD in record
-        source = self.delivery.record(message["stream"], self._reader.line)
+        handle = self.delivery.record(message["stream"], self._reader.line)
         try:
             messages = mapped.messages(record, message.get("time_extracted"))
         except RecordRejected as rejected:
-            self.delivery.reject(source, rejected)
+            self.delivery.reject(handle, rejected)
         except RecordSkipped as skipped:
-            self.delivery.skip(source, skipped.reason)
+            self.delivery.skip(handle, skipped.reason)
         else:
             if messages:
-                self.delivery.send(source, messages)
+                self.delivery.send(handle, messages)
             else:
-                self.delivery.skip(source, "left_out")
+                self.delivery.skip(handle, "left_out")
         self._interrupt()
 
     def _read_unreadable(self, message: dict[str, Any], rejected: RecordRejected) -> None:
         """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
         mapped = self._stream(message.get("stream"))
-        source = self.delivery.record(message["stream"], self._reader.line)
+        handle = self.delivery.record(message["stream"], self._reader.line)
         try:
             mapped.check_sent()
         except RecordSkipped as skipped:
-            self.delivery.skip(source, skipped.reason)
+            self.delivery.skip(handle, skipped.reason)
         else:
-            self.delivery.reject(source, rejected)
+            self.delivery.reject(handle, rejected)
 
     def _stream(self, name: object) -> MappedStream:
         mapped = self._mapped.get(name) if isinstance(name, str) else None
@@ -230,8 +230,8 @@ class DeliveryTarget(SdkTarget):
     def finish(self) -> None:
         self.delivery.finish()
 
-    def _tend(self) -> float | None:
-        return self.delivery.tend()
+    def _poll(self) -> float | None:
+        return self.delivery.poll()
 
     def _interrupt(self) -> None:
         if self._signal is not None:
@@ -266,7 +266,7 @@ class DeliveryTarget(SdkTarget):
         """Deliver all of an input; called by `listen`.
 
         Raises:
-            DeliveryError: The run could not go on. STATE is written for what is settled.
+            DeliveryError: The run could not go on. STATE is written for what is resolved.
         """
         self._wakeup.on_signals()
         try:
@@ -362,6 +362,8 @@ def _leave_quietly() -> None:
     """
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
+    if sys.stdout is None:  # it was closed from the start
+        return
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

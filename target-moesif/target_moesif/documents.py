@@ -19,7 +19,7 @@ import msgspec
 
 from singer_delivery import RecordRejected
 from singer_delivery.sending.batching import Message
-from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, subject_of
+from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, entity_key
 from singer_delivery.values import NULL, as_object, decode, decode_exactly, encode, iso_time
 from target_moesif.rules import (
     ACTION,
@@ -197,7 +197,7 @@ class DocumentBuilder:
         """Write what is merged into what Moesif has, so that it need not be sent unchanged."""
         message = Message(key, _encoded(kind, document), kind.endpoint)
         if self.stream is not None:
-            message.subject = subject_of(self.tenant, self.stream, kind.name, *subject)
+            message.entity_key = entity_key(self.tenant, self.stream, kind.name, *subject)
             said = {name: value for name, value in document.items() if name != "modified_time"}
             message.fingerprint = sha256(encode(said)).digest()[:FINGERPRINT_BYTES]
         return message

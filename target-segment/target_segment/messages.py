@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery import Message
 from singer_delivery.routing import content_of
-from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, ID_CHARACTERS, subject_of
+from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, ID_CHARACTERS, entity_key
 from singer_delivery.values import NULL, as_id, as_object, encode, iso_time, utc_milliseconds
 from target_segment import moesif
 from target_segment.rules import check_call, check_size
@@ -123,11 +123,11 @@ class Messages:
         digest = self._digest(rest, encoded_context, content, distinction)
         message = Message(call.get("userId") or call["anonymousId"], b"")
         if self.stream is not None and call["type"] in STATES:
-            message.subject = self._subject(call, self.stream)
+            message.entity_key = self._entity_key(call, self.stream)
             message.fingerprint = self._fingerprint(call, digest, encoded_context, content)
         if "messageId" not in call:
             parts += (b',"messageId":"', digest[:ID_BYTES].hex().encode(), b'"')
-            if message.subject is not None:
+            if message.entity_key is not None:
                 message.id_at = sum(map(len, parts[:4]))
         if extracted is not None and "timestamp" not in call:
             parts += (b',"timestamp":"', extracted.encode(), b'"')
@@ -138,11 +138,11 @@ class Messages:
         check_size(message.body)
         return message
 
-    def _subject(self, call: Call, stream: str) -> int:
+    def _entity_key(self, call: Call, stream: str) -> int:
         """Say what a call describes."""
         get = call.get
         ids = get("userId", ""), get("anonymousId", ""), get("groupId", "")
-        return subject_of(self.tenant, stream, call["type"], *ids)
+        return entity_key(self.tenant, stream, call["type"], *ids)
 
     def _fingerprint(self, call: Call, digest: bytes, *rest: bytes) -> bytes:
         """Say in short what a call says; `digest` is of all of it."""

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery.state.checkpoints import Checkpoints, Stretch
+from singer_delivery.state.checkpoints import Checkpoints, StateInterval
 
 
 def test_a_state_waits_for_every_record_before_it() -> None:
     checkpoints = Checkpoints()
     first, second = checkpoints.record(), checkpoints.record()
     checkpoints.state("after two")
-    checkpoints.settle(second)
+    checkpoints.resolve(second)
     assert checkpoints.due() is None
-    checkpoints.settle(first)
+    checkpoints.resolve(first)
     assert checkpoints.due() == "after two"
 
 
@@ -37,9 +37,9 @@ def test_a_later_state_waits_for_an_earlier_record() -> None:
     checkpoints.state(1)
     late = checkpoints.record()
     checkpoints.state(2)
-    checkpoints.settle(late)
+    checkpoints.resolve(late)
     assert checkpoints.due() is None
-    checkpoints.settle(early)
+    checkpoints.resolve(early)
     assert checkpoints.due() == 2
 
 
@@ -48,8 +48,8 @@ def test_a_flood_of_states_without_records_takes_no_memory() -> None:
     record = checkpoints.record()
     for number in range(1000):
         checkpoints.state(number)
-    assert len(checkpoints._stretches) == 2
-    checkpoints.settle(record)
+    assert len(checkpoints._intervals) == 2
+    checkpoints.resolve(record)
     assert checkpoints.due() == 999
 
 
@@ -61,21 +61,21 @@ events = st.lists(st.one_of(st.just("record"), st.just("state"), st.integers(0, 
 def test_whatever_the_order_of_answers_a_state_stands_only_behind_settled_records(
     happenings: list[str | int],
 ) -> None:
-    """A number settles one of the records on their way; a model counts from the beginning."""
+    """A number resolves one of the records on their way; a model counts from the beginning."""
     checkpoints = Checkpoints()
-    unsettled: list[tuple[int, Stretch]] = []
+    unresolved: list[tuple[int, StateInterval]] = []
     states: list[tuple[int, int]] = []  # how many records stand before it, and its value
     read = written = 0
     for happening in happenings:
         if happening == "record":
-            unsettled.append((read, checkpoints.record()))
+            unresolved.append((read, checkpoints.record()))
             read += 1
         elif happening == "state":
             states.append((read, len(states) + 1))
             checkpoints.state(len(states))
-        elif unsettled:
-            checkpoints.settle(unsettled.pop(int(happening) % len(unsettled))[1])
-        reached = min((number for number, _ in unsettled), default=read)
+        elif unresolved:
+            checkpoints.resolve(unresolved.pop(int(happening) % len(unresolved))[1])
+        reached = min((number for number, _ in unresolved), default=read)
         expected = max((value for before, value in states if before <= reached), default=0)
         due = checkpoints.due()
         assert due == (expected if expected > written else None)

@@ -130,9 +130,11 @@ class Run:
             lane.join(30)
         self.wakeup.close()
 
-    def fates(self) -> Counter[str]:
+    def outcomes(self) -> Counter[str]:
         summary = self.delivery.summary
-        return Counter({fate: n for fate in summary.fates if (n := summary.total(fate))})
+        return Counter(
+            {outcome: n for outcome in summary.outcomes if (n := summary.total(outcome))}
+        )
 
 
 @pytest.fixture
@@ -151,7 +153,7 @@ def run_of(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 steps = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["good", "bad", "both"]), st.integers(0, 5)),
-        st.tuples(st.sampled_from(["skip", "reject", "state", "tend"]), st.just(0)),
+        st.tuples(st.sampled_from(["skip", "reject", "state", "poll"]), st.just(0)),
     ),
     max_size=40,
 )
@@ -191,11 +193,11 @@ def test_the_books_are_right_for_every_stream_of_records(
             states += 1
             run.delivery.state(states)
         else:
-            run.delivery.tend()
+            run.delivery.poll()
         assert run.states == sorted(set(run.states))
     run.delivery.finish()
     run.close()
-    assert run.fates() == expected
+    assert run.outcomes() == expected
     assert run.delivery.summary.undelivered == 0
     assert run.states[-1:] == ([states] if states else [])
     for key, mine in sent.items():
@@ -271,7 +273,7 @@ def test_exactly_those_states_are_written_behind_which_all_is_settled(
     run.delivery.abandon()
     # What was in flight when the run stopped has been answered, and is claimed; no more.
     assert run.states == ([0] if fault in STOPS else [*expected[:-1], 3])
-    assert run.fates()["rejected"] == (1 if fault == "refused for good" else 0)
+    assert run.outcomes()["rejected"] == (1 if fault == "refused for good" else 0)
 
 
 @pytest.mark.timeout(20)
@@ -308,7 +310,7 @@ def test_a_record_of_several_messages_is_delivered_when_all_are(
     run = run_of()
     run.send("a", "good 1", "good 2")
     run.delivery.finish()
-    assert run.fates() == {"delivered": 1}
+    assert run.outcomes() == {"delivered": 1}
     assert len(run.service.taken) == 2
 
 
@@ -316,7 +318,7 @@ def test_a_record_with_several_bad_messages_is_rejected_once(run_of: Callable[..
     run = run_of()
     run.send("a", "bad 1", "good", "bad 2")
     run.delivery.finish()
-    assert run.fates() == {"rejected": 1}
+    assert run.outcomes() == {"rejected": 1}
     assert run.delivery.rejects.path.read_bytes().count(b"\n") == 1
 
 
@@ -343,7 +345,7 @@ def test_a_service_that_refuses_everything_ends_the_run_and_not_the_records(
     with pytest.raises(ServiceError, match="20 records in a row"):
         run.delivery.finish()
     run.delivery.abandon()
-    assert run.fates() == {"rejected": ALIKE_REFUSALS}
+    assert run.outcomes() == {"rejected": ALIKE_REFUSALS}
     assert run.delivery.summary.undelivered == 2000 - ALIKE_REFUSALS
 
 
@@ -363,7 +365,7 @@ def test_a_run_in_which_all_is_refused_alike_moves_no_state_and_keeps_the_reject
         run.delivery.finish()
     run.delivery.abandon()
     assert run.states == ["before the first record"]
-    assert run.fates() == {"rejected": count, "skipped": count}
+    assert run.outcomes() == {"rejected": count, "skipped": count}
     assert run.delivery.rejects.path.read_bytes().count(b"\n") == count
 
 
@@ -378,7 +380,7 @@ def test_state_that_waited_is_written_once_something_is_acknowledged(
             run.delivery.wait()
     run.delivery.finish()
     assert run.states == [2, 3]
-    assert run.fates() == {"rejected": 3, "delivered": 1}
+    assert run.outcomes() == {"rejected": 3, "delivered": 1}
 
 
 def test_a_run_that_is_stopped_while_all_is_refused_alike_moves_no_state(
@@ -418,9 +420,9 @@ def test_state_passes_refused_records_only_where_they_are_known_to_be_the_fault(
 def test_progress_is_shown_while_something_is_going_on(run_of: Callable[..., Run]) -> None:
     gate = Gate()
     run = run_of(gate, progress_seconds=0.0, batch_size_rows=1)
-    assert run.delivery.tend() is None, "nothing is going on"
+    assert run.delivery.poll() is None, "nothing is going on"
     run.send("a", "a")
-    run.delivery.tend()
+    run.delivery.poll()
     gate.open[b"a"].set()
     run.delivery.finish()
     assert run.progress.shown[0].startswith("1 read, 0 requests")

@@ -17,7 +17,7 @@ from singer_delivery.errors import OutputError
 from singer_delivery.sending.batching import Message
 from singer_delivery.state import fingerprints as module
 from singer_delivery.state.fingerprint_file import FORMAT, FingerprintFile
-from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, Fingerprints, subject_of
+from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, Fingerprints, entity_key
 
 if TYPE_CHECKING:
     import random
@@ -45,16 +45,16 @@ def fingerprint(said: str) -> bytes:
     return said.encode().ljust(FINGERPRINT_BYTES, b".")
 
 
-def message(subject: int, said: str) -> Message:
-    return Message("key", b"", 0, subject, fingerprint(said))
+def message(entity_key: int, said: str) -> Message:
+    return Message("key", b"", 0, entity_key, fingerprint(said))
 
 
 def send(fingerprints: Fingerprints, each: Message) -> int | None:
     """Send a message; give its generation, or None if it need not be sent."""
-    fingerprints.look_up([each.subject])
+    fingerprints.look_up([each.entity_key])
     if not fingerprints.send(each):
         return None
-    last = fingerprints._last(each.subject or 0)
+    last = fingerprints._last(each.entity_key or 0)
     return last.generation if last else -1
 
 
@@ -64,7 +64,7 @@ def deliver(fingerprints: Fingerprints, *messages: Message) -> list[int]:
     for each in messages:
         if (generation := send(fingerprints, each)) is not None:
             generations.append(generation)
-            fingerprints.settle(each, acknowledged=True)
+            fingerprints.resolve(each, acknowledged=True)
     return generations
 
 
@@ -95,7 +95,7 @@ def test_the_acknowledged_is_sent_while_something_else_is_on_its_way(
     deliver(fingerprints, message(1, "A"))
     assert [send(fingerprints, message(1, said)) for said in "BA"] == [1, 2]
     for said in "BA":
-        fingerprints.settle(message(1, said), acknowledged=True)
+        fingerprints.resolve(message(1, said), acknowledged=True)
     assert deliver(fingerprints, message(1, "A")) == []
 
 
@@ -109,7 +109,7 @@ def test_what_is_refused_is_not_known_and_tried_again_as_the_same(
     deliver(fingerprints, message(1, "A"))
     for _ in range(2):
         assert send(fingerprints, message(1, "B")) == 1
-        fingerprints.settle(message(1, "B"), acknowledged=False)
+        fingerprints.resolve(message(1, "B"), acknowledged=False)
     assert send(fingerprints, message(1, "A")) == 2
 
 
@@ -118,7 +118,7 @@ def test_a_message_without_a_subject_is_never_known(fingerprints: Fingerprints) 
     for _ in range(2):
         fingerprints.look_up([None])
         assert fingerprints.send(event)
-        fingerprints.settle(event, acknowledged=True)
+        fingerprints.resolve(event, acknowledged=True)
 
 
 def test_only_a_change_gets_an_id_of_its_own(fingerprints: Fingerprints) -> None:
@@ -142,8 +142,8 @@ def test_a_kill_before_the_answer_leaves_nothing_that_could_be_taken_for_known(
     with closing(opened(path)) as first:
         deliver(first, message(1, "A"), message(2, "A"))
     second = opened(path)
-    for subject in (1, 2):
-        assert send(second, message(subject, "B")) == 1
+    for user in (1, 2):
+        assert send(second, message(user, "B")) == 1
     second.leave()
     killed(second)
     with closing(opened(path)) as third:
@@ -158,7 +158,7 @@ def test_an_acknowledgement_with_another_behind_it_is_not_stored_as_the_last_wor
     for said in "AB":
         send(first, message(1, said))
     first.leave()
-    first.settle(message(1, "A"), acknowledged=True)
+    first.resolve(message(1, "A"), acknowledged=True)
     first.store()
     killed(first)
     with closing(opened(path)) as second:
@@ -176,8 +176,8 @@ def test_what_a_merge_takes_away_between_look_up_and_sending_is_still_known(
         run.store()
         assert not run.send(message(1, "A"))
         assert run.send(message(2, "B"))
-        run.settle(message(2, "B"), acknowledged=True)
-        run.settle(message(3, "A"), acknowledged=True)
+        run.resolve(message(2, "B"), acknowledged=True)
+        run.resolve(message(3, "A"), acknowledged=True)
         assert deliver(run, message(2, "B"), message(3, "A"), message(3, "B")) == [1]
 
 
@@ -200,16 +200,16 @@ def test_whatever_is_killed_when_the_service_ends_with_what_was_sent_last(
     ):
         path = Path(folder) / "fingerprints.sqlite"
         patch.setattr(module, "MERGE_EVERY", merge_every)
-        for subject, value in [*changes, (9, "A")]:
-            source[subject] = value
+        for entity_key, value in [*changes, (9, "A")]:
+            source[entity_key] = value
             fingerprints = opened(path)
             at_last.callback(killed, fingerprints)
             waiting = []
             for each in (message(*pair) for pair in source.items()):
                 if (generation := send(fingerprints, each)) is not None:
                     said = each.fingerprint.decode().rstrip(".")
-                    waiting.append((each, (each.subject or 0, said, generation)))
-            mortal = chance.random() < 0.5 and subject != 9
+                    waiting.append((each, (each.entity_key or 0, said, generation)))
+            mortal = chance.random() < 0.5 and entity_key != 9
             fingerprints.leave()
             for each, known in waiting[: chance.randrange(len(waiting) + 1) if mortal else None]:
                 if known not in ids:  # the service drops the repeat of an id
@@ -217,7 +217,7 @@ def test_whatever_is_killed_when_the_service_ends_with_what_was_sent_last(
                     ids.add(known)
                 if mortal and chance.random() < 0.3:
                     break  # the answer is lost
-                fingerprints.settle(each, acknowledged=True)
+                fingerprints.resolve(each, acknowledged=True)
                 if chance.random() < 0.5:
                     fingerprints.store()
             killed(fingerprints) if mortal else fingerprints.close()
@@ -259,10 +259,10 @@ def test_a_link_to_the_file_is_the_same_file(path: Path) -> None:
 def test_a_run_that_was_killed_locks_nobody_out(path: Path) -> None:
     source = f"""
 import os, signal, pathlib
-from singer_delivery.state.fingerprint_file import FingerprintFile, Last, packed
+from singer_delivery.state.fingerprint_file import FingerprintFile, FingerprintEntry, packed
 file = FingerprintFile(pathlib.Path({str(path)!r}))
 file.open()
-file.append(packed(1, Last({fingerprint("A")!r}, 0, True)))
+file.append(packed(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode == -9
@@ -333,14 +333,14 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_file_that_is_torn_is_said(path: Path, keep: bool) -> None:
     with closing(opened(path)) as first:
-        deliver(first, *(message(subject_of(b"", str(number)), "A") for number in range(2_000)))
+        deliver(first, *(message(entity_key(b"", str(number)), "A") for number in range(2_000)))
     torn = path.read_bytes()
     path.write_bytes(torn[:4096] + bytes(len(torn) - 4096))
     with (
         pytest.raises(OutputError, match="fingerprints_path"),
         closing(opened(path, keep=keep)) as f,
     ):
-        deliver(f, message(subject_of(b"", "7"), "A"))
+        deliver(f, message(entity_key(b"", "7"), "A"))
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -362,12 +362,12 @@ def test_a_disk_that_fills_up_is_said_and_what_was_stored_stays(path: Path) -> N
     source = f"""
 import json, pathlib, resource
 from singer_delivery.errors import OutputError
-from singer_delivery.state.fingerprint_file import FingerprintFile, Last, packed
+from singer_delivery.state.fingerprint_file import FingerprintFile, FingerprintEntry, packed
 file = FingerprintFile(pathlib.Path({str(path)!r}))
 file.open()
-file.append(packed(1, Last({fingerprint("A")!r}, 0, True)))
+file.append(packed(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
-many = {{number: Last({fingerprint("B")!r}, 1, True) for number in range(100_000)}}
+many = {{number: FingerprintEntry({fingerprint("B")!r}, 1, True) for number in range(100_000)}}
 said = []
 for attempt in (
     lambda: file.append(b"".join(packed(*each) for each in many.items())),

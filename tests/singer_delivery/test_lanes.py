@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from singer_delivery.errors import ServiceError
 from singer_delivery.http import NO_ANSWER
 from singer_delivery.sending.batching import Batch, Limits, Message
-from singer_delivery.sending.lane import Acknowledged, Failed, Finished, Lane, Outcome, Refused
+from singer_delivery.sending.lane import Acknowledged, Failed, Finished, Lane, Refused, Report
 from singer_delivery.sending.lanes import Lanes
 from singer_delivery.sending.pace import Pace
 from singer_delivery.sending.retry import UNREACHED_SECONDS, Advice, Answer
@@ -51,9 +51,9 @@ def messages(*bodies: str) -> list[Message]:
 
 def deliver(
     service: Service, *batches: list[Message], max_seconds: float = 0.0, **options: Any
-) -> list[Outcome]:
+) -> list[Report]:
     """Run one lane over some batches and give what it told."""
-    outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[Report] = queue.SimpleQueue()
     lane = Lane(
         "lane",
         service,
@@ -79,7 +79,7 @@ def deliver(
     return told
 
 
-def bodies(outcomes: list[Outcome], kind: type[Acknowledged | Refused]) -> list[str]:
+def bodies(outcomes: list[Report], kind: type[Acknowledged | Refused]) -> list[str]:
     told = []
     for outcome in outcomes:
         if isinstance(outcome, Acknowledged) and kind is Acknowledged:
@@ -162,7 +162,7 @@ def test_a_refusal_that_is_about_the_sender_halves_and_rejects_nothing() -> None
     assert "key" in failure_of(outcomes)
 
 
-def failure_of(outcomes: list[Outcome]) -> str:
+def failure_of(outcomes: list[Report]) -> str:
     [failed] = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     return str(failed.error)
 
@@ -300,7 +300,7 @@ def test_a_defect_in_a_lane_ends_the_run_without_telling_what_was_sent() -> None
 def test_nothing_is_sent_once_the_run_stops() -> None:
     service, stop = Service(), threading.Event()
     stop.set()
-    outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[Report] = queue.SimpleQueue()
     lane = Lane(
         "lane",
         service,

@@ -125,6 +125,24 @@ def test_a_full_disk_is_said_with_the_setting_to_change(tmp_path: Path) -> None:
         rejects(path).add("users", RECORD, "r", "d")
 
 
+def test_what_was_lost_on_its_way_to_the_disk_stays_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second fsync succeeds, although the system has thrown away what it could not write."""
+    file = rejects(tmp_path / "rejects.jsonl")
+    file.add("users", RECORD, "r", "d")
+    errors = [OSError(errno.EIO, "Input/output error")]
+
+    def fsync(_: int) -> None:
+        if errors:
+            raise errors.pop()
+
+    monkeypatch.setattr("os.fsync", fsync)
+    for _ in range(2):
+        with pytest.raises(OutputError, match="Input/output error"):
+            file.sync()
+
+
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="rejects_path"):

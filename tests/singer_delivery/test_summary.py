@@ -9,9 +9,9 @@ from singer_delivery.sending.lane import Traffic
 def counted() -> Summary:
     summary = Summary()
     summary.read.update({"users": 5, "orders": 2})
-    summary.fates["delivered"]["users"] = 3
-    summary.fates["rejected"]["users"] = 1
-    summary.fates["skipped"]["orders"] = 2
+    summary.outcomes["delivered"]["users"] = 3
+    summary.outcomes["rejected"]["users"] = 1
+    summary.outcomes["skipped"]["orders"] = 2
     summary.reasons["id_not_string"] = 1
     summary.skip_reasons["ignored"] = 2
     return summary

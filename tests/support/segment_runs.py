@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KEY = "w-key-CANARY"
 SUCCESS = Reply(body={"success": True})
-FATES = ("delivered", "unchanged", "skipped", "rejected", "undelivered")
+OUTCOMES = ("delivered", "unchanged", "skipped", "rejected", "undelivered")
 
 
 def scripted_segment() -> ScriptedService:
@@ -53,7 +53,7 @@ def sent(service: ScriptedService) -> list[dict[str, Any]]:
 
 def summary(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    assert found["read"] == sum(found[fate] for fate in FATES)
+    assert found["read"] == sum(found[outcome] for outcome in OUTCOMES)
     return found
 
 

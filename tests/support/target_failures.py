@@ -7,12 +7,13 @@ import gzip
 import json
 import signal
 import sqlite3
+import subprocess
 import threading
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from commands import Ended, call, feed, run, started
+from commands import COMMANDS, Ended, call, feed, run, started
 from scripted import Reply, ScriptedService
 from segment_runs import SUCCESS, record, schema, state
 
@@ -205,6 +206,13 @@ def unreached(folder: Path) -> Ended:
     return run("target-segment", folder, config, lines=[SCHEMA, RECORD], before=SOON_OVER)
 
 
+def without_input(folder: Path) -> Ended:
+    (folder / "config.json").write_text(json.dumps({"write_key": "k"}))
+    command = f"{COMMANDS / 'target-segment'} --config config.json <&-"
+    ended = subprocess.run(["/bin/sh", "-c", command], cwd=folder, capture_output=True, check=False)
+    return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+
 def torn_rejects(folder: Path) -> Ended:
     """Replay a rejects file that a kill has torn."""
     rejected = {**RECORD, "record": {**RECORD["record"], "_delivery_reject": {}}}
@@ -264,6 +272,7 @@ CASES: dict[str, Case] = {
     "plain http": configured("target-segment", {"write_key": "k", "host": "http://there.invalid"}),
     "no address": configured("target-segment", {"write_key": "k", "host": "https://"}),
     "no JSON object": configured("target-segment", {"write_key": "k", "streams": "orders"}),
+    "no input": without_input,
     "a key with a line break": configured("target-segment", {"write_key": "k\n"}),
     "no config": no_config,
     "no JSON": fed('{"type":'),

@@ -16,6 +16,7 @@ import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
+from singer_delivery.errors import InputError
 from singer_delivery.files import locked
 
 if TYPE_CHECKING:
@@ -79,10 +80,18 @@ class Lines:
     Args:
         source: Text or binary file, standard input by default.
         wakeup: Ends a wait for input.
+
+    Raises:
+        InputError: Standard input is wanted and closed.
     """
 
     def __init__(self, source: IO[str] | IO[bytes] | None, wakeup: Wakeup) -> None:
         source = source if source is not None else sys.stdin
+        if source is None:
+            raise InputError(
+                "Standard input is closed, so there is nothing to read. Pipe a tap's output into "
+                "it, or name a file with --input."
+            )
         self.torn = False  # whether the last line had no end
         self._wakeup = wakeup
         self._rest: list[bytes] = []

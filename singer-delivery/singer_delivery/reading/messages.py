@@ -67,7 +67,7 @@ class MessageReader(GenericSingerReader[bytes]):
     they are, and decoding them to encode them again would cost more than all the rest.
 
     Args:
-        tend: Called before each wait for input; says how long the wait may be.
+        poll: Called before each wait for input; says how long the wait may be.
         wakeup: Ends a wait for input.
         unreadable: Takes a RECORD that only a lenient reader can make out, and why.
         replaying: Tells whether all records so far came from a rejects file, whose last line
@@ -76,14 +76,14 @@ class MessageReader(GenericSingerReader[bytes]):
 
     def __init__(
         self,
-        tend: Callable[[], float | None],
+        poll: Callable[[], float | None],
         wakeup: Wakeup,
         unreadable: Callable[[dict[str, Any], RecordRejected], None],
         replaying: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.line = b""  # as it came: what `callbacks` are working on
-        self._tend = tend
+        self._poll = poll
         self._wakeup = wakeup
         self._unreadable = unreadable
         self._replaying = replaying
@@ -104,7 +104,7 @@ class MessageReader(GenericSingerReader[bytes]):
     ) -> Counter[str]:
         counts: Counter[str] = Counter()
         source = Lines(file_input, self._wakeup)
-        while (lines := source.read(self._tend())) is not None:
+        while (lines := source.read(self._poll())) is not None:
             for line in lines:
                 self.line = line.removeprefix(codecs.BOM_UTF8)
                 self._number += 1

@@ -97,7 +97,7 @@ class Preview:
 
     def sent(self, message: Message) -> None:
         """Note a message that would be sent."""
-        stream = message.source.stream
+        stream = message.record.stream
         self._counts[stream, self._call(message)] += 1
         examples = self._examples.setdefault(stream, [])
         if len(examples) < EXAMPLES:

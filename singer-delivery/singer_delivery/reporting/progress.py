@@ -79,8 +79,8 @@ class LiveLine(logging.Filter):
         return True
 
 
-def progress_on(stream: TextIO, logger: logging.Logger) -> Progress:
+def progress_on(stream: TextIO | None, logger: logging.Logger) -> Progress:
     """Choose a live line for a terminal, and lines of the log for anything else."""
-    if stream.isatty():
+    if stream and stream.isatty():
         return LiveLine(stream, logging.getLogger().handlers)
     return LogLines(logger)

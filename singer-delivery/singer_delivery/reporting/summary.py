@@ -9,42 +9,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from singer_delivery.sending.lane import Traffic
 
-FATES = ("delivered", "unchanged", "skipped", "rejected")
+OUTCOMES = ("delivered", "unchanged", "skipped", "rejected")
 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts records by stream and fate.
+    """Counts records by stream and outcome.
 
     Attributes:
         read: Records read, by stream.
-        fates: Records by fate (one of `FATES`), then by stream.
+        outcomes: Records by outcome (one of `OUTCOMES`), then by stream.
         reasons: Rejected records by reason.
         skip_reasons: Skipped records by reason.
     """
 
     read: Counter[str] = field(default_factory=Counter)
-    fates: dict[str, Counter[str]] = field(
-        default_factory=lambda: {fate: Counter() for fate in FATES}
+    outcomes: dict[str, Counter[str]] = field(
+        default_factory=lambda: {outcome: Counter() for outcome in OUTCOMES}
     )
     reasons: Counter[str] = field(default_factory=Counter)
     skip_reasons: Counter[str] = field(default_factory=Counter)
 
-    def total(self, fate: str) -> int:
-        """How many records met this fate."""
-        return self.fates[fate].total()
+    def total(self, outcome: str) -> int:
+        """How many records met this outcome."""
+        return self.outcomes[outcome].total()
 
     @property
     def undelivered(self) -> int:
-        """How many records were read and met no fate: 0 unless the run ended early."""
-        return self.read.total() - sum(self.total(fate) for fate in FATES)
+        """How many records were read and met no outcome: 0 unless the run ended early."""
+        return self.read.total() - sum(self.total(outcome) for outcome in OUTCOMES)
 
     def as_dict(self, traffic: Traffic, seconds: float, exit_code: int) -> dict[str, Any]:
-        """Everything, for machines; `read` is the sum of the fates and `undelivered`."""
+        """Everything, for machines; `read` is the sum of the outcomes and `undelivered`."""
         read = self.read.total()
         return {
             "read": read,
-            **{fate: self.total(fate) for fate in FATES},
+            **{outcome: self.total(outcome) for outcome in OUTCOMES},
             "undelivered": self.undelivered,
             "skipped_by_reason": dict(self.skip_reasons),
             "rejected_by_reason": dict(self.reasons),
@@ -58,7 +58,7 @@ class Summary:
             "streams": {
                 stream: {
                     "read": count,
-                    **{fate: self.fates[fate][stream] for fate in FATES},
+                    **{outcome: self.outcomes[outcome][stream] for outcome in OUTCOMES},
                 }
                 for stream, count in self.read.items()
             },
@@ -67,7 +67,7 @@ class Summary:
     def progress(self, traffic: Traffic, seconds: float) -> str:
         """How far the run is, for people, in a few words."""
         parts = [f"{self.read.total()} read"]
-        parts += [f"{n} {fate}" for fate in FATES if (n := self.total(fate))]
+        parts += [f"{n} {outcome}" for outcome in OUTCOMES if (n := self.total(outcome))]
         parts.append(f"{traffic.requests} requests")
         if traffic.retries:
             parts.append(f"{traffic.retries} retries")
@@ -78,7 +78,7 @@ class Summary:
     def sentence(self, traffic: Traffic, seconds: float) -> str:
         """Everything, for people, in one line."""
         parts = [f"{self.total('delivered')} delivered"]
-        parts += [f"{n} {fate}" for fate in FATES[1:] if (n := self.total(fate))]
+        parts += [f"{n} {outcome}" for outcome in OUTCOMES[1:] if (n := self.total(outcome))]
         if self.undelivered:
             parts.append(f"{self.undelivered} undelivered")
         if self.skip_reasons:

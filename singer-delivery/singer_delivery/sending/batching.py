@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import msgspec
 
 from singer_delivery.errors import RecordRejected
-from singer_delivery.state.checkpoints import Stretch  # noqa: TC001, msgspec looks at it
+from singer_delivery.state.checkpoints import StateInterval  # noqa: TC001, msgspec looks at it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Source(msgspec.Struct, eq=False, gc=False):
-    """The record that messages come from, followed until all of them are settled.
+class RecordHandle(msgspec.Struct, eq=False, gc=False):
+    """The record that messages come from, followed until all of them are resolved.
 
     Attributes:
         stream: The stream's name.
         line: The RECORD line as it came, kept for the rejects file.
-        stretch: Where it stands between STATE lines.
-        unsettled: How many of its messages are still on their way.
+        interval: Where it stands between STATE lines.
+        unresolved: How many of its messages are still on their way.
         rejected: Whether one of its messages was rejected.
     """
 
     stream: str
     line: bytes
-    stretch: Stretch
-    unsettled: int = 0
+    interval: StateInterval
+    unresolved: int = 0
     rejected: bool = False
 
 
@@ -40,19 +40,20 @@ class Message(msgspec.Struct, eq=False, gc=False):
         key: What must stay in order: a user's or a company's id.
         body: UTF-8 JSON, as it will stand in the request.
         endpoint: Which of the service's endpoints it goes to, by number.
-        subject: What it describes, by its key, where only changes are to be sent.
-        fingerprint: Of what it says of that.
-        id_at: Where in the body its id stands, if it is made of what is sent.
-        source: The record it comes from; set when it is sent.
+        entity_key: The user or the like that it describes, from `fingerprints.entity_key`, where
+            only changes are sent; None for an event.
+        fingerprint: 16-byte digest of the content, where only changes are sent.
+        id_at: Where in the body its id stands, if it is made from the content.
+        record: The record it comes from; set when it is sent.
     """
 
     key: str
     body: bytes
     endpoint: int = 0
-    subject: int | None = None
+    entity_key: int | None = None
     fingerprint: bytes = b""
     id_at: int = 0
-    source: Source = cast("Source", None)
+    record: RecordHandle = cast("RecordHandle", None)
 
 
 class Batch(NamedTuple):

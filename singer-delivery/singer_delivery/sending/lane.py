@@ -1,6 +1,6 @@
 """One sender, with one request at a time.
 
-Its thread only talks to the service; what comes of it is told in `Outcome`s to the reading thread,
+Its thread only talks to the service; what comes of it is told in `Report`s to the reading thread,
 which alone knows of checkpoints, rejects and counts.
 """
 
@@ -78,7 +78,7 @@ class Finished:
     lane: Lane
 
 
-Outcome = Acknowledged | Refused | Failed | Finished
+Report = Acknowledged | Refused | Failed | Finished
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class Lane(threading.Thread):
         max_seconds: float,
         advice: Advice,
         acknowledged: threading.Event,
-        report: Callable[[Outcome], None],
+        report: Callable[[Report], None],
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[], float] = random.random,

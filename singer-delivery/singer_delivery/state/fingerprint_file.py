@@ -1,4 +1,4 @@
-"""The SQLite file behind `fingerprints`: ten million subjects, and a run that may be killed.
+"""The SQLite file behind `fingerprints`: ten million entities, and a run that may be killed.
 
 `settled` is what look-ups read. A new fingerprint belongs anywhere in it, so each would cost a
 page of the disk; what happens is therefore appended to `log`, packed, and merged in the order of
@@ -51,13 +51,13 @@ _FIND = "SELECT * FROM {}.settled WHERE subject IN ({})"
 _ENTRY = struct.Struct(">q16sI?")
 
 
-class Last(msgspec.Struct, frozen=True, gc=False):
-    """What was sent last of a subject.
+class FingerprintEntry(msgspec.Struct, frozen=True, gc=False):
+    """What was sent last of an entity: of a user, say.
 
     Attributes:
-        fingerprint: Of what it said.
+        fingerprint: 16-byte digest of the content.
         generation: How many changes came before it.
-        acknowledged: Whether that has arrived for sure, and nothing else since.
+        acknowledged: Whether the service has taken it, and nothing else was sent since.
     """
 
     fingerprint: bytes
@@ -65,13 +65,13 @@ class Last(msgspec.Struct, frozen=True, gc=False):
     acknowledged: bool
 
 
-def packed(subject: int, last: Last) -> bytes:
+def packed(entity_key: int, entry: FingerprintEntry) -> bytes:
     """Write an entry of the log."""
-    return _ENTRY.pack(subject, last.fingerprint, last.generation, last.acknowledged)
+    return _ENTRY.pack(entity_key, entry.fingerprint, entry.generation, entry.acknowledged)
 
 
 class FingerprintFile:
-    """Keeps what was sent last of each subject; used by one thread of one run at a time.
+    """Keeps what was sent last of each entity; used by one thread of one run at a time.
 
     Args:
         path: The file; beside it stands one that is locked while a run uses them.
@@ -106,20 +106,20 @@ class FingerprintFile:
             self.close()
             raise
 
-    def find(self, subjects: Collection[int]) -> dict[int, Last]:
-        """Give what was merged last of these, many at once, in one pass through the file.
+    def find(self, keys: Collection[int]) -> dict[int, FingerprintEntry]:
+        """Return the merged entries of these entities, in one pass through the file.
 
         Raises:
             OutputError: It cannot be read.
         """
-        found: dict[int, Last] = {}
+        found: dict[int, FingerprintEntry] = {}
         if self._empty:
             return found
-        keys = ",".join(map(str, subjects))
+        listed = ",".join(map(str, keys))
         for database in self._readable:
             with self._plain_errors():
-                rows = self._database.execute(_FIND.format(database, keys))
-                found |= {subject: Last(*rest) for subject, *rest in rows}
+                rows = self._database.execute(_FIND.format(database, listed))
+                found |= {entity_key: FingerprintEntry(*rest) for entity_key, *rest in rows}
         return found
 
     def append(self, entries: bytes) -> None:
@@ -131,21 +131,21 @@ class FingerprintFile:
         with self._plain_errors():
             self._database.execute(_APPEND, (entries,))
 
-    def merge(self, lasts: Mapping[int, Last]) -> None:
+    def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
         """Let all be found that is in the log, which is empty afterwards.
 
         Args:
-            lasts: What is in it.
+            entries: What is in it.
 
         Raises:
             OutputError: It cannot be merged; it stays in the log then.
         """
-        if not lasts:
+        if not entries:
             return
         rows = (
             # sqlite3 takes a while to find out that a bool is an int
-            (subject, last.fingerprint, last.generation, int(last.acknowledged))
-            for subject, last in sorted(lasts.items(), key=itemgetter(0))
+            (entity_key, entry.fingerprint, entry.generation, int(entry.acknowledged))
+            for entity_key, entry in sorted(entries.items(), key=itemgetter(0))
         )
         with self._plain_errors(), self._database as transaction:
             transaction.execute("BEGIN")
@@ -191,12 +191,12 @@ class FingerprintFile:
         [[found]] = self._database.execute(_HOLDS_SOMETHING.format(database))
         return bool(found)
 
-    def _logged(self, database: str) -> dict[int, Last]:
-        """Read a log; the last entry of a subject counts."""
+    def _logged(self, database: str) -> dict[int, FingerprintEntry]:
+        """Read a log; the last entry of an entity counts."""
         return {
-            subject: Last(*rest)
+            entity_key: FingerprintEntry(*rest)
             for (entries,) in self._database.execute(_LOGGED.format(database))
-            for subject, *rest in _ENTRY.iter_unpack(entries)
+            for entity_key, *rest in _ENTRY.iter_unpack(entries)
         }
 
     def _check(self, database: str) -> None:

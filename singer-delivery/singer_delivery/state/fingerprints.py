@@ -11,7 +11,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from singer_delivery.state.fingerprint_file import Last, packed
+from singer_delivery.state.fingerprint_file import FingerprintEntry, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,12 +29,12 @@ ID_CHARACTERS = 32
 """Of the ids that are made of what is sent: 128 bits in hexadecimal digits."""
 
 FINGERPRINT_BYTES = 16
-SUBJECT_BYTES = 8
-"""Two subjects that happen to share a key only keep each other from being taken for unchanged."""
+ENTITY_KEY_BYTES = 8
+"""Two entities that happen to share a key only keep each other from counting as unchanged."""
 
 
 class Fingerprints:
-    """Knows what was sent last of each subject; used by one thread.
+    """Knows what was sent last of each entity; used by one thread.
 
     Args:
         file: Keeps it between runs.
@@ -45,11 +45,11 @@ class Fingerprints:
         self._file = file
         self._again = again
         self._on_their_way: dict[int, int] = {}  # how many messages
-        self._recent: dict[int, Last] = {}  # what the file does not find yet
+        self._recent: dict[int, FingerprintEntry] = {}  # what the file does not find yet
         self._unstored: list[bytes] = []
         self._unmerged = 0  # entries
         self._sent = False  # whether something of it was sent, perhaps in the next batch
-        self._found: dict[int, Last] = {}  # of those looked up last
+        self._found: dict[int, FingerprintEntry] = {}  # of those looked up last
 
     def open(self) -> None:
         """Open the file.
@@ -59,14 +59,14 @@ class Fingerprints:
         """
         self._file.open()
 
-    def look_up(self, subjects: Iterable[int | None]) -> None:
+    def look_up(self, entity_keys: Iterable[int | None]) -> None:
         """Get ready for `send`: one look-up of many costs less than many of one.
 
         Raises:
             OutputError: The file cannot be read.
         """
         recent = self._recent
-        wanted = [each for each in subjects if each is not None and each not in recent]
+        wanted = [each for each in entity_keys if each is not None and each not in recent]
         self._found = self._file.find(wanted) if wanted else {}
 
     def send(self, message: Message) -> bool:
@@ -76,15 +76,15 @@ class Fingerprints:
         else is a change and gets another, also what is sent again on purpose.
 
         Args:
-            message: One whose subject was looked up; one without a subject is an event.
+            message: One whose entity was looked up; a message without an entity is an event.
 
         Returns:
             False where it says what was acknowledged, with nothing on its way since.
         """
-        subject, fingerprint = message.subject, message.fingerprint
-        if subject is None:
+        entity_key, fingerprint = message.entity_key, message.fingerprint
+        if entity_key is None:
             return True
-        last = self._last(subject)
+        last = self._last(entity_key)
         if last and last.fingerprint == fingerprint:
             if last.acknowledged and not self._again:
                 return False
@@ -92,13 +92,13 @@ class Fingerprints:
         else:
             generation = last.generation + 1 if last else 0
         if last is None or last.acknowledged or last.generation != generation:
-            self._note(subject, Last(fingerprint, generation, False))
+            self._note(entity_key, FingerprintEntry(fingerprint, generation, False))
             self._sent = True
         else:
-            self._recent[subject] = last  # as it is stored
+            self._recent[entity_key] = last  # as it is stored
         if generation and message.id_at:
             _renew_id(message, generation)
-        self._on_their_way[subject] = self._on_their_way.get(subject, 0) + 1
+        self._on_their_way[entity_key] = self._on_their_way.get(entity_key, 0) + 1
         return True
 
     def leave(self) -> None:
@@ -106,17 +106,17 @@ class Fingerprints:
         if self._sent:
             self.store()
 
-    def settle(self, message: Message, *, acknowledged: bool) -> None:
+    def resolve(self, message: Message, *, acknowledged: bool) -> None:
         """Note what became of a message; the last of several on their way decides."""
-        subject = message.subject
-        if subject is None:
+        entity_key = message.entity_key
+        if entity_key is None:
             return
-        others = self._on_their_way.pop(subject) - 1
+        others = self._on_their_way.pop(entity_key) - 1
         if others:
-            self._on_their_way[subject] = others
+            self._on_their_way[entity_key] = others
         elif acknowledged:
-            last = self._recent[subject]
-            self._note(subject, Last(last.fingerprint, last.generation, True))
+            last = self._recent[entity_key]
+            self._note(entity_key, FingerprintEntry(last.fingerprint, last.generation, True))
             if len(self._unstored) >= STORE_EVERY:
                 self.store()
 
@@ -146,24 +146,24 @@ class Fingerprints:
         finally:
             self._file.close()
 
-    def _last(self, subject: int) -> Last | None:
-        return self._recent.get(subject) or self._found.get(subject)
+    def _last(self, entity_key: int) -> FingerprintEntry | None:
+        return self._recent.get(entity_key) or self._found.get(entity_key)
 
-    def _note(self, subject: int, last: Last) -> None:
-        self._recent[subject] = last
-        self._unstored.append(packed(subject, last))
+    def _note(self, entity_key: int, last: FingerprintEntry) -> None:
+        self._recent[entity_key] = last
+        self._unstored.append(packed(entity_key, last))
 
     def _merge(self) -> None:
         self._file.merge(self._recent)
         self._found |= self._recent  # until the next look-up
-        self._recent = {subject: self._recent[subject] for subject in self._on_their_way}
+        self._recent = {entity_key: self._recent[entity_key] for entity_key in self._on_their_way}
         self._unmerged = 0
 
 
-def subject_of(tenant: bytes, *parts: str) -> int:
-    """Make the key under which a subject's fingerprint is kept; tenants are of one length."""
+def entity_key(tenant: bytes, *parts: str) -> int:
+    """Make the key under which a entity_key's fingerprint is kept; tenants are of one length."""
     digest = sha256(tenant + "\0".join(parts).encode()).digest()
-    return int.from_bytes(digest[:SUBJECT_BYTES], "big", signed=True)
+    return int.from_bytes(digest[:ENTITY_KEY_BYTES], "big", signed=True)
 
 
 def _renew_id(message: Message, generation: int) -> None:
