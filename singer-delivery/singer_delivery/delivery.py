@@ -127,7 +127,7 @@ class Delivery:
             for message in messages:
                 self._limits[message.endpoint].check(message)
         except RecordRejected as rejected:
-            self.reject(source, rejected)
+            self.reject(record, rejected)
             return
         if self._fingerprints is None:
             self._send(record, messages)
