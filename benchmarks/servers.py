@@ -228,7 +228,7 @@ def iso(milliseconds: int) -> str:
     return time.isoformat(timespec="milliseconds") + "Z"
 
 
-_BUCKET = (
+BUCKET = (
     '{"key":"%s","doc_count":42,"status":{"buckets":['
     '{"key":"2xx","from":200.0,"to":300.0,"doc_count":38},'
     '{"key":"3xx","from":300.0,"to":400.0,"doc_count":0},'
@@ -243,7 +243,7 @@ _BUCKET = (
 
 def _usage(body: bytes) -> bytes:
     ids = msgspec.json.decode(body)["query"]["bool"]["filter"][0]["terms"]["user_id.raw"]
-    buckets = ",".join(_BUCKET % user for user in ids)
+    buckets = ",".join(BUCKET % user for user in ids)
     start = '{"took":1,"timed_out":false,"hits":{"total":0,"hits":[]},"aggregations":{"usage":'
     return f'{start}{{"buckets":[{buckets}]}}}}}}'.encode()
 

@@ -10,7 +10,7 @@ from tap_moesif.service.errors import (
     RejectedQueryError,
     TooLargeError,
 )
-from tap_moesif.service.paging import ID, Pages, Search
+from tap_moesif.service.paging import ID, Page, Pages, Search
 from tap_moesif.service.request import Request, RequiredScope
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Moesif",
     "MoesifError",
     "NotFoundError",
+    "Page",
     "Pages",
     "RejectedQueryError",
     "Request",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 from singer_delivery.http import http_date
 from tap_moesif.service.errors import AttemptError, MoesifError, TooLargeError
 from tap_moesif.service.refusals import error_of
-from tap_moesif.service.retries import MAX_SECONDS_UNANSWERED, RetryBudget
+from tap_moesif.service.retries import MAX_ATTEMPTS, MAX_SECONDS_UNANSWERED, RetryBudget
 from tap_moesif.service.workers import Workers
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Moesif:
         request: Request,
         read: Callable[[bytes], T],
         shrink: Callable[[bool], Request | None] = lambda _: None,
+        attempts: int | None = None,
     ) -> Answered[T]:
         """Send a request until its answer can be read. Only a task may call this.
 
@@ -118,25 +119,30 @@ class Moesif:
             read: Reads the answer; raises an `AttemptError` where it is not to be believed.
             shrink: Returns a smaller request, or None where there is none. It is told whether
                 the size was refused; else it is only suspected.
+            attempts: How often it may fail, where that is less than usual.
 
         Raises:
             MoesifError: There is no such answer to be had.
         """
         if self._answered:
-            return self._fetch(request, read, shrink)
+            return self._fetch(request, read, shrink, attempts)
         with self._first:  # one alone, until the address is known to be right
             if self._given_up and not self._answered:
                 raise self._given_up
             try:
-                return self._fetch(request, read, shrink)
+                return self._fetch(request, read, shrink, attempts)
             except MoesifError as error:
                 self._given_up = error
                 raise
 
     def _fetch(
-        self, request: Request, read: Callable[[bytes], T], shrink: Callable[[bool], Request | None]
+        self,
+        request: Request,
+        read: Callable[[bytes], T],
+        shrink: Callable[[bool], Request | None],
+        attempts: int | None,
     ) -> Answered[T]:
-        budget = RetryBudget(self.clock(), self.uniform)
+        budget = RetryBudget(self.clock(), self.uniform, attempts or MAX_ATTEMPTS)
         while True:
             try:
                 return self._attempt(request, read)

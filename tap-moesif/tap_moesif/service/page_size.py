@@ -36,15 +36,18 @@ class PageSize:
         self._failed_at: int | None = None
         self._good_pages_to_grow = 0
 
-    def halve(self, *, refused: bool) -> bool:
+    def halve(self, asked: int, *, refused: bool) -> bool:
         """Ask for half as much.
 
         Args:
-            refused: Whether this size was refused; else it has failed.
+            asked: What was asked for.
+            refused: Whether that was refused; else it has failed.
 
         Returns:
-            Whether that is possible.
+            Whether less can be asked for.
         """
+        if self.value < asked:  # another request has found out before
+            return True
         if self.value == 1:
             return False
         failed_before = self._failed_at is not None and self.value >= self._failed_at

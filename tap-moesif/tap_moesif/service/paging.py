@@ -176,7 +176,7 @@ class Pages:
         return self.search.request(self.size.value, self.after)
 
     def _shrink(self, refused: bool) -> Request | None:
-        return self._request() if self.size.halve(refused=refused) else None
+        return self._request() if self.size.halve(self.size.value, refused=refused) else None
 
     def _read_page(self, content: bytes) -> Found:
         found = read_hits(content, self.search.path)

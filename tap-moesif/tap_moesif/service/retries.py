@@ -34,10 +34,12 @@ class RetryBudget:
     Args:
         started: When it was first sent, in seconds on a clock that never goes back.
         random: Returns a number from 0 to 1.
+        most: How often it may fail.
     """
 
     started: float
     random: Callable[[], float]
+    most: int = MAX_ATTEMPTS
     failures: int = 0
     _attempts: int = 0
     _asked: float = 0.0
@@ -59,7 +61,7 @@ class RetryBudget:
         self.failures += 1
         seconds = now - self.started - self._asked
         gone = self.failures >= MAX_ATTEMPTS_UNANSWERED or seconds >= MAX_SECONDS_UNANSWERED
-        if self.failures >= MAX_ATTEMPTS or (gone and not answered):
+        if self.failures >= self.most or (gone and not answered):
             raise MoesifError(
                 f"{error} Tried {self._attempts} times in {seconds:.0f} s. {error.advice}"
             ) from error

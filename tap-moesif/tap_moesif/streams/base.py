@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 import msgspec
 from typing_extensions import override
 
-from tap_moesif.records import RecordMaker, as_it_is, json_schema, nested_paths, utc
+from tap_moesif.records import RecordMaker, as_it_is, json_schema, nested_paths, plain, utc
 from tap_moesif.sdk import SdkStream
 from tap_moesif.service import (
     ForbiddenError,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from singer_sdk import metrics
 
     from tap_moesif.records import Document, Field, Record
-    from tap_moesif.service import Hit, Search
+    from tap_moesif.service import Page, Search
     from tap_moesif.tap import TapMoesif
 
 P = ParamSpec("P")
@@ -155,7 +155,7 @@ class MoesifStream(SdkStream):
         """Read the stream's records, as singer-sdk's batch files take them."""
         try:
             for records in self.read():
-                yield from records
+                yield from map(plain, records)
                 self.store()
             self.store()
         except ForbiddenError as error:
@@ -225,7 +225,9 @@ class MoesifStream(SdkStream):
         """Select properties and apply stream maps, as singer-sdk does it."""
         write = self._tap.message_writer.format_message
         return b"".join(
-            bytes(write(message)) for record in records for message in self.mapped_messages(record)
+            bytes(write(message))
+            for record in records
+            for message in self.mapped_messages(plain(record))
         )
 
     def warn_of_type_mismatch(self, path: str) -> None:
@@ -284,19 +286,17 @@ class SearchStream(MoesifStream):
         bookmarks = {name: state.bookmark(name) for name in self.times}
         return {name: earlier(time, late) for name, time in bookmarks.items() if time}
 
-    def records_of(
-        self, hits: list[Hit], scan: Scan, now: str
-    ) -> Iterator[tuple[int, list[Record]]]:
+    def records_of(self, page: Page, scan: Scan, now: str) -> Iterator[tuple[int, list[Record]]]:
         """Make records of a page's hits, some at a time, with the number of hits they are of.
 
         Args:
-            hits: The page's hits.
+            page: The page.
             scan: The scan that the page belongs to.
             now: When this run began, on Moesif's clock.
         """
         del scan, now
-        for first in range(0, len(hits), WRITTEN_AT_ONCE):
-            some = hits[first : first + WRITTEN_AT_ONCE]
+        for first in range(0, len(page.hits), WRITTEN_AT_ONCE):
+            some = page.hits[first : first + WRITTEN_AT_ONCE]
             yield len(some), self.with_id([self.make(hit.document(), hit.id) for hit in some])
 
     def move(self, state: StreamState, scan: Scan) -> None:
@@ -312,7 +312,7 @@ class SearchStream(MoesifStream):
         for page in Pages(self._tap.moesif, self.search(scan), size, scan.after, scan.count):
             began = began or self._started(scan, page.asked_at)
             read = 0
-            for count, records in self.records_of(page.hits, scan, began) if page.hits else ():
+            for count, records in self.records_of(page, scan, began):
                 read += count
                 scan.count += count
                 scan.after = page.hits[read - 1].sort or []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-import msgspec
 from typing_extensions import override
 
 from tap_moesif.records import Field, Kind
@@ -55,5 +55,7 @@ class Cohorts(ListStream):
     def prepare(document: Document) -> Document:
         """Write a cohort's criteria as the text that they are documented to be read as."""
         if isinstance(document.get("criteria"), dict | list):
-            document["criteria"] = msgspec.json.encode(document["criteria"]).decode()
+            document["criteria"] = json.dumps(
+                document["criteria"], ensure_ascii=False, separators=(",", ":")
+            )
         return document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -17,7 +18,6 @@ from tap_moesif.service import (
     Search,
     read_hits,
 )
-from tap_moesif.service.page_size import PageSize
 from tap_moesif.service.queries import (
     LAST_SEEN,
     MODIFIED_TIME,
@@ -29,10 +29,10 @@ from tap_moesif.streams.base import WRITTEN_AT_ONCE, SearchStream
 from tap_moesif.sync import earlier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tap_moesif.records import Record
-    from tap_moesif.service import Hit
+    from tap_moesif.service import Page
     from tap_moesif.sync import Scan, StreamState
     from tap_moesif.tap import TapMoesif
 
@@ -83,17 +83,21 @@ class ProfileStream(SearchStream):
         state.rolled_up = scan.started_at if self._rolls_up else None
 
     @override
-    def records_of(
-        self, hits: list[Hit], scan: Scan, now: str
-    ) -> Iterator[tuple[int, list[Record]]]:
+    def records_of(self, page: Page, scan: Scan, now: str) -> Iterator[tuple[int, list[Record]]]:
         if not self._rolls_up:
-            yield from super().records_of(hits, scan, now)
+            yield from super().records_of(page, scan, now)
             return
-        made = [self.make(hit.document(), hit.id) for hit in hits]
-        self._roll_ups(now).complete(self.with_id(made))
-        for start in range(0, len(made), WRITTEN_AT_ONCE):
-            some = made[start : start + WRITTEN_AT_ONCE]
-            yield len(some), [record for record in some if record is not None]
+        roll_ups = self._roll_ups(now, max(len(page.hits), page.total - scan.count))
+        together = roll_ups.at_once(len(page.hits)) or WRITTEN_AT_ONCE
+        waiting: deque[tuple[list[Record | None], Callable[[], None]]] = deque()
+        for first in range(0, len(page.hits), together):
+            some = page.hits[first : first + together]
+            made = [self.make(hit.document(), hit.id) for hit in some]
+            waiting.append((made, roll_ups.complete(self.with_id(made))))
+            if len(waiting) > 1:  # while the usage of these is asked for, others are written
+                yield from _finished(*waiting.popleft())
+        while waiting:
+            yield from _finished(*waiting.popleft())
 
     def _check_times(self) -> None:
         """See that the times can be searched for.
@@ -118,11 +122,22 @@ class ProfileStream(SearchStream):
         wanted = self.config["usage_rollup"] and usage.USAGE in self.fields
         return bool(wanted and self.mask.get(("properties", usage.USAGE.name), True))
 
-    def _roll_ups(self, now: str) -> usage.RollUps:
-        """Roll up the day before this run began."""
+    def _roll_ups(self, now: str, expected: int) -> usage.RollUps:
+        """Roll up the day before this run began, of about so many."""
         if self._usage is None:
             window = usage.window(datetime.fromisoformat(f"{now[:-1]}+00:00"))
-            size = PageSize(self.config["page_size"], usage.MAX_IDS)
+            search = usage.UsageSearch(self.usage_field, *window)
             required = RequiredScope(self.name, usage.EVENTS_SCOPE, "set usage_rollup: false")
-            self._usage = usage.RollUps(self._tap.moesif, required, self.usage_field, *window, size)
+            self._usage = usage.RollUps(self._tap.moesif, required, search)
+            self._usage.expect(expected)
         return self._usage
+
+
+def _finished(
+    made: list[Record | None], finish: Callable[[], None]
+) -> Iterator[tuple[int, list[Record]]]:
+    """Wait for the usage of some records; return them in parts, with the hits that these are of."""
+    finish()
+    for start in range(0, len(made), WRITTEN_AT_ONCE):
+        some = made[start : start + WRITTEN_AT_ONCE]
+        yield len(some), [record for record in some if record is not None]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_moesif.records import Record
-    from tap_moesif.service import Hit
+    from tap_moesif.service import Hit, Page
     from tap_moesif.sync import Scan
 
 MODIFIED = "modifiedTime"
@@ -130,19 +130,18 @@ class Subscriptions(SearchStream):
         return Search(self.config["companies_path"], self.required, everything())
 
     @override
-    def records_of(
-        self, hits: list[Hit], scan: Scan, now: str
-    ) -> Iterator[tuple[int, list[Record]]]:
+    def records_of(self, page: Page, scan: Scan, now: str) -> Iterator[tuple[int, list[Record]]]:
         read = 0
         records: list[Record] = []
-        for subscriptions in [self._of(hit) for hit in hits]:
+        for subscriptions in [self._of(hit) for hit in page.hits]:
             found = [record for record in self.with_id(subscriptions()) if changed(record, scan)]
             if len(records) + len(found) > STATE_EVERY_RECORDS and read:
                 yield read, records
                 read, records = 0, []
             read += 1
             records += found
-        yield read, records
+        if read:
+            yield read, records
 
     def _of(self, hit: Hit) -> Callable[[], list[Record | None]]:
         """Have a company's subscriptions made, of what it brings along or of what is fetched."""

@@ -2,15 +2,15 @@
 
 from tap_moesif.usage.rollup import USAGE, WINDOW, no_usage, window
 from tap_moesif.usage.rollups import RollUps
-from tap_moesif.usage.search import EVENTS_PATH, MAX_IDS
+from tap_moesif.usage.search import EVENTS_PATH, UsageSearch
 
 __all__ = [
     "EVENTS_PATH",
     "EVENTS_SCOPE",
-    "MAX_IDS",
     "USAGE",
     "WINDOW",
     "RollUps",
+    "UsageSearch",
     "no_usage",
     "window",
 ]

@@ -1,20 +1,53 @@
-"""Adds roll-ups of usage to records, by one query for many of them."""
+"""Adds roll-ups of usage to records, and asks for nobody's who is known to have made no call.
+
+Where many users are to be read, those who were active are listed first, out of the events
+themselves: with their roll-ups as long as these can be held, then by their ids alone. A user who is
+in no list has no usage. Where few are to be read, where most of them were active, and where Moesif
+gives no such list, each is asked about instead.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tap_moesif.service import MoesifError, Request, RequiredScope, read_search
+import msgspec
+
+from tap_moesif.service import ForbiddenError, MoesifError, Request, read_search
+from tap_moesif.service.page_size import PageSize
+from tap_moesif.usage.activity import Activity
 from tap_moesif.usage.rollup import USAGE, is_searchable, no_usage
-from tap_moesif.usage.search import EVENTS_PATH, read_usage, usage_search
+from tap_moesif.usage.search import EVENTS_PATH, MAX_IDS, read_active, read_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from tap_moesif.records import Record
-    from tap_moesif.service import Moesif
-    from tap_moesif.service.page_size import PageSize
+    from tap_moesif.service import Moesif, RequiredScope
+    from tap_moesif.usage.search import Active, UsageSearch
+
+T = TypeVar("T")
+
+logger = logging.getLogger("tap-moesif")
+
+LISTED_FIRST = 1_000
+"""Of those who were active, with their roll-ups, in the first answer; then twice as many, and so
+on to `MAX_IDS`."""
+
+IDS_LISTED = 10_000
+"""Ids in one answer that holds no roll-ups: the most buckets that every engine gives."""
+
+MOST_HELD = 20_000
+"""Roll-ups that are held in memory, at half a kilobyte each."""
+
+ATTEMPTS_TO_LIST = 4
+"""Without the list it works as well, only with more queries."""
+
+_encode = msgspec.json.Encoder().encode
+
+NO_USAGE = msgspec.Raw(_encode(no_usage()))
 
 
 @dataclass(slots=True)
@@ -24,53 +57,166 @@ class RollUps:
     Args:
         moesif: The API.
         required: What the key must be allowed to do.
-        field: The field that holds their id in an event.
-        start: Start of the window, ISO 8601, inclusive.
-        end: Its end, exclusive.
-        size: How many ids a query asks about.
+        search: Writes the searches.
     """
 
     moesif: Moesif
     required: RequiredScope
-    field: str
-    start: str
-    end: str
-    size: PageSize
+    search: UsageSearch
+    _size: PageSize = field(default_factory=lambda: PageSize(MAX_IDS, MAX_IDS))
+    _listed: Future[Activity | None] | None = None
 
-    def complete(self, records: Sequence[Record]) -> None:
-        """Add a roll-up to each record but those that brought one along."""
+    def expect(self, users: int) -> None:
+        """Begin to list who was active, where that may take fewer queries than to ask about each.
+
+        Args:
+            users: How many are to be read, about.
+        """
+        if users > MAX_IDS:
+            self._listed = self.moesif.submit(self._list, users)
+
+    def at_once(self, records: int) -> int:
+        """Return how many of a page's records are best completed together."""
+        activity = self._activity
+        if activity is None:
+            return MAX_IDS
+        return records if activity.others else 0
+
+    def complete(self, records: Sequence[Record]) -> Callable[[], None]:
+        """Add a roll-up to each record but those that brought one along.
+
+        Returns:
+            A function that waits for what has to be asked for; until then some have none.
+        """
         missing = [
             record
             for record in records
             if record.get(USAGE.name) is None and is_searchable(record["id"])
         ]
-        while missing:
-            ids = [record["id"] for record in missing]
-            roll_ups = self.moesif.submit(self._ask, ids).result()
-            asked = self.size.value  # smaller by now, where that was too much
-            for record in missing[:asked]:
-                record[USAGE.name] = roll_ups.get(record["id"]) or no_usage()
-            del missing[:asked]
+        if (activity := self._activity) is not None:
+            for record in missing:
+                record[USAGE.name] = activity.roll_ups.get(record["id"], NO_USAGE)
+            missing = [
+                record
+                for record in missing
+                if record["id"] not in activity.roll_ups and activity.is_unknown(record["id"])
+            ]
+        asked = [
+            (some, self.moesif.submit(self._ask, [record["id"] for record in some]))
+            for some in (missing[n : n + MAX_IDS] for n in range(0, len(missing), MAX_IDS))
+        ]
 
-    def _ask(self, ids: Sequence[str]) -> dict[str, Any]:
-        """Ask for the roll-ups of as many as a query takes."""
+        def finish() -> None:
+            for some, answer in asked:
+                roll_ups = answer.result()
+                for record in some:
+                    record[USAGE.name] = roll_ups.get(record["id"], NO_USAGE)
+
+        return finish
+
+    @property
+    def _activity(self) -> Activity | None:
+        """Who was active, if that is listed."""
+        return None if self._listed is None else self._listed.result()
+
+    def _ask(self, ids: Sequence[str]) -> dict[str, msgspec.Raw]:
+        """Ask for the roll-ups of some, in as many queries as that takes."""
+        roll_ups: dict[str, msgspec.Raw] = {}
+        done = 0
+        while done < len(ids):
+            some = ids[done : done + self._size.value]
+
+            def shrink(refused: bool) -> Request | None:
+                nonlocal some
+                if not self._size.halve(len(some), refused=refused):
+                    return None
+                some = some[: self._size.value]
+                return self._request(self.search.of(some))
+
+            found = self._read(self.search.of(some), shrink, read_usage)
+            roll_ups |= {identifier: encoded(roll_up) for identifier, roll_up in found.items()}
+            done += len(some)
+        return roll_ups
+
+    def _list(self, users: int) -> Activity | None:
+        """List who was active; None where it is better to ask about each."""
+        try:
+            return self._listing(users)
+        except ForbiddenError:
+            raise
+        except MoesifError as error:
+            logger.info("Asking about the usage of each instead of listing the active: %s", error)
+            return None
+
+    def _listing(self, users: int) -> Activity | None:
+        activity = Activity()
+        held, ids = PageSize(LISTED_FIRST, MAX_IDS), PageSize(IDS_LISTED, IDS_LISTED)
+        after, listed, estimate = None, 0, 0
+        while True:
+            with_roll_ups = len(activity.roll_ups) < MOST_HELD
+            size = held if with_roll_ups else ids
+            part, asked = self._list_some(size, after, with_roll_ups=with_roll_ups)
+            listed, after = listed + len(part.ids), part.after
+            estimate = part.estimate or estimate
+            if max(listed, estimate) > users / 2:
+                return None
+            if with_roll_ups:
+                activity.roll_ups |= {one: encoded(r) for one, r in part.roll_ups.items()}
+            else:
+                activity.add(part.ids)
+            if after is None or (len(part.ids) < asked and listed >= SURE * estimate):
+                return activity
+
+    def _list_some(
+        self, size: PageSize, after: object, *, with_roll_ups: bool
+    ) -> tuple[Active, int]:
+        """List some; return also how many were asked for in the end."""
+
+        def search() -> dict[str, Any]:
+            return self.search.active(size.value, after, with_roll_ups=with_roll_ups)
+
+        def shrink(refused: bool) -> Request | None:
+            smaller = size.halve(size.value, refused=refused)
+            return self._request(search()) if smaller else None
+
+        def read(answer: dict[str, Any]) -> Active:
+            return read_active(answer, with_roll_ups=with_roll_ups)
+
+        part = self._read(search(), shrink, read, ATTEMPTS_TO_LIST)
+        asked = size.value
+        size.worked(0, 0, 0)
+        return part, asked
+
+    def _read(
+        self,
+        body: dict[str, Any],
+        shrink: Callable[[bool], Request | None],
+        read: Callable[[dict[str, Any]], T],
+        attempts: int | None = None,
+    ) -> T:
         answered = self.moesif.fetch(
-            self._request(ids),
+            self._request(body),
             lambda content: read_search(content, EVENTS_PATH),
-            lambda refused: self._request(ids) if self.size.halve(refused=refused) else None,
+            shrink,
+            attempts,
         )
         try:
-            return read_usage(answered.value)
+            return read(answered.value)
         except (LookupError, TypeError, ValueError) as error:
             raise MoesifError(
                 "Moesif's answer to the search for usage has not the shape of one; set "
                 "usage_rollup: false to sync without last24HourAggResults."
             ) from error
 
-    def _request(self, ids: Sequence[str]) -> Request:
-        return Request(
-            EVENTS_PATH,
-            self.required,
-            params={"from": self.start, "to": self.end},
-            body=usage_search(self.field, ids[: self.size.value], self.start, self.end),
-        )
+    def _request(self, body: dict[str, Any]) -> Request:
+        window = {"from": self.search.start, "to": self.search.end}
+        return Request(EVENTS_PATH, self.required, params=window, body=body)
+
+
+SURE = 0.9
+"""A list that is not full is at its end, unless it has far fewer than the estimate says."""
+
+
+def encoded(roll_up: dict[str, Any]) -> msgspec.Raw:
+    """Encode a roll-up, once and for all."""
+    return msgspec.Raw(_encode(roll_up))

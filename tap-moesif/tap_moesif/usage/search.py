@@ -1,4 +1,4 @@
-"""The search for the usage of some users or companies, and how its answer reads; pure.
+"""The searches for the usage of users or companies, and how their answers read; pure.
 
 Custom actions are no API calls and do not count. The times are absolute, because relative ones
 are aligned to calendar days.
@@ -7,7 +7,8 @@ are aligned to calendar days.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_moesif.records import utc
 
@@ -24,6 +25,9 @@ ROUTES_OF_A_SHARD = 1_000
 """Routes that each shard counts for an id. With the engine's own 17, the top five come out wrong
 for whoever calls more routes than that."""
 
+PRECISION = 40_000
+"""Up to so many the engine's estimate of how many ids there are is nearly exact."""
+
 # Filters and not a range aggregation, which is refused where an account's statuses are strings.
 _STATUSES = {
     name: {"range": {"response.status": bounds}}
@@ -36,50 +40,107 @@ _STATUSES = {
 }
 
 
-def usage_search(field: str, ids: Sequence[str], start: str, end: str) -> dict[str, Any]:
-    """Write the search for the usage of some users or companies.
+_ROLL_UP = {
+    "status": {"filters": {"filters": _STATUSES}},
+    "duration": {"avg": {"field": "duration_ms"}},
+    "slow": {"percentiles": {"field": "duration_ms", "percents": [PERCENT]}},
+    "routes": {
+        "terms": {
+            "field": "request.route.raw",
+            "size": TOP_ROUTES,
+            "shard_size": ROUTES_OF_A_SHARD,
+            "order": [{"_count": "desc"}, {"_key": "asc"}],
+        }
+    },
+    "last": {"max": {"field": "request.time"}},
+}
 
-    Args:
-        field: That holds the id in an event: `user_id` or `company_id`.
-        ids: At most `MAX_IDS`.
-        start: ISO 8601, inclusive.
-        end: ISO 8601, exclusive.
+
+@dataclass(frozen=True, slots=True)
+class UsageSearch:
+    """The searches for the usage of users or of companies in some time.
+
+    Attributes:
+        field: The field that holds their id in an event: `user_id` or `company_id`.
+        start: Start of the window, ISO 8601, inclusive.
+        end: Its end, exclusive.
     """
-    exact = f"{field}.raw"
-    time = {"gte": start, "lt": end, "format": "strict_date_optional_time"}
-    return {
-        "size": 0,
-        "query": {
-            "bool": {
-                "filter": [{"terms": {exact: list(ids)}}, {"range": {"request.time": time}}],
-                "must_not": [{"term": {"event_type": "user_action"}}],
-            }
-        },
-        "aggs": {
-            "usage": {
-                # Events that name several ids must not bring others' buckets.
-                "terms": {"field": exact, "size": len(ids), "include": list(ids)},
-                "aggs": {
-                    "status": {"filters": {"filters": _STATUSES}},
-                    "duration": {"avg": {"field": "duration_ms"}},
-                    "slow": {"percentiles": {"field": "duration_ms", "percents": [PERCENT]}},
-                    "routes": {
-                        "terms": {
-                            "field": "request.route.raw",
-                            "size": TOP_ROUTES,
-                            "shard_size": ROUTES_OF_A_SHARD,
-                            "order": [{"_count": "desc"}, {"_key": "asc"}],
-                        }
-                    },
-                    "last": {"max": {"field": "request.time"}},
-                },
-            }
-        },
-    }
+
+    field: str
+    start: str
+    end: str
+
+    def of(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Write the search for the roll-ups of some, `MAX_IDS` at most."""
+        # Events that name several ids must not bring others' buckets.
+        terms = {"field": self._exact, "size": len(ids), "include": list(ids)}
+        return self._body(
+            {"usage": {"terms": terms, "aggs": _ROLL_UP}}, {"terms": {self._exact: list(ids)}}
+        )
+
+    def active(
+        self,
+        size: int,
+        after: object,
+        *,
+        with_roll_ups: bool,
+    ) -> dict[str, Any]:
+        """Write the search for some of those who were active, in the order of their ids.
+
+        Args:
+            size: How many to list.
+            after: What the list before said that the next one begins behind.
+            with_roll_ups: Whether they are listed with their roll-ups.
+        """
+        composite: dict[str, Any] = {
+            "size": size,
+            "sources": [{"id": {"terms": {"field": self._exact}}}],
+        }
+        if after is not None:
+            composite["after"] = after
+        listed = {"composite": composite, **({"aggs": _ROLL_UP} if with_roll_ups else {})}
+        estimate = {"cardinality": {"field": self._exact, "precision_threshold": PRECISION}}
+        return self._body({"active": listed, **({} if after else {"estimate": estimate})})
+
+    @property
+    def _exact(self) -> str:
+        return f"{self.field}.raw"
+
+    def _body(self, aggregations: dict[str, Any], *filters: dict[str, Any]) -> dict[str, Any]:
+        time = {"gte": self.start, "lt": self.end, "format": "strict_date_optional_time"}
+        return {
+            "size": 0,
+            "query": {
+                "bool": {
+                    "filter": [*filters, {"range": {"request.time": time}}],
+                    "must_not": [{"term": {"event_type": "user_action"}}],
+                }
+            },
+            "aggs": aggregations,
+        }
 
 
-def read_usage(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Read the roll-ups out of the answer to a `usage_search`, by id.
+RollUp = dict[str, Any]
+
+
+class Active(NamedTuple):
+    """A part of the list of those who were active.
+
+    Attributes:
+        ids: Their ids.
+        roll_ups: Their roll-ups, by id, where they were listed with these.
+        after: What the next part begins behind; None behind the last one.
+        estimate: How many there are in all, about, where the answer says so.
+    """
+
+    ids: list[str]
+    roll_ups: dict[str, RollUp]
+    after: Any
+    estimate: int | None
+
+
+def read_usage(answer: dict[str, Any]) -> dict[str, RollUp]:
+    """Read the roll-ups out of the answer to `UsageSearch.of`, by id.
 
     Raises:
         LookupError: The answer has not the shape of one, or is not all of it.
@@ -97,6 +158,21 @@ def read_usage(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if any(missed):
             raise LookupError("Some calls are not counted")
         return {_key(bucket): _roll_up(bucket) for bucket in usage["buckets"]}
+    except AttributeError as error:
+        raise TypeError("Something in it is no object") from error
+
+
+def read_active(answer: dict[str, Any], *, with_roll_ups: bool) -> Active:
+    """Read the answer to `UsageSearch.active`; raises as `read_usage` does."""
+    try:
+        aggregations = answer["aggregations"]
+        active, estimate = aggregations["active"], aggregations.get("estimate", {}).get("value")
+        buckets = [{**bucket, "key": bucket["key"]["id"]} for bucket in active["buckets"]]
+        ids = [_key(bucket) for bucket in buckets]
+        roll_ups = {_key(bucket): _roll_up(bucket) for bucket in buckets if with_roll_ups}
+        last = active["buckets"][-1]["key"] if buckets else None
+        after = active.get("after_key", last) if buckets else None
+        return Active(ids, roll_ups, after, None if estimate is None else int(estimate))
     except AttributeError as error:
         raise TypeError("Something in it is no object") from error
 

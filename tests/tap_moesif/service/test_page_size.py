@@ -38,7 +38,7 @@ def test_a_page_is_never_empty_nor_larger_than_wanted(
         if outcome == "good":
             size.worked(before, before * weight, 1)
         else:
-            assert size.halve(refused=outcome == "refused") is (before > 1)
+            assert size.halve(before, refused=outcome == "refused") is (before > 1)
             if outcome == "refused" and before > 1:
                 limit = before - 1
         assert 1 <= size.value <= limit
@@ -55,14 +55,14 @@ def test_a_first_size_beyond_the_largest_is_the_largest() -> None:
 def test_a_size_that_was_refused_is_not_grown_into_again() -> None:
     size = PageSize(1_000, 10_000)
     sizes(size, 3)
-    size.halve(refused=True)
+    size.halve(size.value, refused=True)
 
     assert sizes(size, 30) == [4_000] * 30
 
 
 def test_a_size_that_failed_is_grown_into_again_after_some_good_pages() -> None:
     size = PageSize(8_000, 10_000)
-    size.halve(refused=False)
+    size.halve(size.value, refused=False)
 
     assert sizes(size, 10) == [4_000] * GOOD_PAGES_TO_RETRY + [8_000, 10_000]
 
@@ -70,7 +70,7 @@ def test_a_size_that_failed_is_grown_into_again_after_some_good_pages() -> None:
 def test_a_size_that_failed_twice_is_not_grown_into_again() -> None:
     size = PageSize(8_000, 8_000)
     for _ in range(2):
-        size.halve(refused=False)
+        size.halve(size.value, refused=False)
         sizes(size, GOOD_PAGES_TO_RETRY)
 
     assert sizes(size, 30) == [4_000] * 30
@@ -79,7 +79,7 @@ def test_a_size_that_failed_twice_is_not_grown_into_again() -> None:
 def test_an_outage_leaves_no_small_pages_behind() -> None:
     size = PageSize(8_000, 8_000)
     for _ in range(5):
-        size.halve(refused=False)
+        size.halve(size.value, refused=False)
 
     assert size.value == 250
     assert sizes(size, 14)[-1] == 8_000

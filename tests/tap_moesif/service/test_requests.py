@@ -96,7 +96,7 @@ def test_the_scopes_told_are_the_references() -> None:
             assert len(stream.scopes) == 1
 
 
-@pytest.mark.parametrize(("rolls_up", "queries"), [(True, 6), (False, 3)])
+@pytest.mark.parametrize(("rolls_up", "queries"), [(True, 5), (False, 3)])
 def test_three_thousand_users_take_few_queries(rolls_up: bool, queries: int) -> None:
     with Account() as account:
         for number in range(3_000):

@@ -13,7 +13,7 @@ import pytest
 from typing_extensions import override
 
 from scripted import Reply, Request, ScriptedService
-from tap_moesif import TapMoesif, usage
+from tap_moesif import TapMoesif
 from tap_moesif.records import Field, Kind
 from tap_moesif.service import MoesifError
 from tap_moesif.streams.common import REST
@@ -187,18 +187,6 @@ def test_usage_takes_one_query_a_page_and_none_for_an_empty_one(moesif_with: Moe
     asked = [request.json for request in service.requests if "/events" in request.path]
     ids = [body["query"]["bool"]["filter"][0]["terms"]["user_id.raw"] for body in asked]
     assert ids == [["u0", "u1"], ["u2", "u3"], ["u4"]]
-
-
-def test_a_page_with_more_ids_than_a_query_takes_is_asked_about_in_parts(
-    moesif_with: MoesifWith, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(usage, "MAX_IDS", 2)
-    service = moesif_with([modified(f"u{n}", T0) for n in range(5)])
-
-    run = sync(scripted(service, usage_rollup=True))
-
-    assert paths(service).count("events") == 3
-    assert all(record["last24HourAggResults"]["count"] == 0 for record in run.records())
 
 
 def test_who_made_no_call_has_a_roll_up_of_zeros(moesif_with: MoesifWith) -> None:

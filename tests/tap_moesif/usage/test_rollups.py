@@ -1,95 +1,323 @@
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from moesif_api import api
 from scripted import Reply, Request, ScriptedService
-from tap_moesif.service import MoesifError, RequiredScope
-from tap_moesif.service.page_size import PageSize
+from tap_moesif.records import plain
+from tap_moesif.service import ForbiddenError, MoesifError, RequiredScope
+from tap_moesif.usage import UsageSearch, rollups
 from tap_moesif.usage.rollup import MAX_ID_UNITS
 from tap_moesif.usage.rollups import RollUps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-NO_USAGE = {"hits": {"total": 0, "hits": []}, "aggregations": {"usage": {"buckets": []}}}
+REQUIRED = RequiredScope("users", "read:events", "set usage_rollup: false")
+MANY = 1_000_000
+"""More users than anybody would ask about one by one."""
+
+
+class Events(ScriptedService):
+    """Rolls up the usage of some users, or lists who was active, as the engine does.
+
+    Attributes:
+        calls: How many calls each user made.
+        most: How many ids or buckets it takes in a query.
+        refusal: What it answers to more.
+        lists: Whether it knows how to list who was active.
+    """
+
+    def __init__(self, calls: dict[str, int]) -> None:
+        super().__init__(self._answer)
+        self.calls = calls
+        self.most = 10_000
+        self.refusal = Reply(413)
+        self.lists = True
+
+    def _answer(self, request: Request) -> Reply:
+        aggregations = request.json["aggs"]
+        if "usage" in aggregations:
+            return self._usage(asked_about(request))
+        if not self.lists:
+            return Reply(400, {"error": {"type": "parsing_exception"}})
+        composite = aggregations["active"]["composite"]
+        if composite["size"] > self.most:
+            return self.refusal
+        after = composite.get("after", {"id": ""})["id"]
+        behind = [one for one in sorted(self.calls) if one > after][: composite["size"]]
+        with_roll_ups = "aggs" in aggregations["active"]
+        buckets = [self._bucket(one, {"id": one}, whole=with_roll_ups) for one in behind]
+        found: dict[str, Any] = {"active": {"buckets": buckets}}
+        if behind:
+            found["active"]["after_key"] = {"id": behind[-1]}
+        if "estimate" in aggregations:
+            found["estimate"] = {"value": len(self.calls)}
+        return Reply(200, {"hits": {"hits": []}, "aggregations": found})
+
+    def _usage(self, ids: list[str]) -> Reply:
+        if len(ids) > self.most:
+            return self.refusal
+        buckets = [self._bucket(one, one, whole=True) for one in ids if one in self.calls]
+        found = {"usage": {"buckets": buckets}}
+        return Reply(201, {"hits": {"total": 0, "hits": []}, "aggregations": found})
+
+    def _bucket(self, one: str, key: object, *, whole: bool) -> dict[str, Any]:
+        bucket: dict[str, Any] = {"key": key, "doc_count": self.calls[one]}
+        statuses = {"2xx": self.calls[one], "3xx": 0, "4xx": 0, "5xx": 0}
+        if whole:
+            bucket |= {
+                "status": {"buckets": {n: {"doc_count": c} for n, c in statuses.items()}},
+                "duration": {"value": 1.0},
+                "slow": {"values": {"90.0": 1.0}},
+                "routes": {"buckets": []},
+                "last": {"value": None},
+            }
+        return bucket
 
 
 @pytest.fixture
-def service() -> Iterator[ScriptedService]:
-    with ScriptedService(lambda _: Reply(201, NO_USAGE)) as service:
-        yield service
+def events() -> Iterator[Events]:
+    with Events({}) as events:
+        yield events
 
 
-def complete(service: ScriptedService, records: list[dict[str, Any]], size: int) -> None:
-    with api(service.url) as moesif:
-        required = RequiredScope("users", "read:events", "set usage_rollup: false")
-        size_of_query = PageSize(size, size)
-        RollUps(moesif, required, "user_id", "A", "B", size_of_query).complete(records)
+@contextmanager
+def roll_ups(events: ScriptedService, parallel: int = 1) -> Iterator[RollUps]:
+    with api(events.url, parallel=parallel) as moesif:
+        yield RollUps(moesif, REQUIRED, UsageSearch("user_id", "A", "B"))
 
 
-def asked(service: ScriptedService) -> list[list[str]]:
-    return [ids(request) for request in service.requests]
+def complete(
+    events: ScriptedService, records: list[dict[str, Any]], expected: int = 0, parallel: int = 1
+) -> None:
+    with roll_ups(events, parallel) as rolled_up:
+        rolled_up.expect(expected)
+        rolled_up.complete(records)()
 
 
-def ids(request: Request) -> list[str]:
+def asked_about(request: Request) -> list[str]:
     found: list[str] = request.json["query"]["bool"]["filter"][0]["terms"]["user_id.raw"]
     return found
 
 
-def users(*names: str) -> list[dict[str, Any]]:
+def asked(events: ScriptedService) -> list[list[str]]:
+    """Give the ids that were asked about, query by query."""
+    return [asked_about(r) for r in events.requests if "usage" in r.json["aggs"]]
+
+
+def listed(events: ScriptedService) -> list[tuple[int, bool]]:
+    """Say of each list how long it was to be, and whether with roll-ups."""
+    lists = [r.json["aggs"]["active"] for r in events.requests if "active" in r.json["aggs"]]
+    return [(one["composite"]["size"], "aggs" in one) for one in lists]
+
+
+def users(names: Iterable[str]) -> list[dict[str, Any]]:
     return [{"id": name} for name in names]
 
 
-@pytest.mark.parametrize(("size", "queries"), [(5, ["abcde"]), (2, ["ab", "cd", "e"])])
-def test_a_query_asks_about_no_more_than_it_may(
-    service: ScriptedService, size: int, queries: list[str]
+def counts(records: list[dict[str, Any]]) -> dict[str, int]:
+    return {r["id"]: plain(r)["last24HourAggResults"]["count"] for r in records}
+
+
+def test_few_users_are_asked_about_by_one_query(events: Events) -> None:
+    events.calls = {"b": 3}
+    records = users("abc")
+
+    complete(events, records, expected=3)
+
+    assert asked(events) == [["a", "b", "c"]]
+    assert listed(events) == []
+    assert counts(records) == {"a": 0, "b": 3, "c": 0}
+
+
+def test_of_many_users_only_the_active_are_asked_about_and_those_in_their_list(
+    events: Events,
 ) -> None:
-    records = users(*"abcde")
+    events.calls = {"b": 3, "z": 1}
+    records = users("abc")
 
-    complete(service, records, size)
+    complete(events, records, expected=MANY)
 
-    assert asked(service) == [[*query] for query in queries]
-    assert all(record["last24HourAggResults"]["count"] == 0 for record in records)
+    assert asked(events) == []
+    assert listed(events) == [(1_000, True)]
+    assert counts(records) == {"a": 0, "b": 3, "c": 0}
 
 
-@pytest.mark.parametrize("reply", [Reply(413), Reply(503)])
-def test_fewer_are_asked_about_where_that_is_too_much(
-    service: ScriptedService, reply: Reply
+def test_a_long_list_comes_in_parts_that_grow(events: Events) -> None:
+    events.calls = {f"u{number:05d}": number + 1 for number in range(3_100)}
+
+    records = users(events.calls)
+    complete(events, records, expected=MANY)
+
+    assert listed(events) == [(1_000, True), (2_000, True), (4_000, True)]
+    assert counts(records) == events.calls
+
+
+def test_of_more_than_can_be_held_the_ids_are_listed_and_these_asked_about(
+    events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.answer = lambda request: reply if len(ids(request)) > 2 else Reply(201, NO_USAGE)
-    records = users(*"abcdefgh")
+    monkeypatch.setattr(rollups, "MOST_HELD", 1_000)
+    events.calls = {f"u{number:05d}": number + 1 for number in range(2_500)}
+    records = users(["idle", "u00003", "u02400", "u02499"])
 
-    complete(service, records, 8)
+    complete(events, records, expected=MANY)
 
-    assert asked(service)[-4:] == [[*"ab"], [*"cd"], [*"ef"], [*"gh"]]
-    assert all(record["last24HourAggResults"]["count"] == 0 for record in records)
+    assert listed(events) == [(1_000, True), (10_000, False)]
+    assert asked(events) == [["u02400", "u02499"]]
+    assert counts(records) == {"idle": 0, "u00003": 4, "u02400": 2_401, "u02499": 2_500}
 
 
-def test_nobody_is_asked_about_who_cannot_be_or_has_a_roll_up(service: ScriptedService) -> None:
+def test_where_most_were_active_each_is_asked_about(events: Events) -> None:
+    events.calls = {f"u{number:05d}": 1 for number in range(5_000)}
+    records = users(list(events.calls)[:4_500])
+
+    complete(events, records, expected=6_000)
+
+    assert listed(events) == [(1_000, True)]
+    assert [len(ids) for ids in asked(events)] == [4_000, 500]
+    assert set(counts(records).values()) == {1}
+
+
+def test_a_list_of_which_the_estimate_was_wrong_ends_where_it_costs_too_much(
+    events: Events,
+) -> None:
+    events.calls = {f"u{number:05d}": 1 for number in range(9_000)}
+    whole = events.answer
+    events.answer = lambda request: without_estimate(whole(request))
+    records = users(["u00001", "idle"])
+
+    complete(events, records, expected=6_000)
+
+    assert listed(events) == [(1_000, True), (2_000, True), (4_000, True)]
+    assert counts(records) == {"u00001": 1, "idle": 0}
+
+
+def without_estimate(reply: Reply) -> Reply:
+    reply.body["aggregations"].pop("estimate", None)
+    return reply
+
+
+def test_a_list_that_is_cut_short_is_read_on(events: Events) -> None:
+    """The engine says how many there are; a list of fewer than asked for is not its end."""
+    events.calls = {f"u{number:03d}": 1 for number in range(100)}
+    whole = events.answer
+
+    def short(request: Request) -> Reply:
+        reply = whole(request)
+        active = reply.body["aggregations"]["active"]
+        active["buckets"] = active["buckets"][:40]
+        active["after_key"] = active["buckets"][-1]["key"] if active["buckets"] else None
+        return reply
+
+    events.answer = short
+    records = users(events.calls)
+
+    complete(events, records, expected=MANY)
+
+    assert set(counts(records).values()) == {1}
+    assert asked(events) == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(Reply(400, {"error": {"type": "parsing_exception"}}), id="not_understood"),
+        pytest.param(Reply(500), id="down"),
+        pytest.param(Reply(200, {"hits": {"hits": []}}), id="no_aggregations"),
+        pytest.param(
+            Reply(200, {"hits": {"hits": []}, "aggregations": {"usage": {"buckets": []}}}),
+            id="another_aggregation",
+        ),
+    ],
+)
+def test_where_there_is_no_list_each_is_asked_about(events: Events, reply: Reply) -> None:
+    events.calls = {"b": 3}
+    whole = events.answer
+    events.answer = lambda request: reply if b'"active"' in request.body else whole(request)
+    records = users("abc")
+
+    complete(events, records, expected=MANY)
+
+    assert asked(events) == [["a", "b", "c"]]
+    assert counts(records) == {"a": 0, "b": 3, "c": 0}
+
+
+def test_a_key_that_may_not_read_events_is_told_so(events: Events) -> None:
+    events.answer = lambda _: Reply(403)
+
+    with pytest.raises(ForbiddenError, match="usage_rollup: false"):
+        complete(events, users("abc"), expected=MANY)
+
+
+TOO_MANY_BUCKETS = Reply(503, {"error": {"type": "too_many_buckets_exception"}})
+
+
+@pytest.mark.parametrize("refusal", [Reply(413), TOO_MANY_BUCKETS])
+def test_fewer_are_listed_where_the_engine_refuses_as_many(events: Events, refusal: Reply) -> None:
+    events.calls = {f"u{number:03d}": 1 for number in range(700)}
+    events.most, events.refusal = 300, refusal
+    records = users(events.calls)
+
+    complete(events, records, expected=MANY)
+
+    assert listed(events) == [(1_000, True), (500, True), (250, True), (250, True), (250, True)]
+    assert set(counts(records).values()) == {1}
+
+
+@pytest.mark.parametrize("refusal", [Reply(413), TOO_MANY_BUCKETS])
+def test_fewer_are_asked_about_where_that_is_too_much(events: Events, refusal: Reply) -> None:
+    names = [f"u{number:04d}" for number in range(3_000)]
+    events.calls, events.most, events.refusal = dict.fromkeys(names, 2), 1_100, refusal
+    records = users(names)
+
+    complete(events, records)
+
+    assert [len(ids) for ids in asked(events)] == [3_000, 2_000, 1_000, 1_000, 1_000]
+    assert set(counts(records).values()) == {2}
+
+
+def test_batches_are_asked_about_side_by_side(events: Events) -> None:
+    names = [f"u{number:05d}" for number in range(9_000)]
+    together, whole = threading.Barrier(3), events.answer
+
+    def answer(request: Request) -> Reply:
+        if len(events.requests) > 1:  # the first of all goes alone
+            together.wait(10)
+        return whole(request)
+
+    events.answer = answer
+    with roll_ups(events, parallel=3) as rolled_up:
+        rolled_up.complete(users(["first"]))()
+        rolled_up.complete(users(names))()
+
+    assert sorted(len(ids) for ids in asked(events)) == [1, 1_000, 4_000, 4_000]
+
+
+def test_nobody_is_asked_about_who_cannot_be_or_has_a_roll_up(events: Events) -> None:
     own: dict[str, Any] = {"id": "own", "last24HourAggResults": {"count": 7}}
     too_long: dict[str, Any] = {"id": "x" * (MAX_ID_UNITS + 1)}
-    records = [own, too_long, {"id": "u1", "last24HourAggResults": None}]
+    two_units_each: dict[str, Any] = {"id": "🦊" * (MAX_ID_UNITS // 2 + 1)}
+    records = [own, too_long, two_units_each, {"id": "u1", "last24HourAggResults": None}]
 
-    complete(service, records, 8)
+    complete(events, records)
 
-    assert asked(service) == [["u1"]]
+    assert asked(events) == [["u1"]]
     assert own["last24HourAggResults"] == {"count": 7}
     assert "last24HourAggResults" not in too_long
+    assert "last24HourAggResults" not in two_units_each
 
 
-def test_an_answer_of_another_form_is_told_the_way_out(service: ScriptedService) -> None:
-    service.answer = lambda _: Reply(201, {"hits": {"hits": []}})
-
-    with pytest.raises(MoesifError, match="usage_rollup: false"):
-        complete(service, users("u1"), 8)
-
-
-def test_a_query_that_is_not_understood_is_told_the_way_out(service: ScriptedService) -> None:
+@pytest.mark.parametrize("body", [{"hits": {"hits": []}}, None])
+def test_an_answer_that_cannot_be_used_is_told_the_way_out(
+    events: Events, body: dict[str, Any] | None
+) -> None:
     """As where an account's statuses or durations are text."""
-    service.answer = lambda _: Reply(400)
+    events.answer = lambda _: Reply(400) if body is None else Reply(201, body)
 
     with pytest.raises(MoesifError, match="usage_rollup: false"):
-        complete(service, users("u1"), 8)
+        complete(events, users("a"))

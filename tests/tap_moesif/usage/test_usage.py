@@ -11,7 +11,7 @@ from tap_moesif.streams.companies import Companies
 from tap_moesif.streams.users import Users
 from tap_moesif.usage import USAGE, no_usage, window
 from tap_moesif.usage.rollup import is_searchable
-from tap_moesif.usage.search import MAX_IDS, read_usage, usage_search
+from tap_moesif.usage.search import MAX_IDS, UsageSearch, read_active, read_usage
 
 BUCKET: dict[str, Any] = {
     "key": "u1",
@@ -45,7 +45,7 @@ def test_the_window_is_the_day_before_the_sync_in_utc() -> None:
 
 
 def test_the_search_counts_the_calls_of_the_window_and_no_actions() -> None:
-    body = usage_search("company_id", ["c1", "c2"], "START", "END")
+    body = UsageSearch("company_id", "START", "END").of(["c1", "c2"])
 
     assert body["size"] == 0
     assert body["query"]["bool"] == {
@@ -139,7 +139,7 @@ def test_routes_with_equal_counts_have_one_order() -> None:
 
 
 def test_the_engine_too_is_asked_for_that_order() -> None:
-    aggregations = usage_search("user_id", ["u1"], "START", "END")["aggs"]["usage"]["aggs"]
+    aggregations = UsageSearch("user_id", "START", "END").of(["u1"])["aggs"]["usage"]["aggs"]
 
     assert aggregations["routes"]["terms"] == {
         "field": "request.route.raw",
@@ -149,8 +149,78 @@ def test_the_engine_too_is_asked_for_that_order() -> None:
     }
 
 
+def test_the_active_are_listed_in_the_same_window_with_the_same_roll_ups() -> None:
+    search = UsageSearch("user_id", "START", "END")
+    first = search.active(1_000, None, with_roll_ups=True)
+    later = search.active(500, {"id": "u9"}, with_roll_ups=False)
+
+    one = search.of(["u1"])
+    window = [part for part in one["query"]["bool"]["filter"] if "range" in part]
+    assert first["query"]["bool"] == {**one["query"]["bool"], "filter": window}
+    listed = {"size": 1_000, "sources": [{"id": {"terms": {"field": "user_id.raw"}}}]}
+    assert first["aggs"]["active"] == {
+        "composite": listed,
+        "aggs": one["aggs"]["usage"]["aggs"],
+    }
+    assert first["aggs"]["estimate"]["cardinality"]["field"] == "user_id.raw"
+    assert later["aggs"] == {
+        "active": {"composite": {**listed, "size": 500, "after": {"id": "u9"}}}
+    }
+
+
+def listing(*buckets: object, **more: object) -> dict[str, Any]:
+    return {"aggregations": {"active": {"buckets": list(buckets), **more}}}
+
+
+def test_a_list_of_the_active_is_read_with_its_roll_ups() -> None:
+    bucket = {**BUCKET, "key": {"id": "u1"}}
+    answered = listing(bucket, after_key={"id": "u1"})
+    answered["aggregations"]["estimate"] = {"value": 7}
+
+    active = read_active(answered, with_roll_ups=True)
+
+    assert active.ids == ["u1"]
+    assert active.roll_ups == read_usage(answer(BUCKET))
+    assert active.after == {"id": "u1"}
+    assert active.estimate == 7
+
+
+def test_a_list_of_ids_needs_no_roll_ups() -> None:
+    active = read_active(
+        listing({"key": {"id": "u1"}, "doc_count": 1}, {"key": {"id": 7}, "doc_count": 1}),
+        with_roll_ups=False,
+    )
+
+    assert active.ids == ["u1", "7"]
+    assert active.roll_ups == {}
+    assert active.after == {"id": 7}  # as it came, where there is no `after_key`
+    assert active.estimate is None
+
+
+def test_an_empty_list_is_the_end() -> None:
+    assert read_active(listing(after_key={"id": "u1"}), with_roll_ups=True).after is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"aggregations": {}},
+        {"aggregations": {"active": {}}},
+        {"aggregations": {"usage": {"buckets": []}}},
+        listing(5),
+        listing({"key": "u1"}),
+        listing({"key": {"other": "u1"}}),
+        {"aggregations": [1]},
+    ],
+)
+def test_a_list_of_another_form_is_not_taken_for_nobody(wrong: dict[str, Any]) -> None:
+    with pytest.raises((LookupError, TypeError, ValueError)):
+        read_active(wrong, with_roll_ups=True)
+
+
 def test_a_full_query_stays_within_the_engines_buckets() -> None:
-    aggregations = usage_search("user_id", ["u1"], "START", "END")["aggs"]["usage"]["aggs"]
+    aggregations = UsageSearch("user_id", "START", "END").of(["u1"])["aggs"]["usage"]["aggs"]
     statuses = len(aggregations["status"]["filters"]["filters"])
 
     assert MAX_IDS * (1 + statuses + aggregations["routes"]["terms"]["size"]) <= 65_535
