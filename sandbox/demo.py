@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ COMMANDS = Path(sys.executable).parent
 USERS, COMPANIES, CHANGED = 1000, 100, 25
 STEP_SECONDS = 600  # installing takes longest, where the network is slow
 READY = "moesif-sandbox ready on "
+say = partial(print, flush=True)
 
 
 class StepError(Exception):
@@ -35,12 +37,11 @@ def sandbox(*options: str) -> Iterator[str]:
         [COMMANDS / "moesif-sandbox", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     ) as process:  # fmt: skip
-        assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018, pipes
         try:
-            line = process.stdout.readline()
+            line = process.stdout.readline() if process.stdout else ""
             if not line.startswith(READY):
                 process.kill()
-                raise StepError(f"the sandbox did not start:\n{line}{process.stderr.read()}")
+                raise StepError(f"the sandbox did not start:\n{process.communicate()[1]}")
             yield line.removeprefix(READY).strip()
         finally:
             process.terminate()
@@ -92,11 +93,6 @@ def sync(url: str, folder: Path) -> dict[str, Any]:
     return received
 
 
-def say(text: str) -> None:
-    """Print at once."""
-    print(text, flush=True)  # noqa: T201, a demo talks
-
-
 def run(folder: Path) -> None:
     """Go through the steps, and make sure that what is shown is so."""
     say("1. Starting the sandbox: Moesif and Segment in one local process ...")
@@ -117,10 +113,9 @@ def run(folder: Path) -> None:
         raise StepError(f"{len(missing)} changed users did not arrive in the second run.")
     say(f"   {CHANGED} users were changed and {len(news)} messages are new to Segment")
     richest = max(news, key=lambda m: (len(m["traits"]), -len(json.dumps(m)), m["userId"]))
-    say("\nOne of them, as Segment received it:\n")
-    say(json.dumps(richest, indent=2, ensure_ascii=False))
     say(
-        "\nSegment received, all told:\n"
+        "\nOne of them, as Segment received it:\n\n"
+        f"{json.dumps(richest, indent=2, ensure_ascii=False)}\n\nSegment received, all told:\n"
         f"   {counts['accepted']:>6} messages accepted, in {again['requests']} requests\n"
         f"   {counts['duplicates']:>6} dropped as repeats, known by their messageId (the second\n"
         "          run looks back a little, for what Moesif shows late)\n"

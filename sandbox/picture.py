@@ -16,9 +16,9 @@ from playwright.sync_api import Page, sync_playwright
 from demo import COMMANDS, environment, sandbox
 
 # No sandbox of its own, since it may run as root; and nothing that asks for other addresses.
-CHROMIUM_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                  "--disable-background-networking", "--disable-component-update",
-                  "--disable-sync")  # fmt: skip
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update",
+         "--disable-sync")  # fmt: skip
 RATE_LIMIT = {"path": "/segment/v1/", "kind": "status", "status": 429, "skip": 30, "times": 24,
               "headers": {"Retry-After": "1"}}  # fmt: skip
 RUN_SECONDS = 120
@@ -26,11 +26,8 @@ RUN_SECONDS = 120
 
 def sync(url: str, folder: Path) -> None:
     """Run the two commands as a pipe, from where the last run ended."""
-    settings = {
-        "TAP_MOESIF_PAGE_SIZE": "200",
-        "TAP_MOESIF_LOOKBACK_MINUTES": "0",
-        "TARGET_SEGMENT_BATCH_SIZE_ROWS": "20",
-    }
+    settings = {"TAP_MOESIF_PAGE_SIZE": "200", "TAP_MOESIF_LOOKBACK_MINUTES": "0",
+                "TARGET_SEGMENT_BATCH_SIZE_ROWS": "20"}  # fmt: skip
     state = folder / "state.json"
     if not state.exists():
         state.write_text("{}")
@@ -67,9 +64,8 @@ def main() -> None:
         sandbox("--users=2000", "--latency=0.15", f"--port={port}") as url,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
-        )
+        path_of_chromium = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=path_of_chromium, args=FLAGS)
         page = browser.new_page(
             viewport={"width": 1280, "height": 920}, reduced_motion="reduce", color_scheme="light"
         )

@@ -48,7 +48,7 @@ def create_app(
         ],
         exception_handlers={HTTPException: _no_such_endpoint},
     )
-    return Traffic(services, state)
+    return Traffic(services, state.faults, state.log, clock, settings.latency)
 
 
 async def _no_such_endpoint(request: Request, error: Exception) -> Response:

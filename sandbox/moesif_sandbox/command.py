@@ -1,7 +1,10 @@
 """The command: its options, and a sandbox that is served as they say."""
 
+import asyncio
 import gc
 import os
+import signal
+import socket
 import sys
 import threading
 import webbrowser
@@ -11,44 +14,44 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import click
+import uvicorn
+from starlette.types import ASGIApp
+from typing_extensions import override
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from moesif_sandbox.app import create_app
 from moesif_sandbox.faults import Fault, read_faults
 from moesif_sandbox.moesif.account import Contents
 from moesif_sandbox.moesif.api import SCOPES
 from moesif_sandbox.seed import SeedPlan, make_seed
-from moesif_sandbox.server import HOST, leave_at_signals, listen, server_of
 from moesif_sandbox.settings import PORT, Settings
-from moesif_sandbox.times import UTC, system_clock
+from moesif_sandbox.times import UTC
 
-# What `--strict` sets, unless another option says otherwise.
+HOST = "127.0.0.1"  # never anywhere else: there is no secret in here and no protection either
+# What `--strict` sets, unless another option says otherwise: what Moesif publishes ('Rate limits'),
+# the `search.max_buckets` of Elasticsearch 7.0 to 7.8, and what a small engine may bear.
 STRICT = {
-    "moesif_requests_per_minute": 500,  # Moesif, Management API, 'Rate limits'
-    "max_buckets": 10_000,  # Elasticsearch 7.0 to 7.8, `search.max_buckets`
-    "circuit_breaker_bytes": 20_000_000,
-}
+    "moesif_requests_per_minute": 500, "max_buckets": 10_000, "circuit_breaker_bytes": 20_000_000,
+}  # fmt: skip
 _DEFAULTS = {**SeedPlan._field_defaults, **Settings._field_defaults, "port": PORT}
 _YEAR_SECONDS = 31_622_400
 
 
-def _read_moment(_context: object, _option: object, value: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if value else None
-    except ValueError:
-        raise click.BadParameter(f"{value} is no ISO 8601 time") from None
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+def _moment(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _read_scopes(_context: object, _option: object, value: str) -> list[str]:
+def _scopes(value: str) -> list[str]:
     scopes = [scope.strip() for scope in value.split(",") if scope.strip()]
     if unknown := [scope for scope in scopes if scope not in SCOPES]:
         raise click.BadParameter(f"{unknown[0]} is none of {', '.join(SCOPES)}")
     return scopes
 
 
-def _read_faults(_context: object, _option: object, values: tuple[str, ...]) -> list[Fault]:
+def _faults(value: str) -> list[Fault]:
     try:
-        return [fault for value in values for fault in read_faults(value)]
+        return read_faults(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -70,7 +73,7 @@ _OPTIONS = [
             "twelve times as many. Above 50,000 in all, only some of the users make any."),
     _option("--days", _ONE, "The days over which changes are spread."),
     _option("--seed", int, "Same seed, same --now, same numbers: same data."),
-    _option("--now", str, "When the data ends (default: now).", callback=_read_moment),
+    _option("--now", _moment, "When the data ends (default: now).", metavar="ISO"),
     _option("--awkward,--wrong-types,awkward", bool, "Documents have every shape that is known or "
             "feared: ids missing, wrong types, a null character."),
     _option("--without-modified-time", _ANY, "So many users lack modified_time."),
@@ -88,8 +91,8 @@ _OPTIONS = [
     _option("--max-page-bytes", _ONE, "A larger answer is a 413."),
     _option("--sort-by-id/--no-sort-by-id", None, "Whether a sort may be by _id.", default=True),
     _option("--management-key", str, "Moesif's management API key."),
-    _option("--management-scopes", str, "The key's scopes; what needs another is a 401.",
-            default=",".join(SCOPES), callback=_read_scopes),
+    _option("--management-scopes", _scopes, "The key's scopes; what needs another is a 401.",
+            default=",".join(SCOPES), metavar="SCOPES"),
     _option("--application-id", str, "Moesif's collector application id."),
     _option("--null-in-upsert", click.Choice(["keep", "overwrite", "delete"]),
             "What a null in an update of a profile does to the old value."),
@@ -103,7 +106,7 @@ _OPTIONS = [
             "region's host drops messages in silence."),
     _option("--clock-offset-seconds", click.IntRange(-_YEAR_SECONDS, _YEAR_SECONDS),
             "So much is the sandbox's clock fast, or slow if negative.", default=0),
-    click.Option(["--fault", "faults"], metavar="JSON", multiple=True, callback=_read_faults,
+    click.Option(["--fault", "faults"], metavar="JSON", multiple=True, type=_faults,
                  help='Such as {"path": "/segment/v1/batch", "kind": "status", "times": 3}; may be '
                  "repeated. POST /sandbox/faults takes the same."),
 ]  # fmt: skip
@@ -117,14 +120,15 @@ def main(**options: Any) -> None:  # noqa: ANN401, click gives each its type
     there; what arrived is at /sandbox/segment and /sandbox/collector, and the README says the rest.
     """
     try:
-        listener = listen(options["port"])
+        listener = socket.create_server((HOST, options["port"]), backlog=socket.SOMAXCONN)
     except OSError as error:
         raise click.ClickException(
             f"port {options['port']} can't be opened ({error.strerror}); take another with --port"
         ) from error
     app = create_app(*configured(click.get_current_context()))
     gc.freeze()  # the seed stays: there is no sense in looking for garbage in it
-    leave_at_signals()
+    for number in (signal.SIGTERM, signal.SIGINT):  # which uvicorn raises once more when it is done
+        signal.signal(number, lambda *_: sys.exit(0))
     _announce(f"http://{HOST}:{listener.getsockname()[1]}", options)
     server_of(app).run(sockets=[listener])
 
@@ -138,9 +142,32 @@ def configured(context: click.Context) -> tuple[Settings, Contents]:
     if options["latency_ms"] is not None:
         options["latency"] = options["latency_ms"] / 1000
     offset = timedelta(seconds=options["clock_offset_seconds"])
-    options["now"] = options["now"] or system_clock() + offset
+    options["now"] = options["now"] or datetime.now(UTC) + offset
     plan = SeedPlan(**{name: options[name] for name in SeedPlan._fields})
+    options["faults"] = [fault for faults in options["faults"] for fault in faults]
     return Settings(**{name: options[name] for name in Settings._fields}), make_seed(plan)
+
+
+class _ClosableProtocol(H11Protocol):
+    """Gives the app its connection, so that a fault can close it half-way."""
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        # Or an answer in two parts waits for an acknowledgement, 40 ms each.
+        connection: socket.socket = transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """Return what serves the app on sockets that take connections already."""
+    config = uvicorn.Config(
+        app, http=_ClosableProtocol, ws="none", lifespan="off", log_level="warning",
+        access_log=False, server_header=False, timeout_graceful_shutdown=1,
+        date_header=False,  # the app sends its own, by the sandbox's clock
+    )  # fmt: skip
+    return uvicorn.Server(config)
 
 
 def _announce(address: str, options: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The sandbox's own endpoints: what arrived, what is to go wrong, which data there is."""
 
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -31,7 +31,7 @@ class _Shift(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Put(msgspec.Struct):
     replace: bool = False
-    searchable_after: int | None = None
+    searchable_after: Annotated[int, msgspec.Meta(ge=ON_DEMAND)] | None = None
 
 
 class ControlApi:
@@ -60,12 +60,11 @@ class ControlApi:
     async def _segment(self, request: Request) -> Response:
         ledger, given = self._state.segment, request.query_params
         lists = {name: getattr(ledger, name) for name in ("accepted", "discarded", "duplicates")}
+        counts = {name: len(messages) for name, messages in lists.items()}
         answer: Json = {
-            "requests": ledger.requests,
-            "refused": ledger.refused,
-            "flagged": ledger.flagged,
-            "counts": {name: len(messages) for name, messages in lists.items()},
-        }
+            "requests": ledger.requests, "refused": ledger.refused, "flagged": ledger.flagged,
+            "counts": counts,
+        }  # fmt: skip
         limit = given.get("limit", "0")
         if not limit.isdecimal():
             raise RefusedError("limit must be a number", "bad_request")
@@ -76,16 +75,14 @@ class ControlApi:
     async def _collector(self, request: Request) -> Response:
         ledger = self._state.collector
         lists = {"accepted": ledger.accepted, "duplicates": ledger.duplicates}
-        answer: Json = {
-            "requests": ledger.requests,
-            "refused": ledger.refused,
-            "counts": {
-                name: {kind: len(elements) for kind, elements in kinds.items()}
-                for name, kinds in lists.items()
-            },
-            "callers_address": ledger.callers_address,
-            "ids": ledger.ids(),
+        counts = {
+            name: {kind: len(elements) for kind, elements in kinds.items()}
+            for name, kinds in lists.items()
         }
+        answer: Json = {
+            "requests": ledger.requests, "refused": ledger.refused, "counts": counts,
+            "callers_address": ledger.callers_address, "ids": ledger.ids(),
+        }  # fmt: skip
         is_short = request.query_params.get("elements") == "false"
         return json_answer(answer if is_short else answer | lists)
 
@@ -124,8 +121,6 @@ class ControlApi:
     async def _documents(self, request: Request) -> Response:
         account, body = self._state.account, await request.body()
         how, given = _decoded(body, _Put), _decoded(body, Json)
-        if how.searchable_after is not None and how.searchable_after < ON_DEMAND:
-            raise RefusedError("searchable_after is a number of searches, or -1", "bad_request")
         kinds = {name: raw for name, raw in given.items() if name not in how.__struct_fields__}
         if unknown := kinds.keys() - account.indexes.keys() - account.lists.keys():
             raise RefusedError(f"there is nothing called {sorted(unknown)}", "bad_request")

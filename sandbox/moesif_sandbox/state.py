@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from moesif_sandbox.faults import FaultPlan
-from moesif_sandbox.log import RequestLog
 from moesif_sandbox.moesif.account import Account
 from moesif_sandbox.moesif.collector import CollectorLedger
 from moesif_sandbox.segment import SegmentLedger
 from moesif_sandbox.settings import Settings
 from moesif_sandbox.times import ShiftedClock
+from moesif_sandbox.traffic import RequestLog
 
 
 @dataclass

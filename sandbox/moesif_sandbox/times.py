@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 UTC = timezone.utc
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(T\d\d.*)?")
 _EPOCH_DIGITS = re.compile(r"-?\d{5,15}")
+
+
+system_clock = partial(datetime.now, UTC)
 
 
 @dataclass
@@ -21,11 +25,6 @@ class ShiftedClock:
 
     def __call__(self) -> datetime:  # noqa: D102
         return self.clock() + self.offset
-
-
-def system_clock() -> datetime:
-    """Return the time of day."""
-    return datetime.now(UTC)
 
 
 def parse_iso(text: object) -> datetime | None:

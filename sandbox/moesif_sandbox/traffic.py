@@ -1,29 +1,90 @@
 """Stands between the connection and both services: faults, latency and the log of requests."""
 
 import asyncio
+from collections import Counter, deque
+from datetime import datetime
 from email.utils import format_datetime
 from time import perf_counter
+from typing import Any, NamedTuple
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from moesif_sandbox.faults import Answer, Fault
-from moesif_sandbox.log import SERVICES
-from moesif_sandbox.state import State
+from moesif_sandbox.faults import Answer, Fault, FaultPlan
+from moesif_sandbox.times import ShiftedClock, zulu
 from moesif_sandbox.web import RefusedError, unpacked
+
+LOGGED_REQUESTS = 20_000
+KEPT_SECONDS = 3_600
+_SERVICES = {
+    "/moesif/api/": "moesif", "/moesif/collector/": "collector", "/segment/": "segment",
+    "/segment-us/": "segment", "/segment-eu/": "segment", "/segment-cdn/": "cdn",
+}  # fmt: skip
+_REFUSED = 400
+
+
+class Bar(NamedTuple):
+    """A span of time: how many records a service gave or took, how many requests failed."""
+
+    records: int = 0
+    failed: int = 0
+
+
+class RequestLog:
+    """The newest requests, oldest first, how many there were in all, and the last hour's sums."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.entries: deque[dict[str, Any]] = deque(maxlen=LOGGED_REQUESTS)
+        self.logged = 0
+        self._seconds: dict[int, Counter[tuple[str, str]]] = {}
+
+    def add(self, at: datetime, entry: dict[str, Any]) -> None:
+        """Log a request that came at a time; the clock may have been set back since the last."""
+        self.entries.append({"at": zulu(at), **entry})
+        self.logged += 1
+        service = next(name for start, name in _SERVICES.items() if entry["path"].startswith(start))
+        counts = self._seconds.setdefault(int(at.timestamp()), Counter())
+        counts[service, "records"] += entry["records"]
+        counts[service, "failed"] += has_failed(entry)
+        if len(self._seconds) > KEPT_SECONDS:
+            del self._seconds[next(iter(self._seconds))]
+
+    def bars(self, service: str, now: int, width: int, count: int) -> list[Bar]:
+        """Return so many spans of `width` seconds each, the last of which holds `now`.
+
+        A span begins at a multiple of its width, so that it does not change while time goes on.
+        """
+        bars = []
+        for number in range(now // width - count + 1, now // width + 1):
+            seconds = range(number * width, (number + 1) * width)
+            counts = [self._seconds[second] for second in seconds if second in self._seconds]
+            bars.append(Bar(*(sum(c[service, what] for c in counts) for what in Bar._fields)))
+        return bars
+
+
+def has_failed(entry: dict[str, Any]) -> bool:
+    """Say whether the client of a logged request has reason to try again, or to give up."""
+    status = entry["status"]
+    return status is None or status >= _REFUSED or entry["fault"] not in {None, "delay"}
 
 
 class Traffic:
     """An ASGI app around another: answers, spoils or drops each request to a service."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
-        self._app = app
-        self._state = state
+    def __init__(
+        self, app: ASGIApp, faults: FaultPlan, log: RequestLog, clock: ShiftedClock, latency: float
+    ) -> None:
+        self._app, self._faults, self._log, self._clock = app, faults, log, clock
+        self._latency = latency  # seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        at, started = self._state.clock(), perf_counter()
+        at, started = self._clock(), perf_counter()
 
         async def dated(message: Message) -> None:
             """Send the sandbox's own time, as clients that mistrust their clock read it."""
@@ -32,28 +93,30 @@ class Traffic:
                 headers.setdefault("date", format_datetime(at, usegmt=True))
             await send(message)
 
-        if not scope["path"].startswith(tuple(SERVICES)):
+        if not scope["path"].startswith(tuple(_SERVICES)):
             await self._app(scope, receive, dated)
             return
         state = scope.setdefault("state", {})  # where an endpoint says how many records it took
         body = await Request(scope, receive).body()
-        fault = self._state.faults.take(scope["path"], lambda: _readable(scope, body))
+        fault = self._faults.take(scope["path"], lambda: _readable(scope, body))
+        await asyncio.sleep(self._latency + (fault.seconds if fault else 0.0))
         answer = await self._answer(scope, body, fault)
         entry = {
-            "method": scope["method"],
-            "path": scope["path"],
+            "method": scope["method"], "path": scope["path"],
             "query": scope["query_string"].decode("latin-1"),
-            "status": answer.status if answer else None,
-            "bytes_in": len(body),
-            "bytes_out": len(answer.body) if answer else 0,
-            "records": state.get("records", 0),
+            "status": answer.status if answer else None, "bytes_in": len(body),
+            "bytes_out": len(answer.body) if answer else 0, "records": state.get("records", 0),
             "milliseconds": round((perf_counter() - started) * 1000, 3),
             "fault": fault.kind if fault else None,
-        }
-        self._state.log.add(at, entry)
+        }  # fmt: skip
+        self._log.add(at, entry)
         half = fault is not None and fault.kind == "half_answer"
         if answer is not None:
-            await _send(answer, dated, half=half)
+            headers = MutableHeaders({**answer.headers, "content-length": str(len(answer.body))})
+            start = {"type": "http.response.start", "status": answer.status}
+            await dated({**start, "headers": headers.raw})
+            part = answer.body[: len(answer.body) // 2] if half else answer.body
+            await dated({"type": "http.response.body", "body": part, "more_body": half})
         if half or answer is None:
             state["transport"].close()  # what is written goes out first
             while (await receive())["type"] != "http.disconnect":
@@ -61,7 +124,6 @@ class Traffic:
 
     async def _answer(self, scope: Scope, body: bytes, fault: Fault | None) -> Answer | None:
         """Let the app answer, unless a fault forbids it, and spoil the answer."""
-        await asyncio.sleep(self._state.settings.latency + (fault.seconds if fault else 0.0))
         answer, messages = None, list[Message]()
 
         async def receive() -> Message:
@@ -75,7 +137,7 @@ class Traffic:
             start, *parts = messages
             content = b"".join(part.get("body", b"") for part in parts)
             answer = Answer(start["status"], MutableHeaders(raw=start["headers"]), content)
-        return self._state.faults.spoilt(fault, scope["path"], answer)
+        return self._faults.spoilt(fault, scope["path"], answer)
 
 
 def _readable(scope: Scope, body: bytes) -> bytes:
@@ -84,10 +146,3 @@ def _readable(scope: Scope, body: bytes) -> bytes:
         return unpacked(Request(scope).headers, body)
     except RefusedError:
         return body
-
-
-async def _send(answer: Answer, send: Send, *, half: bool) -> None:
-    headers = MutableHeaders({**answer.headers, "content-length": str(len(answer.body))})
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers.raw})
-    body = answer.body[: len(answer.body) // 2] if half else answer.body
-    await send({"type": "http.response.body", "body": body, "more_body": half})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,7 @@ import requests
 
 import commands
 from moesif_sandbox.app import create_app
-from moesif_sandbox.command import configured, main
-from moesif_sandbox.server import HOST, listen, server_of
+from moesif_sandbox.command import HOST, configured, main, server_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ class Sandbox(commands.Sandbox):
 def running(*options: str) -> Iterator[Sandbox]:
     """Serve a sandbox with these options from a thread of this process."""
     app = create_app(*configured(main.make_context("moesif-sandbox", [*options])))
-    with listen(0) as listener, requests.Session() as session:
+    with socket.create_server((HOST, 0)) as listener, requests.Session() as session:
         server = server_of(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -60,7 +60,7 @@ def test_the_numbers_asked_for_are_there_from_the_start(start: Callable[..., San
 
 @pytest.mark.fresh_process
 def test_the_data_is_the_same_for_the_same_seed_and_time(start: Callable[..., Sandbox]) -> None:
-    body = {"size": 100, "sort": "_id"}
+    body = {"size": 100, "sort": [{"_id": "asc"}]}
     pages = [start(*NOW, *more).hits("users", body) for more in ([], [], ["--seed", "2"])]
     assert pages[0] == pages[1] != pages[2]
 

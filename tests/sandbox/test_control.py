@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moesif_sandbox.command import main
-from moesif_sandbox.log import KEPT_SECONDS, LOGGED_REQUESTS, Bar, RequestLog
+from moesif_sandbox.traffic import KEPT_SECONDS, LOGGED_REQUESTS, Bar, RequestLog
 from project import PROJECT
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CALL = re.compile(r"^\$ curl -s (-X DELETE )?localhost:8700(\S+)(?: -d '(.+)')?$
 
 def test_each_call_of_the_readme_works(sandbox: Sandbox) -> None:
     calls = CALL.findall(README)
-    assert len(calls) == README.count("$ curl") == 8
+    assert len(calls) == README.count("$ curl") == 5
     for delete, path, body in calls:
         method = "DELETE" if delete else "POST" if body else "GET"
         url = sandbox.url + path

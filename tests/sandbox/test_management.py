@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moesif_sandbox.moesif.account import Account, Contents
+from moesif_sandbox.moesif.account import Account
 from moesif_sandbox.moesif.api import SCOPES, ManagementApi
 from moesif_sandbox.moesif.listings import LISTINGS
 from moesif_sandbox.moesif.places import place_of
@@ -145,7 +145,7 @@ KEY = "Bearer sandbox-management-key"
 
 def test_the_limit_counts_by_calendar_minute() -> None:
     at = datetime(2026, 3, 10, 12, 0, 30, tzinfo=timezone.utc)
-    api = ManagementApi(Account(Contents()), Settings(moesif_requests_per_minute=500), lambda: at)
+    api = ManagementApi(Account({}), Settings(moesif_requests_per_minute=500), lambda: at)
     assert [api._is_within_limit(at) for _ in range(501)] == [True] * 500 + [False]
     assert not api._is_within_limit(at + timedelta(seconds=29))
     assert api._is_within_limit(at + timedelta(seconds=30))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moesif_sandbox.moesif.collector.profiles import merged, user_agent_of
+from moesif_sandbox.moesif.collector.writer import merged, user_agent_of
 from moesif_sandbox.settings import Settings
 
 if TYPE_CHECKING:

@@ -87,13 +87,15 @@ def test_a_query_finds_exactly_its_documents(query: dict[str, object], ids: str)
 @pytest.mark.parametrize(
     ("sort", "ids"),
     [
-        ("n", "abced"),
-        ({"n": "desc"}, "ecbad"),
-        ({"n": {"order": "desc", "missing": "_first"}}, "decba"),
+        ([{"n": "asc"}], "abced"),
+        ([{"n": {"order": "desc"}}], "ecbad"),
         ([{"modified_time": "asc"}, {"_id": "desc"}], "cbade"),
-        ([{"email.raw": {"order": "asc", "missing": "_first"}}, "_id"], "deabc"),
-        ([{"email.raw": "desc"}, "_id"], "cbade"),
-        ({"no_such": {"order": "asc", "unmapped_type": "long"}, "_id": {"order": "desc"}}, "edcba"),
+        ([{"email.raw": "asc"}, {"_id": "asc"}], "abcde"),
+        ([{"email.raw": "desc"}, {"_id": "asc"}], "cbade"),
+        (
+            [{"no_such": {"order": "asc", "unmapped_type": "long"}}, {"_id": {"order": "desc"}}],
+            "edcba",
+        ),
     ],
 )
 def test_a_sort_gives_its_order(sort: object, ids: str) -> None:
@@ -101,11 +103,11 @@ def test_a_sort_gives_its_order(sort: object, ids: str) -> None:
 
 
 def test_sort_values_are_what_the_engine_shows() -> None:
-    sort = [{"modified_time": "asc"}, {"email.raw": "desc"}, "_id"]
+    sort = [{"modified_time": "asc"}, {"email.raw": "desc"}, {"_id": "asc"}]
     hits = search(index_of(DOCUMENTS), {"sort": sort}).hits
     assert hits[0]["sort"] == [1772359200464, "cy@other.example", "c"]
     assert hits[-1]["sort"] == [LONG_MAX, None, "e"]
-    backwards = search(index_of(DOCUMENTS), {"sort": {"modified_time": "desc"}}).hits
+    backwards = search(index_of(DOCUMENTS), {"sort": [{"modified_time": "desc"}]}).hits
     assert backwards[-1]["sort"] == [-(2**63)]
 
 
@@ -126,12 +128,15 @@ def test_sort_values_are_what_the_engine_shows() -> None:
         ({"from": 10}, "`from`"),
         ({"size": 10_001}, "Result window is too large"),
         ({"size": "10"}, "Expected `int`"),
-        ({"sort": "email"}, "email.raw"),
-        ({"sort": "no_such"}, "No mapping found for [no_such]"),
-        ({"sort": {"n": {"ordre": "asc"}}}, "`ordre`"),
-        ({"sort": {"n": "up"}}, "'up'"),
+        ({"sort": [{"email": "asc"}]}, "email.raw"),
+        ({"sort": [{"no_such": "asc"}]}, "No mapping found for [no_such]"),
+        ({"sort": [{"n": {"ordre": "asc"}}]}, "`ordre`"),
+        ({"sort": [{"n": "up"}]}, "'up'"),
         ({"search_after": [1]}, "sort has 0"),
-        ({"sort": ["n", "_id"], "search_after": [1]}, "1 value(s) but sort has 2"),
+        (
+            {"sort": [{"n": "asc"}, {"_id": "asc"}], "search_after": [1]},
+            "1 value(s) but sort has 2",
+        ),
         ({"_source": 5}, "_source"),
         ({"aggs": {"x": {"magic": {"field": "n"}}}}, "unknown aggregation [magic]"),
         ({"aggs": {"x": {"avg": {"field": "n", "script": "1"}}}}, "`script`"),
@@ -157,16 +162,16 @@ def test_an_id_of_more_than_256_utf_16_units_is_not_found(id_: str, ids: str) ->
 
 
 def test_an_account_without_documents_can_be_sorted_by_anything() -> None:
-    assert found({"sort": ["modified_time", "_id"]}, index_of({})) == ""
+    assert found({"sort": [{"modified_time": "asc"}, {"_id": "asc"}]}, index_of({})) == ""
 
 
 def test_an_engine_may_have_a_smaller_window_and_no_sort_by_id() -> None:
     index, limits = index_of(DOCUMENTS), Limits(max_result_window=2, sort_by_id=False)
-    assert len(search(index, {"size": 2, "sort": "n"}, limits).hits) == 2
+    assert len(search(index, {"size": 2, "sort": [{"n": "asc"}]}, limits).hits) == 2
     with pytest.raises(SearchError, match=r"less than or equal to: \[2\] but was \[3\]"):
         search(index, {"size": 3}, limits)
     with pytest.raises(SearchError, match="Fielddata access on the _id field is disallowed"):
-        search(index, {"size": 1, "sort": ["n", "_id"]}, limits)
+        search(index, {"size": 1, "sort": [{"n": "asc"}, {"_id": "asc"}]}, limits)
 
 
 def test_a_post_filter_limits_hits_and_total_but_not_aggregations() -> None:
@@ -195,7 +200,10 @@ def test_the_source_is_cut_to_what_is_wanted(source: object, shown: object) -> N
 
 
 def test_a_change_of_documents_is_seen_by_the_same_search() -> None:
-    index, body = index_of(DOCUMENTS), {"sort": "n", "query": {"range": {"n": {"gte": 2}}}}
+    index, body = (
+        index_of(DOCUMENTS),
+        {"sort": [{"n": "asc"}], "query": {"range": {"n": {"gte": 2}}}},
+    )
     assert found(body, index) == "bce"
     index.put([Document("b", {"n": 9}), Document("f", {"n": 4})])
     assert found(body, index) == "cfeb"
@@ -215,12 +223,9 @@ USERS = st.lists(
 )
 CRITERIA = st.lists(
     st.builds(
-        lambda name, order, missing: {
-            name: {"order": order, "missing": missing, "unmapped_type": "long"}
-        },
+        lambda name, order: {name: {"order": order, "unmapped_type": "long"}},
         st.sampled_from(["n", "name.raw", "modified_time", "list"]),
         st.sampled_from(["asc", "desc"]),
-        st.sampled_from(["_first", "_last"]),
     ),
     max_size=3,
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -11,8 +11,6 @@ from moesif_sandbox.segment import SegmentLedger
 from moesif_sandbox.segment.rules import (
     MAX_BODY_BYTES,
     MAX_MESSAGE_BYTES,
-    Arrival,
-    Verdict,
     judge,
     read,
 )
@@ -30,11 +28,16 @@ JSON = {"content-type": "application/json; charset=utf-8"}
 GOOD = {"type": "identify", "userId": "u", "traits": {"a": 1}}
 
 
+class Verdict(NamedTuple):
+    accepted: list[Any]
+    discarded: list[Any]
+
+
 def verdict_on(
     *messages: object, key: str | None = "key", region: str | None = None, **envelope: Any
 ) -> Verdict:
     batch = read(json.dumps({"batch": messages, **envelope}).encode())
-    return judge(batch, Arrival(AT, key, region), SETTINGS)
+    return Verdict(*judge(batch, key, region, AT, SETTINGS))
 
 
 def sized(size: int) -> dict[str, object]:
@@ -201,7 +204,7 @@ def test_an_id_is_a_repeat_for_24_hours_after_it_was_first_seen() -> None:
     ledger = SegmentLedger()
     arrivals = [("a", 0), ("a", 0), ("b", 1), ("a", 23.9), ("a", 24), ("b", 24)]
     for id_, hours in arrivals:
-        ledger.receive(Verdict([{"messageId": id_}], []), AT + timedelta(hours=hours))
+        ledger.receive([{"messageId": id_}], [], AT + timedelta(hours=hours))
     assert [message["messageId"] for message in ledger.accepted] == ["a", "b", "a"]
     assert [message["messageId"] for message in ledger.duplicates] == ["a", "a", "b"]
 

@@ -1,8 +1,7 @@
 """A Moesif account: its documents, also those that no search finds yet, and its lists."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from moesif_sandbox.moesif.listings import LISTINGS
 from moesif_sandbox.moesif.search import Document, Index, Json
@@ -11,12 +10,7 @@ from moesif_sandbox.times import bare
 ON_DEMAND = -1  # of the searches that late documents are missing from: all, until `find_all`
 
 
-class Contents(NamedTuple):
-    """The documents of an account."""
-
-    users: Sequence[Document] = ()
-    companies: Sequence[Document] = ()
-    events: Sequence[Document] = ()
+Contents = Mapping[str, Sequence[Document]]  # users, companies, events
 
 
 class Account:
@@ -33,7 +27,7 @@ class Account:
         """Return to the seed."""
         for name, index in self.indexes.items():
             index.clear()
-            index.put(getattr(self._seed, name))
+            index.put(self._seed.get(name, ()))
         self.lists: dict[str, list[Json]] = {one.name: [*one.items] for one in LISTINGS}
         self._late: list[tuple[Index, list[Document], int]] = []  # searches they are missing from
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from moesif_sandbox.moesif.account import Account, subscriptions_of
 from moesif_sandbox.moesif.listings import LISTINGS, Listing
 from moesif_sandbox.moesif.search import Index, Json, Limits, SearchError, search
-from moesif_sandbox.moesif.search.source import parse_source
+from moesif_sandbox.moesif.search.search import parse_source
 from moesif_sandbox.settings import Settings
 from moesif_sandbox.times import midnight, milliseconds, parse_iso
 from moesif_sandbox.web import Endpoint, RefusedError, json_answer, route
@@ -22,7 +22,6 @@ _USERS, _COMPANIES, _EVENTS = ["read:users"], ["read:companies"], ["read:events"
 _LISTED = [scope for listing in LISTINGS for scope in listing.scopes]
 # Moesif, Management API, 'Scopes': the ones that reading needs.
 SCOPES = (*_USERS, *_COMPANIES, *_EVENTS, *dict.fromkeys(_LISTED))
-_BEARER = "bearer "
 _RELATIVE = re.compile(r"-(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _SUBSCRIPTIONS = {"excludes": ["subscriptions", "company.subscriptions"]}
@@ -41,6 +40,7 @@ class ManagementApi:
     def routes(self) -> list[Route]:
         """Return the endpoints; where a path has `~`, any organisation is taken."""
         account, search = self._account, "/search/{org}/search"
+        company = "/search/{org}/companies/{id}"
         users, companies = self._search(account.users), self._search(account.companies)
         return [
             self._route("POST", f"{search}/users", _USERS, users),
@@ -49,12 +49,8 @@ class ManagementApi:
             self._route("POST", f"{search}/companymetrics/companies", _COMPANIES, companies),
             self._route("POST", f"{search}/events", _EVENTS, self._search(account.events)),
             self._route("GET", "/search/{org}/users/{id}", _USERS, self._single(account.users)),
-            self._route(
-                "GET", "/search/{org}/companies/{id}", _COMPANIES, self._single(account.companies)
-            ),
-            self._route(
-                "GET", "/search/{org}/companies/{id}/subscriptions", _COMPANIES, self._subscriptions
-            ),
+            self._route("GET", company, _COMPANIES, self._single(account.companies)),
+            self._route("GET", f"{company}/subscriptions", _COMPANIES, self._subscriptions),
             *(
                 self._route("GET", f"/{{org}}/{listing.path}", listing.scopes, self._list(listing))
                 for listing in LISTINGS
@@ -66,10 +62,7 @@ class ManagementApi:
             if not self._is_within_limit(self._clock()):
                 raise RefusedError("too many queries in this minute", "rate_limited", 429)
             self._authorise(request.headers.get("authorization", ""), scopes)
-            try:
-                return await endpoint(request)
-            except SearchError as error:
-                raise RefusedError(str(error), error.kind, error.status) from error
+            return await endpoint(request)
 
         return route(method, path, guarded)
 
@@ -82,8 +75,8 @@ class ManagementApi:
         return most is None or self._count <= most
 
     def _authorise(self, given: str, scopes: Sequence[str]) -> None:
-        is_bearer, key = given.lower().startswith(_BEARER), given[len(_BEARER) :].strip()
-        if not is_bearer or key != self._settings.management_key:
+        scheme, _, key = given.partition(" ")
+        if scheme.lower() != "bearer" or key.strip() != self._settings.management_key:
             reason = "the Authorization header must be: Bearer <management API key>"
             raise RefusedError(reason, "unauthorized", 401)
         for scope in scopes:

@@ -27,7 +27,7 @@ class Listing(NamedTuple):
 LISTINGS = (
     Listing("cohorts", "cohorts", ["read:cohorts"], [
         {**OWNED, "_id": f"cohort_{kind}_{number}", "cohort_name": name, "cohort_type": kind,
-         "criteria": '{"bool":{}}', "created_at": _MADE, "modified_at": _CHANGED, "time_zone": "UTC"}
+         "criteria": "{}", "created_at": _MADE, "modified_at": _CHANGED, "time_zone": "UTC"}
         for kind in ("user", "company")
         for number, name in enumerate(("Power users", "At risk", "Trial éndet"))
     ], required="cohort_type"),

@@ -2,6 +2,7 @@
 
 import ipaddress
 import zlib
+from functools import lru_cache
 from typing import Any
 
 from moesif_sandbox.moesif.search import Json
@@ -21,6 +22,7 @@ _PLACES: tuple[tuple[Any, ...], ...] = (
 )  # fmt: skip
 
 
+@lru_cache
 def place_of(address: str) -> Json | None:
     """Return what a lookup says about an address, or None if nobody on the internet has it."""
     try:

@@ -14,8 +14,7 @@ from starlette.routing import Route
 from moesif_sandbox.moesif.account import edited, touch
 from moesif_sandbox.page import chart, switches
 from moesif_sandbox.page.lists import panels, shown
-from moesif_sandbox.page.rows import counted
-from moesif_sandbox.page.view import View, runs
+from moesif_sandbox.page.view import View, counted, runs
 from moesif_sandbox.state import State
 from moesif_sandbox.web import RefusedError, route
 

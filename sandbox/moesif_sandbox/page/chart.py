@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from moesif_sandbox.log import RequestLog
-from moesif_sandbox.page.rows import counted
+from moesif_sandbox.page.view import counted
+from moesif_sandbox.traffic import RequestLog
 
 BARS = 120
 HEIGHT = 40
@@ -35,17 +35,12 @@ def lanes(log: RequestLog, now: int, chosen: str) -> Iterator[Mapping[str, objec
         }
         trouble = [place for place, bar in enumerate(bars) if bar.failed]
         yield {
-            "service": service,
-            "title": title,
-            "unit": unit,
-            "records": records,
-            "peak": peak,
-            "failures": failures,
-            "said": f"{said}; {failures}" if failures else said,
+            "service": service, "title": title, "unit": unit, "records": records, "peak": peak,
+            "failures": failures, "said": f"{said}; {failures}" if failures else said,
             "trouble": _path(dict.fromkeys(trouble, HEIGHT).items(), 1.0),
             "bars": _path(heights.items(), 1 - _GAP),
             "ticks": _path(dict.fromkeys(trouble, _TICK).items(), 1 - _GAP),
-        }
+        }  # fmt: skip
 
 
 def _path(heights: Iterable[tuple[int, object]], width: float) -> str:

@@ -1,4 +1,7 @@
-"""The lists of the page; of each, however long, only the part that is shown is looked at."""
+"""The lists of the page: what stands in a line of each, and which part of it is shown.
+
+A list may be of any length: only what is shown is looked at.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,15 +11,33 @@ from zlib import crc32
 import msgspec
 
 from moesif_sandbox.moesif.collector import KINDS
+from moesif_sandbox.moesif.collector.rules import value_at
 from moesif_sandbox.moesif.search import Index
-from moesif_sandbox.page import rows
-from moesif_sandbox.page.rows import Line, Row
-from moesif_sandbox.page.view import View
+from moesif_sandbox.page.view import View, counted
 from moesif_sandbox.state import State
+from moesif_sandbox.times import moment_of, parse_stored
+from moesif_sandbox.traffic import has_failed
 
 LINES = 15
+_LONGEST = 120  # characters
+_KB = 1_000
+_ID = "userId|anonymousId|groupId|user_id|anonymous_id|subscription_id|company_id"
+_CLOCK, _DATE = "%H:%M:%S", "%Y-%m-%d %H:%M:%S"
 _NOTHING = "Nothing yet: start a run."
 _NOTHING_WRITTEN = "Nothing yet. What writes: .venv/bin/meltano run tap-moesif target-moesif"
+
+
+class Row(NamedTuple):
+    """One line: what it is about, some facts, a word in front, and when it was."""
+
+    title: str
+    facts: Sequence[str] = ()
+    mark: str = ""
+    time: str = ""
+    failed: bool = False
+
+
+Line = Callable[[Any], Row]  # gives the line of anything in a list
 
 
 class Listing(NamedTuple):
@@ -30,7 +51,7 @@ class Listing(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Lists, by their labels' names, of which one is shown at a time."""
+    """Lists, by their names, of which one is shown at a time."""
 
     name: str
     title: str
@@ -42,18 +63,16 @@ def panels(state: State) -> Sequence[Panel]:
     """Return all lists of the page."""
     segment, collector, account, log = state.segment, state.collector, state.account, state.log
     received = {
-        "accepted": _numbered(segment.accepted, rows.message),
-        "repeats": _numbered(segment.duplicates, rows.message),
-        "discarded": _numbered(segment.discarded, rows.discarded),
-        "refused": _numbered(segment.refused, rows.refusal),
+        "accepted": _numbered(segment.accepted, _message),
+        "repeats": _numbered(segment.duplicates, _message),
+        "discarded": _numbered(segment.discarded, _discarded),
+        "refused": _numbered(segment.refused, lambda why: Row(_text(why), (), "400", failed=True)),
     }
-    requests = {"all": _numbered(log.entries, rows.request, log.logged - len(log.entries))}
-    held = {
-        "users": _documents(account.users, rows.user),
-        "companies": _documents(account.companies, rows.company),
-    }
-    taken = {kind.name: _numbered(collector.accepted[kind.name], rows.element) for kind in KINDS}
-    written = {**taken, "refused": _numbered(collector.refused, rows.collector_refusal)}
+    requests = {"all": _numbered(log.entries, _request, log.logged - len(log.entries))}
+    users, companies = account.users, account.companies
+    held = {"users": _documents(users, _user), "companies": _documents(companies, _company)}
+    taken = {kind.name: _numbered(collector.accepted[kind.name], _element) for kind in KINDS}
+    written = {**taken, "refused": _numbered(collector.refused, _refused)}
     return (
         Panel("segment", "Segment received", received, _NOTHING),
         Panel("requests", "Requests", requests, _NOTHING),
@@ -108,16 +127,85 @@ def shown(panel: Panel, view: View) -> dict[str, Any]:
             for name, one in panel.lists.items()
         ],
         "key": f"{chosen}-{'live' if last == end else last}",
-        "lines": [_line(panel, chosen, key) for key in reversed(listing.keys(first, last))],
+        "lines": [_shown_line(panel, chosen, key) for key in reversed(listing.keys(first, last))],
         "empty": "None." if any(one.end for one in panel.lists.values()) else panel.empty,
         "steps": steps if end - start > LINES else [],
         "span": f"{end - last + 1:,}–{end - first:,} of {end:,}",  # noqa: RUF001
     }
 
 
-def _line(panel: Panel, chosen: str, key: str) -> tuple[str, str, Row]:
+def _shown_line(panel: Panel, chosen: str, key: str) -> tuple[str, str, Row]:
     """Return a line's key, the address of its content, which changes with it, and the line."""
     content = panel.lists[chosen].find(key)
     version = f"{crc32(msgspec.json.encode(content)):x}"
     address = f"/page/content/{panel.name}/{chosen}?key={quote(key, safe='')}&version={version}"
     return key, address, panel.lists[chosen].line(content)
+
+
+def _line(title: str, facts: Sequence[str], time: str, form: str, mark: str = "") -> Line:
+    """Return what gives the line of an object; of `|` paths, the first that has a text counts."""
+
+    def line(given: object) -> Row:
+        def first(paths: str) -> str:
+            fields = given if isinstance(given, dict) else {}
+            return next(filter(None, (_text(value_at(fields, p)) for p in paths.split("|"))), "")
+
+        return Row(
+            first(title), [*filter(None, map(first, facts))], first(mark), _time(first(time), form)
+        )
+
+    return line
+
+
+_message = _line(f"event|traits.name|{_ID}", [_ID, "traits.email"], "receivedAt", _CLOCK, "type")
+_element = _line(f"action_name|metadata.name|company_domain|{_ID}", [_ID, "metadata.email"],
+                 "modified_time|request.time", _CLOCK)  # fmt: skip
+_user = _line(f"name|email|{_ID}", [_ID, "company.name|company_id"], "modified_time", _DATE)
+_company = _line(f"name|company_domain|{_ID}", ["company_id", "company_domain"], "modified_time",
+                 _DATE)  # fmt: skip
+
+
+def _discarded(given: Any) -> Row:  # noqa: ANN401, the ledger's entry
+    row = _message(given["message"])
+    title = row.title or _text(given["message"])
+    return row._replace(title=title, mark=given["reason"], failed=True)
+
+
+def _refused(given: Any) -> Row:  # noqa: ANN401, the ledger's entry
+    facts = (given["path"], _text(given["detail"]))
+    return Row(given["reason"], facts, str(given["status"]), failed=True)
+
+
+def _request(entry: Any) -> Row:  # noqa: ANN401, the log's entry
+    records, fault = entry["records"], entry["fault"]
+    facts = [
+        counted(records, "record") if records else "", f"{entry['milliseconds']:,.0f} ms",
+        f"{_size(entry['bytes_in'])} in", f"{_size(entry['bytes_out'])} out",
+        f"fault: {fault}" if fault else "",
+    ]  # fmt: skip
+    title, mark = f"{entry['method']} {_text(entry['path'])}", entry["status"] or "no answer"
+    return Row(
+        title, [*filter(None, facts)], str(mark), _time(entry["at"], _CLOCK), has_failed(entry)
+    )
+
+
+def _text(value: object) -> str:
+    """Return anything as a short text."""
+    if value is None:
+        return ""
+    shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+
+
+def _size(number: int) -> str:
+    if number < _KB:
+        return f"{number} B"
+    return f"{number / _KB:,.0f} kB" if number < _KB * _KB else f"{number / _KB / _KB:,.1f} MB"
+
+
+def _time(text: str, form: str) -> str:
+    stored = parse_stored(text)
+    try:
+        return "" if stored is None else f"{moment_of(stored):{form}}"
+    except OverflowError:  # beyond the calendar
+        return ""

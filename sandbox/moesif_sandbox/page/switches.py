@@ -6,9 +6,10 @@ from math import ceil
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from moesif_sandbox.faults import FOREVER, Fault, FaultPlan, Pending
-from moesif_sandbox.page.rows import counted
+from moesif_sandbox.page.view import counted
 
 RATE_LIMIT_SECONDS = 10
 LOST_ANSWERS = 3
@@ -32,28 +33,22 @@ SERVICES = {
     "collector": ("Moesif’s collector", "/moesif/collector/"),  # noqa: RUF001
     "moesif": ("Moesif’s search", "/moesif/api/"),  # noqa: RUF001
 }
+_FOR_EVER = Fault("/", "status", times=FOREVER)
 SWITCHES: Mapping[str, Switch] = {
     "rate-limit": Switch(
         f"429 for {RATE_LIMIT_SECONDS} s", "Too many requests: come back in a second.",
         Fault("/", "status", status=429, headers={"Retry-After": "1"}, times=FOREVER,
-              for_seconds=RATE_LIMIT_SECONDS),
-    ),
-    "outage": Switch(
-        "503", "Nothing is taken until you switch it off.",
-        Fault("/", "status", status=503, times=FOREVER),
-    ),
+              for_seconds=RATE_LIMIT_SECONDS)),
+    "outage": Switch("503", "Nothing is taken until you switch it off.", _FOR_EVER),
     "lost-answers": Switch(
         f"{LOST_ANSWERS} lost answers",
         "All is taken, but the connection breaks before the answer.",
-        Fault("/", "close_after", times=LOST_ANSWERS),
-    ),
-    "slow": Switch(
-        "Slow", "Every answer takes a second.", Fault("/", "delay", seconds=1.0, times=FOREVER)
-    ),
+        Fault("/", "close_after", times=LOST_ANSWERS)),
+    "slow": Switch("Slow", "Every answer takes a second.",
+                   Fault("/", "delay", seconds=1.0, times=FOREVER)),
     "poison": Switch(
         "Poison", "Every request with one certain user is refused. That user is changed for it.",
-        Fault("/", "status", status=400, times=FOREVER), ("segment", "collector"), poisons=True,
-    ),
+        replace(_FOR_EVER, status=400), ("segment", "collector"), poisons=True),
 }  # fmt: skip
 
 
@@ -92,7 +87,7 @@ def turn(plan: FaultPlan, name: str, service: str, poisoned: str | None) -> bool
         return False
     switch, (_, path) = SWITCHES[name], SERVICES[service]
     text = msgspec.json.encode(poisoned).decode() if switch.poisons else None
-    plan.add([msgspec.structs.replace(switch.fault, path=path, name=label, containing=text)])
+    plan.add([replace(switch.fault, path=path, name=label, containing=text)])
     return True
 
 

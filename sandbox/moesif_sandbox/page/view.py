@@ -34,17 +34,20 @@ class View:
         return f"{path}?{query}" if query else path
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with what it counts."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def runs(address: str, settings: Settings) -> Mapping[str, str]:
     """Return what starts a run when it is pasted into a shell, in two ways."""
-    variables = {
-        "TAP_MOESIF_API_URL": f"{address}/moesif/api/v1",
-        "TAP_MOESIF_MANAGEMENT_API_KEY": settings.management_key,
-        "TARGET_SEGMENT_HOST": f"{address}/segment",
-        "TARGET_SEGMENT_CDN_URL": f"{address}/segment-cdn",
-        "TARGET_SEGMENT_WRITE_KEY": settings.write_key,
-        "TARGET_SEGMENT_REGION": settings.region,
-    }
     keys = (settings.management_key, settings.write_key, settings.region)
+    variables = {
+        "TAP_MOESIF_API_URL": f"{address}/moesif/api/v1", "TAP_MOESIF_MANAGEMENT_API_KEY": keys[0],
+        "TARGET_SEGMENT_HOST": f"{address}/segment", "TARGET_SEGMENT_CDN_URL":
+        f"{address}/segment-cdn", "TARGET_SEGMENT_WRITE_KEY": keys[1],
+        "TARGET_SEGMENT_REGION": keys[2],
+    }  # fmt: skip
     usual = (Settings().management_key, Settings().write_key, Settings().region)
     is_known = address == f"http://127.0.0.1:{PORT}" and keys == usual  # to Meltano's project
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]

@@ -42,7 +42,7 @@ def make_seed(plan: SeedPlan) -> Contents:
     made = [*events(users, seed, now, days, plan.events_per_user)]
     if plan.times_without_zone:
         users, companies, made = (_without_zones(part) for part in (users, companies, made))
-    return Contents(users, companies, made)
+    return {"users": users, "companies": companies, "events": made}
 
 
 def _without_zones(documents: Sequence[Document]) -> list[Document]:

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache
 
 from moesif_sandbox.moesif.listings import OWNED
 from moesif_sandbox.moesif.places import place_of
@@ -20,8 +19,6 @@ _INDUSTRIES = ("FinTech", "Logistics", "Health", "Games", "Énergie", "E-commerc
 _PLANS = ("free", "starter", "growth", "enterprise")
 _STAGES = ("Lead", "Trial", "Customer", "Churned")
 USER_AGENTS: tuple[Json, ...] = (
-    {"name": "Android", "os_major": "7", "os": "Android 7.0", "os_name": "Android",
-     "os_minor": "0", "major": "7", "device": "Samsung SM-G955U", "minor": "0"},
     {"name": "Chrome", "os_major": "10", "os": "Mac OS X 10.15.7", "os_name": "Mac OS X",
      "os_minor": "15", "major": "113", "device": "Other", "minor": "0"},
     {"name": "Python Requests", "os": "Other", "os_name": "Other", "major": "2",
@@ -29,9 +26,6 @@ USER_AGENTS: tuple[Json, ...] = (
     {"name": "Firefox", "os_major": "11", "os": "Windows 11", "os_name": "Windows",
      "major": "124", "device": "Other", "minor": "0", "patch": "1"},
 )  # fmt: skip
-
-_BLOCKS = ("192.0.2", "198.51.100", "203.0.113")  # reserved for documentation
-_ADDRESSES = len(_BLOCKS) * 253
 _STATUSES = ("active", "active", "trialing", "cancelled", "paused", "pending")
 _CALLED = ("ttfhw_s", "first_seen_time", "last_seen_time")
 
@@ -39,16 +33,6 @@ _CALLED = ("ttfhw_s", "first_seen_time", "last_seen_time")
 def draws(seed: int, kind: str, number: int) -> random.Random:
     """Return the source of chance of one document: the same however many others there are."""
     return random.Random(f"{seed}:{kind}:{number}")  # noqa: S311 - the demo's data, no secret
-
-
-def _address(number: int) -> str:
-    """Return an IP address that is nobody's."""
-    return f"{_BLOCKS[number % len(_BLOCKS)]}.{number // len(_BLOCKS) % 253 + 1}"
-
-
-@cache
-def _place(number: int) -> Json:  # shared by the documents
-    return place_of(_address(number)) or {}
 
 
 def company(number: int, seed: int, now: datetime, days: int) -> Document:
@@ -64,7 +48,7 @@ def company(number: int, seed: int, now: datetime, days: int) -> Document:
         "created": zulu(created), "modified_time": bare(modified),
         "first_seen_time": seven_digits(created + timedelta(hours=3)),
         "last_seen_time": seven_digits(modified),
-        "ip_address": _address(number), "ttfhw_s": chance.randrange(60, 90_000),
+        "ip_address": f"203.0.113.{number % 254 + 1}", "ttfhw_s": chance.randrange(60, 90_000),
         "metadata": {
             "plan_name": chance.choice(_PLANS), "deal_stage": chance.choice(_STAGES),
             "mrr": chance.randrange(0, 50_000, 50),
@@ -113,9 +97,11 @@ def user(
     user_id = f"user_{number:06d}" if (number + 7) % 13 else f"{100_000 + number}"
     first = _FIRST_NAMES[number % len(_FIRST_NAMES)]
     last = _LAST_NAMES[number // 3 % len(_LAST_NAMES)]
-    modified = now - timedelta(days=days) * _when_modified(number, chance, seed).random()
+    shared = {0: "batch", 1: "batch", 2: "batch", 3: "import"}.get(number % 10)  # equal times
+    of_times = draws(seed, shared, shared == "batch" and number // 10) if shared else chance
+    modified = now - timedelta(days=days) * of_times.random()
     created = now - timedelta(days=days + chance.randrange(300), seconds=number)
-    where = chance.randrange(_ADDRESSES)
+    where = f"198.51.100.{chance.randrange(1, 255)}"  # nobody's: reserved for documentation
     source: Json = {
         "user_id": user_id, **OWNED, "name": f"{first} {last}", "first_name": first,
         "last_name": last, "email": f"{user_id}@mail{number % 7}.example",
@@ -125,7 +111,7 @@ def user(
         "created": zulu(created), "modified_time": bare(modified),
         "first_seen_time": seven_digits(created + timedelta(minutes=5)),
         "last_seen_time": seven_digits(modified), "metadata": _metadata(chance),
-        "ip_address": _address(where), "geo_ip": _place(where),
+        "ip_address": where, "geo_ip": place_of(where),
     }  # fmt: skip
     if number % 3:
         source["user_agent"] = USER_AGENTS[number % len(USER_AGENTS)]
@@ -146,28 +132,17 @@ def user(
     return Document(user_id, source)
 
 
-def _when_modified(number: int, chance: random.Random, seed: int) -> random.Random:
-    """Return what draws a user's `modified_time`: three of ten share one, one of ten one with all.
-
-    So there are equal times, and more of them than a page has hits.
-    """
-    shared = {0: "batch", 1: "batch", 2: "batch", 3: "import"}.get(number % 10)
-    return draws(seed, shared, number // 10 if shared == "batch" else 0) if shared else chance
-
-
 def _metadata(chance: random.Random) -> Json:
     return {
         "title": chance.choice(("Software Engineer", "CTO", "Ingénieure", "Bäcker:in 🥐")),
         "tags": chance.sample(["beta", "vip", "api", "mobile", "日本語"], 2),
-        "logins": chance.randrange(500),
-        "score": round(chance.random() * 100, 2),
+        "logins": chance.randrange(500), "score": round(chance.random() * 100, 2),
         "subscribed": chance.choice((True, False)),
         "sales_info": {
-            "stage": chance.choice(_STAGES),
-            "lifetime_value": chance.randrange(0, 100_000, 500),
+            "stage": chance.choice(_STAGES), "lifetime_value": chance.randrange(0, 100_000, 500),
             "contacts": [{"name": "Ann", "role": "buyer"}, {"name": "Bob", "role": None}],
         },
-    }
+    }  # fmt: skip
 
 
 def enrichment(number: int) -> Json:

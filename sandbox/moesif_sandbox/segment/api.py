@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from moesif_sandbox.segment.rules import Arrival, Message, Verdict, judge, read
+from moesif_sandbox.segment.rules import Message, judge, read
 from moesif_sandbox.settings import Settings
 from moesif_sandbox.web import RefusedError, json_answer, route, unpacked
 
@@ -38,10 +38,10 @@ class SegmentLedger:
         self.flagged: list[Message] = []  # accepted nevertheless: the reason, the message's id
         self._seen: dict[str, datetime] = {}  # message ids, in order of arrival
 
-    def receive(self, verdict: Verdict, at: datetime) -> None:
+    def receive(self, accepted: list[Message], discarded: list[Message], at: datetime) -> None:
         """Record the messages of a request that was answered with 200."""
-        self.discarded += verdict.discarded
-        for message in verdict.accepted:
+        self.discarded += discarded
+        for message in accepted:
             id_, traits = message["messageId"], message.get("traits")
             if self._is_repeat(str(id_), at):
                 self.duplicates.append(message)
@@ -79,7 +79,7 @@ class SegmentApi:
                 self.ledger.refused.append(str(error))
                 return json_answer({"success": False, "message": str(error)}, 400)
             request.state.records = len(given.batch)
-            self.ledger.receive(judge(given, Arrival(at, key, region), self.settings), at)
+            self.ledger.receive(*judge(given, key, region, at, self.settings), at)
             return json_answer({"success": True})
 
         return [route("POST", "/batch", batch)]

@@ -6,7 +6,6 @@ behind it, and shows only in the verdict.
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -40,21 +39,6 @@ class Batch(msgspec.Struct, rename="camel"):
     sent_at: object = None
 
 
-class Arrival(NamedTuple):
-    """How a request came: when, with which key, to which region's host."""
-
-    at: datetime
-    basic_key: str | None = None
-    region: str | None = None  # None: the host of the workspace's own region
-
-
-class Verdict(NamedTuple):
-    """What became of a request's messages, in their order."""
-
-    accepted: list[Message]
-    discarded: list[Message]  # reason, message
-
-
 def read(body: bytes) -> Batch:
     """Return a request's batch; one that is too large or no JSON is refused."""
     if len(body) > MAX_BODY_BYTES:
@@ -66,27 +50,33 @@ def read(body: bytes) -> Batch:
         raise RefusedError(f"the body is no valid request: {error}") from error
 
 
-def judge(given: Batch, arrival: Arrival, settings: Settings) -> Verdict:
-    """Say what becomes of each message of a request that was answered with 200."""
-    verdict = Verdict([], [])
-    refused = _reason_for_all(given, arrival, settings)
+def judge(
+    given: Batch, key: str | None, region: str | None, at: datetime, settings: Settings
+) -> tuple[list[Message], list[Message]]:
+    """Say which messages of a batch Segment stores, and which it drops, with the reasons.
+
+    They came with a key, if not in the body, to a region's host, if not to the workspace's own.
+    """
+    accepted, discarded = list[Message](), list[Message]()
+    refused = _reason_for_all(given, key or given.write_key, region, settings)
     for raw in given.batch:
         message = msgspec.json.decode(raw)
         reason = refused or next(_reasons(message, len(bytes(raw))), None)
         if reason:
-            verdict.discarded.append({"reason": reason, "message": message})
+            discarded.append({"reason": reason, "message": message})
         else:
-            verdict.accepted.append(_stored(message, given.sent_at, arrival.at))
-    return verdict
+            accepted.append(_stored(message, given.sent_at, at))
+    return accepted, discarded
 
 
-def _reason_for_all(batch: Batch, arrival: Arrival, settings: Settings) -> str | None:
-    key = arrival.basic_key or batch.write_key
+def _reason_for_all(
+    given: Batch, key: object, region: str | None, settings: Settings
+) -> str | None:
     if key != settings.write_key:
         return "unknown_write_key" if key else "no_write_key"
-    if arrival.region not in {None, settings.region}:
+    if region not in {None, settings.region}:
         return "wrong_region"
-    return "too_many_messages" if len(batch.batch) > MAX_BATCH_MESSAGES else None
+    return "too_many_messages" if len(given.batch) > MAX_BATCH_MESSAGES else None
 
 
 def _reasons(message: object, size: int) -> Iterator[str]:

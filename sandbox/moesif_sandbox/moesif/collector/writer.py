@@ -1,21 +1,114 @@
-"""Writes what the collector has taken into the documents that the search reads."""
+"""What becomes of the account's documents by what the collector has taken.
 
-from collections.abc import Callable, Collection, Sequence
+Moesif publishes that updates are merged recursively and that omitted keys stay; what it leaves
+open is a setting.
+"""
+
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from moesif_sandbox.moesif.account import Account, subscriptions_of
-from moesif_sandbox.moesif.collector import profiles, rules
+from moesif_sandbox.moesif.account import Account, metadata_name, subscriptions_of
+from moesif_sandbox.moesif.collector import rules
 from moesif_sandbox.moesif.collector.rules import Kind, value_at
 from moesif_sandbox.moesif.listings import OWNED
 from moesif_sandbox.moesif.places import in_event, place_of
 from moesif_sandbox.moesif.search import Document, Index, Json
 from moesif_sandbox.settings import Settings
-from moesif_sandbox.times import parse_iso, zulu
+from moesif_sandbox.times import bare, milliseconds, parse_iso, parse_stored, seven_digits, zulu
 
+# Moesif, 'User metadata': these are known fields of a user, although they are sent as metadata.
+RESERVED_METADATA = ("email", "name", "first_name", "last_name", "phone", "photo_url")
+_TURNED_INTO_OTHERS = {"metadata", "session_token", "user_agent_string", "modified_time"}
+_PROGRAM = re.compile(r"([\w-]+)/(\d+)")
+_BROWSERS = ("Edg", "OPR", "Chrome", "Firefox", "Safari")  # each names those after it as well
 _MILLISECOND = timedelta(milliseconds=1)
 _Update = Callable[[Json, Json, datetime, Settings], Json]
+
+
+def merged(old: Json, given: Json, settings: Settings) -> Json:
+    """Return an object with another one merged into it."""
+    result = dict(old)
+    for name, value in given.items():
+        before = result.get(name)
+        if value is None and settings.null_in_upsert == "delete":
+            result.pop(name, None)
+        elif isinstance(value, dict):
+            result[name] = merged(before if isinstance(before, dict) else {}, value, settings)
+        elif isinstance(value, list) and isinstance(before, list):
+            result[name] = [*before, *value] if settings.list_in_upsert == "append" else value
+        elif value is not None or settings.null_in_upsert == "overwrite":
+            result[name] = value
+    return result
+
+
+def new_profile(id_field: str, profile_id: str, at: datetime) -> Json:
+    """Return a user or a company that is seen for the first time."""
+    return {id_field: profile_id, "created": zulu(at), "modified_time": bare(at), **OWNED}
+
+
+def updated_user(old: Json, given: Json, at: datetime, settings: Settings) -> Json:
+    """Return a user with an update merged in, whose reserved metadata are fields of the user."""
+    metadata = given.get("metadata")
+    if isinstance(metadata, dict):
+        reserved = {name: metadata[name] for name in RESERVED_METADATA if name in metadata}
+        own = {name: value for name, value in metadata.items() if name not in reserved}
+        old, given = merged(old, reserved, settings), given | {"metadata": own}
+    if not given.get("user_id"):  # an anonymous visitor, who has no such id
+        old = {name: value for name, value in old.items() if name != "user_id"}
+    return updated_profile(old, given, at, settings)
+
+
+def updated_profile(old: Json, given: Json, at: datetime, settings: Settings) -> Json:
+    """Return a user or a company with an update merged in."""
+    plain = {name: value for name, value in given.items() if name not in _TURNED_INTO_OTHERS}
+    if "metadata" in given:
+        plain[metadata_name(old)] = given["metadata"]
+    new = merged(old, plain, settings)
+    new["modified_time"] = bare(parse_iso(given.get("modified_time")) or at)
+    if token := given.get("session_token"):  # tokens are only ever added
+        known = old.get("session_token")
+        tokens = known if isinstance(known, list) else [] if known is None else [known]
+        new["session_token"] = [*dict.fromkeys([*tokens, token])]
+    if agent := given.get("user_agent_string"):
+        new["user_agent"] = user_agent_of(str(agent))
+    if place := place_of(str(given.get("ip_address"))):
+        new["geo_ip"] = place
+    return new
+
+
+def user_agent_of(text: str) -> Json:
+    """Return a user agent string as an object; only the program is read from it."""
+    programs = dict(_PROGRAM.findall(text))
+    name = next((name for name in (*_BROWSERS, *programs) if name in programs), "Other")
+    return {"name": name, "major": programs.get(name, ""), "os": "Other", "device": "Other"}
+
+
+def updated_subscription(old: Json, given: Json, at: datetime, settings: Settings) -> Json:
+    """Return a subscription with an update merged in."""
+    first: Json = {"type": "subscription", "created": zulu(at), **OWNED}
+    time = zulu(parse_iso(given.get("modified_time")) or at)
+    return merged(first | old, given, settings) | {"modified_time": time}
+
+
+def time_of(event: Json, at: datetime) -> datetime:
+    """Return when an event happened: now, unless it says otherwise."""
+    return parse_iso(value_at(event, "request.time")) or at
+
+
+def seen(source: Json, event: Json, at: datetime, settings: Settings) -> Json:
+    """Return a profile that was active in an event, as the API has learnt now."""
+    first, last = (parse_stored(source.get(f"{name}_seen_time")) for name in ("first", "last"))
+    time, result = time_of(event, at), dict(source)
+    if first is None or milliseconds(time) < first:
+        result["first_seen_time"] = seven_digits(time)
+    if last is None or milliseconds(time) > last:
+        result["last_seen_time"] = seven_digits(time)
+        if settings.activity_moves_modified_time:
+            result["modified_time"] = bare(at)
+    return result
 
 
 @dataclass(frozen=True)
@@ -29,75 +122,65 @@ class Writer:
     def write(self, kind: Kind, elements: Sequence[Json], caller: str) -> list[str]:
         """Write elements; return the ids of events that got the caller's address as theirs."""
         users, companies = self.account.users, self.account.companies
-        changed_users: Collection[str] = ()
-        changed_companies: Collection[str] = ()
         named: list[tuple[str, Json]] = []
         if kind is rules.USERS:
-            changed_users = self._change(users, "user_id", elements, profiles.updated_user)
+            self._change(users, "user_id", elements, updated_user)
         elif kind is rules.COMPANIES:
-            update = profiles.updated_profile
-            changed_companies = self._change(companies, "company_id", elements, update)
+            self._change(companies, "company_id", elements, updated_profile)
         elif kind is rules.SUBSCRIPTIONS:
-            changed_companies = self._subscriptions(elements)
+            self._subscriptions(elements)
         else:
             named = [(str(given.get("transaction_id") or uuid4()), given) for given in elements]
-            self.account.events.put(
-                [Document(id_, self._event(kind, given, caller)) for id_, given in named]
-            )
-            changed_users = self._change(users, "user_id", elements, profiles.seen)
-            changed_companies = self._change(companies, "company_id", elements, profiles.seen)
-        self._embed(changed_users, changed_companies)
+            events = [Document(id_, self._event(kind, given, caller)) for id_, given in named]
+            self.account.events.put(events)
+            self._change(users, "user_id", elements, seen)
+            self._change(companies, "company_id", elements, seen)
+        self._embed()
         return [id_ for id_, given in named if not value_at(given, "request.ip_address")]
 
     def _change(
         self, index: Index, id_field: str, elements: Sequence[Json], update: _Update
-    ) -> Collection[str]:
-        """Update profiles, each of which may be named more than once; return their ids."""
+    ) -> None:
+        """Update profiles, each of which may be named more than once."""
         changed: dict[str, Json] = {}
         for given in elements:
-            is_visitor = update is profiles.updated_user and not given.get(id_field)
-            id_ = given.get("anonymous_id" if is_visitor else id_field)
-            if isinstance(id_, str) and id_:
-                known = changed.get(id_) or index.get(id_)
-                old = known or profiles.new_profile("" if is_visitor else id_field, id_, self.at)
+            visitor = given.get("anonymous_id") if update is updated_user else None
+            if id_ := str(given.get(id_field) or visitor or ""):
+                old = changed.get(id_) or index.get(id_) or new_profile(id_field, id_, self.at)
                 changed[id_] = update(old, given, self.at, self.settings)
         index.put([Document(id_, source) for id_, source in changed.items()])
-        return changed
 
-    def _subscriptions(self, elements: Sequence[Json]) -> Collection[str]:
+    def _subscriptions(self, elements: Sequence[Json]) -> None:
         held = {
             str(one.get("subscription_id")): (company.id, one)
             for company in self.account.companies.documents
             for one in subscriptions_of(company.source)
         }
-        changed = set()
         for given in elements:
             id_, owner = str(given["subscription_id"]), str(given["company_id"])
             before, old = held.get(id_, (owner, {}))
-            new = profiles.updated_subscription(old, given, self.at, self.settings)
+            new = updated_subscription(old, given, self.at, self.settings)
             self._replace(before, id_, [])
             self._replace(owner, id_, [new])
             held[id_] = owner, new
-            changed |= {before, owner}
-        return changed
 
     def _replace(self, company_id: str, subscription_id: str, new: Sequence[Json]) -> None:
         """Put subscriptions into a company, in the place of the one of this id."""
         companies = self.account.companies
         source = companies.get(company_id)
-        source = source or profiles.new_profile("company_id", company_id, self.at)
+        source = source or new_profile("company_id", company_id, self.at)
         listed = subscriptions_of(source)
         kept = [one for one in listed if one.get("subscription_id") != subscription_id]
         companies.put([Document(company_id, {**source, "subscriptions": [*kept, *new]})])
 
     def _event(self, kind: Kind, given: Json, caller: str) -> Json:
         """Return the document of an event; one that names no address gets the caller's."""
-        time, sent = profiles.time_of(given, self.at), given["request"]
+        time, sent = time_of(given, self.at), given["request"]
         request: Json = {**sent} if isinstance(sent, dict) else {}
         address = str(request.get("ip_address") or caller)
         request |= {"time": zulu(time), "ip_address": address}
         if agent := request.pop("user_agent_string", None):
-            request["user_agent"] = profiles.user_agent_of(str(agent))
+            request["user_agent"] = user_agent_of(str(agent))
         if place := place_of(address):
             request["geo_ip"] = in_event(place)
         event: Json = {"direction": "Incoming", "weight": 1, **OWNED, **given, "request": request}
@@ -107,15 +190,15 @@ class Writer:
             event["duration_ms"] = (answered - time) / _MILLISECOND
         return event
 
-    def _embed(self, user_ids: Collection[str], company_ids: Collection[str]) -> None:
-        """Put companies into their users, in the place of what these users held of a company."""
+    def _embed(self) -> None:
+        """Put companies into their users, and take out those that users have left."""
         changed = []
-        for user in self.account.users.documents if user_ids or company_ids else ():
-            company_id = str(user.source.get("company_id"))
-            company = self.account.companies.get(company_id)
-            if company is not None and (user.id in user_ids or company_id in company_ids):
-                changed.append(Document(user.id, {**user.source, "company": company}))
-            elif user.id in user_ids and value_at(user.source, "company.company_id") != company_id:
-                kept = {name: part for name, part in user.source.items() if name != "company"}
+        for user in self.account.users.documents:
+            id_, source = str(user.source.get("company_id")), user.source
+            company = self.account.companies.get(id_)
+            if company is not None and source.get("company") is not company:
+                changed.append(Document(user.id, {**source, "company": company}))
+            elif company is None and value_at(source, "company.company_id") not in (None, id_):
+                kept = {name: part for name, part in source.items() if name != "company"}
                 changed.append(Document(user.id, kept))
         self.account.users.put(changed)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import product
 from statistics import fmean
-from typing import Literal
 
 from moesif_sandbox.moesif.search.dsl import Clause, Json, SearchError, read, single_entry
 from moesif_sandbox.moesif.search.index import Column, Index, Value, is_exact, value_of
@@ -15,8 +14,9 @@ from moesif_sandbox.moesif.search.query import compile_query
 Positions = Sequence[int]
 Inner = Callable[[Positions], Json]  # gives a bucket's sub-aggregations
 Key = tuple[Value, ...]
-Order = dict[Literal["_count", "_key"], Literal["asc", "desc"]]
 
+# The engine's default, in the words of clients: the most frequent first, then by key.
+_ORDERS = (None, {"_count": "desc"}, [{"_count": "desc"}, {"_key": "asc"}])
 _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _INTERVAL = re.compile(r"(\d+)([mhd])")
 _CALENDAR = {"minute": "1m", "hour": "1h", "day": "1d"}
@@ -30,7 +30,7 @@ class _OfField(Clause, frozen=True):
     size: int = 10
     shard_size: int | None = None
     include: list[object] | None = None
-    order: Order | list[Order] | Literal["asc"] = "asc"
+    order: object = None
     fixed_interval: str | None = None
     calendar_interval: str | None = None
     interval: str | None = None  # Elasticsearch 6 has no other
@@ -64,7 +64,7 @@ class Aggregator:
         }
 
     def _result(self, spec: Json, positions: Positions) -> Json:
-        nested = spec.pop("aggs", spec.pop("aggregations", {}))
+        nested = spec.pop("aggs", {})
         kind, options = single_entry(spec, "aggs")
         if kind in _BUCKETS:
             return _BUCKETS[kind](self, options, positions, partial(self.results, nested))
@@ -93,12 +93,9 @@ def _terms(search: Aggregator, options: object, positions: Positions, inner: Inn
         groups = {key: found for key, found in groups.items() if key[0] in wanted}
     # A shard makes more buckets than it answers with (Elasticsearch, 'Terms aggregation').
     search.count(min(len(groups), spec.shard_size or spec.size * 3 // 2 + 10))
-    keys = sorted(groups)
-    orders: list[Order] = [{"_count": "desc"}]
-    if not isinstance(spec.order, str):
-        orders = spec.order if isinstance(spec.order, list) else [spec.order]
-    for by, direction in reversed([entry for order in orders for entry in order.items()]):
-        keys.sort(key=partial(_rank, groups, by), reverse=direction == "desc")
+    if spec.order not in _ORDERS:
+        raise SearchError(f"[terms.order] is not understood: {spec.order}")
+    keys = sorted(sorted(groups), key=lambda key: -len(groups[key]))
     return {
         "doc_count_error_upper_bound": 0,
         "sum_other_doc_count": sum(len(groups[key]) for key in keys[spec.size :]),
@@ -107,10 +104,6 @@ def _terms(search: Aggregator, options: object, positions: Positions, inner: Inn
             for key in keys[: spec.size]
         ],
     }
-
-
-def _rank(groups: Mapping[Key, list[int]], by: str, key: Key) -> Key:
-    return key if by == "_key" else (len(groups[key]),)
 
 
 def _composite(search: Aggregator, options: object, positions: Positions, inner: Inner) -> Json:

@@ -4,17 +4,17 @@ from typing import TypeVar
 
 import msgspec
 
+from moesif_sandbox.web import RefusedError
+
 Json = dict[str, object]
 T = TypeVar("T")
 
 
-class SearchError(Exception):
-    """The engine refuses the request, with its own name for the error and this status."""
+class SearchError(RefusedError):
+    """The engine refuses the search: why, with its own name for the error, and the status."""
 
-    def __init__(self, reason: str, kind: str = "illegal_argument", status: int = 400) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.status = status
+    def __init__(self, detail: str, reason: str = "illegal_argument", status: int = 400) -> None:
+        super().__init__(detail, reason, status)
 
 
 class Clause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,8 @@
 Paging is by `search_after` alone, as Moesif offers neither offsets nor scrolls.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -12,10 +13,10 @@ from moesif_sandbox.moesif.search.aggregations import Aggregator
 from moesif_sandbox.moesif.search.dsl import Clause, Json, SearchError, read
 from moesif_sandbox.moesif.search.index import Index
 from moesif_sandbox.moesif.search.query import compile_query
-from moesif_sandbox.moesif.search.sort import SortKey, first_after, parse_sort, sorted_positions
-from moesif_sandbox.moesif.search.source import parse_source
+from moesif_sandbox.moesif.search.sort import Sort, SortKey, first_after, ordered
 
 _ALL: Json = {"match_all": {}}
+_NOTHING: tuple[object, ...] = (None, {}, [])
 
 
 class Limits(NamedTuple):
@@ -38,11 +39,10 @@ class _Search(Clause, frozen=True):
     query: Json = msgspec.field(default_factory=lambda: _ALL)
     post_filter: Json = msgspec.field(default_factory=lambda: _ALL)
     size: int = 10
-    sort: object = msgspec.field(default_factory=list)
+    sort: Sort = ()
     search_after: list[object] | None = None
     source: object = msgspec.field(name="_source", default=True)
     aggs: Json | None = None
-    aggregations: Json | None = None
     track_total_hits: bool = True
 
 
@@ -55,11 +55,12 @@ def search(index: Index, body: Json, limits: Limits = Limits()) -> Found:  # noq
             f"[{limits.max_result_window}] but was [{given.size}]."
         )
     show = parse_source({} if isinstance(given.source, bool) else given.source)
-    positions, keys = _ordered(index, given, limits)
+    positions, keys = _ordered(index, given, by_id=limits.sort_by_id)
     start = 0 if given.search_after is None else first_after(positions, keys, given.search_after)
-    specs = given.aggs or given.aggregations or {}
-    aggregator = Aggregator(index, limits.max_buckets)
-    aggregations = aggregator.results(specs, _matches(index, given.query)) if specs else {}
+    aggregations: Json = {}
+    if given.aggs:
+        aggregator = Aggregator(index, limits.max_buckets)
+        aggregations = aggregator.results(given.aggs, _matches(index, given.query))
     hits: list[Json] = [
         {"_id": index.documents[position].id}
         | ({} if given.source is False else {"_source": show(index.documents[position].source)})
@@ -76,13 +77,49 @@ def _matches(index: Index, query: Json) -> Sequence[int]:
     return index.cached(("matches", msgspec.json.encode(query)), compute)
 
 
-def _ordered(index: Index, given: _Search, limits: Limits) -> tuple[Sequence[int], list[SortKey]]:
+def _ordered(
+    index: Index, given: _Search, *, by_id: bool
+) -> tuple[Sequence[int], Sequence[SortKey]]:
     """Return the matches of a search in its order, kept until the documents change."""
 
-    def compute() -> tuple[Sequence[int], list[SortKey]]:
-        keys = parse_sort(given.sort, index, by_id=limits.sort_by_id)
-        passes = compile_query(given.post_filter, index)
-        return sorted_positions([*filter(passes, _matches(index, given.query))], keys), keys
+    def compute() -> tuple[Sequence[int], Sequence[SortKey]]:
+        found = filter(compile_query(given.post_filter, index), _matches(index, given.query))
+        return ordered(found, given.sort, index, by_id=by_id)
 
-    parts = (given.query, given.post_filter, given.sort, limits)
+    parts = (given.query, given.post_filter, given.sort, by_id)
     return index.cached(("ordered", msgspec.json.encode(parts)), compute)
+
+
+class _Filter(Clause, frozen=True):
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+
+def parse_source(value: object) -> Callable[[Json], Json]:
+    """Return what reduces a document to the fields that are included and not excluded."""
+    given = read(value if isinstance(value, dict) else {"includes": value}, _Filter, "_source")
+    includes, excludes = _pattern(given.includes), _pattern(given.excludes)
+    if given == _Filter():
+        return dict
+
+    def reduced(value: object, path: str, *, included: bool) -> object:
+        if isinstance(value, list):
+            parts = [reduced(element, path, included=included) for element in value]
+            return parts if included else [part for part in parts if part not in _NOTHING]
+        if not isinstance(value, dict):
+            return value if included else None
+        kept: Json = {}
+        for name, part in value.items():
+            own = f"{path}.{name}".removeprefix(".")
+            shown = included or includes.fullmatch(own) is not None
+            inside = reduced(part, own, included=shown)
+            if not excludes.fullmatch(own) and (shown or inside not in _NOTHING):
+                kept[name] = inside
+        return kept
+
+    return lambda source: reduced(source, "", included=not given.includes)  # type: ignore[return-value]
+
+
+def _pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
+    """Return a pattern of dotted paths, in which `*` stands for anything."""
+    return re.compile("|".join(re.escape(name).replace(r"\*", ".*") for name in fields or ["\n"]))

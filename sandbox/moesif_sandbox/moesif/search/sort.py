@@ -1,13 +1,14 @@
 """Sorts documents and finds the place in the order where the next page begins."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from moesif_sandbox.moesif.search.dsl import Clause, Json, SearchError, read
+from moesif_sandbox.moesif.search.dsl import Clause, SearchError
 from moesif_sandbox.moesif.search.index import Index, Value, is_exact, value_of
 
-Ordinal = float | tuple[int, str]  # strings have a rank: missing ones sort first or last
+Order = Literal["asc", "desc"]
+Ordinal = float | tuple[int, str]  # a string has a rank, so that a missing one sorts last
 
 # What the engine puts in the place of a missing number or date: Java's extreme values.
 LONG_MAX = 2**63 - 1
@@ -16,9 +17,11 @@ _PRESENT = 1
 
 
 class _Options(Clause, frozen=True):
-    order: Literal["asc", "desc"] = "asc"
-    missing: Literal["_first", "_last"] = "_last"
-    unmapped_type: str | None = None
+    order: Order = "asc"
+    unmapped_type: str | None = None  # instead of an error where no document has the field
+
+
+Sort = Sequence[Mapping[str, Order | _Options]]
 
 
 class SortKey(NamedTuple):
@@ -41,31 +44,31 @@ class SortKey(NamedTuple):
         return self.missing if value is None else _ordinal(value_of(self.field, value))
 
 
-def parse_sort(sort: object, index: Index, *, by_id: bool) -> list[SortKey]:
-    """Return the criteria of a sort: names of fields, or fields with an order or options."""
-    keys = []
-    for part in sort if isinstance(sort, list) else [sort]:
-        given: Json = {part: {}} if isinstance(part, str) else read(part, Json, "sort")
-        for name, options in given.items():
-            if name == "_id" and not by_id:
-                raise SearchError(
-                    "Fielddata access on the _id field is disallowed, you can re-enable it by "
-                    "updating the dynamic cluster setting: indices.id_field_data.enabled"
-                )
-            settings = {"order": options} if isinstance(options, str) else options
-            keys.append(_key(name, read(settings, _Options, f"sort.{name}"), index))
-    return keys
+def ordered(
+    positions: Iterable[int], sort: Sort, index: Index, *, by_id: bool
+) -> tuple[Sequence[int], Sequence[SortKey]]:
+    """Return positions in the order of some criteria, and these; `by_id` says if `_id` is one."""
+    given = [entry for part in sort for entry in part.items()]
+    keys = [_key(field, options, index, by_id=by_id) for field, options in given]
+    found = list(positions)
+    for key in reversed(keys):
+        found.sort(key=key.ordinals.__getitem__, reverse=key.descending)
+    return found, keys
 
 
-def _key(field: str, options: _Options, index: Index) -> SortKey:
-    column = index.values(field)
+def _key(field: str, given: Order | _Options, index: Index, *, by_id: bool) -> SortKey:
+    if field == "_id" and not by_id:
+        raise SearchError(
+            "Fielddata access on the _id field is disallowed, you can re-enable it by updating "
+            "the dynamic cluster setting: indices.id_field_data.enabled"
+        )
+    options = given if isinstance(given, _Options) else _Options(given)
+    column, descending = index.values(field), options.order == "desc"
     if len(index) and not any(column) and options.unmapped_type is None:
         raise SearchError(f"No mapping found for [{field}] in order to sort on")
-    descending = options.order == "desc"
-    is_high = (options.missing == "_last") is not descending
-    missing: Ordinal = LONG_MAX if is_high else LONG_MIN
+    missing: Ordinal = LONG_MIN if descending else LONG_MAX
     if is_exact(field):
-        missing = (_PRESENT + 1 if is_high else _PRESENT - 1, "")
+        missing = (_PRESENT - 1 if descending else _PRESENT + 1, "")
     pick: Callable[[Sequence[Value]], Value] = max if descending else min
     ordinals = [_ordinal(pick(values)) if values else missing for values in column]
     return SortKey(field, descending, missing, ordinals)
@@ -75,15 +78,7 @@ def _ordinal(value: Value) -> Ordinal:
     return (_PRESENT, value) if isinstance(value, str) else value
 
 
-def sorted_positions(positions: Sequence[int], keys: Sequence[SortKey]) -> list[int]:
-    """Return positions in the order of the criteria; equal ones stay in the order they had."""
-    ordered = list(positions)
-    for key in reversed(keys):
-        ordered.sort(key=key.ordinals.__getitem__, reverse=key.descending)
-    return ordered
-
-
-def first_after(ordered: Sequence[int], keys: Sequence[SortKey], after: list[object]) -> int:
+def first_after(positions: Sequence[int], keys: Sequence[SortKey], after: list[object]) -> int:
     """Return where in a sorted sequence the first document after `search_after` is."""
     if not keys or len(after) != len(keys):
         raise SearchError(f"search_after has {len(after)} value(s) but sort has {len(keys)}")
@@ -96,4 +91,4 @@ def first_after(ordered: Sequence[int], keys: Sequence[SortKey], after: list[obj
                 return (ordinal < mark) is key.descending  # type: ignore[operator]  # of one field
         return False
 
-    return bisect_left(ordered, True, key=is_after)
+    return bisect_left(positions, True, key=is_after)

@@ -9,11 +9,7 @@ const LONGEST = 200_000; // characters of one unfolded message
 
 const unfolded = new WeakMap(); // the address whose content an unfolded line shows
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-let asking = new AbortController();
-let wait = EVERY;
-let timer = 0;
-let shown = "";
-let settled = "";
+let [asking, wait, timer, shown, settled] = [new AbortController(), EVERY, 0, "", ""];
 
 async function renew(address, options = {}) {
   clearTimeout(timer);
@@ -61,12 +57,8 @@ function say(state, text) {
 // Makes one element like another, keeping what has the same key, with its focus and its scrolling;
 // what the script or the user has opened stays open.
 function merge(now, fresh) {
-  for (const { name, value } of fresh.attributes) {
-    if (now.getAttribute(name) !== value) now.setAttribute(name, value);
-  }
-  for (const { name } of [...now.attributes]) {
-    if (name !== "open" && !fresh.hasAttribute(name)) now.removeAttribute(name);
-  }
+  for (const { name, value } of fresh.attributes) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+  for (const { name } of [...now.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) now.removeAttribute(name);
   if (now.hasAttribute("data-kept")) return;
   const keyed = new Map();
   for (const child of now.children) if (child.dataset.key) keyed.set(child.dataset.key, child);
