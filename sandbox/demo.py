@@ -69,9 +69,9 @@ def meltano(url: str, folder: Path, *arguments: str) -> None:
         "TARGET_SEGMENT_SUMMARY_PATH": str(folder / "summary.json"),
     }
     ended = subprocess.run(  # noqa: S603, our own command
-        [COMMANDS / "meltano", *arguments], cwd=PROJECT, env=settings, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=STEP_SECONDS,
-        check=False,
+        [COMMANDS / "meltano", *arguments], cwd=PROJECT, env=settings, check=False, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=STEP_SECONDS,
     )  # fmt: skip
     if ended.returncode:
         tail = "\n".join(ended.stdout.splitlines()[-25:])
@@ -111,10 +111,10 @@ def run(folder: Path) -> None:
     missing = {*touch["users"]} - {message["userId"] for message in news}
     if missing or counts["discarded"]:
         raise StepError(f"{len(missing)} changed users did not arrive in the second run.")
-    say(f"   {CHANGED} users were changed and {len(news)} messages are new to Segment")
     richest = max(news, key=lambda m: (len(m["traits"]), -len(json.dumps(m)), m["userId"]))
     say(
-        "\nOne of them, as Segment received it:\n\n"
+        f"   {CHANGED} users were changed and {len(news)} messages are new to Segment\n\n"
+        "One of them, as Segment received it:\n\n"
         f"{json.dumps(richest, indent=2, ensure_ascii=False)}\n\nSegment received, all told:\n"
         f"   {counts['accepted']:>6} messages accepted, in {again['requests']} requests\n"
         f"   {counts['duplicates']:>6} dropped as repeats, known by their messageId (the second\n"

@@ -16,9 +16,8 @@ from playwright.sync_api import Page, sync_playwright
 from demo import COMMANDS, environment, sandbox
 
 # No sandbox of its own, since it may run as root; and nothing that asks for other addresses.
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update",
-         "--disable-sync")  # fmt: skip
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")  # fmt: skip
 RATE_LIMIT = {"path": "/segment/v1/", "kind": "status", "status": 429, "skip": 30, "times": 24,
               "headers": {"Retry-After": "1"}}  # fmt: skip
 RUN_SECONDS = 120
@@ -64,8 +63,7 @@ def main() -> None:
         sandbox("--users=2000", "--latency=0.15", f"--port={port}") as url,
         sync_playwright() as playwright,
     ):
-        path_of_chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path_of_chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(
             viewport={"width": 1280, "height": 920}, reduced_motion="reduce", color_scheme="light"
         )

@@ -30,9 +30,8 @@ from moesif_sandbox.times import UTC
 HOST = "127.0.0.1"  # never anywhere else: there is no secret in here and no protection either
 # What `--strict` sets, unless another option says otherwise: what Moesif publishes ('Rate limits'),
 # the `search.max_buckets` of Elasticsearch 7.0 to 7.8, and what a small engine may bear.
-STRICT = {
-    "moesif_requests_per_minute": 500, "max_buckets": 10_000, "circuit_breaker_bytes": 20_000_000,
-}  # fmt: skip
+STRICT = {"moesif_requests_per_minute": 500, "max_buckets": 10_000,
+          "circuit_breaker_bytes": 20_000_000}  # fmt: skip
 _DEFAULTS = {**SeedPlan._field_defaults, **Settings._field_defaults, "port": PORT}
 _YEAR_SECONDS = 31_622_400
 

@@ -1,6 +1,6 @@
 """The sandbox's own endpoints: what arrived, what is to go wrong, which data there is."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -60,11 +60,8 @@ class ControlApi:
     async def _segment(self, request: Request) -> Response:
         ledger, given = self._state.segment, request.query_params
         lists = {name: getattr(ledger, name) for name in ("accepted", "discarded", "duplicates")}
-        counts = {name: len(messages) for name, messages in lists.items()}
-        answer: Json = {
-            "requests": ledger.requests, "refused": ledger.refused, "flagged": ledger.flagged,
-            "counts": counts,
-        }  # fmt: skip
+        answer: Json = {name: getattr(ledger, name) for name in ("requests", "refused", "flagged")}
+        answer["counts"] = {name: len(messages) for name, messages in lists.items()}
         limit = given.get("limit", "0")
         if not limit.isdecimal():
             raise RefusedError("limit must be a number", "bad_request")
@@ -75,14 +72,9 @@ class ControlApi:
     async def _collector(self, request: Request) -> Response:
         ledger = self._state.collector
         lists = {"accepted": ledger.accepted, "duplicates": ledger.duplicates}
-        counts = {
-            name: {kind: len(elements) for kind, elements in kinds.items()}
-            for name, kinds in lists.items()
-        }
-        answer: Json = {
-            "requests": ledger.requests, "refused": ledger.refused, "counts": counts,
-            "callers_address": ledger.callers_address, "ids": ledger.ids(),
-        }  # fmt: skip
+        counts = {name: {k: len(v) for k, v in kinds.items()} for name, kinds in lists.items()}
+        answer: Json = {name: getattr(ledger, name) for name in ("requests", "refused")}
+        answer |= {"counts": counts, "callers_address": ledger.callers_address, "ids": ledger.ids()}
         is_short = request.query_params.get("elements") == "false"
         return json_answer(answer if is_short else answer | lists)
 
@@ -108,12 +100,8 @@ class ControlApi:
 
     async def _touch(self, request: Request) -> Response:
         wanted = _decoded(await request.body(), _Touch)
-        account, now = self._state.account, self._state.clock()
-
-        def active(source: Json, at: datetime) -> Json:
-            return seen(source, {}, at, self._state.settings)
-
-        change = active if wanted.activity else edited
+        account, now, settings = self._state.account, self._state.clock(), self._state.settings
+        change = (lambda old, at: seen(old, {}, at, settings)) if wanted.activity else edited
         users = touch(account.users, wanted.users, now, change)
         companies = touch(account.companies, wanted.companies, now, change)
         return json_answer({"users": users, "companies": companies})

@@ -143,7 +143,7 @@ class FaultPlan:
             body = _BODIES[fault.kind] if fault.body is None else fault.body
             status = fault.status if fault.kind == "status" else 200
             content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
-            answer = Answer(status, {"content-type": "application/json"} | fault.headers, content)
+            return Answer(status, {"content-type": "application/json"} | fault.headers, content)
         if answer.body.startswith(_PAGE):
             if fault is not None:
                 before = earlier[-fault.period] if len(earlier) >= fault.period else answer.body

@@ -17,9 +17,9 @@ class Settings(NamedTuple):
     write_key: str = "sandbox-write-key"
     region: str = "us"
     moesif_requests_per_minute: int | None = None
-    max_result_window: int = 10_000
-    max_buckets: int = 65_535
-    sort_by_id: bool = True
+    max_result_window: int = 10_000  # the index setting of this name
+    max_buckets: int = 65_535  # `search.max_buckets`
+    sort_by_id: bool = True  # `indices.id_field_data.enabled`
     circuit_breaker_bytes: int | None = None
     max_page_bytes: int | None = None
     hits_total: str = "integer"

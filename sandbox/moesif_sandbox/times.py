@@ -12,7 +12,6 @@ _MILLISECOND = timedelta(milliseconds=1)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(T\d\d.*)?")
 _EPOCH_DIGITS = re.compile(r"-?\d{5,15}")
 
-
 system_clock = partial(datetime.now, UTC)
 
 

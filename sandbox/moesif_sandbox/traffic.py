@@ -55,10 +55,7 @@ class RequestLog:
             del self._seconds[next(iter(self._seconds))]
 
     def bars(self, service: str, now: int, width: int, count: int) -> list[Bar]:
-        """Return so many spans of `width` seconds each, the last of which holds `now`.
-
-        A span begins at a multiple of its width, so that it does not change while time goes on.
-        """
+        """Return so many spans of `width` seconds each, at multiples of it, `now` in the last."""
         bars = []
         for number in range(now // width - count + 1, now // width + 1):
             seconds = range(number * width, (number + 1) * width)

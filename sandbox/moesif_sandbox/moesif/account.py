@@ -8,8 +8,6 @@ from moesif_sandbox.moesif.search import Document, Index, Json
 from moesif_sandbox.times import bare
 
 ON_DEMAND = -1  # of the searches that late documents are missing from: all, until `find_all`
-
-
 Contents = Mapping[str, Sequence[Document]]  # users, companies, events
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from moesif_sandbox.moesif.account import Account, subscriptions_of
 from moesif_sandbox.moesif.listings import LISTINGS, Listing
-from moesif_sandbox.moesif.search import Index, Json, Limits, SearchError, search
+from moesif_sandbox.moesif.search import Index, Json, SearchError, search
 from moesif_sandbox.moesif.search.search import parse_source
 from moesif_sandbox.settings import Settings
 from moesif_sandbox.times import midnight, milliseconds, parse_iso
@@ -32,9 +32,8 @@ class ManagementApi:
 
     def __init__(self, account: Account, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._account, self._settings, self._clock = account, settings, clock
-        self._shown = parse_source(
-            _SUBSCRIPTIONS if settings.without_embedded_subscriptions else {}
-        )
+        hidden = _SUBSCRIPTIONS if settings.without_embedded_subscriptions else {}
+        self._shown = parse_source(hidden)
         self._minute, self._count = clock(), 0
 
     def routes(self) -> list[Route]:
@@ -89,17 +88,16 @@ class ManagementApi:
                 body = msgspec.json.decode(await request.body() or b"{}", type=Json)
             except msgspec.DecodeError as error:
                 raise SearchError(f"the body is not understood: {error}") from error
-            if index is self._account.events:
-                return self._found(request, index, self._in_window(body, request), 201)
-            return self._found(request, index, body, 200)
+            is_events = index is self._account.events
+            wanted = self._in_window(body, request) if is_events else body
+            return self._found(request, index, wanted, 201 if is_events else 200)
 
         return endpoint
 
     def _found(self, request: Request, index: Index, body: Json, status: int) -> Response:
         started, settings = perf_counter(), self._settings
         self._account.before_search(index)
-        limits = Limits(settings.max_result_window, settings.max_buckets, settings.sort_by_id)
-        found = search(index, body, limits)
+        found = search(index, body, settings)
         hits: Json = {"hits": [*map(self._cut, found.hits)]}
         if found.total is not None:
             as_object = {"value": found.total, "relation": "eq"}
@@ -109,14 +107,10 @@ class ManagementApi:
         if found.aggregations:
             answer["aggregations"] = found.aggregations
         page = json_answer(answer, status)
-        size, most, breaker = (
-            len(page.body),
-            settings.max_page_bytes,
-            settings.circuit_breaker_bytes,
-        )
-        if most is not None and size > most:
+        size, breaker = len(page.body), settings.circuit_breaker_bytes
+        if size > (settings.max_page_bytes or size):
             raise RefusedError("the page is too large: ask for fewer hits", "too_large", 413)
-        if breaker is not None and size > breaker:
+        if size > (breaker or size):
             reason = f"[parent] Data too large, data for [<http_request>] would be [{size}b], which"
             reason += f" is larger than the limit of [{breaker}b]"
             raise RefusedError(reason, "circuit_breaking_exception", 429)
@@ -124,7 +118,7 @@ class ManagementApi:
         return page
 
     def _cut(self, hit: Json) -> Json:
-        """Return a document as the account's answers have it, found by a search or by its id."""
+        """Return a hit, or a document found by its id, as the account's answers have it."""
         source = hit.get("_source")
         return {**hit, "_source": self._shown(source)} if isinstance(source, dict) else hit
 
@@ -138,16 +132,15 @@ class ManagementApi:
         query = body.get("query", {"match_all": {}})
         return body | {"query": {"bool": {"filter": [query, window]}}}
 
+    async def _subscriptions(self, request: Request) -> Response:
+        return json_answer(subscriptions_of(_existing(self._account.companies, request)))
+
     def _single(self, index: Index) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            id_ = request.path_params["id"]
-            return json_answer(self._cut({"_id": id_, "_source": _existing(index.get(id_))}))
+            id_, source = request.path_params["id"], _existing(index, request)
+            return json_answer(self._cut({"_id": id_, "_source": source}))
 
         return endpoint
-
-    async def _subscriptions(self, request: Request) -> Response:
-        company = self._account.companies.get(request.path_params["id"])
-        return json_answer(subscriptions_of(_existing(company)))
 
     def _list(self, listing: Listing) -> Endpoint:
         async def endpoint(request: Request) -> Response:
@@ -163,7 +156,8 @@ class ManagementApi:
         return endpoint
 
 
-def _existing(source: Json | None) -> Json:
+def _existing(index: Index, request: Request) -> Json:
+    source = index.get(request.path_params["id"])
     if source is None:
         raise RefusedError("no such document", "not_found", 404)
     return source
@@ -172,9 +166,8 @@ def _existing(source: Json | None) -> Json:
 def _boundary(name: str, text: str, now: datetime) -> int:
     """Return one end of an event search's window (`from`, `to`) as epoch milliseconds.
 
-    Absolute ISO 8601 is taken as it is. Relative times (`-24h`, `now`) are aligned to calendar
-    days: the start of the day for `from`, its end for `to`. (Moesif, Management API reference,
-    'Search Events': "relative dates are aligned to calendar dates".)
+    ISO 8601 is taken as it is; of `-24h` or `now`, the start of the day for `from`, its end for
+    `to` (Moesif, Management API, 'Search Events': "relative dates are aligned to calendar dates").
     """
     relative = _RELATIVE.fullmatch(text)
     if text == "now" or relative:

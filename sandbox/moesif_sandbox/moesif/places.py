@@ -17,8 +17,6 @@ _PLACES: tuple[tuple[Any, ...], ...] = (
      "America/Sao_Paulo", -23.5475, -46.6361),
     ("東京", "Tokyo", "13", "Japan", "JP", "JPN", "AS", "101-8656",
      "Asia/Tokyo", 35.6895, 139.6917),
-    ("Nairobi", "Nairobi Area", "30", "Kenya", "KE", "KEN", "AF", "00100",
-     "Africa/Nairobi", -1.2833, 36.8167),
 )  # fmt: skip
 
 

@@ -98,8 +98,7 @@ class PageApi:
         return Response(text, headers=_HEADERS, media_type="application/json")
 
     async def _touch(self, request: Request) -> Response:
-        given = (await _form(request)).get("users", "")
-        count = int(given) if given.isascii() and given.isdecimal() else 0
+        count = View(await _form(request)).number("users") or 0
         if not 1 <= count <= MOST_CHANGED_USERS:
             raise RefusedError(f"from 1 to {MOST_CHANGED_USERS} users", "bad_request")
         return self._done(request, f"{counted(self._change(count), 'user')} changed in Moesif")

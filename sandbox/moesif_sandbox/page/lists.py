@@ -150,9 +150,8 @@ def _line(title: str, facts: Sequence[str], time: str, form: str, mark: str = ""
             fields = given if isinstance(given, dict) else {}
             return next(filter(None, (_text(value_at(fields, p)) for p in paths.split("|"))), "")
 
-        return Row(
-            first(title), [*filter(None, map(first, facts))], first(mark), _time(first(time), form)
-        )
+        found = [*filter(None, map(first, facts))]
+        return Row(first(title), found, first(mark), _time(first(time), form))
 
     return line
 
@@ -183,10 +182,9 @@ def _request(entry: Any) -> Row:  # noqa: ANN401, the log's entry
         f"{_size(entry['bytes_in'])} in", f"{_size(entry['bytes_out'])} out",
         f"fault: {fault}" if fault else "",
     ]  # fmt: skip
-    title, mark = f"{entry['method']} {_text(entry['path'])}", entry["status"] or "no answer"
-    return Row(
-        title, [*filter(None, facts)], str(mark), _time(entry["at"], _CLOCK), has_failed(entry)
-    )
+    title, mark = f"{entry['method']} {_text(entry['path'])}", str(entry["status"] or "no answer")
+    time = _time(entry["at"], _CLOCK)
+    return Row(title, [*filter(None, facts)], mark, time, has_failed(entry))
 
 
 def _text(value: object) -> str:

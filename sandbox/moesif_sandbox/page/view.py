@@ -1,12 +1,11 @@
 """What an address says of the page: which list, how far back; and how a run is started."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
 from moesif_sandbox.settings import PORT, Settings
-
-_MOST_DIGITS = 9
 
 
 class View:
@@ -24,8 +23,7 @@ class View:
     def number(self, name: str) -> int | None:
         """Return a number, or None if there is none."""
         given = self._given.get(name, "")
-        readable = given.isascii() and given.isdecimal() and len(given) <= _MOST_DIGITS
-        return int(given) if readable else None
+        return int(given) if re.fullmatch("[0-9]{1,9}", given) else None
 
     def address(self, path: str = "/", /, **changes: str | int | None) -> str:
         """Return a path with these choices and some changes to them; None is the default."""
@@ -44,18 +42,17 @@ def runs(address: str, settings: Settings) -> Mapping[str, str]:
     keys = (settings.management_key, settings.write_key, settings.region)
     variables = {
         "TAP_MOESIF_API_URL": f"{address}/moesif/api/v1", "TAP_MOESIF_MANAGEMENT_API_KEY": keys[0],
-        "TARGET_SEGMENT_HOST": f"{address}/segment", "TARGET_SEGMENT_CDN_URL":
-        f"{address}/segment-cdn", "TARGET_SEGMENT_WRITE_KEY": keys[1],
-        "TARGET_SEGMENT_REGION": keys[2],
+        "TARGET_SEGMENT_HOST": f"{address}/segment",
+        "TARGET_SEGMENT_CDN_URL": f"{address}/segment-cdn",
+        "TARGET_SEGMENT_WRITE_KEY": keys[1], "TARGET_SEGMENT_REGION": keys[2],
     }  # fmt: skip
     usual = (Settings().management_key, Settings().write_key, Settings().region)
     is_known = address == f"http://127.0.0.1:{PORT}" and keys == usual  # to Meltano's project
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     meltano = [".venv/bin/meltano install", ".venv/bin/meltano run moesif-to-segment"]
     pipe = ".venv/bin/tap-moesif --config=ENV | .venv/bin/target-segment --config=ENV"
+    usually = "\n".join(meltano if is_known else [*exports, *meltano])
     return {
-        "In the checkout (to install once is enough):": "\n".join(
-            meltano if is_known else [*exports, *meltano]
-        ),
+        "In the checkout (to install once is enough):": usually,
         "Without Meltano": "\n".join([*exports, pipe]),
     }

@@ -1,16 +1,21 @@
 """The demo's data: the same for the same numbers, seed and time."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from moesif_sandbox.moesif.account import Contents
 from moesif_sandbox.moesif.search import Document
-from moesif_sandbox.seed.awkward import awkward, without_zones
+from moesif_sandbox.seed.awkward import awkward
 from moesif_sandbox.seed.events import events
 from moesif_sandbox.seed.profiles import company, user
+from moesif_sandbox.times import bare
 
 __all__ = ["SeedPlan", "make_seed"]
+_TIME = re.compile(r'(?<=")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)(?=")')
 
 
 class SeedPlan(NamedTuple):
@@ -46,7 +51,6 @@ def make_seed(plan: SeedPlan) -> Contents:
 
 
 def _without_zones(documents: Sequence[Document]) -> list[Document]:
-    return [
-        Document(one.id, {name: without_zones(value) for name, value in one.source.items()})
-        for one in documents
-    ]
+    text = msgspec.json.encode(documents).decode()
+    bared = _TIME.sub(lambda found: bare(datetime.fromisoformat(found[0])), text)
+    return msgspec.json.decode(bared, type=list[Document])

@@ -10,7 +10,7 @@ from datetime import timedelta, timezone
 from moesif_sandbox.moesif.places import in_event
 from moesif_sandbox.moesif.search import Document, Json
 from moesif_sandbox.seed.profiles import enrichment
-from moesif_sandbox.times import bare, parse_iso
+from moesif_sandbox.times import parse_iso
 
 _Shapes = Sequence[tuple[int, int, Callable[[Json, int], Json]]]  # remainder, divisor, changes
 _GONE = object()  # in place of a value: the field is taken away
@@ -93,13 +93,3 @@ _COMPANIES: _Shapes = (
     (3, 7, _renamed("created", "created_at")),
     (5, 7, _renamed("created", "create_time")),
 )
-
-
-def without_zones(value: object) -> object:
-    """Return a value whose times, however deep, are UTC without saying so."""
-    if isinstance(value, dict):
-        return {name: without_zones(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [without_zones(part) for part in value]
-    moment = parse_iso(value)
-    return value if moment is None else bare(moment)

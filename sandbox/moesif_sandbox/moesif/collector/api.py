@@ -17,12 +17,9 @@ from moesif_sandbox.web import Endpoint, RefusedError, json_answer, route, unpac
 
 _ID_HEADER = "X-Moesif-Application-Id"
 _CREATED = 201
-# What Moesif's client libraries ask for at their start, with the tag that they compare.
+# What Moesif's client libraries ask for at their start.
 _CONFIG: Json = {"sample_rate": 100, "user_sample_rate": {}, "company_sample_rate": {}}
-_CONFIG_TAG = ("X-Moesif-Config-ETag", "sandbox")
-_TYPES = {
-    dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number",
-}  # fmt: skip
+_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean"}  # all else is a number
 
 
 class CollectorLedger:
@@ -84,7 +81,7 @@ class CollectorLedger:
 
 def _types_of(value: object, path: str) -> Iterator[tuple[str, str]]:
     if value is not None:
-        yield path, _TYPES[type(value)]
+        yield path, _TYPES.get(type(value), "number")
     if isinstance(value, dict):
         for name, part in value.items():
             yield from _types_of(part, f"{path}.{name!r}")  # quoted: a name may hold a dot
@@ -107,17 +104,17 @@ class CollectorApi:
         return [
             route("GET", "/config", self._gives(_CONFIG)),
             route("GET", "/rules", self._gives([])),
-            *(route("POST", f"/{kind.name}", self._takes(kind, batch=False)) for kind in KINDS),
             *(
-                route("POST", f"/{kind.name}/batch", self._takes(kind, batch=True))
+                route("POST", f"/{kind.name}{end}", self._takes(kind, batch=bool(end)))
                 for kind in KINDS
+                for end in ("", "/batch")
             ),
         ]
 
     def _gives(self, answer: object) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             self._authorise(request)
-            return _tagged(json_answer(answer))
+            return json_answer(answer)
 
         return endpoint
 
@@ -138,7 +135,7 @@ class CollectorApi:
                 self.ledger.refused.append(entry)
                 raise
             request.state.records = len(elements)
-            return _tagged(json_answer({}, _CREATED))
+            return json_answer({}, _CREATED)
 
         return endpoint
 
@@ -157,8 +154,3 @@ class CollectorApi:
         fresh = self.ledger.receive(kind, elements)
         writer = Writer(self.account, self.settings, at)
         self.ledger.callers_address += writer.write(kind, fresh, caller)
-
-
-def _tagged(response: Response) -> Response:
-    response.headers.append(*_CONFIG_TAG)
-    return response

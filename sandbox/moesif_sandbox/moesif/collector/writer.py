@@ -4,7 +4,6 @@ Moesif publishes that updates are merged recursively and that omitted keys stay;
 open is a setting.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,8 +21,6 @@ from moesif_sandbox.times import bare, milliseconds, parse_iso, parse_stored, se
 # Moesif, 'User metadata': these are known fields of a user, although they are sent as metadata.
 RESERVED_METADATA = ("email", "name", "first_name", "last_name", "phone", "photo_url")
 _TURNED_INTO_OTHERS = {"metadata", "session_token", "user_agent_string", "modified_time"}
-_PROGRAM = re.compile(r"([\w-]+)/(\d+)")
-_BROWSERS = ("Edg", "OPR", "Chrome", "Firefox", "Safari")  # each names those after it as well
 _MILLISECOND = timedelta(milliseconds=1)
 _Update = Callable[[Json, Json, datetime, Settings], Json]
 
@@ -80,10 +77,8 @@ def updated_profile(old: Json, given: Json, at: datetime, settings: Settings) ->
 
 
 def user_agent_of(text: str) -> Json:
-    """Return a user agent string as an object; only the program is read from it."""
-    programs = dict(_PROGRAM.findall(text))
-    name = next((name for name in (*_BROWSERS, *programs) if name in programs), "Other")
-    return {"name": name, "major": programs.get(name, ""), "os": "Other", "device": "Other"}
+    """Return a user agent string as an object; only the program's name is read from it."""
+    return {"name": text.partition("/")[0], "os": "Other", "device": "Other"}
 
 
 def updated_subscription(old: Json, given: Json, at: datetime, settings: Settings) -> Json:

@@ -2,6 +2,6 @@
 
 from moesif_sandbox.moesif.search.dsl import Json, SearchError
 from moesif_sandbox.moesif.search.index import Document, Index
-from moesif_sandbox.moesif.search.search import Found, Limits, search
+from moesif_sandbox.moesif.search.search import Found, search
 
-__all__ = ["Document", "Found", "Index", "Json", "Limits", "SearchError", "search"]
+__all__ = ["Document", "Found", "Index", "Json", "SearchError", "search"]

@@ -34,7 +34,6 @@ class _OfField(Clause, frozen=True):
     fixed_interval: str | None = None
     calendar_interval: str | None = None
     interval: str | None = None  # Elasticsearch 6 has no other
-    precision_threshold: int | None = None  # of a cardinality, which is exact here
     percents: tuple[float, ...] = (1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
 
 
@@ -77,12 +76,11 @@ class Aggregator:
         """Count buckets that are made."""
         self._buckets += buckets
         if self._buckets > self._max_buckets:
-            reason = (
+            raise SearchError(
                 "Trying to create too many buckets. Must be less than or equal to: "
-                f"[{self._max_buckets}] but was [{self._buckets}]. This limit can be set by "
-                "changing the [search.max_buckets] cluster level setting."
-            )
-            raise SearchError(reason, "too_many_buckets_exception", 503)
+                f"[{self._max_buckets}] but was [{self._buckets}].",
+                "too_many_buckets_exception", 503,
+            )  # fmt: skip
 
 
 def _terms(search: Aggregator, options: object, positions: Positions, inner: Inner) -> Json:
@@ -120,9 +118,9 @@ def _composite(search: Aggregator, options: object, positions: Positions, inner:
     keys = keys[: spec.size]
     search.count(len(keys))
     buckets: list[Json] = [
-        {"key": dict(zip(sources, key, strict=True)), "doc_count": len(groups[key])}
-        | inner(groups[key])
+        {"key": dict(zip(sources, key, strict=True)), "doc_count": len(found)} | inner(found)
         for key in keys
+        for found in [groups[key]]
     ]
     return ({"after_key": buckets[-1]["key"]} if buckets else {}) | {"buckets": buckets}
 
@@ -165,15 +163,15 @@ def _groups(columns: Sequence[Column], positions: Positions) -> dict[Key, list[i
 
 def _figures(kind: str, spec: _OfField, values: Sequence[Value]) -> Json:
     """Return the figures that a metric sums up values by."""
-    if kind in {"value_count", "cardinality"}:
-        return {"value": len({*values} if kind == "cardinality" else values)}
+    if kind == "cardinality":
+        return {"value": len({*values})}
     if is_exact(spec.field):
         raise SearchError(f"[{spec.field}] of type [keyword] is not supported by [{kind}]")
     numbers = sorted(map(float, values))
     if kind == "percentiles":
         return {"values": {str(share): _percentile(numbers, share) for share in spec.percents}}
     if kind not in _REDUCED:
-        known = ", ".join([*_BUCKETS, *_REDUCED, "value_count", "cardinality", "percentiles"])
+        known = ", ".join([*_BUCKETS, *_REDUCED, "cardinality", "percentiles"])
         raise SearchError(f"unknown aggregation [{kind}]; the sandbox knows {known}")
     return {"value": _REDUCED[kind](numbers) if numbers or kind == "sum" else None}
 
@@ -187,6 +185,4 @@ def _percentile(ordered: Sequence[float], percent: float) -> float | None:
     return ordered[low] + (ordered[high] - ordered[low]) * (rank - low)
 
 
-_BUCKETS: Mapping[str, Callable[[Aggregator, object, Positions, Inner], Json]] = {
-    "terms": _terms, "composite": _composite, "filter": _filter, "filters": _filters,
-}  # fmt: skip
+_BUCKETS = {"terms": _terms, "composite": _composite, "filter": _filter, "filters": _filters}

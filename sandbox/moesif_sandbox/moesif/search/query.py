@@ -1,7 +1,7 @@
 """Turns a query of the search DSL into a predicate on documents."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from operator import ge, gt, le, lt
 from typing import Literal
 
@@ -74,7 +74,7 @@ def _exists(clause: object, index: Index) -> Predicate:
     return lambda position: bool(column[position])
 
 
-def _match_all(clause: object, _index: Index) -> Predicate:
+def _match_all(clause: object, index: Index) -> Predicate:  # noqa: ARG001
     read(clause, Clause, "match_all")
     return lambda _position: True
 
@@ -124,9 +124,5 @@ def _range(given: object, field: str) -> Test:
     )
 
 
-_QUERIES: Mapping[str, Callable[[object, Index], Predicate]] = {
-    "bool": _bool, "exists": _exists, "match_all": _match_all,
-}  # fmt: skip
-_TESTS: Mapping[str, Callable[[object, str], Test]] = {
-    "term": _term, "terms": _terms, "prefix": _prefix, "wildcard": _wildcard, "range": _range,
-}  # fmt: skip
+_QUERIES = {"bool": _bool, "exists": _exists, "match_all": _match_all}
+_TESTS = {"term": _term, "terms": _terms, "prefix": _prefix, "wildcard": _wildcard, "range": _range}

@@ -14,17 +14,10 @@ from moesif_sandbox.moesif.search.dsl import Clause, Json, SearchError, read
 from moesif_sandbox.moesif.search.index import Index
 from moesif_sandbox.moesif.search.query import compile_query
 from moesif_sandbox.moesif.search.sort import Sort, SortKey, first_after, ordered
+from moesif_sandbox.settings import Settings
 
 _ALL: Json = {"match_all": {}}
 _NOTHING: tuple[object, ...] = (None, {}, [])
-
-
-class Limits(NamedTuple):
-    """The settings of an engine that refuse a search."""
-
-    max_result_window: int = 10_000  # the greatest `size`: index setting of this name
-    max_buckets: int = 65_535  # `search.max_buckets`; 10,000 in older engines
-    sort_by_id: bool = True  # `indices.id_field_data.enabled`; false in some managed clusters
 
 
 class Found(NamedTuple):
@@ -46,7 +39,7 @@ class _Search(Clause, frozen=True):
     track_total_hits: bool = True
 
 
-def search(index: Index, body: Json, limits: Limits = Limits()) -> Found:  # noqa: B008, immutable
+def search(index: Index, body: Json, limits: Settings = Settings()) -> Found:  # noqa: B008, immutable
     """Carry out one request; what is not understood or refused is a `SearchError`."""
     given = read(body, _Search, "body")
     if not 0 <= given.size <= limits.max_result_window:

@@ -59,8 +59,7 @@ def ordered(
 def _key(field: str, given: Order | _Options, index: Index, *, by_id: bool) -> SortKey:
     if field == "_id" and not by_id:
         raise SearchError(
-            "Fielddata access on the _id field is disallowed, you can re-enable it by updating "
-            "the dynamic cluster setting: indices.id_field_data.enabled"
+            "Fielddata access on the _id field is disallowed: indices.id_field_data.enabled"
         )
     options = given if isinstance(given, _Options) else _Options(given)
     column, descending = index.values(field), options.order == "desc"

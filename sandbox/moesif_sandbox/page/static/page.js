@@ -2,8 +2,7 @@
 // Nothing is gathered here: what is shown is what the last answer holds.
 "use strict";
 
-const EVERY = 1000; // milliseconds between two questions, while the page is to be seen
-const SLOWEST = 10_000; // while the sandbox does not answer
+const [EVERY, SLOWEST] = [1000, 10_000]; // milliseconds between two questions: usually, and without an answer
 const PATIENCE = 10_000;
 const LONGEST = 200_000; // characters of one unfolded message
 
@@ -11,16 +10,20 @@ const unfolded = new WeakMap(); // the address whose content an unfolded line sh
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let [asking, wait, timer, shown, settled] = [new AbortController(), EVERY, 0, "", ""];
 
+async function ask(address, options = {}) {
+  const answer = await fetch(address, options);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(answer.statusText);
+  return text;
+}
+
 async function renew(address, options = {}) {
   clearTimeout(timer);
   asking.abort(); // an older answer must not come behind a newer one
   const own = (asking = new AbortController());
   const signal = AbortSignal.any([own.signal, AbortSignal.timeout(PATIENCE)]);
   try {
-    const answer = await fetch(address, { ...options, signal });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(answer.statusText);
-    show(text);
+    show(await ask(address, { ...options, signal }));
     wait = EVERY;
     say("live", "live");
   } catch {
@@ -91,9 +94,7 @@ async function unfold(line) {
   if (!line.open || unfolded.get(line) === from) return;
   unfolded.set(line, from);
   try {
-    const answer = await fetch(from, { signal: AbortSignal.timeout(PATIENCE) });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(answer.statusText);
+    const text = await ask(from, { signal: AbortSignal.timeout(PATIENCE) });
     if (line.dataset.from !== from) return;
     const whole = Object.assign(document.createElement("pre"), { tabIndex: 0 });
     whole.append(...coloured(text.slice(0, LONGEST)), text.length > LONGEST ? " …" : "");
