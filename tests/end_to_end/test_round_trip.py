@@ -75,6 +75,7 @@ def test_what_was_said_of_a_user_is_said_again(services: Sandbox, tmp_path: Path
     collector = {
         "application_id": "sandbox-application-id",
         "api_url": f"{services.url}/moesif/collector/v1",
+        "streams": {"calls": {"as": "segment.calls"}},
     }
     ended = run("target-moesif", tmp_path, collector, lines=LINES)
     assert (ended.code, ended.messages) == (0, ["sent"]), ended.stderr

@@ -296,6 +296,7 @@ def test_an_object_that_was_null_is_none_after_flattening() -> None:
         ("prod-identifies", ["id", "received_at", "user_id"], "id", "'prod-*': {as: segment.war"),
         ("PROD__ORDERED", ["ID", "RECEIVED_AT", "SENT_AT"], "ID", "'PROD__*': {as: segment.ware"),
         ("calls", ["writeKey", "receivedAt", "userId"], None, "calls: {as: segment.calls}"),
+        ("calls", ["user_id", "event", "properties"], None, "calls: {as: segment.calls}"),
     ],
 )
 def test_what_is_not_known_is_said_with_the_line_to_add(

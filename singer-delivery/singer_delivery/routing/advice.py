@@ -77,7 +77,7 @@ def _line_for(
     if shapes.looks_like_a_warehouse(stream.name, stream.fields):
         what = "It looks like a table of a Segment or RudderStack warehouse."
         return what, _of_the_schema(stream.name), "{as: segment.warehouse}"
-    if shapes.envelope_of(stream.fields):
+    if shapes.looks_like_calls(stream.fields):
         return "It looks like Segment's calls.", stream.name, "{as: segment.calls}"
     line = _line_by_fields(stream, calls)
     what = (

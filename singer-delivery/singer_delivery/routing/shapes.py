@@ -80,6 +80,15 @@ def envelope_of(names: Iterable[str]) -> frozenset[str]:
     return CALL_ENVELOPE if len(lower & _TELLING_ENVELOPE) > 1 else frozenset()
 
 
+def looks_like_calls(names: Iterable[str]) -> bool:
+    """Tell whether records look like calls, so far as their names say."""
+    lower = {name.lower().replace("_", "") for name in names}
+    of_somebody = not lower.isdisjoint({"userid", "anonymousid"})
+    return bool(envelope_of(names)) or (
+        of_somebody and not lower.isdisjoint({"traits", "properties"})
+    )
+
+
 # The tables of a Segment warehouse (Segment, "Warehouse Schemas"); RudderStack's are alike.
 
 TABLES = {
