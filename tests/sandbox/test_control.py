@@ -26,7 +26,7 @@ CALL = re.compile(r"^\$ curl -s (-X DELETE )?localhost:8700(\S+)(?: -d '(.+)')?$
 
 def test_each_call_of_the_readme_works(sandbox: Sandbox) -> None:
     calls = CALL.findall(README)
-    assert len(calls) == README.count("$ curl") == 5
+    assert len(calls) == README.count("$ curl") == 3
     for delete, path, body in calls:
         method = "DELETE" if delete else "POST" if body else "GET"
         url = sandbox.url + path
@@ -37,8 +37,7 @@ def test_each_call_of_the_readme_works(sandbox: Sandbox) -> None:
 
 
 def test_every_switch_of_the_readme_exists() -> None:
-    parameters = [parameter for parameter in main.params]
-    options = {o for p in parameters for o in (*p.opts, *p.secondary_opts)}
+    options = {name for one in main.params for name in (*one.opts, *one.secondary_opts)}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
     assert len(named) > 20
     assert named <= options

@@ -332,7 +332,7 @@ def test_it_is_as_small_with_many_users_and_messages_as_with_few(
     start: Callable[..., Sandbox],
 ) -> None:
     sizes, seconds = [], []
-    for users, batches in ((100, 20), (20_000, 100)):
+    for users, batches in ((100, 10), (10_000, 50)):
         sandbox = start("--users", str(users), "--events-per-user", "0", "--companies", "9")
         for batch in range(batches):
             messages = [identify(f"{batch}-{number}") for number in range(1_000)]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import shutil
 import struct
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from chromium import NoChromiumError, chromium
 from project import PROJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.sandbox.conftest import Sandbox
 
 PICTURE = PROJECT / "docs" / "sandbox.png"
 MOST_BYTES = 200_000
@@ -32,14 +35,19 @@ def test_the_readme_shows_it_and_it_is_small() -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("browser")
-def test_the_command_makes_it_anew(tmp_path: Path) -> None:
-    try:
-        with chromium():
-            pass
-    except NoChromiumError as error:
-        pytest.skip(str(error))
+def test_the_command_makes_it_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Sandbox]
+) -> None:
+    if shutil.which("chromium") is None:
+        pytest.skip("there is no chromium")
     made = tmp_path / "sandbox.png"
-    command: list[str | Path] = [sys.executable, PROJECT / "sandbox" / "picture.py", made, "0"]
-    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    monkeypatch.syspath_prepend(PROJECT / "sandbox")
+    picture = importlib.import_module("picture")
+    few = start("--users", "700")  # enough to run into the rate limit
+    monkeypatch.setattr(picture, "sandbox", lambda *_: contextlib.nullcontext(few.url))
+    monkeypatch.setattr("sys.argv", ["picture.py", str(made)])
+    picture.main()
+    assert 429 in [entry["status"] for entry in few.requests()]
+    assert few.segment()["counts"]["accepted"] > 700
     assert size(made.read_bytes()) == size(PICTURE.read_bytes())
     assert len(made.read_bytes()) < MOST_BYTES

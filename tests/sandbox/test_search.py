@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moesif_sandbox.moesif.search import Document, Index, Limits, SearchError, search
+from moesif_sandbox.moesif.search import Document, Index, SearchError, search
+from moesif_sandbox.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,7 +167,7 @@ def test_an_account_without_documents_can_be_sorted_by_anything() -> None:
 
 
 def test_an_engine_may_have_a_smaller_window_and_no_sort_by_id() -> None:
-    index, limits = index_of(DOCUMENTS), Limits(max_result_window=2, sort_by_id=False)
+    index, limits = index_of(DOCUMENTS), Settings(max_result_window=2, sort_by_id=False)
     assert len(search(index, {"size": 2, "sort": [{"n": "asc"}]}, limits).hits) == 2
     with pytest.raises(SearchError, match=r"less than or equal to: \[2\] but was \[3\]"):
         search(index, {"size": 3}, limits)
@@ -175,7 +176,7 @@ def test_an_engine_may_have_a_smaller_window_and_no_sort_by_id() -> None:
 
 
 def test_a_post_filter_limits_hits_and_total_but_not_aggregations() -> None:
-    body = {"post_filter": {"term": {"n": 1}}, "aggs": {"x": {"value_count": {"field": "n"}}}}
+    body = {"post_filter": {"term": {"n": 1}}, "aggs": {"x": {"cardinality": {"field": "n"}}}}
     result = search(index_of(DOCUMENTS), body)
     assert ([hit["_id"] for hit in result.hits], result.total) == (["a"], 1)
     assert result.aggregations == {"x": {"value": 4}}
