@@ -91,7 +91,7 @@ class Delivery:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._limits = destination.limits
-        acknowledged = threading.Event()
+        reached = threading.Event()
         pace = Pace(settings.max_requests_per_second, clock)
         self._lanes = Lanes(
             destination.limits,
@@ -102,7 +102,7 @@ class Delivery:
                     pace=pace,
                     max_seconds=settings.retry_max_seconds,
                     advice=destination.advice,
-                    acknowledged=acknowledged,
+                    reached=reached,
                     report=self._report,
                     stop=self._stop,
                     clock=clock,

@@ -106,8 +106,8 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             th.NumberType(minimum=0),
             default=600,
             title="Retry for at most",
-            description="Stop the run, state kept, when one batch has failed for this long; when "
-            "nothing answers and nothing was acknowledged before, after 40 s.",
+            description="Stop the run, state kept, when one batch has failed for this long; from "
+            "the start, when nothing answers, after 40 s.",
         ),
         th.Property(
             "compression",

@@ -62,7 +62,7 @@ def deliver(
         advice=Advice("there.example", ["key"], ["host"]),
         report=outcomes.put,
         **{
-            "acknowledged": threading.Event(),
+            "reached": threading.Event(),
             "stop": threading.Event(),
             "uniform": lambda: 0.0,
             **options,
@@ -192,12 +192,12 @@ class Time:
 
 
 def deliver_in_no_time(
-    service: Service, max_seconds: float, acknowledged: bool = False
+    service: Service, max_seconds: float, reached: bool = False
 ) -> tuple[float, str]:
     """Deliver one message with a clock of its own; give when and why the run ended."""
-    time, taken = Time(), threading.Event()
-    if acknowledged:
-        taken.set()
+    time, before = Time(), threading.Event()
+    if reached:
+        before.set()
     outcomes = deliver(
         service,
         messages("a"),
@@ -205,7 +205,7 @@ def deliver_in_no_time(
         pace=Pace(None, time),
         clock=time,
         stop=time,
-        acknowledged=taken,
+        reached=before,
         uniform=lambda: 0.9,
     )
     return time.now, failure_of(outcomes)
@@ -271,12 +271,19 @@ def test_what_cannot_be_reached_from_the_start_is_said_within_a_minute(answer: A
 
 
 @pytest.mark.parametrize(
-    ("answer", "acknowledged"), [(Answer(503), False), (Answer(NO_ANSWER), True)]
+    ("answers", "reached"),
+    [
+        ([Answer(503)], False),
+        ([Answer(NO_ANSWER)], True),
+        ([Answer(503), Answer(NO_ANSWER)], False),
+    ],
 )
 def test_what_answered_before_is_tried_for_all_the_time_it_has(
-    answer: Answer, acknowledged: bool
+    answers: list[Answer], reached: bool
 ) -> None:
-    seconds, said = deliver_in_no_time(Service(rule=lambda _: answer), 600, acknowledged)
+    """Also where it goes away after an answer, as a service that is restarted does."""
+    *first, then = answers
+    seconds, said = deliver_in_no_time(Service(*first, rule=lambda _: then), 600, reached)
     assert seconds == pytest.approx(600)
     assert "(retry_max_seconds)" in said
 
@@ -307,7 +314,7 @@ def test_nothing_is_sent_once_the_run_stops() -> None:
         pace=Pace(None, lambda: 0.0),
         max_seconds=60,
         advice=Advice("there.example"),
-        acknowledged=threading.Event(),
+        reached=threading.Event(),
         report=outcomes.put,
         stop=stop,
     )

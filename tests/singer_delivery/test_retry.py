@@ -64,7 +64,7 @@ def test_a_refused_sender_is_told_what_to_check() -> None:
             FailedTooLongError(40, 1),
             True,
             (
-                "No delivery to there.example for 40 s (the limit before a first success), in 1 "
+                "No delivery to there.example for 40 s (the limit before a first answer), in 1 "
                 "attempt: HTTP 503"
             ),
         ),

@@ -66,6 +66,17 @@ def test_what_the_service_asks_for_is_read_in_every_form(
     assert retry_after(429, headers, NOW) == seconds
 
 
+@pytest.mark.parametrize("asks", ["Retry-After", "X-RateLimit-Reset"])
+def test_a_time_is_one_on_the_services_clock_where_that_is_known(asks: str) -> None:
+    """This machine's is an hour slow."""
+    until = {
+        "Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT",
+        "X-RateLimit-Reset": str(NOW + 30),
+    }[asks]
+    headers = {asks: until, "Date": "Thu, 01 Jan 2026 00:00:00 GMT"}
+    assert retry_after(429, headers, NOW - 3_600) == 30
+
+
 @pytest.mark.parametrize("status", [200, 408, 500, 503])
 def test_a_reset_of_the_rate_limit_is_an_ask_only_where_the_limit_is_reached(status: int) -> None:
     assert retry_after(status, {"X-RateLimit-Reset": "2"}, NOW) is None

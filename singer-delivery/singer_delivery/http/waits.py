@@ -38,12 +38,14 @@ def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | 
         status: `X-RateLimit-Reset` is read on 429 only: other answers have it for information.
         headers: `Retry-After` (seconds or an HTTP date, RFC 9110, 10.2.3), else
             `X-RateLimit-Reset` (seconds: Segment, "HTTP Tracking API", rate limits; an epoch time
-            where it is one, as other services write it).
-        now: Seconds since the epoch.
+            where it is one, as other services write it). A `Date` says what time it is there.
+        now: Seconds since the epoch on this machine's clock, for an answer without a `Date`.
 
     Returns:
         The seconds, or None where it asks for no wait.
     """
+    date = http_date(headers.get("Date"))
+    now = now if date is None else date
     seconds = _seconds(headers.get("Retry-After"), now)
     if seconds is None and status == HTTPStatus.TOO_MANY_REQUESTS:
         seconds = _seconds(headers.get("X-RateLimit-Reset"), now)

@@ -104,7 +104,7 @@ class Lane(threading.Thread):
         pace: Shared by all lanes.
         max_seconds: How long a batch may be retried.
         advice: What to name where the run must end.
-        acknowledged: Set once the service has taken anything in this run; shared by all lanes.
+        reached: Set once the service has answered in this run; shared by all lanes.
         report: Takes outcomes; called on this thread.
         stop: Set when the run ends early: nothing new is sent from then on.
         clock: Seconds on a clock that never goes back.
@@ -119,7 +119,7 @@ class Lane(threading.Thread):
         pace: Pace,
         max_seconds: float,
         advice: Advice,
-        acknowledged: threading.Event,
+        reached: threading.Event,
         report: Callable[[Report], None],
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
@@ -132,7 +132,7 @@ class Lane(threading.Thread):
         self._pace = pace
         self._max_seconds = max_seconds
         self._advice = advice
-        self._acknowledged = acknowledged
+        self._reached = reached
         self._report = report
         self._stop_sending = stop
         self._clock = clock
@@ -169,7 +169,6 @@ class Lane(threading.Thread):
         answer = self._answer(endpoint, [message.body for message in messages], budget)
         decision = verdict(answer)
         if decision is Verdict.ACKNOWLEDGED:
-            self._acknowledged.set()
             self._report(Acknowledged(messages))
         elif decision is Verdict.STOP:
             raise self._advice.refused(answer)
@@ -187,6 +186,8 @@ class Lane(threading.Thread):
             answer = self._connection.post(endpoint, bodies, budget.retries)
             self.traffic.requests += 1
             self.traffic.bytes_sent = self._connection.bytes_sent
+            if not is_unreached(answer):
+                self._reached.set()
             if verdict(answer) is not Verdict.AGAIN:
                 budget.answered(self._clock())
                 return answer
@@ -195,7 +196,7 @@ class Lane(threading.Thread):
     def _wait_after(self, answer: Answer, budget: RetryBudget) -> None:
         """Wait before the next attempt, or let all lanes wait where the service asks for it."""
         asked = retry_after(answer.status, answer.headers, time.time())
-        unreached = is_unreached(answer) and not self._acknowledged.is_set()
+        unreached = not self._reached.is_set()
         try:
             seconds = budget.wait(
                 asked,

@@ -42,8 +42,8 @@ HALVED = frozenset(
 )
 
 UNREACHED_SECONDS = 40.0
-"""How long a service may fail to answer at all before anything was acknowledged: an address that is
-wrong, more likely than a service that is down. With the attempts themselves it is a minute."""
+"""How long a service may fail to answer at all from the start: the address is wrong, more likely
+than the service is down. With the attempts themselves it is a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ def verdict(answer: Answer) -> Verdict:
 
 
 def is_unreached(answer: Answer) -> bool:
-    """Tell whether nothing answered, or something else than the service."""
-    return answer.status < HTTPStatus.MULTIPLE_CHOICES
+    """Tell whether nothing answered, or something else than the service: a page of a proxy, say."""
+    return not answer.accepted and answer.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Advice:
         Args:
             answer: The last one.
             error: The limit that is reached.
-            first: Whether nothing was acknowledged before.
+            first: Whether the service never answered.
         """
         attempts = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
         if isinstance(error, AskedTooLongError):
@@ -136,7 +136,7 @@ class Advice:
                 f"{self.host} has asked to wait again and again, for {error.seconds:g} s in all, "
                 f"in {attempts} ({answer.detail}). State is kept: run again later."
             )
-        limit = "the limit before a first success" if first else "retry_max_seconds"
+        limit = "the limit before a first answer" if first else "retry_max_seconds"
         return ServiceError(
             f"No delivery to {self.host} for {error.seconds:g} s ({limit}), in {attempts}: "
             f"{answer.detail}. State is kept. Check {_listed(self.addresses)}, and whether this "
