@@ -23,13 +23,21 @@ from target_moesif.rules import KINDS
 HOST = "api.moesif.net"
 CHECK_TIMEOUT_SECONDS = 10
 
+_ID = r"(x-moesif-)?(application.?id|api.?key)( header)?"
+_WRONG = (
+    r"(invalid|missing|unknown|wrong|expired|required|"
+    r"not (valid|found|known|recogni[sz]ed|active|provided))"
+)
 _ABOUT_SENDER = re.compile(
-    r"application.?id|api.?key|authenticat|unauthori[sz]ed|credential|forbidden"
-    r"|\b(account|organi[sz]ation|workspace|plan|trial)\b.*"
-    r"\b(disabled|inactive|not active|expired|suspended|exceeded|not found|unknown)",
+    rf"(?<![.\w]){_WRONG} ((the|an|or missing|moesif|collector) )*{_ID}"
+    rf"|(?<![.\w]){_ID} (is |was |has )?{_WRONG}"
+    r"|(?<![.\w])(your|the|this) (account|organi[sz]ation|workspace|plan|trial) "
+    r"(is|was|has) (been )?(disabled|inactive|not active|expired|suspended|exceeded|not found)"
+    r"|^unauthori[sz]ed|authentication (failed|required)|invalid credentials",
     re.IGNORECASE,
 )
-"""Moesif publishes no words of its refusals; none of these is of a user or an action."""
+"""Moesif publishes no words of its refusals. A key of `metadata` that is named like one of these is
+not meant: Moesif names the key whose type has changed."""
 
 
 class MoesifCollector(Service):

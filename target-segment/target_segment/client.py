@@ -32,12 +32,15 @@ CDN = "https://cdn.segment.com"
 CDN_TIMEOUT_SECONDS = 10
 
 _ABOUT_SENDER = re.compile(
-    r"write.?key|api.?key|project.?not.?found|unknown.?source|workspace|\bregion\b"
-    r"|\bsource\b.*\b(disabled|not enabled|not found|deleted|archived)|source_disabled"
-    r"|authenticat|unauthori[sz]ed|credential|forbidden",
+    r"(?<![.\w])write.?key|project.?not.?found|unknown_source|source_disabled|locked_workspace"
+    r"|(?<![.\w])(source|workspace) (is|was|has been) "
+    r"(disabled|not enabled|not found|unknown|locked|deleted|archived|suspended)"
+    r"|(wrong|another|different|other) region|region mismatch"
+    r"|^unauthori[sz]ed|authentication (failed|required)|invalid credentials",
     re.IGNORECASE,
 )
-"""What Segment and RudderStack's gateway write of a wrong key, source or workspace."""
+"""What Segment and RudderStack's gateway write of a wrong key, source or workspace; a field of a
+message that is named like one is not meant."""
 
 
 def versioned(address: str) -> str:

@@ -93,6 +93,7 @@ def test_no_page_in_between_is_taken_for_rudderstack(content: bytes) -> None:
         {"error": {"code": "source_disabled"}},
         {"success": False, "message": "Workspace is locked out"},
         {"success": False, "message": "This source belongs to another region"},
+        {"message": "Missing writeKey"},
         {"msg": "Invalid Write Key"},
         {"message": "Unauthorized"},
     ],
@@ -111,6 +112,12 @@ def test_a_refusal_of_the_key_the_source_or_the_workspace_is_known(answer: dict[
         "Request neither has anonymousId nor userId",
         "traits must be an object",
         "the data source sent no name",
+        "context.location.region must be a string",
+        "properties.write_key must be a string",
+        "properties.workspace is not valid",
+        "traits.source is unknown",
+        "forbidden property name",
+        "traits.api_key is too long",
     ],
 )
 def test_a_refusal_of_a_message_is_no_refusal_of_the_sender(message: str) -> None:
