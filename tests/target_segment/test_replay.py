@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from commands import Ended, started
+from commands import Ended, run, started
 from scripted import Reply, Request, ScriptedService
 from segment_runs import config, deliver, record, schema, scripted_segment, sent, summary
 from singer_delivery.reading.lines import CHUNK_BYTES
@@ -131,3 +132,30 @@ def test_a_signal_while_replaying_leaves_what_was_not_sent_for_the_next_replay(
         again = [message["messageId"] for message in sent(segment)]
         assert len({*again}) == 9
         assert {*first} <= {*again}
+
+
+@pytest.mark.promise(13)
+def test_windows_of_a_backfill_reject_into_one_file_at_once(tmp_path: Path) -> None:
+    """Each record stands there once, behind the schema that it follows."""
+    path = tmp_path / "rejects.jsonl"
+
+    def window(number: int) -> int:
+        (folder := tmp_path / str(number)).mkdir()
+        lines = [
+            {**schema("orders", "n"), "key_properties": [f"window {number}"]},
+            *(record("orders", window=number, n=n) for n in range(300)),
+        ]
+        routes = {"orders": {"call": "track", "user_id": "user", "event": {"literal": "Ordered"}}}
+        settings = {"write_key": "k", "rejects_path": str(path), "streams": routes}
+        return run("target-segment", folder, settings, lines=lines).code
+
+    with ThreadPoolExecutor(3) as pool:
+        assert [*pool.map(window, range(3))] == [3, 3, 3]
+    key, kept = "", []
+    for line in map(json.loads, path.read_text().splitlines()):
+        if line["type"] == "SCHEMA":
+            [key] = line["key_properties"]
+        else:
+            assert key == f"window {line['record']['window']}"
+            kept.append((line["record"]["window"], line["record"]["n"]))
+    assert sorted(kept) == [(window, n) for window in range(3) for n in range(300)]
