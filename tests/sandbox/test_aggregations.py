@@ -87,7 +87,7 @@ def test_only_what_the_query_finds_is_aggregated() -> None:
         ({"avg": {"field": "duration_ms"}}, {"value": 25.0}),
         ({"min": {"field": "duration_ms"}}, {"value": 10.0}),
         ({"max": {"field": "request.time"}}, {"value": TEN + 3 * HOUR}),
-        ({"cardinality": {"field": "user_id.raw"}}, {"value": 2}),
+        ({"cardinality": {"field": "user_id.raw", "precision_threshold": 40_000}}, {"value": 2}),
         ({"avg": {"field": "no_such"}}, {"value": None}),
         ({"sum": {"field": "no_such"}}, {"value": 0.0}),
         ({"terms": {"field": "no_such"}}, {"doc_count_error_upper_bound": 0,

@@ -34,6 +34,7 @@ class _OfField(Clause, frozen=True):
     fixed_interval: str | None = None
     calendar_interval: str | None = None
     interval: str | None = None  # Elasticsearch 6 has no other
+    precision_threshold: int | None = None  # of a cardinality, which is exact here
     percents: tuple[float, ...] = (1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
 
 
