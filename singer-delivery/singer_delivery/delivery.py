@@ -19,7 +19,7 @@ from singer_delivery.sending.batching import RecordHandle
 from singer_delivery.sending.lane import Acknowledged, Failed, Lane, Refused, Report
 from singer_delivery.sending.lanes import Lanes
 from singer_delivery.sending.pace import Pace
-from singer_delivery.sending.refusals import RefusalStreak
+from singer_delivery.sending.refusals import RejectionStreak
 from singer_delivery.state.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
@@ -76,13 +76,14 @@ class Delivery:
         self.summary = Summary()
         self.preview = preview
         self.rejects = rejects
+        self._destination = destination
         self._wakeup = wakeup
         self._checkpoint = checkpoint
         self._interrupt = interrupt
         self._progress = progress
         self._fingerprints = fingerprints
         self._held: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
-        self._refusals = RefusalStreak(settings.max_rejects)
+        self._refusals = RejectionStreak(settings.max_rejects)
         self._clock = clock
         self._started = clock()
         self._progress_due = self._started + progress.seconds
@@ -90,7 +91,6 @@ class Delivery:
         self._due: Any = None  # the newest STATE that may be written, until it is
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._limits = destination.limits
         reached = threading.Event()
         pace = Pace(settings.max_requests_per_second, clock)
         self._lanes = Lanes(
@@ -114,6 +114,16 @@ class Delivery:
         for lane in self._lanes.lanes:
             lane.start()
 
+    def open(self) -> None:
+        """Open the files that would fail later.
+
+        Raises:
+            OutputError: A file cannot be used.
+        """
+        if self._fingerprints:
+            self._fingerprints.open()
+        self._destination.open()
+
     # What the reading thread does with a record: exactly one of send, skip and reject.
 
     def record(self, stream: str, line: bytes) -> RecordHandle:
@@ -125,7 +135,7 @@ class Delivery:
         """Put a record's messages on their way; waits while the lanes hold all they may."""
         try:
             for message in messages:
-                self._limits[message.endpoint].check(message)
+                self._destination.limits[message.endpoint].check(message)
         except RecordRejected as rejected:
             self.reject(record, rejected)
             return

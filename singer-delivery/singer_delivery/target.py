@@ -23,6 +23,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.mapper import RemoveRecordTransform
 from typing_extensions import override
 
+from singer_delivery.build import Sender, build_delivery
 from singer_delivery.config import typed_config
 from singer_delivery.errors import (
     DeliveryError,
@@ -44,7 +45,6 @@ from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.sdk import RecordValidator, SdkTarget
 from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.values import NULL
-from singer_delivery.wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,23 +112,23 @@ class DeliveryTarget(SdkTarget):
     # Lines in.
 
     @cached_property
-    def wiring(self) -> Wiring:
-        """What this run is made of."""
-        return Wiring(
+    def delivery(self) -> Delivery:
+        """The way to the service."""
+        return build_delivery(
             self.name,
             self.settings,
             self.service(),
-            user_agent=f"{self.name}/{self.plugin_version}",
-            keys=self._keys(),
-            secrets=[str(key) for name in self._keys() if (key := self.config.get(name))],
-            addresses=self.located_by or self.addresses,
+            sender=Sender(
+                user_agent=f"{self.name}/{self.plugin_version}",
+                keys=self._keys(),
+                secrets=[str(key) for name in self._keys() if (key := self.config.get(name))],
+                addresses=self.located_by or self.addresses,
+            ),
             max_body_bytes=self.config_jsonschema["properties"]["batch_max_bytes"]["maximum"],
+            wakeup=self._wakeup,
+            interrupt=self._interrupt,
+            logger=self.logger,
         )
-
-    @cached_property
-    def delivery(self) -> Delivery:
-        """The way to the service."""
-        return self.wiring.delivery(self._wakeup, self._interrupt, self.logger)
 
     @override
     def read_schema(self, message: dict[str, Any]) -> None:
@@ -272,7 +272,7 @@ class DeliveryTarget(SdkTarget):
         try:
             if not self.settings.dry_run:
                 self.check()
-            self.wiring.open()
+            self.delivery.open()
             self.read_input(file_input)
             self._interrupt()
         except DeliveryError as error:
@@ -307,7 +307,7 @@ class DeliveryTarget(SdkTarget):
     def _report(self, code: int) -> int:
         if self.delivery.summary.read or not code:  # else the reason is the last word
             self.logger.info("%s", self.delivery.sentence())
-        if preview := self.wiring.preview:
+        if preview := self.delivery.preview:
             sys.stderr.write(f"\n{preview.text()}\n")
             self.logger.warning("This was a dry run: nothing was sent, and no state is written.")
         if self.settings.summary_path:

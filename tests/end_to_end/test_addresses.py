@@ -15,7 +15,7 @@ import pytest
 from commands import Ended, run
 from scripted import Reply, ScriptedService
 from singer_delivery.http import host_of, is_insecure, is_local, session_to
-from singer_delivery.sending.connection import Connection
+from singer_delivery.sending.connection import HttpConnection
 from target_moesif.client import MoesifCollector
 from target_segment.client import verify_write_key
 
@@ -165,7 +165,7 @@ def test_what_is_no_address_is_said_before_anything_is_sent(
 
 def test_an_address_without_a_scheme_is_https() -> None:
     service = MoesifCollector("key", "example.com/collector/v1/")
-    connection = Connection(service, timeout=1, compress=False, user_agent="test")
+    connection = HttpConnection(service, timeout=1, compress=False, user_agent="test")
     assert connection._prepared[0].url == "https://example.com/collector/v1/companies/batch"
 
 

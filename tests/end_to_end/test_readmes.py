@@ -269,8 +269,10 @@ def test_the_action_that_is_shown_is_the_one_that_is_sent(tmp_path: Path) -> Non
 
 def test_the_target_that_is_shown_is_checked_and_delivers(tmp_path: Path) -> None:
     """The types of `tests/support` are checked by `make lint`."""
-    [source] = blocks(PROJECT / "singer-delivery" / "README.md", "python")
-    assert source == (PROJECT / "tests" / "support" / "target_webhook.py").read_text()
+    source, tests = blocks(PROJECT / "singer-delivery" / "README.md", "python")
+    folder = PROJECT / "tests"
+    assert source == (folder / "support" / "target_webhook.py").read_text()
+    assert tests == (folder / "singer_delivery" / "test_promises_of_a_webhook.py").read_text()
     (tmp_path / "target_webhook.py").write_text(source)
     lines = [
         {"type": "SCHEMA", "stream": "any", "schema": {"properties": {}}, "key_properties": ["id"]},

@@ -14,7 +14,7 @@ from singer_delivery.sending.connection import (
     EXCERPT_CHARACTERS,
     FIRST_CONNECT_SECONDS,
     MAX_ANSWER_BYTES,
-    Connection,
+    HttpConnection,
 )
 from singer_delivery.sending.service import Endpoint, Service
 
@@ -47,8 +47,8 @@ class Lines(Service):
         return content == b"bad token"
 
 
-def connect(url: str, *, timeout: float = 5, compress: bool = False) -> Connection:
-    return Connection(
+def connect(url: str, *, timeout: float = 5, compress: bool = False) -> HttpConnection:
+    return HttpConnection(
         Lines(url), timeout=timeout, compress=compress, user_agent="test/1", secrets=["s3cret"]
     )
 

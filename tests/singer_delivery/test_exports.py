@@ -18,8 +18,8 @@ def test_each_name_is_exported_by_its_module() -> None:
 
 
 def test_another_name_is_none_of_them() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'Wiring'"):
-        singer_delivery.Wiring  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'Sender'"):
+        singer_delivery.Sender  # noqa: B018
 
 
 def test_what_is_known_of_http_needs_nothing_of_the_rest() -> None:

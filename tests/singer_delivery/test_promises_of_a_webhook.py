@@ -1,18 +1,9 @@
-"""The example in singer-delivery's README keeps what every target promises."""
-
-from __future__ import annotations
-
-from typing import Any
+from operator import itemgetter
 
 from singer_delivery.testing import DeliveryPromises, Reply, Subject
 from target_webhook import TargetWebhook
 
 EMAIL = "jane.canary@example.com"
-
-
-def number_of(message: Any) -> int:
-    number: int = message["id"]
-    return number
 
 
 class TestPromises(DeliveryPromises):
@@ -28,7 +19,7 @@ class TestPromises(DeliveryPromises):
         record=lambda number: {"id": number, "email": EMAIL},
         canary=EMAIL,
         messages=lambda request: request.json,
-        number=number_of,
+        number=itemgetter("id"),
         success=Reply(201, b"ok"),
         no_success=Reply(200, b"<html>"),
         wrong={"email": EMAIL},

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from singer_delivery.sending.refusals import ALIKE_REFUSALS, RefusalStreak, says
+from singer_delivery.sending.refusals import ALIKE_REFUSALS, RejectionStreak, says
 from singer_delivery.sending.retry import Answer
 
 BAD = Answer(400, detail="HTTP 400", excerpt="no")
@@ -12,14 +12,14 @@ BAD = Answer(400, detail="HTTP 400", excerpt="no")
 
 @pytest.mark.parametrize(("max_rejects", "limit"), [(0, 20), (20, 20), (50, 50), (-1, None)])
 def test_so_many_refusals_alike_are_too_many(max_rejects: int, limit: int | None) -> None:
-    streak = RefusalStreak(max_rejects)
+    streak = RejectionStreak(max_rejects)
     errors = [streak.add(BAD) for _ in range(200)]
     first = next((n for n, error in enumerate(errors, 1) if error), None)
     assert first == limit
 
 
 def test_refusals_that_differ_or_do_not_follow_each_other_are_none_too_many() -> None:
-    streak = RefusalStreak(0)
+    streak = RejectionStreak(0)
     for number in range(100):
         words = ("no id", "bad time")[number % 2]
         assert streak.add(Answer(400, excerpt=words)) is None
@@ -30,7 +30,7 @@ def test_refusals_that_differ_or_do_not_follow_each_other_are_none_too_many() ->
 
 
 def test_ids_and_positions_do_not_make_two_answers_differ() -> None:
-    streak = RefusalStreak(0)
+    streak = RejectionStreak(0)
     answers = [
         Answer(400, excerpt=f"bad message {n}, request 7d1f0c0{n % 10}-aa11") for n in range(20)
     ]
@@ -39,7 +39,7 @@ def test_ids_and_positions_do_not_make_two_answers_differ() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 19])
 def test_where_all_was_refused_alike_state_waits_and_the_end_says_so(count: int) -> None:
-    streak = RefusalStreak(5)
+    streak = RejectionStreak(5)
     assert not streak.holds_state
     assert streak.at_the_end() is None
     for _ in range(count):
@@ -52,7 +52,7 @@ def test_where_all_was_refused_alike_state_waits_and_the_end_says_so(count: int)
 
 
 def test_any_number_of_rejects_that_is_allowed_holds_nothing() -> None:
-    streak = RefusalStreak(-1)
+    streak = RejectionStreak(-1)
     streak.add(BAD)
     assert not streak.holds_state
     assert streak.at_the_end() is None
@@ -60,7 +60,7 @@ def test_any_number_of_rejects_that_is_allowed_holds_nothing() -> None:
 
 @pytest.mark.parametrize("before", [True, False])
 def test_one_acknowledgement_is_enough_before_or_after(before: bool) -> None:
-    streak = RefusalStreak(0)
+    streak = RejectionStreak(0)
     if before:
         streak.acknowledged()
     streak.add(BAD)
@@ -74,7 +74,7 @@ def test_one_acknowledgement_is_enough_before_or_after(before: bool) -> None:
 
 @pytest.mark.parametrize("other", [Answer(422, excerpt="no"), Answer(400, excerpt="bad time")])
 def test_two_different_answers_are_about_the_records(other: Answer) -> None:
-    streak = RefusalStreak(0)
+    streak = RejectionStreak(0)
     for answer in (BAD, other, BAD, BAD):
         streak.add(answer)
     assert not streak.holds_state

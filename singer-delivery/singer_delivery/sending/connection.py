@@ -40,7 +40,7 @@ FIRST_CONNECT_SECONDS = 10.0
 """How long to wait for a connection at most while no answer ever came over this one."""
 
 
-class Connection:
+class HttpConnection:
     """A kept-alive connection to a service, for one thread.
 
     Args:

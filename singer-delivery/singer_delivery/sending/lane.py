@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("singer_delivery")
 
 
-class Poster(Protocol):
+class Connection(Protocol):
     """What a lane needs of a connection."""
 
     bytes_sent: int
@@ -114,7 +114,7 @@ class Lane(threading.Thread):
     def __init__(
         self,
         name: str,
-        connection: Poster,
+        connection: Connection,
         *,
         pace: Pace,
         max_seconds: float,

@@ -16,7 +16,7 @@ from singer_delivery.sending.lane import Lane, Traffic
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from singer_delivery.sending.lane import Poster
+    from singer_delivery.sending.lane import Connection
     from singer_delivery.sending.retry import Advice
 
 QUEUED_BATCHES = 2
@@ -31,11 +31,13 @@ class Destination:
         limits: What a batch may hold, for each of the service's endpoints.
         connect: Makes one lane's connection.
         advice: What to name where the service ends the run.
+        open: Opens what the connections write to, if that is a file; may raise `OutputError`.
     """
 
     limits: Sequence[Limits]
-    connect: Callable[[], Poster]
+    connect: Callable[[], Connection]
     advice: Advice
+    open: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)

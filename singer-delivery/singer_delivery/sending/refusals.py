@@ -57,7 +57,7 @@ def _told(answer: Any, depth: int = 3) -> Iterator[str]:  # noqa: ANN401, JSON
             yield from _told(answer[name], depth - 1)
 
 
-class RefusalStreak:
+class RejectionStreak:
     """Notices when it is not the records that the service refuses.
 
     Args:
