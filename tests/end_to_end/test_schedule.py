@@ -70,7 +70,8 @@ def test_the_pages_commands_run_one_after_the_other(machine: Machine, services: 
     mended, old = (
         rejects / f"target-segment-{date}.singer.jsonl" for date in ("2026-01-31", "2025-01-31")
     )
-    lines = (schema("calls", "userId", "traits"), record("calls", userId="mended"))
+    fields = {"messageId": "m", "type": "identify", "userId": "mended"}
+    lines = (schema("calls", *fields), record("calls", **fields))
     mended.write_text("".join(json.dumps(line) + "\n" for line in lines))
     old.write_text("")
     os.utime(old, (0, 0))
@@ -85,7 +86,9 @@ def test_the_pages_commands_run_one_after_the_other(machine: Machine, services: 
 def test_the_pages_summary_has_what_a_summary_has(tmp_path: Path) -> None:
     [shown] = [json.loads(text) for text in blocks(PAGE, "json")]
     with ScriptedService(lambda _: SUCCESS) as segment:
-        deliver(segment, tmp_path, [schema("users", "userId", "traits"), record("users")])
+        routes = {"users": {"as": "segment.calls"}}
+        lines = [schema("users", "userId", "traits"), record("users")]
+        deliver(segment, tmp_path, lines, streams=routes)
     written = json.loads((tmp_path / "summary.json").read_text())
     assert [*shown] == [*written]
     assert [*shown["streams"]["users"]] == [*written["streams"]["users"]]
@@ -153,7 +156,7 @@ def test_by_cron_a_failure_is_told_with_the_targets_own_sentence(
     ended = by_cron(machine)
     assert ended.code == 1
     assert "ended with exit code 1" in ended.stdout
-    assert "The service refuses this sender: HTTP 401" in ended.stdout
+    assert "refuses this sender: HTTP 401" in ended.stdout
     assert summary(machine)["exit_code"] == 1
 
 
@@ -313,7 +316,12 @@ def test_two_fingerprints_files_for_one_job_lose_a_change_that_is_taken_back(
 ) -> None:
     """Why a job with `changed_only` belongs to one machine."""
     with ScriptedService(lambda _: SUCCESS) as segment:
-        config = {"write_key": "k", "host": segment.url, "changed_only": True}
+        config = {
+            "write_key": "k",
+            "host": segment.url,
+            "changed_only": True,
+            "streams": {"calls": {"as": "segment.calls"}},
+        }
         for machine, plan in (("one", "free"), ("other", "paid"), ("one", "free")):
             (tmp_path / machine).mkdir(exist_ok=True)
             lines = [

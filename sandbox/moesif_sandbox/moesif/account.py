@@ -42,7 +42,8 @@ class Account:
         index = self.indexes[kind]
         if replace:
             index.clear()
-        documents = [_document(given, number) for number, given in enumerate(raw)]
+        ids = () if kind == "events" else ("user_id", "identified_user_id", "company_id")
+        documents = [_document(given, ids, n) for n, given in enumerate(raw, len(index))]
         if searchable_after is None:
             index.put(documents)
         else:
@@ -69,8 +70,8 @@ class Account:
         return {name: len(index) for name, index in self.indexes.items()}
 
 
-def _document(given: Json, number: int) -> Document:
-    names = ("_id", "user_id", "identified_user_id", "company_id")
+def _document(given: Json, ids: Iterable[str], number: int) -> Document:
+    names = ("_id", *ids)
     found = next((given[name] for name in names if given.get(name)), f"document_{number:06d}")
     return Document(str(found), {name: part for name, part in given.items() if name != "_id"})
 
