@@ -1,9 +1,8 @@
-"""Settings as they are given: from the environment, and as text where they are something else.
+"""Reads settings from the environment, and converts text to the type of each setting.
 
-All connectors share it. An empty value is no value, wherever it stands: a variable that is set to
-nothing, or a null in a file. A number, a boolean or an object may be written as text, as it is in
-the environment and in Meltano's settings of the kind `string`; a text that is none of these is left
-as it is, for the validation to name.
+An empty value, in a variable or in a file, means that the setting is not set. A number, a boolean
+or an object may be written as text, as in the environment and in Meltano's settings of the kind
+`string`. Other text is left as it is, and the validation reports it.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ def environment_config(schema: Schema, prefix: str) -> dict[str, str]:
 
     Args:
         schema: JSON schema of all settings.
-        prefix: With which their variables begin, such as `TARGET_SEGMENT_`.
+        prefix: The prefix of the variables, such as `TARGET_SEGMENT_`.
 
     Returns:
-        Their texts; what is empty is left out.
+        The values as text, without empty ones.
     """
     load_dotenv(find_dotenv(usecwd=True))
     found = {
@@ -47,10 +46,10 @@ def environment_config(schema: Schema, prefix: str) -> dict[str, str]:
 
 
 def typed_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """Give settings the types of their schema, and leave out what is empty.
+    """Convert settings to the types of their schema, and leave out empty ones.
 
     Args:
-        config: The settings, some of them perhaps as text.
+        config: The settings, any of them possibly as text.
         schema: JSON schema of all settings.
     """
     properties = schema["properties"]
@@ -62,7 +61,7 @@ def typed_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def _is_unset(value: object, schema: Schema) -> bool:
-    """Tell whether a value is none; of a text that may be empty, null and empty say something."""
+    """Return whether a value means that the setting is not set."""
     if value is None or value == "":
         return "string" not in schema.get("type", ()) or bool({"minLength", "enum"} & schema.keys())
     return False

@@ -1,6 +1,6 @@
-"""A record's way after it is encoded: lane, report, resolved, checkpoint; used by one thread.
+"""The delivery of encoded records: lanes, reports, checkpoints; used by one thread.
 
-`Delivery` holds what the reading thread alone may touch: the filling batches, the counts, the
+`Delivery` holds what only the reading thread may touch: the batches being filled, the counts, the
 checkpoints and the rejects file. Lanes report through a queue; `poll` takes their reports, and the
 reading thread calls it before each read and while it waits.
 """
@@ -37,26 +37,26 @@ if TYPE_CHECKING:
     from singer_delivery.state.fingerprints import Fingerprints
 
 LOOKED_UP_TOGETHER = 250
-"""Records whose fingerprints are looked up in one go; no record waits where no other comes."""
+"""Records whose fingerprints are looked up together; fewer where the input pauses."""
 
 STOP_SECONDS = 30
-"""How long a run that ends early waits for answers to what is in flight."""
+"""How long a run that ends early waits for requests in flight."""
 
 
 class Delivery:
-    """Brings encoded messages to a service and knows what may be claimed of it.
+    """Delivers encoded messages to a service and writes the STATE behind them.
 
     Args:
-        settings: Times, lanes and the reject limit.
-        destination: The service, and what it takes.
-        rejects: Takes what cannot be delivered.
+        settings: Timeouts, number of lanes and reject limit.
+        destination: Where batches go, and their limits.
+        rejects: The rejects file.
         wakeup: Ends a wait of the reading thread.
-        checkpoint: Takes the values of STATE lines behind which all is resolved.
+        checkpoint: Writes the value of a STATE line once every record before it is resolved.
         interrupt: Called in each `poll`; raises where a signal ends the run.
-        progress: Shows how far the run is.
-        fingerprints: What was acknowledged last, where only changes are sent.
+        progress: Shows the progress of the run.
+        fingerprints: What was last acknowledged, if only changes are sent.
         preview: Counts what would be sent, in a dry run.
-        clock: Seconds on a clock that never goes back.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -124,15 +124,15 @@ class Delivery:
             self._fingerprints.open()
         self._destination.open()
 
-    # What the reading thread does with a record: exactly one of send, skip and reject.
+    # For each record the reading thread calls exactly one of send, skip and reject.
 
     def record(self, stream: str, line: bytes) -> RecordHandle:
-        """Note a record that was read."""
+        """Note a record that was read, and return the handle to resolve it by."""
         self.summary.read[stream] += 1
         return RecordHandle(stream, line, self._checkpoints.record())
 
     def send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
-        """Put a record's messages on their way; waits while the lanes hold all they may."""
+        """Queue a record's messages; wait while a lane holds as many batches as it may."""
         try:
             for message in messages:
                 self._destination.limits[message.endpoint].check(message)
@@ -168,7 +168,7 @@ class Delivery:
             self.wait()
 
     def skip(self, record: RecordHandle, reason: str) -> None:
-        """Leave a record out on purpose; `reason` is what it is counted under."""
+        """Count a record that is left out on purpose, under a reason."""
         self.summary.skip_reasons[reason] += 1
         self._resolve(record, "skipped")
 
@@ -183,7 +183,7 @@ class Delivery:
             self._resolve(record, "rejected")
 
     def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
-        """Note a STATE line; it is written as soon as all before it is resolved."""
+        """Note a STATE line; it is written once every record before it is resolved."""
         self._checkpoints.state(value)
         self._write_checkpoint()
 
@@ -191,7 +191,7 @@ class Delivery:
         """Process the lanes' reports, and send the batches that have waited long enough.
 
         Returns:
-            Seconds until there is something to do again, or None if nothing waits.
+            Seconds until the next deadline, or None if there is none.
         """
         self._interrupt()
         if self._held and self._fingerprints:
@@ -205,9 +205,9 @@ class Delivery:
         return self._time_left()
 
     def wait(self) -> None:
-        """Sleep until a lane reports or a batch must leave, then `poll`.
+        """Wait until a lane reports or a batch is due, then `poll`.
 
-        In this order: a report that is taken before the sleep no longer ends it.
+        Not in the other order: a report that was processed already would not end the wait.
         """
         self._wakeup.wait(self._time_left())
         self.poll()
@@ -243,15 +243,15 @@ class Delivery:
 
     @property
     def seconds(self) -> float:
-        """How long the delivery has been going on."""
+        """Seconds since the delivery was started."""
         return self._clock() - self._started
 
     def as_dict(self, exit_code: int) -> dict[str, Any]:
-        """The summary for machines."""
+        """The summary as `summary_path` has it."""
         return self.summary.as_dict(self._lanes.traffic, self.seconds, exit_code)
 
     def sentence(self) -> str:
-        """The summary for people."""
+        """The summary as the log has it."""
         return self.summary.sentence(self._lanes.traffic, self.seconds)
 
     @property
@@ -259,13 +259,13 @@ class Delivery:
         return self._lanes.busy or self._lanes.deadline is not None
 
     def _time_left(self) -> float | None:
-        """Seconds until a batch must leave or progress is to be shown, whichever comes first."""
+        """Seconds until a batch is due or progress is to be shown, whichever comes first."""
         if not self._going_on:
             return None
         due = min(self._lanes.deadline or self._progress_due, self._progress_due)
         return max(0.0, due - self._clock())
 
-    # What becomes of it.
+    # The reports of the lanes.
 
     def _report(self, report: Report) -> None:
         self._reports.put(report)
@@ -295,9 +295,9 @@ class Delivery:
             raise failure
 
     def _refuse(self, refused: Refused) -> DeliveryError | None:
-        """Reject a message's record; give the error that ends the run if that is one too many."""
+        """Reject a message's record; return the error that ends the run if there are too many."""
         if self._refusals.too_many:
-            return None  # what is refused from then on is not the records' fault
+            return None  # from here on the cause is probably the configuration
         record = refused.message.record
         answer = refused.answer
         detail = f"{answer.detail}: {answer.excerpt}" if answer.excerpt else answer.detail
@@ -344,10 +344,10 @@ class Delivery:
 
 
 def write_state(value: msgspec.Raw) -> None:
-    """Write the value of a STATE line to standard output, to the byte as it came.
+    """Write the value of a STATE line to standard output, byte for byte as it was read.
 
     Raises:
-        OutputError: Nobody takes it.
+        OutputError: Standard output is closed or full.
     """
     line = bytes(value) + b"\n"
     try:

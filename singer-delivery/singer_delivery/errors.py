@@ -1,16 +1,16 @@
-"""What can go wrong on the way, by what happens next.
+"""The errors, by what happens next.
 
 DeliveryError           the run ends
-├── InputError          a line is no Singer message: exit 1
+├── InputError          a line is not a Singer message: exit 1
 │   ├── NoSchemaError   a RECORD comes before its SCHEMA (singer-sdk's own error as well)
-│   └── UnknownStreamError  nothing says what a stream's records become
-├── ServiceError        the service refuses us, or cannot be reached: exit 1
+│   └── UnknownStreamError  a stream has no route
+├── ServiceError        the service refuses the sender, or cannot be reached: exit 1
 ├── OutputError         a file or stdout cannot be written: exit 1
 └── Interrupted         SIGINT or SIGTERM: exit 130 or 143
-RecordRejected          only this record ends, in the rejects file
-RecordSkipped           only this record ends: it is left out on purpose
+RecordRejected          this record goes to the rejects file; the run goes on
+RecordSkipped           this record is left out on purpose; the run goes on
 
-No message of these carries a payload, a key or a user's id.
+No message of these holds a payload, a key or a user id.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class DeliveryError(Exception):
 
 
 class InputError(DeliveryError):
-    """A line of the input is no Singer message, or comes out of turn."""
+    """A line of the input is not a Singer message, or is out of order."""
 
 
 class NoSchemaError(InputError, RecordsWithoutSchemaException):
@@ -35,11 +35,11 @@ class NoSchemaError(InputError, RecordsWithoutSchemaException):
 
 
 class UnknownStreamError(InputError):
-    """Nothing says what a stream's records become; the message holds the line that would."""
+    """A stream has no route; the message proposes one."""
 
 
 class ServiceError(DeliveryError):
-    """The service refuses this sender as such, or did not answer for too long."""
+    """The service refuses this sender, or did not answer for too long."""
 
 
 class OutputError(DeliveryError):
@@ -50,7 +50,7 @@ class Interrupted(DeliveryError):  # noqa: N818, a signal is no error
     """A signal asked the run to end.
 
     Args:
-        signum: The signal's number; the exit code is 128 more, as shells have it.
+        signum: The number of the signal; the exit code is 128 + signum.
     """
 
     def __init__(self, signum: int) -> None:
@@ -59,11 +59,11 @@ class Interrupted(DeliveryError):  # noqa: N818, a signal is no error
 
 
 class RecordRejected(Exception):  # noqa: N818, the run goes on
-    """This record cannot be delivered; its siblings can.
+    """This record cannot be delivered.
 
     Args:
         reason: A short code, such as Segment's `no_user_anon_id`.
-        detail: One sentence that names the field, never its value.
+        detail: One sentence that names the field, but not its value.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -76,7 +76,7 @@ class RecordSkipped(Exception):  # noqa: N818, the run goes on
     """This record is left out on purpose.
 
     Args:
-        reason: A short code, under which it is counted, such as `deleted`.
+        reason: A short code for the counts, such as `deleted`.
     """
 
     def __init__(self, reason: str) -> None:
@@ -85,7 +85,7 @@ class RecordSkipped(Exception):  # noqa: N818, the run goes on
 
 
 def place_of(error: Exception) -> str:
-    """Name a defect and where it is; its message could hold a record."""
+    """Return an error's type and place; its message could hold a record."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

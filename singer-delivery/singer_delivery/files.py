@@ -1,4 +1,4 @@
-"""Files that hold records: made for their owner only, shared among processes, safe on the disk."""
+"""Files of records: readable by their owner only, shared by processes, written durably."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OWNER_ONLY = 0o600
 """The mode of files that hold records."""
 
 LOCK_SECONDS = 60.0
-"""How long a writer waits for others, each of which holds the file for one write."""
+"""How long a writer waits for the lock, which others hold for one write at a time."""
 
 _POLL_SECONDS = 0.002
 _BLOCK = 1 << 16
@@ -27,7 +27,7 @@ _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP)
 
 
 def write_all(file: int, text: bytes) -> None:
-    """Write a text to a file, however many pieces it takes."""
+    """Write all bytes to a file descriptor."""
     while text:
         text = text[os.write(file, text) :]
 
@@ -47,11 +47,11 @@ def locked(
         file: An open file.
         operation: `LOCK_EX` or `LOCK_SH`.
         seconds: How long to wait for others.
-        clock: Seconds on a clock that never goes back.
+        clock: A monotonic clock, in seconds.
         sleep: Waits for seconds.
 
     Raises:
-        TimeoutError: Another process did not give it back in that time.
+        TimeoutError: Another process held it for longer.
         OSError: The file system has no locks.
     """
     deadline = clock() + seconds
@@ -73,12 +73,12 @@ def locked(
 class SharedLines:
     """A file of JSON lines that several processes may append to at once.
 
-    Whatever stands behind the last line break was left by a process that was killed while it
-    wrote, for the others write under the lock. A file that is moved away or removed is made anew.
+    Bytes after the last line break were left by a process that was killed while writing, since all
+    others write under the lock. A file that is moved away or removed is created again.
 
     Args:
-        path: The file; it is made when something is first appended.
-        seconds: How long to wait for others.
+        path: The file; it is created by the first append.
+        seconds: How long to wait for the lock.
     """
 
     def __init__(self, path: Path, *, seconds: float = LOCK_SECONDS) -> None:
@@ -91,10 +91,10 @@ class SharedLines:
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
-        """Hold the file alone.
+        """Hold the lock of the file.
 
         Yields:
-            Whether what this process appended last still stands at its end.
+            Whether the last append to the file was this process's own.
 
         Raises:
             OSError: It cannot be opened, locked or repaired.
@@ -111,7 +111,7 @@ class SharedLines:
         """Append whole lines; call it while the file is `locked`.
 
         Raises:
-            OSError: They cannot be written; nothing of them is left then.
+            OSError: They cannot be written; a partial write is removed.
         """
         file = self._opened()
         end = os.fstat(file).st_size
@@ -125,7 +125,7 @@ class SharedLines:
         self._unsynced = True
 
     def sync(self) -> None:
-        """Return once everything appended is on the disk.
+        """Write everything appended to the disk.
 
         Raises:
             OSError: It cannot be brought there. So says each later call too, for the system forgets
@@ -142,10 +142,10 @@ class SharedLines:
             self._unsynced = False
 
     def close(self) -> None:
-        """Bring everything to the disk, and close the file.
+        """Write everything to the disk, and close the file.
 
         Raises:
-            OSError: It cannot be brought there.
+            OSError: It cannot be written.
         """
         if self._file is None:
             return
@@ -174,9 +174,9 @@ class SharedLines:
 
 
 def _without_torn_line(file: int) -> int:
-    """Cut a half line off the end of a file, and give where it ends then.
+    """Remove an incomplete line from the end of a file, and return the new size.
 
-    A whole line that only lacks its line break, as editors leave it, gets one.
+    A complete line that only lacks its line break, as editors leave it, gets one.
     """
     size = os.fstat(file).st_size
     tail = _last_line(file, size)
@@ -190,7 +190,7 @@ def _without_torn_line(file: int) -> int:
 
 
 def _last_line(file: int, size: int) -> bytes:
-    """Read what stands behind the last line break."""
+    """Return the bytes after the last line break."""
     blocks: list[bytes] = []
     end = size
     while end:
@@ -212,7 +212,7 @@ def _is_json(text: bytes) -> bool:
 
 
 def _make_folder(path: Path) -> None:
-    """Make a folder and those above it, so that a power cut does not take them."""
+    """Create a folder and those above it, and write their entries to the disk."""
     if path.is_dir():
         return
     _make_folder(path.parent)

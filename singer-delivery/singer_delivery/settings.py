@@ -1,4 +1,4 @@
-"""The settings that every target on this layer has."""
+"""The settings that all targets share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 Feature = Literal["changed_only", "compression", "null_traits"]
-"""What a target offers only if it says so, since its messages or its service must support it.
+"""Features that a target must name, because its messages or its service must support them.
 
 `changed_only` needs messages with an `entity_key` and a `fingerprint`, `compression` a service that
 takes gzip, and `null_traits` an encoder that heeds the setting.
@@ -37,10 +37,10 @@ def delivery_settings(
     """Declare the settings that all targets share.
 
     Args:
-        rows: The most messages one batch may hold at this service.
-        size: The bytes that a batch holds if nothing else is said.
-        largest: The most bytes one batch may hold at this service, if that is more.
-        features: What the target offers besides; the settings of the others are not declared.
+        rows: The most messages in a batch that the service takes.
+        size: The default of `batch_max_bytes`.
+        largest: The largest body in bytes that the service takes; by default `size`.
+        features: The features that the target offers; others have no settings.
     """
     missing = {
         name for feature in _SETTINGS_OF.keys() - {*features} for name in _SETTINGS_OF[feature]
@@ -56,8 +56,8 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             th.BooleanType(),
             default=False,
             title="Allow plain http",
-            description="Also send to another machine over plain http, which carries the key and "
-            "the data unencrypted.",
+            description="Allow sending to another machine over plain http, with the key and the "
+            "data unencrypted.",
         ),
         th.Property(
             "batch_size_rows",
@@ -122,7 +122,7 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             th.StringType(min_length=1),
             default="rejects/{target}-{date}.singer.jsonl",
             title="Rejects file",
-            description="Where records that cannot be delivered go, with the reason. "
+            description="The file for records that cannot be delivered, with the reason. "
             "{target} and {date} are filled in.",
         ),
         th.Property(
@@ -139,58 +139,59 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             allowed_values=["omit", "send"],
             default="omit",
             title="Null traits",
-            description="Whether a trait that is null is left out, or sent and overwrites.",
+            description="Whether a trait that is null is left out (omit), or sent so that it "
+            "overwrites (send).",
         ),
         th.Property(
             "changed_only",
             th.BooleanType(),
             default=False,
             title="Changes only",
-            description="Send only what changed since it was last acknowledged; of users and "
-            "companies, not of events.",
+            description="Send users and companies only if they changed since they were last "
+            "acknowledged. Events are always sent.",
         ),
         th.Property(
             "fingerprints_path",
             th.StringType(min_length=1),
             default=".fingerprints/{target}.sqlite",
             title="Fingerprints file",
-            description="Where changed_only keeps, between runs, digests of what was acknowledged.",
+            description="The file in which changed_only keeps digests of what was acknowledged.",
         ),
         th.Property(
             "full_refresh",
             th.BooleanType(),
             default=False,
             title="Full refresh",
-            description="In spite of changed_only send everything once more. Meltano does not tell "
-            "a loader of its --full-refresh.",
+            description="Send everything once more in spite of changed_only. Meltano does not pass "
+            "its --full-refresh on to loaders.",
         ),
         th.Property(
             "dry_run",
             th.BooleanType(),
             default=False,
             title="Dry run",
-            description="Do everything but send: no state and no rejects file is written, and the "
-            "exit code is the real run's.",
+            description="Do everything except sending. No state and no rejects file is written; "
+            "the exit code is that of a real run.",
         ),
         th.Property(
             "dry_run_path",
             th.StringType(min_length=1),
             title="Dry run file",
-            description="Where a dry run writes the request bodies, a line each.",
+            description="The file for the request bodies of a dry run, one per line.",
         ),
         th.Property(
             "validate_records",
             th.BooleanType(),
             default=False,
             title="Validate records",
-            description="Reject records that do not follow their stream's schema; costs most "
-            "of the speed.",
+            description="Reject records that do not match their stream's schema. This makes a run "
+            "several times slower.",
         ),
         th.Property(
             "summary_path",
             th.StringType(min_length=1),
             title="Summary file",
-            description="Where the run's summary is written as JSON, whatever the exit code.",
+            description="The file for the run's summary as JSON, written whatever the exit code.",
         ),
     ]
 
@@ -281,7 +282,7 @@ def _sentences(error: ValidationError, env_prefix: str) -> Iterator[str]:
 
 
 def _rule(validator: str, wanted: Any, instance: object) -> str:  # noqa: ANN401, JSON
-    """Say what a keyword of JSON Schema wants of a value."""
+    """Return what a keyword of JSON Schema requires of a value."""
     match validator:
         case "type":
             types = [wanted] if isinstance(wanted, str) else wanted

@@ -1,10 +1,10 @@
-"""The Singer target that every connector on this layer is.
+"""The base class of the targets.
 
-One record's way: `Lines` → `MessageReader` → `Encode` (its messages) → `Lanes` (its batch, its
-request) → `Report` → resolved → `Checkpoints` → STATE on standard output.
+The way of a record: `Lines` → `MessageReader` → `Encode` (messages) → `Lanes` (batch, request) →
+`Report` → `Checkpoints` → STATE on standard output.
 
 singer-sdk provides the command line, settings and stream maps. Its draining, STATE writing and
-signal handling lose data and are not used.
+signal handling can lose data and are not used; see `sdk`.
 """
 
 from __future__ import annotations
@@ -59,12 +59,13 @@ if TYPE_CHECKING:
 class DeliveryTarget(SdkTarget):
     """A Singer target for an HTTP service.
 
-    A connector says where to (`service`) and what a stream's records become (`encoder`);
-    order, batches, retries, checkpoints and rejects are dealt with here.
+    A target defines where its service is (`service`) and what records become (`encoder`). Order,
+    batches, retries, checkpoints and rejects are handled here.
 
     Attributes:
-        addresses: The settings that are addresses: plain http must be allowed in them.
-        located_by: The settings that say where the service is, if they are others.
+        addresses: The names of the settings that hold a URL; they are checked.
+        located_by: The names of the settings that an error about the address names, if they are
+            not `addresses`.
     """
 
     addresses: ClassVar[Sequence[str]]
@@ -83,37 +84,37 @@ class DeliveryTarget(SdkTarget):
         self._signal: int | None = None
         self._mapped: dict[str, MappedStream] = {}
         self._said: set[str] = set()
-        self._replaying = True  # until a record comes that no rejects file holds
+        self._replaying = True  # until a record comes without a reject reason
         self._reader = MessageReader(
             self._poll, self._wakeup, self._read_unreadable, lambda: self._replaying
         )
         super().__init__(message_reader=self._reader, **kwargs)
         self.settings = DeliverySettings.of(self.config, self.config_jsonschema)
 
-    # What a connector says.
+    # Defined by each target.
 
     @abc.abstractmethod
     def service(self) -> Service:
-        """Make what says where batches go and how answers read."""
+        """Return the service to write to."""
 
     @abc.abstractmethod
     def encoder(self, stream: InputStream) -> Encode | NotSent | NotKnown:
-        """Say what the records of a stream become, or that they are not sent.
+        """Return the function that encodes the records of a stream, or why there is none.
 
-        Called at each SCHEMA line, for each stream that the stream maps make of it. What it
-        returns takes a record, whose values are still encoded (`msgspec.Raw`), and its
-        `time_extracted`; it gives the record's messages, none to leave it out, and may raise
-        `RecordRejected` or `RecordSkipped`. It may change the record.
+        Called for each SCHEMA message, once for each stream that the stream maps make of it. The
+        function takes a record, whose values are still encoded (`msgspec.Raw`) and which it may
+        modify, and the `time_extracted` of its message. It returns messages, or none to leave the
+        record out, and may raise `RecordRejected` or `RecordSkipped`.
         """
 
     def check(self) -> None:
-        """Find out before the first batch what the service would hide; may raise."""
+        """Check, before anything is read, what the service would not report; may raise."""
 
-    # Lines in.
+    # Messages.
 
     @cached_property
     def delivery(self) -> Delivery:
-        """The way to the service."""
+        """The delivery of this run; its lanes are started when it is first used."""
         return build_delivery(
             self.name,
             self.settings,
@@ -164,13 +165,13 @@ class DeliveryTarget(SdkTarget):
         return encode
 
     def say_once(self, level: int, sentence: str) -> None:
-        """Log a sentence, unless it was logged before: SCHEMA lines come again."""
+        """Log a sentence once; SCHEMA messages may repeat."""
         if sentence not in self._said:
             self._said.add(sentence)
             self.logger.log(level, "%s", sentence)
 
     def warn_once(self, sentence: str) -> None:
-        """Log a warning, unless it was logged before."""
+        """Log a warning once."""
         self.say_once(logging.WARNING, sentence)
 
     @override
@@ -217,7 +218,7 @@ class DeliveryTarget(SdkTarget):
     def read_state(self, message: dict[str, Any]) -> None:
         if "value" not in message:
             raise self._reader.wrong("a STATE needs a value")
-        if message["value"] != NULL:  # which says nothing about where to go on
+        if message["value"] != NULL:  # a null would overwrite the bookmarks
             self.delivery.state(message["value"])
 
     @override
@@ -239,7 +240,7 @@ class DeliveryTarget(SdkTarget):
 
     @override
     def stop(self, signum: int) -> None:
-        # Only noted here; the reading thread ends the run where it can do so honestly.
+        # Only noted here; the reading thread ends the run and writes the STATE.
         self._signal = self._signal or signum
         self._wakeup()
 
@@ -276,7 +277,7 @@ class DeliveryTarget(SdkTarget):
             self.read_input(file_input)
             self._interrupt()
         except DeliveryError as error:
-            self.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
+            self.logger.error("%s", error)  # noqa: TRY400, the sentence is enough
             self._abandon()
             raise
         except Exception as error:
@@ -296,7 +297,7 @@ class DeliveryTarget(SdkTarget):
             self.logger.warning("%d records would be rejected.", rejected)
         elif rejected:
             self.logger.warning(
-                "%d records were rejected; they are in %s with the reasons. Mend them and run "
+                "%d records were rejected; they are in %s with the reasons. Fix them and run "
                 "%s < that file.",
                 rejected,
                 self.delivery.rejects.path,
@@ -305,7 +306,7 @@ class DeliveryTarget(SdkTarget):
         return 3 if 0 <= allowed < rejected else 0
 
     def _report(self, code: int) -> int:
-        if self.delivery.summary.read or not code:  # else the reason is the last word
+        if self.delivery.summary.read or not code:  # otherwise the error is enough
             self.logger.info("%s", self.delivery.sentence())
         if preview := self.delivery.preview:
             sys.stderr.write(f"\n{preview.text()}\n")
@@ -326,7 +327,7 @@ class DeliveryTarget(SdkTarget):
     @override
     @classmethod
     def main(cls, config: dict[str, Any], *, parse_env: bool, file_input: IO[str] | None) -> int:
-        # Its debug lines hold addresses, and an address can hold a key.
+        # Its debug messages hold URLs, and a URL can hold a key.
         logging.getLogger("urllib3").setLevel(logging.INFO)
         try:
             target = cls(config=config, parse_env_config=parse_env)
@@ -349,16 +350,15 @@ class DeliveryTarget(SdkTarget):
 
     @classmethod
     def _keys(cls) -> list[str]:
-        """Name the settings that are secret."""
+        """Return the names of the secret settings."""
         properties = cls.config_jsonschema["properties"]
         return [name for name, setting in properties.items() if setting.get("secret")]
 
 
 def _leave_quietly() -> None:
-    """Keep the exit code as it is, whatever comes while Python shuts down.
+    """Let nothing change the exit code while Python shuts down.
 
-    A second signal would kill the process there, and a standard output that nobody reads would
-    fail once more.
+    A second signal would kill the process, and flushing a closed standard output would fail again.
     """
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)

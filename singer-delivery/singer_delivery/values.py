@@ -1,6 +1,6 @@
-"""A record's values as a service wants them: ids as strings, times in full, the rest untouched.
+"""Converts values of a record: ids to strings, times to ISO 8601.
 
-What nobody has to look at stays encoded (`msgspec.Raw`), from the tap's line to the request.
+Other values stay encoded (`msgspec.Raw`) from the tap's line to the request.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ decode = msgspec.json.Decoder().decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 decode_exactly = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
-"""Decodes, and leaves fractions as they are written: no float holds all of them."""
+"""Decodes, but keeps fractions encoded, since a float may lose digits."""
 
 MAX_ID_DIGITS = 80
-"""Of a number that is written as an id: more are no id, and `1e999999999` has a billion."""
+"""The longest number that is taken for an id; `1e999999999` would have a billion digits."""
 
 _NUMBER_STARTS = frozenset(b"-0123456789")
 
@@ -51,7 +51,7 @@ _EPOCH_MILLISECONDS = range(10**11, 10**13)
 
 
 def as_object(raw: msgspec.Raw) -> Record | None:
-    """Give an object's fields, their values still encoded, or None for anything else."""
+    """Return the fields of an object, their values still encoded, or None for another value."""
     try:
         fields: Record = _decode_object(raw)
     except msgspec.ValidationError:
@@ -60,7 +60,7 @@ def as_object(raw: msgspec.Raw) -> Record | None:
 
 
 def object_in_text(raw: msgspec.Raw) -> msgspec.Raw:
-    """Give the JSON object or list that a text holds, or the value itself where it holds none."""
+    """Return the JSON object or list in a text, or the value itself if there is none."""
     text = decode(raw) if bytes(raw)[:1] == b'"' else ""
     if not text.lstrip().startswith(("{", "[")):
         return raw
@@ -72,14 +72,13 @@ def object_in_text(raw: msgspec.Raw) -> msgspec.Raw:
 
 
 def as_id(value: object) -> object:
-    """Write a number as the string that services want for an id, to the digit.
+    """Convert a number to a string, as an id, without losing digits.
 
     Args:
         value: Encoded (`msgspec.Raw`) or decoded.
 
     Returns:
-        A string; None where there is no id, as null and a blank string are none; what cannot be an
-        id as it is, decoded.
+        A string; None for null and a blank string; any other value, decoded.
     """
     if isinstance(value, msgspec.Raw):
         if bytes(value)[0] in _NUMBER_STARTS:
@@ -93,7 +92,7 @@ def as_id(value: object) -> object:
 
 
 def _number_as_id(text: str) -> str | Decimal:
-    """Write a whole number without point and exponent; give a fraction, which is no id, back."""
+    """Write a whole number without point and exponent; return a fraction as it is."""
     if text.isdigit():
         return text
     number = Decimal(text)
@@ -104,9 +103,9 @@ def _number_as_id(text: str) -> str | Decimal:
 
 
 def iso_time(value: object, *, zone_required: bool = False) -> str | None:
-    """Write a time in full, as ISO 8601 with a zone; one without a zone is UTC.
+    """Convert a time to ISO 8601 with a zone; without a zone it is UTC.
 
-    Understood is what can be one time only: ISO 8601 in its extended and basic form, also with a
+    Only unambiguous forms are accepted: ISO 8601 in its extended and basic form, also with a
     blank for the T, without seconds, with months and days of one digit, and with UTC, GMT or an
     offset of hours for the zone; a date; and whole seconds or milliseconds since 1970, as a number
     or as text.
@@ -132,9 +131,9 @@ def iso_time(value: object, *, zone_required: bool = False) -> str | None:
     return time + (f".{fraction}" if fraction else "") + offset
 
 
-@lru_cache(maxsize=1024)  # of many records in a row it is the same
+@lru_cache(maxsize=1024)  # consecutive records often have the same time
 def utc_milliseconds(time: str) -> str | None:
-    """Write a time that has a zone in UTC, with milliseconds and Z; None for anything else.
+    """Convert a time with a zone to UTC with milliseconds and Z; None for another value.
 
     >>> utc_milliseconds("2026-01-31T12:00:05.1234567+02:00")
     '2026-01-31T10:00:05.123Z'
@@ -153,7 +152,7 @@ def epoch_seconds(time: str) -> float:
     """Read a time that `iso_time` wrote, so that it can be compared.
 
     Raises:
-        ValueError: It is not written in full.
+        ValueError: It has no zone.
     """
     moment = datetime.fromisoformat(time)
     if moment.tzinfo is None:
@@ -162,7 +161,7 @@ def epoch_seconds(time: str) -> float:
 
 
 def _epoch_time(value: object) -> str | None:
-    """Write whole seconds or milliseconds since 1970, where a number can only be one of them."""
+    """Convert seconds or milliseconds since 1970, if a number can only be one of them."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
@@ -175,9 +174,9 @@ def _epoch_time(value: object) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1024)  # records come many a second
+@lru_cache(maxsize=1024)  # many records share a second
 def _exists(time: str) -> bool:
-    """Tell whether there is this second: no thirteenth month, no thirtieth of February."""
+    """Return whether a time exists: not a 13th month or a 30th of February."""
     try:
         datetime.fromisoformat(time)
     except ValueError:

@@ -36,8 +36,8 @@ _ABOUT_SENDER = re.compile(
     r"|^unauthori[sz]ed|authentication (failed|required)|invalid credentials",
     re.IGNORECASE,
 )
-"""Moesif publishes no words of its refusals. A key of `metadata` that is named like one of these is
-not meant: Moesif names the key whose type has changed."""
+"""Moesif does not publish its error messages. A key of `metadata` with such a name does not match,
+because Moesif names the key whose type has changed."""
 
 
 class MoesifCollector(Service):
@@ -58,17 +58,17 @@ class MoesifCollector(Service):
 
     @override
     def blames_sender(self, content: bytes) -> bool:
-        """Tell whether a refusal is about the application id or the account."""
+        """Return whether a refusal is about the application id or the account."""
         return says(content, _ABOUT_SENDER)
 
 
 def is_moesifs_own(address: str) -> bool:
-    """Tell whether a collector is Moesif's, and no proxy before it."""
+    """Return whether an address is Moesif's own and not that of a proxy."""
     return urlsplit(address.strip()).hostname == HOST
 
 
 def verify_application_id(application_id: str, address: str) -> str | None:
-    """Ask what Moesif's own libraries ask at their start.
+    """Check the application id as Moesif's libraries do at their start.
 
     A wrong id would end the run at its first batch too, but a run may have nothing to send.
 
@@ -77,10 +77,10 @@ def verify_application_id(application_id: str, address: str) -> str | None:
         address: Where the collector is.
 
     Returns:
-        Why it could not be verified, or None if nothing was said against it.
+        Why it could not be verified, or None if it was not refused.
 
     Raises:
-        ServiceError: The collector does not know it.
+        ServiceError: The collector refuses it.
     """
     service = MoesifCollector(application_id, address)
     try:

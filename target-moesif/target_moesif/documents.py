@@ -1,4 +1,4 @@
-"""Moesif's documents as its collector takes them, encoded; pure.
+"""Encodes documents for Moesif's collector; pure.
 
 https://www.moesif.com/docs/api#users, #companies, #subscriptions and #track-user-actions.
 
@@ -48,7 +48,7 @@ RESERVED = {
     "avatar": "photo_url",
     "photoUrl": "photo_url",
 }
-"""Traits of another name than Moesif's reserved key of `metadata`.
+"""Traits whose name differs from Moesif's reserved key of `metadata`.
 
 `email`, `name` and `phone` have the same name in both.
 """
@@ -61,16 +61,16 @@ TIMES = frozenset(
 )
 OBJECTS = frozenset({"campaign", "metadata"})
 KEPT = IDS | TIMES | {"uri", "action_name"}
-"""What a null cannot overwrite."""
+"""Fields that are not overwritten by a null."""
 
 NO_URI = "https://unknown.invalid/"
-"""Where an action was done that does not say: `uri` must be sent, and `.invalid` is nobody's."""
+"""The `uri` of an action that has none, since Moesif requires one."""
 
-MISSING_IP_ADDRESS = "0.0.0.0"  # noqa: S104, nobody listens there
-"""What an action comes from that does not say."""
+MISSING_IP_ADDRESS = "0.0.0.0"  # noqa: S104, no socket is bound to it
+"""The IP address of an action that has none."""
 
 MESSAGE_IDS = bytes.fromhex("07a3958346a8427c9c9a5c15db18fb0f")
-"""The namespace of the version-5 UUIDs that are made of a source's own message ids."""
+"""The namespace of the UUIDs that are made of a source's own message ids."""
 
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -78,16 +78,16 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE |
 
 @dataclass(frozen=True, slots=True)
 class DocumentBuilder:
-    """Builds documents, in the same way all through one run.
+    """Builds documents.
 
     Attributes:
-        tenant: Sets our ids apart from those sent to another application, from `tenant_of`.
+        tenant: What distinguishes ids of this application from those of others, from `tenant_of`.
         action_uri: The `uri` of an action that has none.
         missing_ip_address: The address of an action that has none, or None to leave it out;
             Moesif then takes the sender's.
         null_traits: Whether nulls are sent.
-        now: Seconds since the epoch, where late actions are to be rejected before sending.
-        stream: The records' own, where only changes are sent.
+        now: Returns seconds since the epoch, if late actions are rejected before sending.
+        stream: The name of the stream, if only changes are sent.
     """
 
     tenant: bytes
@@ -98,7 +98,7 @@ class DocumentBuilder:
     stream: str | None = None
 
     def take(self, document: Document, name: str, raw: msgspec.Raw) -> None:
-        """Set a field of a document, checked and written as Moesif wants it.
+        """Set a field of a document, checked and converted for Moesif.
 
         Raises:
             RecordRejected: Moesif would refuse it.
@@ -118,7 +118,7 @@ class DocumentBuilder:
             document[name] = raw
 
     def fields(self, raw: msgspec.Raw, name: str) -> Document:
-        """Give the fields of an object that are sent.
+        """Return the fields of an object that are sent.
 
         Raises:
             RecordRejected: It is no object.
@@ -129,13 +129,12 @@ class DocumentBuilder:
         return without_nulls(fields) if isinstance(fields, dict) else object_of(raw, name)
 
     def describe(self, document: Document, metadata: Record, *, merged: bool = True) -> None:
-        """Set the metadata of a document, unless there is none.
+        """Set the metadata of a document, unless it is empty.
 
         Args:
-            document: Gets it.
+            document: The document to change.
             metadata: Its values still encoded.
-            merged: Whether it is merged into what Moesif has, so that a null at any depth may
-                change something there.
+            merged: Whether Moesif merges it into what it has; nulls at any depth are removed then.
         """
         if not self.null_traits and NULL in metadata.values():
             metadata = {name: value for name, value in metadata.items() if value != NULL}
@@ -147,22 +146,22 @@ class DocumentBuilder:
         document["metadata"] = msgspec.Raw(body)
 
     def user(self, document: Document) -> Message:
-        """Write a user."""
+        """Return the message for a user."""
         user = _required(document, "user_id")
         return self._merged(USER, document, user, user)
 
     def link(self, user_id: str, company_id: str) -> Message:
-        """Write that a user belongs to a company, and nothing else of the user."""
+        """Return the message that links a user to a company."""
         document = {"user_id": user_id, "company_id": company_id}
         return self._merged(USER, document, user_id, "link", user_id)
 
     def company(self, document: Document) -> Message:
-        """Write a company."""
+        """Return the message for a company."""
         company = _required(document, "company_id")
         return self._merged(COMPANY, document, company, company)
 
     def subscription(self, document: Document) -> Message:
-        """Write a subscription, in order with its company."""
+        """Return the message for a subscription, in order with its company."""
         subscription = _required(document, "subscription_id")
         key = _required(document, "company_id")
         if document.get("status", NULL) == NULL:
@@ -172,12 +171,12 @@ class DocumentBuilder:
     def action(
         self, document: Document, extracted: str | None = None, distinction: bytes = b""
     ) -> Message:
-        """Write an action, in order with its user.
+        """Return the message for an action, in order with its user.
 
         Args:
             document: Its `transaction_id` may be any string; so may its `request` lack any field.
             extracted: The time for an action that has none of its own; no part of its id.
-            distinction: What tells an action without an id from its like; a part of its id.
+            distinction: What distinguishes an action without an id from others; part of its id.
         """
         if document.get("action_name") is None:
             raise RecordRejected("event_not_defined", "It has no event.")
@@ -194,7 +193,7 @@ class DocumentBuilder:
         return Message(_owner_of(document), _encoded(ACTION, document), ACTION.endpoint)
 
     def _merged(self, kind: Kind, document: Document, key: str, *subject: str) -> Message:
-        """Write what is merged into what Moesif has, so that it need not be sent unchanged."""
+        """Return the message for a document that Moesif merges, with its fingerprint."""
         message = Message(key, _encoded(kind, document), kind.endpoint)
         if self.stream is not None:
             message.entity_key = entity_key(self.tenant, self.stream, kind.name, *subject)
@@ -210,7 +209,7 @@ class DocumentBuilder:
 
 
 def _owner_of(action: Document) -> str:
-    """Say what keeps an action in order: whose it is."""
+    """Return the key that keeps an action in order: the id of its owner."""
     owner: str = (
         action.get("user_id")
         or action.get("anonymous_id")
@@ -222,10 +221,10 @@ def _owner_of(action: Document) -> str:
 
 
 def object_of(raw: msgspec.Raw, name: str) -> Record:
-    """Give the fields of an object, their values still encoded; null has none.
+    """Return the fields of an object, their values still encoded; null has none.
 
     Raises:
-        RecordRejected: It is something else.
+        RecordRejected: It is no object.
     """
     fields = {} if raw == NULL else as_object(raw)
     if fields is None:
@@ -247,7 +246,7 @@ def _required(document: Document, name: str) -> str:
 
 
 def reserve(metadata: Record) -> None:
-    """Give what Moesif has a reserved key for that key as well, beside its own."""
+    """Copy traits to Moesif's reserved keys, beside their own."""
     for name, key in RESERVED.items():
         value = metadata.get(name)
         if value is not None and metadata.get(key, NULL) == NULL and bytes(value)[:1] in b'"n':
@@ -255,7 +254,7 @@ def reserve(metadata: Record) -> None:
 
 
 def uuid(namespace: bytes, name: bytes) -> str:
-    """Make a version-5 UUID (RFC 9562, 5.5), as `uuid.uuid5` does in three times as long.
+    """Return a version-5 UUID (RFC 9562, 5.5); `uuid.uuid5` takes 16 µs for it instead of 5.
 
     >>> uuid(bytes.fromhex("6ba7b8109dad11d180b400c04fd430c8"), b"www.example.com")
     '2ed6657d-e927-568b-95e1-2665a8aea6a2'
@@ -266,14 +265,14 @@ def uuid(namespace: bytes, name: bytes) -> str:
 
 
 def tenant_of(application_id: str) -> bytes:
-    """Make the part of the ids that is this application's own; its id cannot be read from it."""
+    """Return a digest of the application id, from which the id cannot be read."""
     return sha256(b"target-moesif" + application_id.encode()).digest()[:16]
 
 
 def without_nulls(fields: Document) -> Document:
-    """Take the nulls out of an object, at any depth; lists stay as they are.
+    """Remove the nulls of an object, at any depth; lists stay as they are.
 
-    Moesif may read a null as an order to forget a value.
+    Moesif may take a null for a deletion.
     """
     return {
         name: without_nulls(value) if isinstance(value, dict) else value

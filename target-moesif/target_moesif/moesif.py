@@ -1,8 +1,8 @@
-"""What target-moesif makes of tap-moesif's streams, which it knows by their mark; pure.
+"""The routes of tap-moesif's streams, which are recognised by their mark; pure.
 
-Each becomes the document that it was read from, for another Moesif application. What Moesif itself
-finds out cannot be written: when somebody was created, first and last seen, where an address is,
-what a user agent is made of, enrichment and roll-ups. What a stream map adds goes into `metadata`.
+Each record becomes the document that it was read from, for another Moesif application. What Moesif
+computes itself is not sent: creation, first and last seen times, locations, parsed user agents,
+enrichment and roll-ups. Fields that a stream map adds go into `metadata`.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ ITEM = {
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """How the fields of a stream are called in a document of the collector.
+    """The names of a stream's fields in a document of the collector.
 
     Attributes:
-        fields: For a field of a record, that of the document.
-        reserved: For a field of a record, Moesif's reserved key of `metadata`.
-        not_written: Fields that the collector takes from nobody.
+        fields: The field of the document for each field of a record.
+        reserved: The reserved key of `metadata` for each field of a record.
+        not_written: The fields that the collector does not accept.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -190,23 +190,23 @@ _OTHERS = KnownShape(
 
 
 def marked(mark: str) -> KnownShape | None:
-    """Give what becomes of a stream with a mark, None for a mark of another tap."""
+    """Return the shape for a mark, or None for the mark of another tap."""
     if not mark.startswith(MARK_PREFIX):
         return None
     return KNOWN.get(f"{SHAPE_PREFIX}{mark.removeprefix(MARK_PREFIX)}", _OTHERS)
 
 
 def is_copied(call: Call, shape: str) -> bool:
-    """Tell whether a call is still the document that tap-moesif read, and not routed otherwise."""
+    """Return whether a call is still the document that tap-moesif read."""
     return shape in KNOWN and call["type"] == KNOWN[shape].route.call
 
 
 def in_moesifs_words(content: Record, shape: str) -> Record:
-    """Name the fields of a record as the collector does.
+    """Rename the fields of a record to those of the collector.
 
     Args:
-        content: What is left of a record of tap-moesif beside ids, time and context.
-        shape: Of it.
+        content: The fields of a record of tap-moesif besides ids, time and context.
+        shape: The shape of the record.
 
     Raises:
         RecordRejected: Its metadata are no object.
@@ -231,7 +231,7 @@ def in_moesifs_words(content: Record, shape: str) -> Record:
 
 
 def session_tokens(call: Call) -> list[str]:
-    """Give the session tokens of a user or a company, if the tap was told to read them."""
+    """Return the session tokens of a user or a company, if the tap emitted them."""
     content = call.get(content_of(call["type"]) or "")
     raw = content.get("additionalFields", NULL) if isinstance(content, dict) else NULL
     brought = decode((as_object(raw) or {}).get("session_token", NULL))
@@ -240,11 +240,11 @@ def session_tokens(call: Call) -> list[str]:
 
 
 def check_action(record: Record) -> None:
-    """See that a record of `events` is a custom action: Moesif's own agents send API calls.
+    """Check that a record of `events` is a custom action; API calls are skipped.
 
     Raises:
         RecordSkipped: It is an API call.
-        RecordRejected: It does not say.
+        RecordRejected: It has neither `eventType` nor `actionName`.
     """
     kind = decode(record.get("eventType", NULL))
     if kind is not None and kind != ACTION_TYPE:
@@ -256,7 +256,7 @@ def check_action(record: Record) -> None:
 
 
 def _items(raw: msgspec.Raw) -> msgspec.Raw:
-    """Give the items of a subscription the collector's names; what is none stays as it is."""
+    """Rename the fields of a subscription's items; other values stay as they are."""
     items: Any = decode_exactly(raw)
     written = [
         {named: item[name] for name, named in ITEM.items() if item.get(name) is not None}

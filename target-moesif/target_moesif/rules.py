@@ -1,6 +1,6 @@
-"""What Moesif takes, checked before it is sent.
+"""Moesif's limits and rules, checked before sending.
 
-Moesif refuses a whole batch for one bad document, so what can be known before is found here. The
+Moesif refuses a whole batch for one bad document, so that checks before sending save requests. The
 reasons are Segment's discard codes where they fit; `alias_not_supported`, `context_not_object`,
 `message_id_invalid`, `message_too_large`, `name_not_string`, `status_not_defined`,
 `timestamp_invalid` and `too_late` are ours.
@@ -25,7 +25,7 @@ MAX_ACTIONS_BYTES = 15_000_000
 MAX_BATCH_BYTES = 250_000
 BRACKETS_BYTES = 2
 MAX_BATCH_DOCUMENTS = 1_000
-"""Nothing is published on how many; so many more would not fit anyway."""
+"""No limit is published; more documents would rarely fit into the size of a batch."""
 
 # Moesif's API reference, "Actions": older ones are rejected unless its support enables backfill.
 LATE_SECONDS = 30 * 24 * 3600
@@ -35,12 +35,12 @@ class Kind(NamedTuple):
     """A kind of document.
 
     Attributes:
-        name: What it is.
-        endpoint: Its place in `KINDS`.
-        path: Where it is posted.
-        fields: What Moesif has a field for; whatever else a source has goes into `metadata`.
-        max_bytes: How large one may be.
-        max_batch_bytes: How large a batch of them may be.
+        name: The name of the kind.
+        endpoint: Its index in `KINDS`.
+        path: The path of its endpoint.
+        fields: The fields of the document; all others go into `metadata`.
+        max_bytes: The largest document in bytes.
+        max_batch_bytes: The largest batch in bytes.
     """
 
     name: str
@@ -81,8 +81,8 @@ ACTION = Kind(
     MAX_ACTIONS_BYTES,
 )
 KINDS = (COMPANY, USER, SUBSCRIPTION, ACTION)
-"""In the order in which they should arrive: a company before its users and subscriptions, and all
-of them before what they did."""
+"""In the order in which they should arrive: companies, then their users and subscriptions, then
+actions."""
 
 IDS = frozenset(
     {
@@ -90,11 +90,11 @@ IDS = frozenset(
         "transaction_id",
     }
 )
-"""What must be a string in Moesif, whatever it was in the source."""
+"""The fields that Moesif requires to be strings."""
 
 
 def identifier(value: object, name: str) -> str | None:
-    """Give an id as the string that Moesif wants, None where there is none.
+    """Return an id as a string, or None if there is none.
 
     Raises:
         RecordRejected: It is empty, or neither a string nor a whole number.
@@ -108,7 +108,7 @@ def identifier(value: object, name: str) -> str | None:
 
 
 def time(value: object, name: str) -> str | None:
-    """Give a time in full, None where there is none.
+    """Return a time as ISO 8601 with a zone, or None if there is none.
 
     Raises:
         RecordRejected: It is no ISO 8601 time.
@@ -122,7 +122,7 @@ def time(value: object, name: str) -> str | None:
 
 
 def text(value: object, reason: str, name: str) -> str | None:
-    """Give a name, None where there is none.
+    """Return a name, or None if there is none.
 
     Raises:
         RecordRejected: It is no string.
@@ -135,7 +135,7 @@ def text(value: object, reason: str, name: str) -> str | None:
 
 
 def check_lateness(written: str, now: float) -> None:
-    """Check that an action is not older than Moesif takes.
+    """Check that an action is not older than Moesif accepts.
 
     Args:
         written: When it was done, in full.
@@ -149,7 +149,7 @@ def check_lateness(written: str, now: float) -> None:
 
 
 def check_size(kind: Kind, body: bytes) -> None:
-    """Check that a document is not larger than Moesif takes.
+    """Check the size of an encoded document.
 
     Raises:
         RecordRejected: It is.

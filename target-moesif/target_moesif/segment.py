@@ -1,4 +1,4 @@
-"""A Segment call as Moesif documents; pure.
+"""Maps Segment calls to Moesif documents; pure.
 
 | call | document |
 |---|---|
@@ -7,8 +7,8 @@
 | track, page, screen, action | action |
 | subscription | subscription |
 
-What Segment has names for is in `docs/connections/spec` of https://segment.com. The four that
-bear Moesif's names are calls of the same form whose traits already speak Moesif's language.
+Segment's calls are described in its "Spec" (https://segment.com/docs/connections/spec). The four
+with Moesif's names have the same form, but their traits have Moesif's field names already.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ DOMAIN_TRAITS = ("company_domain", "companyDomain", "domain", "website")
 
 @dataclass(frozen=True, slots=True)
 class SegmentMapper:
-    """Makes documents of calls.
+    """Maps calls to documents.
 
     Args:
-        documents: Builds them.
-        warn: Takes a sentence for the operator.
+        documents: Builds the documents.
+        warn: Logs a warning for the operator.
     """
 
     documents: DocumentBuilder
@@ -71,16 +71,16 @@ class SegmentMapper:
         *,
         shape: str = "",
     ) -> list[Message]:
-        """Make the documents of one call.
+        """Return the messages for one call.
 
         Args:
-            call: In the terms of `singer_delivery.routing.calls`; it is used up.
+            call: In the terms of `singer_delivery.routing.calls`; it is modified.
             extracted: When the tap read it: the time of an action that has none.
-            distinction: What tells an action without an id from its like; a part of its id.
+            distinction: What distinguishes an action without an id from others; part of its id.
             shape: The known shape of its record, if it has one.
 
         Raises:
-            RecordRejected: It says too little, or Moesif would refuse it.
+            RecordRejected: It lacks a required field, or Moesif would refuse it.
             RecordSkipped: It is left out.
         """
         if not _is_for_moesif(call.get("integrations")):
@@ -180,9 +180,9 @@ class SegmentMapper:
         return self.documents.subscription(document)
 
     def _content(self, call: Call, kind: Kind, document: Document) -> Record:
-        """Give what belongs into the metadata of a document.
+        """Return the metadata of a document.
 
-        In a call that speaks Moesif's language, what has a field of its own goes there.
+        In a call with Moesif's names, fields of the document are set directly.
         """
         name = "properties" if kind is ACTION else "traits"
         content = call.get(name, {})
@@ -206,7 +206,7 @@ class SegmentMapper:
 
 
 def _is_for_moesif(integrations: object) -> bool:
-    """Tell whether Segment would hand a call on to Moesif, by the call's own `integrations`."""
+    """Return whether a call's `integrations` include Moesif."""
     if not isinstance(integrations, dict):
         return True
     chosen = {
@@ -218,7 +218,7 @@ def _is_for_moesif(integrations: object) -> bool:
 
 
 def _by_session(document: Document, key: str, tokens: list[str]) -> list[Document]:
-    """Give each session token a document: Moesif takes one at a time and adds it to its list."""
+    """Return a document for each session token; Moesif adds one at a time to its list."""
     if not tokens:
         return [document]
     first, *others = tokens
@@ -243,19 +243,19 @@ def _decoded(value: object) -> Any:  # noqa: ANN401
 
 
 def _string(within: object, name: str) -> str | None:
-    """A string that is not empty; a user agent, say, is met as an object as well."""
+    """Return a string that is not empty; another type is ignored."""
     value = within.get(name) if isinstance(within, dict) else None
     return value if isinstance(value, str) and value else None
 
 
 def _id_or_none(value: object) -> str | None:
-    """An id that nothing depends on: what cannot be one is none."""
+    """Return an optional id; a value that cannot be one is ignored."""
     value = as_id(value)
     return value if isinstance(value, str) and value else None
 
 
 def _company_of(traits: Record) -> str | None:
-    """`company.id`, or `company_id`, which is what a warehouse's columns make of it."""
+    """Return `company.id`, or `company_id` as a warehouse's column is named."""
     company = as_object(traits.get("company", NULL)) or {}
     for raw in (company.get("id"), traits.get("company_id")):
         if raw is not None and (company_id := _id_or_none(raw)) is not None:
@@ -286,7 +286,7 @@ def _domain_of(traits: Record) -> str | None:
 
 
 def _host_of(address: str) -> str | None:
-    """The bare host name of an address, with or without `https://` before it."""
+    """Return the host name of an address, with or without `https://` before it."""
     address = address.strip()
     try:
         host = urlsplit(address if "//" in address else f"//{address}").hostname
@@ -304,7 +304,7 @@ def _name_of(call: Call) -> str | None:
 
 
 def _complete_page(call: Call, request: Document, properties: Record) -> None:
-    """A page's address is a property of it; its category is one in Segment's own clients only."""
+    """Set the `uri` of a page view, and its category as a property."""
     url = decode(properties.get("url", NULL))
     if isinstance(url, str) and url:
         request.setdefault("uri", url)

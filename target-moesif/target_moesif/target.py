@@ -57,22 +57,22 @@ class TargetMoesif(DeliveryTarget):
             th.StringType(min_length=1),
             default="https://api.moesif.net/v1",
             title="Collector address",
-            description="Where Moesif's collector is, for instance behind a secure proxy.",
+            description="The address of Moesif's collector, or of a proxy before it.",
         ),
         th.Property(
             "action_uri",
             th.StringType(min_length=1),
             default=NO_URI,
             title="Address of actions",
-            description="Where an action was done that has no page address; Moesif needs one.",
+            description="The URI of an action that has no page address; Moesif requires one.",
         ),
         th.Property(
             "missing_ip_address",
             th.StringType(),
             default=MISSING_IP_ADDRESS,
             title="Missing IP address",
-            description="What an action without an IP address is sent with, lest Moesif take the "
-            "address of the machine that runs this; null leaves it out.",
+            description="The IP address of an action that has none; otherwise Moesif takes that of "
+            "the machine that runs this. Null leaves it out.",
         ),
         th.Property(
             "skip_late_actions",

@@ -39,12 +39,12 @@ _ABOUT_SENDER = re.compile(
     r"|^unauthori[sz]ed|authentication (failed|required)|invalid credentials",
     re.IGNORECASE,
 )
-"""What Segment and RudderStack's gateway write of a wrong key, source or workspace; a field of a
-message that is named like one is not meant."""
+"""The error messages of Segment and RudderStack for a wrong key, source or workspace. A field of a
+message with such a name does not match."""
 
 
 def versioned(address: str) -> str:
-    """Write an address the way it ends in the API's documentation: without `/`, with `/v1`."""
+    """Return an address without a final `/` and with `/v1`."""
     address = with_scheme(address).rstrip("/")
     return address if address.endswith("/v1") else f"{address}/v1"
 
@@ -53,9 +53,9 @@ class SegmentApi(Service):
     """How Segment is written to.
 
     Args:
-        write_key: The source's.
+        write_key: The write key of the source.
         address: Where the API is, ending in `/v1`.
-        now: The present as ISO 8601 with a zone.
+        now: Returns the current time as ISO 8601 with a zone.
     """
 
     def __init__(self, write_key: str, address: str, now: Callable[[], str]) -> None:
@@ -76,7 +76,7 @@ class SegmentApi(Service):
 
     @override
     def accepts(self, content: bytes) -> bool:
-        """Tell whether Segment says success, or RudderStack where it stands in for Segment."""
+        """Return whether Segment, or RudderStack in its place, reports success."""
         if not self._is_segments_own and content.strip().strip(b'"') == b"OK":
             return True
         answer = _object_in(content)
@@ -84,17 +84,17 @@ class SegmentApi(Service):
 
     @override
     def blames_sender(self, content: bytes) -> bool:
-        """Tell whether a refusal is about the write key, the source or the workspace."""
+        """Return whether a refusal is about the write key, the source or the workspace."""
         return says(content, _ABOUT_SENDER)
 
 
 def verify_write_key(write_key: str, region: str, address: str) -> str | None:
-    """Ask what Segment's own libraries ask at their start, since the API itself never says no.
+    """Check the write key as Segment's libraries do, since the API answers 200 to any key.
 
     Args:
-        write_key: The source's.
-        region: Where we are about to send: `us` or `eu`.
-        address: Of Segment's CDN, ending in `/v1`.
+        write_key: The write key of the source.
+        region: The region to send to: `us` or `eu`.
+        address: The address of Segment's CDN, ending in `/v1`.
 
     Returns:
         Why it could not be verified, or None if all is well.
@@ -131,7 +131,7 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
 
 
 def region_of(address: str) -> str | None:
-    """Say of which region's own host an address is, None if it is nobody's."""
+    """Return the region whose host an address has, or None for another host."""
     return _REGIONS.get(urlsplit(address).hostname or "")
 
 

@@ -1,4 +1,4 @@
-"""A call as an encoded message for Segment; pure.
+"""Encodes calls as messages for Segment; pure.
 
 A message's id is made from what is sent, so the same record has the same id in every run and
 Segment drops the repeat; a changed record has another. What changes without the record (when
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
 ID_BYTES = ID_CHARACTERS // 2
 
 STATES = frozenset({"identify", "group"})
-"""Calls that say how somebody is, and need not be sent while that is so; the others are events."""
+"""Calls that describe a user or group and need not be repeated; the others are events."""
 
 OF_THE_SENDING = frozenset({"timestamp", "messageId"})
-"""What alone makes no change."""
+"""Fields that alone are no change."""
 
 HASHED_AT_ONCE = 2_047
-"""For more bytes than these `hashlib` lets other threads run, and waits for them afterwards."""
+"""`hashlib` releases the GIL for more bytes than this, and then waits to get it back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Makes messages of calls, in the same way all through one run.
+    """Encodes calls as messages.
 
     Attributes:
-        tenant: What sets our ids apart from everybody else's, from `tenant_of`.
+        tenant: What distinguishes ids of this source from those of others, from `tenant_of`.
         integrations: Segment's `integrations` object, or None for each call's own.
         null_traits: Whether traits that are null are sent; they overwrite with null.
         company_groups: Whether a Moesif user's company becomes a group call as well.
         library: Name and version of this program, encoded, for `context.library`.
-        stream: The records' own, where only changes are sent.
+        stream: The name of the stream, if only changes are sent.
     """
 
     tenant: bytes
@@ -60,12 +60,12 @@ class Messages:
     def of_call(
         self, call: Call, extracted: str | None = None, distinction: bytes = b"", shape: str = ""
     ) -> list[Message]:
-        """Make a call into its message, and perhaps a company's group call beside it.
+        """Encode a call, and perhaps a group call for the user's company.
 
         Args:
-            call: In the terms of `singer_delivery.routing.calls`; it is used up.
+            call: In the terms of `singer_delivery.routing.calls`; it is modified.
             extracted: The `time_extracted` of its record.
-            distinction: What tells an event without an id from its like.
+            distinction: What distinguishes an event without an id from others like it.
             shape: The known shape of its record, if it has one.
 
         Raises:
@@ -76,7 +76,7 @@ class Messages:
         call.setdefault("integrations", moesif.NOT_INTO_MOESIF)
         if shape != moesif.USERS or call["type"] != "identify":
             return [self.message(call, None, distinction)]
-        # Segment is to update the traits, and not when the user was last seen.
+        # Update the traits, but not when the user was last seen.
         if isinstance(context := call.setdefault("context", {}), dict):
             context.setdefault("active", False)
         time = utc_milliseconds(extracted) if isinstance(extracted, str) else None
@@ -102,9 +102,9 @@ class Messages:
         """Check and encode a call.
 
         Args:
-            call: In the terms of `singer_delivery.routing.calls`; it is used up.
+            call: In the terms of `singer_delivery.routing.calls`; it is modified.
             extracted: The time for a call that has none of its own; no part of its id.
-            distinction: What tells an event without an id from its like; a part of its id.
+            distinction: What distinguishes an event without an id from others; part of its id.
 
         Raises:
             RecordRejected: Segment would discard it.
@@ -139,13 +139,13 @@ class Messages:
         return message
 
     def _entity_key(self, call: Call, stream: str) -> int:
-        """Say what a call describes."""
+        """Return the key of what a call describes."""
         get = call.get
         ids = get("userId", ""), get("anonymousId", ""), get("groupId", "")
         return entity_key(self.tenant, stream, call["type"], *ids)
 
     def _fingerprint(self, call: Call, digest: bytes, *rest: bytes) -> bytes:
-        """Say in short what a call says; `digest` is of all of it."""
+        """Return a digest of the content of a call; `digest` covers all of it."""
         if not OF_THE_SENDING.isdisjoint(call):
             said = {name: call[name] for name in call.keys() - OF_THE_SENDING}
             digest = self._digest(encode(said), *rest)
@@ -157,7 +157,7 @@ class Messages:
         return encode(content)
 
     def _with_library(self, context: Call, encoded: bytes) -> bytes:
-        """Say in a context which program sends it, where nothing else says so."""
+        """Add `library` to a context that has none."""
         if "library" in context:
             return encoded
         rest = b"," + encoded[1:] if context else b"}"
@@ -171,5 +171,5 @@ class Messages:
 
 
 def tenant_of(write_key: str) -> bytes:
-    """Make the part of the ids that is this source's own; the key cannot be read from it."""
+    """Return a digest of the write key, from which the key cannot be read."""
     return sha256(b"target-segment" + write_key.encode()).digest()

@@ -1,4 +1,4 @@
-"""What target-segment makes of tap-moesif's streams, which it knows by their mark."""
+"""The routes of tap-moesif's streams, which are recognised by their mark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARK_PREFIX = "urn:tap-moesif:"
 """How the `$id` of tap-moesif's schemas begins; the stream's name follows."""
 
 NOT_INTO_MOESIF = {MOESIF_DESTINATION: False}
-"""Segment's `integrations` for what comes from Moesif, where it would come round in a loop."""
+"""Segment's `integrations` for what comes from Moesif, where it would return in a loop."""
 
 USERS = "moesif.users"
 EVENTS = "moesif.events"
@@ -139,18 +139,18 @@ _OTHERS = KnownShape(Route(call="", shape=f"{SHAPE_PREFIX}other"), _NO_CALL)
 
 
 def marked(mark: str) -> KnownShape | None:
-    """Give what becomes of a stream with a mark, None for a mark of another tap."""
+    """Return the shape for a mark, or None for the mark of another tap."""
     if not mark.startswith(MARK_PREFIX):
         return None
     return KNOWN.get(f"{SHAPE_PREFIX}{mark.removeprefix(MARK_PREFIX)}", _OTHERS)
 
 
 def check_action(record: Record) -> None:
-    """See that a record of `events` is a custom action, and no API call: those are too many.
+    """Check that a record of `events` is a custom action; API calls are skipped.
 
     Raises:
         RecordSkipped: It is an API call.
-        RecordRejected: It does not say.
+        RecordRejected: It has neither `eventType` nor `actionName`.
     """
     kind = decode(record.get("eventType", NULL))
     if kind is not None and kind != ACTION_TYPE:

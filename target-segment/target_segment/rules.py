@@ -1,4 +1,4 @@
-"""What Segment takes, checked before it is sent.
+"""Segment's limits and rules, checked before sending.
 
 Segment answers 200 and drops a bad message later, in silence. So its own discard codes ("Delivery
 Overview", "Failed on ingest") are the checks made here and, in its own spelling, the reasons in the
@@ -33,7 +33,7 @@ _OBJECTS = {
     "context": "context_not_object",
 }
 NEEDED_IDS = {"group": "groupId", "alias": "previousId"}
-"""What a call is of, besides a user."""
+"""The id that a call needs besides a user's."""
 
 NAMED = frozenset({"page", "screen"})
 """Calls that have a name and a category."""
@@ -43,7 +43,7 @@ CONSENT_EVENTS = frozenset({"Segment Consent Preference Updated", "Segment Conse
 
 
 def check_call(call: Call) -> None:
-    """Check a call for what makes Segment discard it.
+    """Check that Segment would not discard a call.
 
     Args:
         call: In the terms of `singer_delivery.routing.calls`; a consent that is null is taken out.
@@ -156,7 +156,7 @@ def _check_consent_event(call: Mapping[str, Any]) -> None:
 
 
 def check_size(body: bytes) -> None:
-    """Check that an encoded message is not larger than Segment takes.
+    """Check the size of an encoded message.
 
     Raises:
         RecordRejected: It is.

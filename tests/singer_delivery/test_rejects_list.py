@@ -78,7 +78,7 @@ def test_half_a_line_at_the_end_is_said_and_left_out(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     ended = listed(tmp_path, "r.jsonl")
     assert (ended.code, rows(ended)[1]) == (0, ["1", "users", "id_not_string", "id=1"])
-    assert "half a line" in ended.stderr
+    assert "an incomplete line" in ended.stderr
 
 
 def test_a_damaged_line_before_others_is_said_and_the_others_are_listed(tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_a_rejects_file_that_a_kill_has_torn_is_replayed(
     path.write_text(mended + mended.splitlines()[-1][:40])
     ended = run("target-segment", tmp_path, config(segment), "--input", str(path))
     assert ended.code == 0, ended.stderr
-    assert "half a line" in ended.stderr
+    assert "an incomplete line" in ended.stderr
     assert [message["userId"] for message in sent(segment)] == ["mended"]
 
 

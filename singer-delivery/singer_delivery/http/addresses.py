@@ -38,13 +38,13 @@ def address_errors(config: Mapping[str, Any], names: Sequence[str]) -> Iterator[
 
 
 def with_scheme(address: str) -> str:
-    """Write an address out: it is https where nothing is said."""
+    """Return an address with its scheme, https by default."""
     address = address.strip()
     return address if "://" in address else f"https://{address}"
 
 
 def host_of(address: str) -> str:
-    """Give an address's host, and its port if it names one: what a log may show of it."""
+    """Return the host of an address, with its port if it has one, for the log."""
     parts = _parts(address)
     if parts is None:
         return "the service"
@@ -52,19 +52,19 @@ def host_of(address: str) -> str:
 
 
 def is_insecure(address: str) -> bool:
-    """Tell whether an address is plain http to another machine."""
+    """Return whether an address is plain http to another machine."""
     parts = _parts(address)
     return parts is not None and parts.scheme == "http" and not _is_loopback(parts.hostname)
 
 
 def is_local(address: str) -> bool:
-    """Tell whether an address is plain http to this machine: no proxy may come in between."""
+    """Return whether an address is plain http to this machine: no proxy may come in between."""
     parts = _parts(address)
     return parts is not None and parts.scheme == "http" and _is_loopback(parts.hostname)
 
 
 def _parts(address: str) -> SplitResult | None:
-    """Take an address apart; None where nothing can be sent to it."""
+    """Split an address; None if it is invalid."""
     request = requests.PreparedRequest()
     try:
         request.prepare_url(with_scheme(address), None)

@@ -1,4 +1,4 @@
-"""Answers to requests, and why there is none; what is said of them holds no key and no payload."""
+"""Answers to requests, and reasons for no answer, described without key and payload."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_body(
         response: It is closed where it is not read to its end.
         max_bytes: How much to read of it; there is more where the result is longer.
         seconds: How long that may take, however steadily it comes.
-        clock: Seconds on a clock that never goes back.
+        clock: A monotonic clock, in seconds.
 
     Raises:
         requests.RequestException: It breaks off, or takes too long.
@@ -64,7 +64,7 @@ def read_body(
 
 
 def status_line(status: int) -> str:
-    """Name a status in the standard's words; a service's own may repeat what it was sent."""
+    """Return a status with the standard's phrase; the service's own could repeat the payload."""
     try:
         return f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -72,7 +72,7 @@ def status_line(status: int) -> str:
 
 
 def no_answer_reason(error: Exception, seconds: float) -> str:
-    """Say in a few words why there was no answer.
+    """Return in a few words why there was no answer.
 
     The text of the exception itself is not used: it holds the address, and addresses can hold
     keys.

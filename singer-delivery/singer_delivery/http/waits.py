@@ -76,7 +76,7 @@ def backoff(attempt: int, random: Callable[[], float], most: float = BACKOFF_MAX
 
 
 class GivenUpError(Exception):
-    """There is no sense in another attempt.
+    """No further attempt is made.
 
     Attributes:
         seconds: The limit that is reached, or would be.
@@ -111,7 +111,7 @@ class AskedTooLongError(GivenUpError):
 
 @dataclass(slots=True)
 class RetryBudget:
-    """How long requests for one thing may fail, and what to do after each failure.
+    """The waits and limits of repeated attempts at one request.
 
     A wait that the service asks for counts neither as an attempt nor towards `max_seconds`, but one
     that is longer ends it, and so does all waiting together that exceeds `max_waiting_seconds`.
@@ -140,21 +140,21 @@ class RetryBudget:
         random: Callable[[], float],
         max_seconds: float | None = None,
     ) -> float:
-        """Say how long to wait before the next attempt.
+        """Return how long to wait before the next attempt.
 
         Args:
             asked: What the service asks for, from `retry_after`.
-            now: Seconds on a clock that never goes back.
+            now: A monotonic clock, in seconds.
             random: A number from 0 to 1.
             max_seconds: A limit for this kind of failure, below the usual one.
 
         Raises:
-            GivenUpError: There is no sense in it.
+            GivenUpError: A limit is reached.
         """
         attempts = self.retries + 1
         if self._waiting_since is None:
             self._waiting_since = now
-        if asked:  # zero asks for nothing: our own backoff keeps us from hammering
+        if asked:  # zero asks for nothing; the usual backoff applies
             if asked > self.max_seconds:
                 raise AskedTooLongError(self.max_seconds, attempts, asked)
             if self._failing_since is not None:

@@ -1,7 +1,7 @@
-"""Lines of a Singer stream as bytes; a wait for them also ends for other events.
+"""Reads the lines of a Singer stream as bytes; also woken by lanes, signals and deadlines.
 
-The reading thread waits in one place only, for whichever comes first: input, a lane's
-outcome, a signal, or the time at which a batch must leave.
+The reading thread waits in one place only: for input, an event of a lane, a signal, or the time at
+which a batch is due.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SETTLING_SECONDS = 10.0
-"""How long the start waits for a run that is writing a line to the file that is read."""
+"""How long to wait for another run that is writing to the input file."""
 
-CHUNK_BYTES = 1 << 20  # each read lets the lanes in, and has to wait for them
+CHUNK_BYTES = 1 << 20  # after each read the lanes' threads take a turn
 
 
 class Wakeup:
     """Ends a wait of the reading thread, from any thread or signal handler.
 
-    It holds until `clear`, which must come before what it told of is taken up: so nothing can
-    be told in between and be slept over.
+    It stays set until `clear`. Call that before processing the events, so that an event in between
+    ends the next wait.
     """
 
     def __init__(self) -> None:
@@ -41,20 +41,20 @@ class Wakeup:
         os.set_blocking(self._write, False)
 
     def __call__(self) -> None:
-        """Wake the reading thread now, or keep it from falling asleep next time."""
-        with suppress(BlockingIOError):  # a full pipe wakes just as well
+        """End the current wait, or else the next one."""
+        with suppress(BlockingIOError):  # a full pipe ends the wait too
             os.write(self._write, b"\0")
 
     def on_signals(self) -> None:
-        """Wake at signals too, whichever thread the system hands them to.
+        """Wake at signals too, whichever thread receives them.
 
-        Only a program's main thread may ask for that; in another one signals are not this run's.
+        Only the main thread may ask for this; in another thread signals are not handled here.
         """
         with suppress(ValueError):
             signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def wait(self, timeout: float | None, *also: int) -> bool:
-        """Sleep until woken, until one of the files can be read, or for so many seconds.
+        """Wait until woken, until one of the files can be read, or until the timeout.
 
         Returns:
             Whether one of the files can be read.
@@ -63,19 +63,19 @@ class Wakeup:
         return any(file in readable for file in also)
 
     def clear(self) -> None:
-        """Let the next wait sleep."""
+        """Reset, so that the next wait does not end at once."""
         with suppress(BlockingIOError):
             while os.read(self._read, 1 << 16):
                 pass
 
     def close(self) -> None:
-        """Give the files back."""
+        """Close the pipe."""
         os.close(self._read)
         os.close(self._write)
 
 
 class Lines:
-    """The lines of one input, in portions.
+    """The lines of one input, in chunks.
 
     Args:
         source: Text or binary file, standard input by default.
@@ -92,14 +92,14 @@ class Lines:
                 "Standard input is closed, so there is nothing to read. Pipe a tap's output into "
                 "it, or name a file with --input."
             )
-        self.torn = False  # whether the last line had no end
+        self.torn = False  # whether the last line had no line break
         self._wakeup = wakeup
         self._rest: list[bytes] = []
         self._left = sys.maxsize
         try:
             self._file: int | None = source.fileno()
         except (OSError, io.UnsupportedOperation):
-            self._file = None  # not a file of the system's: never a wait
+            self._file = None  # no file descriptor, so nothing to wait for
             self._portions = _portions(source)
         else:
             self._left = _bytes_to_read(self._file)
@@ -108,8 +108,8 @@ class Lines:
         """Wait for lines.
 
         Returns:
-            Whole lines, an empty list where the wait ended for another reason, or None at
-            the end of the input.
+            Complete lines, an empty list if the wait ended for another reason, or None at the
+            end of the input.
         """
         if self._file is None:
             return next(self._portions, None)
@@ -130,17 +130,16 @@ class Lines:
 
 
 def _bytes_to_read(file: int) -> int:
-    """Say where the input ends: a file does where it does now.
+    """Return how many bytes to read: for a file, up to its current end.
 
-    It may be the rejects file that is being replayed: what is rejected again goes to its end, and
-    so does what another run rejects, of which no half line may be taken for a torn one.
+    The input may be a rejects file that is replayed while this run or another one appends to it.
     """
     if not stat.S_ISREG(os.fstat(file).st_mode):
         return sys.maxsize
     try:
         with locked(file, fcntl.LOCK_SH, seconds=SETTLING_SECONDS):
             size = os.fstat(file).st_size
-    except OSError:  # there are no locks here, or somebody else's keeps it for long
+    except OSError:  # no locks on this file system, or another process holds it
         size = os.fstat(file).st_size
     return max(0, size - os.lseek(file, 0, os.SEEK_CUR))
 

@@ -1,4 +1,4 @@
-"""A record's way through its stream's maps to encoded messages."""
+"""Applies stream maps to records and encodes the results."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class MappedStream:
-    """What happens to the records of one stream of the input.
+    """Encodes the records of one stream of the input.
 
     Args:
-        name: The stream's.
-        steps: For each stream that the stream maps make of this one: the map, and how its
-            records are encoded or why they are not.
-        validator: Checks records against the stream's schema, where that is wanted.
+        name: The name of the stream.
+        steps: For each stream that the stream maps make of this one, the map, and how its records
+            are encoded or why they are not.
+        validator: Checks records against the schema, with `validate_records`.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class MappedStream:
         self._validator = validator
 
     def check_sent(self) -> None:
-        """Tell whether the stream's records are sent.
+        """Check that the records of the stream are sent.
 
         Raises:
-            UnknownStreamError: Nothing says what becomes of them.
+            UnknownStreamError: The stream has no route.
             RecordSkipped: They are left out.
         """
         if self._not_known:
@@ -68,16 +68,16 @@ class MappedStream:
             raise RecordSkipped(self._not_sent.reason)
 
     def messages(self, record: Record, time_extracted: str | None) -> Sequence[Message]:
-        """Encode a record: one message or more.
+        """Encode a record as messages.
 
         Args:
-            record: Its values still encoded; on replay without the reason it was rejected for.
-            time_extracted: Of its line.
+            record: Its values still encoded. A reject reason, of a replay, is removed.
+            time_extracted: The `time_extracted` of its message.
 
         Raises:
             RecordRejected: It cannot be sent.
             RecordSkipped: It is left out.
-            UnknownStreamError: Nothing says what becomes of its stream.
+            UnknownStreamError: Its stream has no route.
         """
         self.check_sent()
         record.pop(REJECT_FIELD, None)
@@ -88,11 +88,11 @@ class MappedStream:
                 return self._encode(*self._steps[0], record, time_extracted)
             return self._of_all_steps(record, time_extracted)
         except (msgspec.DecodeError, RecursionError) as error:
-            # What stays encoded is not looked into before: a number too large for any float, say.
+            # Encoded values were not decoded before: a number may be too large for a float.
             raise RecordRejected("not_json", "A value of it cannot be read.") from error
 
     def _of_all_steps(self, record: Record, time_extracted: str | None) -> Sequence[Message]:
-        """Encode a record that stream maps make several of; it is skipped if all of them are."""
+        """Encode a record for each of several stream maps; it is skipped if all skip it."""
         messages: list[Message] = []
         skipped: RecordSkipped | None = None
         for stream_map, encode in self._steps:
@@ -119,14 +119,14 @@ class MappedStream:
         try:
             validator.validate(record)
         except InvalidRecord as error:
-            # Its message quotes the value, which must not reach a log: the file has the record.
+            # Its message holds the value, which must not be logged.
             raise RecordRejected("invalid_record", "It does not follow its schema.") from error
 
     def _map(self, stream_map: StreamMap, record: Record) -> Record:
         values = decoded(record)
         try:
             mapped = stream_map.transform(values)
-        except Exception as error:  # an expression of the user's may raise anything
+        except Exception as error:  # a user's expression may raise anything
             field, kind = failed_field(error)
             detail = f"The stream map of '{self._name}' failed on '{field}' ({kind})."
             raise RecordRejected("stream_map_failed", detail) from error

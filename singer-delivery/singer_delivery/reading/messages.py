@@ -1,4 +1,4 @@
-"""Singer messages out of lines: what is decoded of each, and which line is none."""
+"""Decodes the lines of the input as Singer messages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _OTHER_FORMATS = {
     "{".encode("utf-16-be"): _UTF16,
     b"\x1f\x8b": ("it is compressed with gzip", "Decompress the input first."),
 }
-"""How a line begins that is in another format, what it is, and what to do."""
+"""How a line in another format begins, what it is, and what to do."""
 
 _RECORD_START = re.compile(
     rb'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*("(?:[^"\\]|\\.)*")'
@@ -61,17 +61,17 @@ class MessageLine(msgspec.Struct):
 
 
 class MessageReader(GenericSingerReader[bytes]):
-    """Reads Singer messages and hands them out by type.
+    """Reads Singer messages and passes them on by type.
 
-    The values of a record are handed out as they came, as `msgspec.Raw`: most are sent on as
-    they are, and decoding them to encode them again would cost more than all the rest.
+    The values of a record stay encoded, as `msgspec.Raw`: most are sent on as they are, and
+    decoding and encoding them again would take more time than everything else.
 
     Args:
-        poll: Called before each wait for input; says how long the wait may be.
+        poll: Called before each wait for input; returns the longest wait in seconds.
         wakeup: Ends a wait for input.
-        unreadable: Takes a RECORD that only a lenient reader can make out, and why.
-        replaying: Tells whether all records so far came from a rejects file, whose last line
-            a kill may have torn.
+        unreadable: Takes a RECORD that only a lenient decoder can read, and why.
+        replaying: Returns whether all records so far came from a rejects file, whose last line
+            may be incomplete after a kill.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class MessageReader(GenericSingerReader[bytes]):
         replaying: Callable[[], bool],
     ) -> None:
         super().__init__()
-        self.line = b""  # as it came: what `callbacks` are working on
+        self.line = b""  # the line that `callbacks` are processing
         self._poll = poll
         self._wakeup = wakeup
         self._unreadable = unreadable
@@ -114,7 +114,9 @@ class MessageReader(GenericSingerReader[bytes]):
                     message = self.deserialize_json(self.line)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     if source.torn and self._replaying():
-                        logger.warning("The rejects file ends in half a line, which is left out")
+                        logger.warning(
+                            "The rejects file ends with an incomplete line, which is left out"
+                        )
                         break
                     self._unreadable(*self._record_read_leniently())
                     counts["RECORD"] += 1
@@ -153,7 +155,7 @@ class MessageReader(GenericSingerReader[bytes]):
         return message
 
     def _record_read_leniently(self) -> tuple[dict[str, Any], RecordRejected]:
-        """Make out a RECORD that is JSON but for NaN, Infinity, its encoding or its depth.
+        """Decode a RECORD that is JSON except for NaN, Infinity, its encoding or its depth.
 
         Returns:
             The message, and why its record cannot be sent.
@@ -180,7 +182,7 @@ class MessageReader(GenericSingerReader[bytes]):
         return message, NOT_UTF8 if encoding else NOT_JSON
 
     def wrong(self, what: str, remedy: str = "") -> InputError:
-        """Say which line is no Singer message, and why."""
+        """Return the error for the current line, which is no Singer message."""
         remedy = remedy or "Does the tap write anything else to its standard output?"
         return InputError(
             f"Line {self._number} of the input is no Singer message: {what}. {remedy}"
@@ -188,17 +190,17 @@ class MessageReader(GenericSingerReader[bytes]):
 
 
 def encoded(record: dict[str, Any]) -> dict[str, msgspec.Raw]:
-    """Encode a record's values, as they are handed out where nothing had to look at them."""
+    """Encode the values of a record."""
     return {name: msgspec.Raw(_encode(value)) for name, value in record.items()}
 
 
 def decoded(record: dict[str, msgspec.Raw]) -> dict[str, Any]:
-    """Decode a record's values, for what must look at all of them."""
+    """Decode the values of a record."""
     return {name: _decode_value(value) for name, value in record.items()}
 
 
 def _number(text: str) -> float | Decimal:
-    """Read a number as a float, where that holds all of its digits.
+    """Read a number as a float, or as a Decimal if a float would lose digits.
 
     Raises:
         ValueError: It is larger than any float, so no expression should work with it.

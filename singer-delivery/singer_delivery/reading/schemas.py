@@ -1,4 +1,4 @@
-"""A stream's JSON schema, in the form that singer-sdk's stream maps and flattening can read."""
+"""Normalises JSON schemas for singer-sdk's stream maps and flattening."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def readable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a schema whose properties are objects, at any depth.
+    """Return a schema whose properties are objects, at any depth.
 
-    JSON Schema allows true and false in place of a schema, and taps write null or a list: each
-    says nothing of its values.
+    JSON Schema allows true and false in place of a schema, and some taps write null or a list;
+    these become an empty schema.
 
     >>> readable({"$id": "x", "properties": {"a": True, "b": {"properties": {"c": None}}}})
     {'$id': 'x', 'properties': {'a': {}, 'b': {'properties': {'c': {}}}}}

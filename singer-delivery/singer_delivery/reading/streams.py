@@ -1,4 +1,4 @@
-"""A stream of the input, and what may become of it as a whole."""
+"""A stream of the input, and how its records are handled."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Encode: TypeAlias = Callable[[Record, str | None], Sequence[Message]]
 
 @dataclass(frozen=True, slots=True)
 class InputStream:
-    """A stream of the input, as the target's own stream maps have left it.
+    """A stream of the input, after the target's own stream maps.
 
     Attributes:
-        name: The stream's, or its alias.
+        name: The name of the stream, or its alias.
         schema: The JSON schema of its records.
-        key_properties: Names of the fields that tell its records apart.
+        key_properties: The names of the fields of its primary key.
         mark: The `$id` of the schema on the SCHEMA line, before any stream map.
     """
 
@@ -34,17 +34,17 @@ class InputStream:
 
     @property
     def fields(self) -> list[str]:
-        """The names that the schema lists."""
+        """The names of the properties in the schema."""
         properties = self.schema.get("properties")
         return [*properties] if isinstance(properties, dict) else []
 
 
 class NotSent(NamedTuple):
-    """A stream whose records are left out.
+    """Why the records of a stream are left out.
 
     Attributes:
-        reason: A short code under which they are counted.
-        notice: Why, in a sentence for the operator; empty where somebody wants it so.
+        reason: A short code for the counts.
+        notice: A sentence for the log; empty if the settings leave the stream out.
     """
 
     reason: str = "ignored"
@@ -52,10 +52,10 @@ class NotSent(NamedTuple):
 
 
 class NotKnown(NamedTuple):
-    """A stream of which nothing says what its records become: the first of them ends the run.
+    """A stream without a route; its first record ends the run.
 
     Attributes:
-        advice: What to do, in a sentence for the operator.
+        advice: The error message, with the route to add.
     """
 
     advice: str

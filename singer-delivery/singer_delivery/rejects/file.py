@@ -1,4 +1,4 @@
-"""The rejects file: what could not be delivered, with the reason, ready to be sent again.
+"""The rejects file: records that could not be delivered, with the reason, ready to be replayed.
 
 It is a Singer stream (SCHEMA and RECORD lines), so the target that wrote it reads it again:
 `target-segment < rejects/….singer.jsonl`. Each record carries `_delivery_reject` with the
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Rejects:
-    """Appends rejected records to a file that is made when the first one comes.
+    """Appends rejected records to a file, which is created with the first one.
 
     Args:
-        path: The file; what is there already is kept.
-        now: The present as ISO 8601.
+        path: The file; existing content is kept.
+        now: Returns the current time as ISO 8601.
         keep: Whether the file is written.
     """
 
@@ -37,11 +37,11 @@ class Rejects:
         self._written: dict[str, bytes] = {}
 
     def schema(self, stream: str, line: bytes) -> None:
-        """Note the SCHEMA line that the records to come of this stream follow."""
+        """Note the SCHEMA line of the next records of a stream."""
         self._schemas[stream] = line.strip()
 
     def add(self, stream: str, line: bytes, reason: str, detail: str) -> None:
-        """Append a record as it came, with why it was rejected.
+        """Append a record as it was read, with the reason.
 
         Raises:
             OutputError: The file cannot be written.
@@ -53,7 +53,7 @@ class Rejects:
         try:
             with self._file.locked() as is_ours:
                 if not is_ours:
-                    self._written.clear()  # the schemas of others may stand behind ours
+                    self._written.clear()  # another process may have written schemas since
                 if schema is not None and self._written.get(stream) != schema:
                     record = schema + b"\n" + record
                 self._file.append(record)
@@ -63,10 +63,10 @@ class Rejects:
             self._written[stream] = schema
 
     def sync(self) -> None:
-        """Return once everything added is on the disk; a checkpoint may pass it then.
+        """Write everything to the disk; only then may a STATE line behind it be written.
 
         Raises:
-            OutputError: It cannot be brought there.
+            OutputError: The file cannot be written.
         """
         try:
             self._file.sync()
@@ -77,7 +77,7 @@ class Rejects:
         """Close the file.
 
         Raises:
-            OutputError: What was added cannot be brought to the disk.
+            OutputError: The file cannot be written.
         """
         try:
             self._file.close()

@@ -1,4 +1,4 @@
-"""`singer-rejects FILE…` says what is in rejects files, before somebody mends them.
+"""`singer-rejects FILE…` lists what is in rejects files.
 
 It prints how many records of which stream were rejected for which reason, and the keys of the
 first of them, in one pass and whatever the size of the files. Nothing else of a record is shown.
@@ -36,7 +36,7 @@ class Listing:
         self._keys: dict[str, list[str]] = {}
 
     def add(self, line: bytes, number: int) -> bool:
-        """Take one line; tell whether it is a Singer message."""
+        """Add one line; return whether it is a Singer message."""
         message = _read(line)
         if message is None:
             return False
@@ -54,7 +54,7 @@ class Listing:
         return True
 
     def text(self) -> str:
-        """Give the table, what there is most of first."""
+        """Return the table, with the highest counts first."""
         rows = [("count", "stream", "reason", "first")]
         rows += [
             (str(count), *kind, ", ".join(self._first[kind]))
@@ -64,7 +64,7 @@ class Listing:
         return "".join(f"{a:>{count}}  {b:{stream}}  {c:{reason}}  {d}\n" for a, b, c, d in rows)
 
     def _key(self, stream: str, record: object) -> str:
-        """Write a record's key; empty where it has none."""
+        """Return the key of a record as text, or an empty text."""
         names = self._keys.get(stream, [])
         if not isinstance(record, dict) or not names or any(name not in record for name in names):
             return ""
@@ -103,7 +103,7 @@ def _reason(message: dict[str, Any], record: object) -> str:
 
 
 def _list(path: Path, listing: Listing) -> bool:
-    """Take a file; tell whether all of it could be read."""
+    """Add a file; return whether all of it could be read."""
     whole = True
     try:
         with path.open("rb") as file:
@@ -114,7 +114,7 @@ def _list(path: Path, listing: Listing) -> bool:
                     whole = False
                     _say(f"{path}: line {number} is no Singer message; a replay stops there.")
                 else:
-                    _say(f"{path} ends in half a line, which a replay leaves out.")
+                    _say(f"{path} ends with an incomplete line, which a replay leaves out.")
     except OSError as error:
         _say(f"Cannot read {path}: {error.strerror}.")
         return False
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="singer-rejects",
-        description="Say what is in rejects files: counts by stream and reason, and the keys of "
+        description="List what is in rejects files: counts by stream and reason, and the keys of "
         "the first records of each.",
         epilog="Exit codes: 0 everything was read, 1 a file or a line could not be, 2 wrong usage.",
     )

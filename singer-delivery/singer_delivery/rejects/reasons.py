@@ -1,4 +1,4 @@
-"""Why a record was rejected, spliced into its line; pure."""
+"""Adds the reason of a rejection to the line of a record; pure."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class _Member(NamedTuple):
 def with_reason(line: bytes, reason: Mapping[str, str]) -> bytes:
     """Add a reason to the record of a RECORD line; no other byte is changed.
 
-    An earlier reason is replaced. A line whose record cannot be looked into, since it is nested too
-    deeply, gets the reason beside the record.
+    An earlier reason is replaced. If the record cannot be parsed, because it is nested too deeply,
+    the reason is added beside it.
 
     Args:
-        line: As it came.
+        line: The line as it was read.
         reason: The value of `REJECT_FIELD`.
     """
     line = line.strip()
@@ -60,13 +60,13 @@ def _beside(line: bytes, value: bytes) -> bytes:
 
 
 def _member(text: str, start: int, name: str) -> _Member | None:
-    """Find a member of the object that starts there; the last of several counts."""
+    """Find a member of the object at a position; the last of several counts."""
     found = [member for member in _members(text, start) if member.name == name]
     return found[-1] if found else None
 
 
 def _members(text: str, start: int) -> Iterator[_Member]:
-    """Go through the members of the object that starts there.
+    """Iterate over the members of the object at a position.
 
     Raises:
         ValueError: It is no JSON.
@@ -84,6 +84,6 @@ def _members(text: str, start: int) -> Iterator[_Member]:
 
 
 def _skip(text: str, position: int) -> int:
-    """Give where the next character stands that is no blank."""
+    """Return the position of the next character that is no blank."""
     match = _blanks(text, position)
     return match.end() if match else position

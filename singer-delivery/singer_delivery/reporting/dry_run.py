@@ -1,4 +1,4 @@
-"""In place of the service: takes every batch, writes down what would be sent, and shows it."""
+"""A dry run: request bodies go to a file, and counts and examples to the log."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ EXAMPLES = 3
 
 
 class DryRun:
-    """A connection that leads nowhere, shared by all lanes.
+    """A connection that sends nothing, shared by all lanes.
 
     Args:
-        service: Whose request bodies are made.
-        path: Takes them, a line each; what stood there is gone. None for nowhere.
+        service: Makes the request bodies.
+        path: The file for the bodies, one per line, which is overwritten; or None.
     """
 
     def __init__(self, service: Service, path: Path | None) -> None:
@@ -56,7 +56,7 @@ class DryRun:
             raise self._cannot(error) from error
 
     def post(self, _endpoint: int, messages: Sequence[bytes], _retries: int = 0) -> Answer:
-        """Write down the body of the request that would be sent now.
+        """Write the body of the request that would be sent.
 
         Raises:
             OutputError: The file cannot be written.
@@ -71,23 +71,23 @@ class DryRun:
         return Answer(200, accepted=True)
 
     def close(self) -> None:
-        """Keep the file open: the other lanes have it too."""
+        """Do nothing: the other lanes use the file too."""
 
     def _cannot(self, error: OSError) -> OutputError:
         return OutputError(f"Cannot write dry_run_path {self._path}: {error.strerror}.")
 
 
 class _Call(msgspec.Struct):
-    """What a message says that it is."""
+    """The type of a message."""
 
     type: str = "message"
 
 
 class Preview:
-    """Counts what would become of records, and keeps some messages to look at.
+    """Counts the outcomes of records, and keeps some messages as examples.
 
     Args:
-        endpoints: The service's, which may name what is posted there.
+        endpoints: The endpoints of the service.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
@@ -96,7 +96,7 @@ class Preview:
         self._examples: dict[str, list[str]] = {}
 
     def sent(self, message: Message) -> None:
-        """Note a message that would be sent."""
+        """Count a message that would be sent."""
         stream = message.record.stream
         self._counts[stream, self._call(message)] += 1
         examples = self._examples.setdefault(stream, [])
@@ -104,11 +104,11 @@ class Preview:
             examples.append(_example(message.body))
 
     def kept(self, stream: str, why: str) -> None:
-        """Note a record that would not be sent."""
+        """Count a record that would not be sent."""
         self._counts[stream, why] += 1
 
     def text(self) -> str:
-        """Give the counts as a table, and the examples."""
+        """Return the counts as a table, and the examples."""
         rows = [("stream", "what", "count")]
         rows += [(*what, str(count)) for what, count in sorted(self._counts.items())]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -130,7 +130,7 @@ class Preview:
 
 
 def _example(body: bytes) -> str:
-    """Show a message as a line of JSON; what kind of call it is is no secret."""
+    """Return a message as masked JSON, with its type unmasked."""
     try:
         message = msgspec.json.decode(body)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""What a message looks like, without what it says; pure."""
+"""Masks the values of a message; pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from typing import Any
 
 LONGEST = 40
-"""Characters of a text that are shown; how long it is beyond is nobody's business."""
+"""The longest masked text; longer ones are cut."""
 
 FIRST = 3
-"""Items of a list that are shown."""
+"""The items of a list that are shown."""
 
 _NAME = re.compile(r"[^\W\d][\w $-]{0,39}")
 _KEPT = frozenset(" .,:;@/+-_()")
 
 
 def masked(value: Any) -> Any:  # noqa: ANN401, JSON
-    """Keep the form of a JSON value and the names in it, and nothing that it says of anybody.
+    """Replace the values in JSON by placeholders, keeping names and structure.
 
     >>> masked({"email": "jo@acme.example", "born": "1990-01-31", "logins": 12, "paid": True})
     {'email': 'xx@xxxx.xxxxxxx', 'born': '0000-00-00', 'logins': 0, 'paid': False}
@@ -34,7 +34,7 @@ def masked(value: Any) -> Any:  # noqa: ANN401, JSON
 
 
 def _name(name: str) -> str:
-    """Keep what is named as fields are; ids and addresses are met as keys too."""
+    """Keep the name of a field; mask a name that may be an id or an address."""
     return name if _NAME.fullmatch(name) else _text(name)
 
 

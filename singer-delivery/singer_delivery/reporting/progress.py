@@ -1,4 +1,4 @@
-"""How far a run is, on standard error, every now and then."""
+"""The progress of a run, on standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class Progress(Protocol):
-    """Shows where a run stands."""
+    """Shows the progress of a run."""
 
     seconds: float
 
@@ -25,11 +25,11 @@ class Progress(Protocol):
         """Show it."""
 
     def end(self) -> None:
-        """Leave the screen as it should be."""
+        """Clear the screen of progress."""
 
 
 class LogLines:
-    """Progress as lines of the log, where nobody watches."""
+    """Progress as lines of the log."""
 
     seconds = LOG_SECONDS
 
@@ -41,15 +41,15 @@ class LogLines:
         self._logger.info("%s", text)
 
     def end(self) -> None:
-        """Nothing is left over."""
+        """Do nothing: lines of the log stay."""
 
 
 class LiveLine(logging.Filter):
-    """Progress as one line that is written over, on a terminal; lines of the log go above it.
+    """Progress as one line of a terminal that is overwritten; the log is written above it.
 
     Args:
         stream: The terminal.
-        handlers: Of the log, that write to it too.
+        handlers: The log handlers that write to the terminal too.
     """
 
     seconds = LIVE_SECONDS
@@ -62,12 +62,12 @@ class LiveLine(logging.Filter):
             handler.addFilter(self)
 
     def show(self, text: str) -> None:
-        """Write over the line."""
+        """Overwrite the line."""
         self._stream.write(f"{_CLEAR}{text}")
         self._stream.flush()
 
     def end(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._stream.write(_CLEAR)
         self._stream.flush()
         for handler in self._handlers:
@@ -80,7 +80,7 @@ class LiveLine(logging.Filter):
 
 
 def progress_on(stream: TextIO | None, logger: logging.Logger) -> Progress:
-    """Choose a live line for a terminal, and lines of the log for anything else."""
+    """Return a live line for a terminal, and lines of the log for anything else."""
     if stream and stream.isatty():
         return LiveLine(stream, logging.getLogger().handlers)
     return LogLines(logger)

@@ -1,4 +1,4 @@
-"""What became of every record, in numbers that add up."""
+"""Counts of records by outcome."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Summary:
     skip_reasons: Counter[str] = field(default_factory=Counter)
 
     def total(self, outcome: str) -> int:
-        """How many records met this outcome."""
+        """The number of records with this outcome."""
         return self.outcomes[outcome].total()
 
     @property
     def undelivered(self) -> int:
-        """How many records were read and met no outcome: 0 unless the run ended early."""
+        """The number of records without an outcome: 0 unless the run ended early."""
         return self.read.total() - sum(self.total(outcome) for outcome in OUTCOMES)
 
     def as_dict(self, traffic: Traffic, seconds: float, exit_code: int) -> dict[str, Any]:
-        """Everything, for machines; `read` is the sum of the outcomes and `undelivered`."""
+        """The summary as JSON; `read` is the sum of the outcomes and `undelivered`."""
         read = self.read.total()
         return {
             "read": read,
@@ -65,7 +65,7 @@ class Summary:
         }
 
     def progress(self, traffic: Traffic, seconds: float) -> str:
-        """How far the run is, for people, in a few words."""
+        """The progress as a short text."""
         parts = [f"{self.read.total()} read"]
         parts += [f"{n} {outcome}" for outcome in OUTCOMES if (n := self.total(outcome))]
         parts.append(f"{traffic.requests} requests")
@@ -76,7 +76,7 @@ class Summary:
         return ", ".join(parts)
 
     def sentence(self, traffic: Traffic, seconds: float) -> str:
-        """Everything, for people, in one line."""
+        """The summary as one line of text."""
         parts = [f"{self.total('delivered')} delivered"]
         parts += [f"{n} {outcome}" for outcome in OUTCOMES[1:] if (n := self.total(outcome))]
         if self.undelivered:

@@ -1,6 +1,6 @@
-"""What is said of a stream that is not known, with the line that makes it known.
+"""The error message for a stream without a route, with a route to add.
 
-The line is advice for a person, who knows the data; nothing is sent by it unasked.
+The route is a proposal for someone who knows the data; it is not used by itself.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def advice_for(
     known: Mapping[str, KnownShape],
     pattern: str | None,
 ) -> str:
-    """Say that a stream is not known, and which line to add to the settings.
+    """Return the error message, with the route to add to the settings.
 
     Args:
         stream: The stream.
-        calls: What the target can make of records.
+        calls: The calls that the target can make.
         known: The shapes that the target has besides Segment's own.
         pattern: The key under `streams` that fits but says too little, if there is one.
     """
@@ -66,7 +66,7 @@ def advice_for(
 def _line_for(
     stream: InputStream, calls: Sequence[str], known: Mapping[str, KnownShape]
 ) -> tuple[str, str, str]:
-    """Give what a stream looks like, the key of its line and what the line says."""
+    """Return what a stream looks like, the key of its line and what the line says."""
     for name, shape in known.items():
         if shape.fits(stream):
             return (
@@ -89,7 +89,7 @@ def _line_for(
 
 
 def _line_by_fields(stream: InputStream, calls: Sequence[str]) -> str | None:
-    """Say which call the rows of a table could become, where that is plain."""
+    """Propose a route by the fields of a table, if they allow one."""
     fields = {re.sub(r"[\W_]", "", name).lower(): name for name in stream.fields}
     table = re.sub(r"[\W_]", "", shapes.table_of(stream.name))
     key = stream.key_properties[0] if len(stream.key_properties) == 1 else fields.get("id")
@@ -114,7 +114,7 @@ def _line_by_fields(stream: InputStream, calls: Sequence[str]) -> str | None:
 def _line_of_a_user(
     stream: InputStream, fields: Mapping[str, str], user: str, groups: Sequence[str]
 ) -> str:
-    """Say what the rows of a table could become that say whose they are."""
+    """Propose a route for a table whose rows have a user id."""
     if len(groups) == 1 and not _HAPPENINGS.search(stream.name.lower()):
         return f"{{call: group, user_id: {_quoted(user)}, group_id: {_quoted(groups[0])}}}"
     table = shapes.table_of(stream.name)
@@ -126,13 +126,13 @@ def _line_of_a_user(
 
 
 def _of_the_schema(stream: str) -> str:
-    """Write a pattern for all tables of a warehouse's schema, where the stream's name has one."""
+    """Return a pattern for all tables of a stream's schema, if its name holds one."""
     match = re.fullmatch(r"(.+?)([-./]|__)([^-./]+)", stream)
     return f"{match[1]}{match[2]}*" if match else stream
 
 
 def _quoted(text: str) -> str:
-    """Write a text as YAML takes it inside braces."""
+    """Quote a text for a YAML flow mapping, if needed."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
         return text
     escaped = text.replace("'", "''")

@@ -50,7 +50,7 @@ class StreamRoute:
     Args:
         route: How.
         schema: Of the records, after all stream maps.
-        warn: Takes a sentence for the operator.
+        warn: Logs a warning for the operator.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class BoundRoute:
         route: How.
         schema: Of the records.
         names: That they may have.
-        warn: Takes a sentence for the operator.
+        warn: Logs a warning for the operator.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class BoundRoute:
         return call
 
     def _restored(self, record: Record) -> Record:
-        """Undo what flattening and a warehouse have done to a record."""
+        """Undo flattening and the naming of a warehouse."""
         if self._unflatten:
             record = self._unflatten(record)
         if self._lowered:
@@ -183,7 +183,7 @@ class BoundRoute:
         return _spread(record, self._route.spread) if self._route.spread else record
 
     def _fields_of(self, record: Record, kind: str) -> Call:
-        """Take the fields of a call out of a record, but its context and its content."""
+        """Remove the fields of a call, except context and content, from a record."""
         call: Call = {"type": kind}
         for field, path, kept, is_id in self._takes[kind]:
             raw = record.get(path) if kept else record.pop(path, None)
@@ -222,7 +222,7 @@ class BoundRoute:
         )
 
     def _chosen(self, record: Record, kind: str) -> Record | None:
-        """Give those fields that the settings name, in their places, before any is taken."""
+        """Return the fields that the settings name, before any of them is removed."""
         if (select := self._route.content.get(content_of(kind) or "")) is None:
             return None
         chosen: Record = {}
@@ -241,7 +241,7 @@ class BoundRoute:
                 raise RecordRejected("path_not_found", f"{setting}, which it does not have.")
 
     def _add_context(self, call: Call, record: Record) -> None:
-        """Take a context: the values of one that stands in one place are still encoded."""
+        """Add the context to a call; the values of a single object stay encoded."""
         context: Any = {}
         if isinstance(self._context, str):
             raw = paths.take(record, self._context)
@@ -287,7 +287,7 @@ class BoundRoute:
 
 
 _EITHER = frozenset({"userId", "anonymousId"})
-"""Of these a call needs one."""
+"""The ids of which a call needs one."""
 
 
 def _spread(record: Record, name: str) -> Record:
@@ -303,7 +303,7 @@ def _value(field: str, raw: msgspec.Raw) -> object:
 
 
 def _without_empty_id(call: Call) -> None:
-    """Leave an empty id out where the other one is there."""
+    """Remove an empty id if the other one is set."""
     for field, other in (("userId", "anonymousId"), ("anonymousId", "userId")):
         if call[field] == "" and call[other]:
             del call[field]
@@ -311,7 +311,7 @@ def _without_empty_id(call: Call) -> None:
 
 
 def object_or_text(raw: msgspec.Raw) -> Record | object:
-    """Give an object's fields, also of one in a text; anything else decoded."""
+    """Return the fields of an object, or of one in a text; decode any other value."""
     found = as_object(raw)
     if found is None:
         found = as_object(object_in_text(raw))

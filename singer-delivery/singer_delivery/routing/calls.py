@@ -36,11 +36,11 @@ GROUPED = frozenset({"group", "company", "subscription"})
 """Calls of which the group is the subject; to the others it is context."""
 
 EVENTS = frozenset({"track", "page", "screen", "action"})
-"""Calls that say what happened, each once; the others say how somebody is."""
+"""Calls that are events; the others describe a user or a group."""
 
 
 def content_of(kind: str) -> str | None:
-    """Name the field that holds what the account itself puts into a call."""
+    """Return the field that holds the content of a call: traits, properties or none."""
     if kind == "alias":
         return None
     return "properties" if kind in EVENTS else "traits"

@@ -1,4 +1,4 @@
-"""A stream's records as a target's messages: by their route, each event told from its like."""
+"""Encodes the records of a stream by their route; events without an id stay distinct."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Call = dict[str, Any]
 
 WITHOUT_ID = frozenset({"no_user_anon_id", "id_required"})
-"""Reasons of a record that has not the id that its call needs."""
+"""The reasons of records without the id that their call needs."""
 
 
 class ToMessages(Protocol):
@@ -30,12 +30,12 @@ class ToMessages(Protocol):
         """Make the messages of a call.
 
         Args:
-            call: In the terms of `singer_delivery.routing.calls`; it is used up.
+            call: In the terms of `singer_delivery.routing.calls`; it is modified.
             extracted: The `time_extracted` of its record.
-            distinction: What tells an event without an id from its like; a part of its id.
+            distinction: What distinguishes an event without an id from others; part of its id.
 
         Raises:
-            RecordRejected: The service would not take it.
+            RecordRejected: The service would refuse it.
             RecordSkipped: It is left out.
         """
         ...
@@ -48,8 +48,8 @@ class RoutedStream:
         stream: The stream.
         route: Its route.
         to_messages: Makes a call's messages.
-        warn: Takes a sentence for the operator.
-        check: Looks at each record before all else, and may reject or skip it.
+        warn: Logs a warning for the operator.
+        check: Called with each record first; may reject or skip it.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class RoutedStream:
             raise
 
     def _key_of(self, record: Record) -> bytes:
-        """Give the values of a record's key, empty where one is missing."""
+        """Return the values of a record's key, empty where one is missing."""
         values = [record.get(name, NULL) for name in self._stream.key_properties]
         return b"" if NULL in values else b"\0".join(map(bytes, values))
 
     def _distinction(self, call: Call, extracted: str | None) -> bytes:
-        """Tell an event without a key from its like: by its own time, which is in the call."""
+        """Return what distinguishes an event without a key; its own time is in the call."""
         if "timestamp" in call:
             return b""
         self._warn(

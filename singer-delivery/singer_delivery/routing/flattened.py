@@ -1,4 +1,4 @@
-"""Records that singer-sdk has flattened, put back together.
+"""Restores records that singer-sdk has flattened.
 
 Flattening makes `company__id` of the `id` in `company`, and JSON text of an object or a list that
 it does not go into. Of a stream whose shape is known both can be undone.
@@ -23,7 +23,7 @@ SEPARATOR = "__"
 
 
 class Unflatten:
-    """Puts the records of one stream back together.
+    """Restores the records of one stream.
 
     Args:
         columns: For a name that flattening has made, the names of the object and of what is in it.
@@ -39,7 +39,7 @@ class Unflatten:
         return bool(self._columns or self._texts)
 
     def __call__(self, record: Record) -> Record:
-        """Give the record as it was before it was flattened."""
+        """Return the record as it was before it was flattened."""
         objects: dict[str, Any] = {}
         whole: Record = {}
         for name, raw in record.items():
@@ -57,7 +57,7 @@ class Unflatten:
 def unflatten(
     schema: Mapping[str, Any], names: Iterable[str], objects: Collection[str]
 ) -> Unflatten:
-    """Find out what flattening has done to a stream.
+    """Return what restores the records of a stream.
 
     Args:
         schema: The stream's.
@@ -80,7 +80,7 @@ def unflatten(
 
 
 def _may_be_text(schema: object) -> bool:
-    """Tell whether a schema does not say that its value is an object or a list."""
+    """Return whether a schema does not say that its value is an object or a list."""
     kinds = schema.get("type") if isinstance(schema, dict) else None
     return not kinds or "string" in kinds
 
@@ -96,7 +96,7 @@ def _put(objects: dict[str, Any], path: tuple[str, ...], value: msgspec.Raw) -> 
 
 
 def _without_empty(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """Take objects away that hold nulls alone: loaders write those where there was no object."""
+    """Remove objects that hold only nulls, which flattening writes for a missing object."""
     whole = {
         name: _without_empty(value) if isinstance(value, dict) else value
         for name, value in fields.items()

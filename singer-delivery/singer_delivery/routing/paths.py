@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def find(names: Iterable[str], name: str) -> str | None:
-    """Find a name among some: as it is written, else the only one that differs in letter case."""
+    """Find a name among others: the same, or else the only one that differs in letter case."""
     names = [*names]
     if name in names:
         return name
@@ -30,7 +30,7 @@ def find(names: Iterable[str], name: str) -> str | None:
 
 
 def resolve(names: Iterable[str], path: str) -> str | None:
-    """Write a path as records with such names have it, or give None where it leads nowhere."""
+    """Return a path with the names as records have them, or None if there is no such field."""
     names = [*names]
     if (found := find(names, path)) is not None:
         return found
@@ -41,7 +41,7 @@ def resolve(names: Iterable[str], path: str) -> str | None:
 
 
 def take(record: Record, path: str) -> msgspec.Raw | None:
-    """Take the value at a path out of a record, and the objects that get empty by it."""
+    """Remove and return the value at a path, and remove objects that become empty."""
     if path in record:
         return record.pop(path)
     name, inner, rest = _step(record, path)
@@ -58,7 +58,7 @@ def take(record: Record, path: str) -> msgspec.Raw | None:
 
 
 def get(record: Record, path: str) -> msgspec.Raw | None:
-    """Give the value at a path of a record, None where there is none."""
+    """Return the value at a path of a record, None where there is none."""
     if path in record:
         return record[path]
     _, inner, rest = _step(record, path)
@@ -86,7 +86,7 @@ def put(record: Record, path: str, value: msgspec.Raw) -> None:
 
 
 def is_declared(schema: Mapping[str, Any], path: str) -> bool:
-    """Tell whether records of a schema may have a value at a path.
+    """Return whether records of a schema may have a value at a path.
 
     Only what a schema lists counts, but an object whose fields it does not list may have any.
     """

@@ -1,7 +1,7 @@
-"""Which route a stream takes: the settings', the one of its mark, or that of a raw Segment call.
+"""Finds the route of a stream: by the settings, by its mark, or as raw Segment calls.
 
-What a stream is, is known in one of these ways and never guessed from the fields that it happens
-to have. What is not known ends the run at its first record.
+A route is never guessed from the fields that a stream happens to have. A stream without one ends
+the run at its first record.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EVERY_STREAM = "*"
 """The pattern whose `call: ignore` leaves out what nothing else explains."""
 
 LOADER_TEST_STREAM = "meltano_test_stream"
-"""What `meltano config test` sends to a loader, without any route."""
+"""The stream of `meltano config test`, for which nobody sets a route."""
 
 
 class KnownShape(NamedTuple):
@@ -36,10 +36,10 @@ class KnownShape(NamedTuple):
     Attributes:
         route: How its records become calls.
         not_sent: Why they are left out, unless the settings name a call.
-        stream: The name that such a stream has where it comes from.
+        stream: The usual name of such a stream.
         fields: The names of its fields.
-        telling: Those of them that hardly another stream has.
-        key: The name of the field that tells its records apart.
+        telling: The names that are typical of it.
+        key: The name of its key property.
     """
 
     route: Route
@@ -50,7 +50,7 @@ class KnownShape(NamedTuple):
     key: str = "id"
 
     def route_of(self, stream: InputStream) -> Route:
-        """Give the route of a stream of this shape, also where a stream map has renamed its key."""
+        """Return the route of a stream of this shape, with its key under its present name."""
         if self.key in stream.fields or len(stream.key_properties) != 1:
             return self.route
         [key] = stream.key_properties
@@ -63,7 +63,7 @@ class KnownShape(NamedTuple):
         )
 
     def fits(self, stream: InputStream) -> bool:
-        """Tell whether a stream looks like it, for advice only."""
+        """Return whether a stream looks like this shape; used for advice only."""
         names = {name.partition(SEPARATOR)[0] for name in stream.fields}
         if not names <= self.fields and not (names & self.fields and stream.name == self.stream):
             return False
@@ -71,14 +71,14 @@ class KnownShape(NamedTuple):
 
 
 class Router:
-    """Says what becomes of each stream.
+    """Finds the route of each stream.
 
     Args:
-        streams: The `streams` setting: for a stream's name, or a pattern of names, its route.
-        known: What a target makes of shapes of its own, by the name that `as` has for them.
-        marked: Gives the shape of a stream with a mark, None for a mark that says nothing.
-        calls: What the target can make of records.
-        warn: Takes a sentence for the operator.
+        streams: The `streams` setting: a route for each name or pattern of names.
+        known: The shapes that the target knows, by their name in `as`.
+        marked: Returns the shape for a mark, or None for an unknown one.
+        calls: The calls that the target can make.
+        warn: Logs a warning for the operator.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Router:
         self._tables: set[str] = set()
 
     def route(self, stream: InputStream) -> Route | NotSent | NotKnown:
-        """Find what becomes of a stream's records."""
+        """Return the route of a stream, or why it has none."""
         pattern = self._pattern(stream.name)
         settings = self._streams[pattern] if pattern is not None else {}
         if settings.get("call") == IGNORE:
@@ -124,7 +124,7 @@ class Router:
         return next((name for name in self._streams if fnmatchcase(stream, name)), None)
 
     def _known_shape(self, stream: InputStream, settings: Mapping[str, Any]) -> KnownShape | None:
-        """Give the shape of a stream: that which the settings name, its mark's, or a raw call's."""
+        """Return the shape of a stream, by the settings, its mark, or its fields."""
         named = settings.get("as", "")
         if named in self._known:
             return self._known[named]
@@ -149,7 +149,7 @@ class Router:
     def _changed(
         self, route: Route, pattern: str, settings: Mapping[str, Any], stream: InputStream
     ) -> Route:
-        """Change what the settings say of a route, and nothing else."""
+        """Return a route with the changes of the settings."""
         chosen = {SETTINGS[name]: value for name, value in settings.items() if name in SETTINGS}
         missing = dict(self._missing(pattern, settings, stream))
         call = settings.get("call", route.call)
@@ -187,10 +187,10 @@ class Router:
     def _missing(
         self, pattern: str, settings: Mapping[str, Any], stream: InputStream
     ) -> Iterator[tuple[str, str]]:
-        """Find the paths that no record can have, and warn of them.
+        """Find the paths that no record can have, and log a warning for each.
 
         Yields:
-            For an id or an event, which must be there, the call's field and what names it.
+            For a required id or event, the field of the call and the setting that names it.
         """
         for setting, path in _paths_in(settings):
             if paths.is_declared(stream.schema, path):
@@ -245,7 +245,7 @@ _LOOKED_FOR = ("userId", "anonymousId", "groupId", "previousId", "event")
 
 
 def _paths_in(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the paths that the settings of a route name in a record, each with its setting."""
+    """Return the paths that the settings of a route name in a record, each with its setting."""
     for setting, value in settings.items():
         if setting in SETTINGS or setting == "context":
             if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The `streams` setting: its JSON schema, and what that cannot say."""
+"""The `streams` setting: its JSON schema, and the checks beyond it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SETTINGS = {
     "timestamp": "timestamp",
     "message_id": "messageId",
 }
-"""What a route may say of a call's fields."""
+"""The settings for the fields of a call."""
 
 IGNORE = "ignore"
 ALL = "*"
@@ -48,7 +48,7 @@ def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[
     """Declare the `streams` setting.
 
     Args:
-        calls: What a target can make of records.
+        calls: The calls that the target can make.
         shapes: The names of the shapes that it knows besides Segment's own.
     """
     route = {
@@ -99,7 +99,7 @@ def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[
 
 
 def pointless(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Find settings that mean nothing for their call; a sentence for each.
+    """Find settings that have no effect on their call; a sentence for each.
 
     Args:
         streams: The setting, which follows its JSON schema.
@@ -119,6 +119,6 @@ def pointless(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def did_you_mean(name: str, names: Iterable[str | None]) -> str:
-    """Name the nearest right name, where there is one."""
+    """Return a hint at the most similar name, or an empty text."""
     near = get_close_matches(name, [known for known in names if known], n=1)
     return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,4 +1,4 @@
-"""Shapes that are known wherever they come from: Segment's calls, and its warehouses' tables."""
+"""Shapes that every target knows: Segment's calls, and the tables of its warehouses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from singer_delivery.routing.route import Route
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What taps and loaders add.
+# Columns that taps and loaders add.
 
 BOOKKEEPING_PREFIX = "_sdc_"
 
@@ -25,7 +25,7 @@ DELETED = frozenset(
         "__deleted",  # Debezium
     }
 )
-"""Columns, in lower case, by which a replication says that a row is gone: when, or that it is."""
+"""Columns, in lower case, that mark a row as deleted, by a time or a boolean."""
 
 # Segment's calls, as its file destinations write them (Segment, "Spec: Common Fields").
 
@@ -36,7 +36,7 @@ CALL_ENVELOPE = frozenset(
         *("channel", "version", "_metadata"),
     }
 )
-"""What is about a call and not of its content, in lower case."""
+"""The fields of a call besides its content, in lower case."""
 
 _TELLING_ENVELOPE = frozenset(
     {
@@ -44,7 +44,7 @@ _TELLING_ENVELOPE = frozenset(
         *("writekey", "projectid", "integrations", "_metadata"),
     }
 )
-"""Those that hardly any other table has; two of them are a call's."""
+"""The typical ones; a stream with two of them holds calls."""
 
 SEGMENT_CALLS = Route(
     call="",
@@ -69,19 +69,19 @@ SEGMENT_CALLS = Route(
 
 
 def is_raw_call(names: Iterable[str]) -> bool:
-    """Recognise Segment's calls by the names of their fields: they can be nothing else."""
+    """Return whether the fields of a stream are those of Segment's calls."""
     lower = {name.lower() for name in names}
     return lower >= {"messageid", "type"} and not lower.isdisjoint({"userid", "anonymousid"})
 
 
 def envelope_of(names: Iterable[str]) -> frozenset[str]:
-    """Give the names, in lower case, that belong to no content where a call's envelope is seen."""
+    """Return the names of a call's envelope, in lower case, if a stream has some of them."""
     lower = {name.lower() for name in names}
     return CALL_ENVELOPE if len(lower & _TELLING_ENVELOPE) > 1 else frozenset()
 
 
 def looks_like_calls(names: Iterable[str]) -> bool:
-    """Tell whether records look like calls, so far as their names say."""
+    """Return whether records look like calls, so far as their names say."""
     lower = {name.lower().replace("_", "") for name in names}
     of_somebody = not lower.isdisjoint({"userid", "anonymousid"})
     return bool(envelope_of(names)) or (
@@ -108,7 +108,7 @@ TABLE_BOOKKEEPING = frozenset(
         *("uuid", "uuid_ts", "loaded_at", "event", "event_text"),
     }
 )
-"""Columns that hold no trait or property of anybody, in lower case."""
+"""Columns that are neither traits nor properties, in lower case."""
 
 CONTEXT_PREFIX = "context_"
 
@@ -137,7 +137,7 @@ _CONTEXT_OBJECTS = (
 
 
 def table_of(stream: str) -> str:
-    """Name the table that a stream is read from: without the schema's name, and no view.
+    """Return the table of a stream, without the name of the schema and `_view`.
 
     >>> table_of("PROD-IDENTIFIES"), table_of("web__signed_up_view")
     ('identifies', 'signed_up')
@@ -146,7 +146,7 @@ def table_of(stream: str) -> str:
 
 
 def warehouse_route(stream: str) -> Route:
-    """Say how the rows of a warehouse's table become the calls they were."""
+    """Return the route by which the rows of a table become the calls that they were."""
     table = table_of(stream)
     call = TABLES.get(table, "track")
     return Route(
@@ -161,7 +161,7 @@ def warehouse_route(stream: str) -> Route:
 
 
 def looks_like_a_warehouse(stream: str, names: Iterable[str]) -> bool:
-    """Tell whether a table has columns that only Segment writes, or also the name of one of its."""
+    """Return whether a table has the columns, or also the name, of one in a warehouse."""
     lower = {name.lower() for name in names}
     marked = lower & _TELLING_COLUMNS or any(name.startswith(CONTEXT_PREFIX) for name in lower)
     return "received_at" in lower and bool(marked or table_of(stream) in TABLES)
@@ -169,7 +169,7 @@ def looks_like_a_warehouse(stream: str, names: Iterable[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def context_path(column: str) -> tuple[str, ...]:
-    """Say where in a context a warehouse's column belongs.
+    """Return the path in a context of a warehouse's column.
 
     >>> context_path("context_page_url"), context_path("CONTEXT_USER_AGENT")
     (('page', 'url'), ('userAgent',))

@@ -1,4 +1,4 @@
-"""Messages into batches that keep a service's limits in rows, bytes and waiting time."""
+"""Batches of messages, within a service's limits of rows, bytes and waiting time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class RecordHandle(msgspec.Struct, eq=False, gc=False):
-    """The record that messages come from, followed until all of them are resolved.
+    """A record, tracked until all of its messages are resolved.
 
     Attributes:
         stream: The stream's name.
-        line: The RECORD line as it came, kept for the rejects file.
-        interval: Where it stands between STATE lines.
-        unresolved: How many of its messages are still on their way.
+        line: The RECORD line as it was read, for the rejects file.
+        interval: The STATE interval that it belongs to.
+        unresolved: The number of its messages that are not resolved.
         rejected: Whether one of its messages was rejected.
     """
 
@@ -37,14 +37,14 @@ class Message(msgspec.Struct, eq=False, gc=False):
     """One call to the service, encoded.
 
     Attributes:
-        key: What must stay in order: a user's or a company's id.
-        body: UTF-8 JSON, as it will stand in the request.
-        endpoint: Which of the service's endpoints it goes to, by number.
-        entity_key: The user or the like that it describes, from `fingerprints.entity_key`, where
-            only changes are sent; None for an event.
-        fingerprint: 16-byte digest of the content, where only changes are sent.
-        id_at: Where in the body its id stands, if it is made from the content.
-        record: The record it comes from; set when it is sent.
+        key: Messages with the same key arrive in order, such as those of one user.
+        body: The message as it is sent, UTF-8 JSON.
+        endpoint: The index of the service's endpoint that it is sent to.
+        entity_key: The key of the user or company that it describes, from
+            `fingerprints.entity_key`, if only changes are sent; None for an event.
+        fingerprint: 16-byte digest of the content, if only changes are sent.
+        id_at: The offset of its id in the body, if the id is made from the content.
+        record: The handle of its record; set when it is sent.
     """
 
     key: str
@@ -69,8 +69,8 @@ class Limits:
 
     Attributes:
         rows: Messages.
-        size: Bytes of the request's body before compression.
-        envelope: Bytes of the body around the messages.
+        size: Bytes of the body, before compression.
+        envelope: Bytes of a body without messages.
         seconds: How long a message may wait for its batch to fill.
         message: Bytes of the largest message that the service takes.
     """
@@ -104,16 +104,16 @@ class _Filling:
     deadline: float = 0.0
 
     def take(self) -> list[Message]:
-        """Give what is there, perhaps nothing, and begin anew."""
+        """Return the messages, perhaps none, and start an empty batch."""
         messages, self.messages, self.size = self.messages, [], self.limits.envelope
         return messages
 
 
 class Batcher:
-    """Fills one lane's batches; of all that it takes nothing is lost.
+    """Fills the batches of one lane.
 
-    The messages to one endpoint keep their order. When a batch leaves, what waits for the
-    endpoints before its own leaves first: so a user is there before what he did.
+    The messages to one endpoint keep their order. When a batch is returned, the batches of the
+    endpoints before its own come first, so that a user arrives before the user's actions.
 
     Args:
         limits: For each endpoint, in the order in which they must be reached.
@@ -123,7 +123,7 @@ class Batcher:
         self._fillings = [_Filling(each, size=each.envelope) for each in limits]
 
     def add(self, message: Message, now: float) -> Sequence[Batch]:
-        """Take a message; give the batches that must leave, mostly none."""
+        """Add a message; return the batches that are due, usually none."""
         filling = self._fillings[message.endpoint]
         limits = filling.limits
         size = len(message.body) + 1  # and a comma
@@ -139,7 +139,7 @@ class Batcher:
         return leaving
 
     def take(self, endpoint: int | None = None) -> list[Batch]:
-        """Give what is there for the endpoints up to this one, or for all, and begin anew."""
+        """Return the batches of the endpoints up to this one, or of all, and start empty ones."""
         last = len(self._fillings) if endpoint is None else endpoint + 1
         return [
             Batch(number, filling.take())
@@ -149,5 +149,5 @@ class Batcher:
 
     @property
     def deadline(self) -> float | None:
-        """When the first of the batches must go even if it is not full, on the clock of `add`."""
+        """When the oldest batch is due even if it is not full, on the clock of `add`."""
         return min((each.deadline for each in self._fillings if each.messages), default=None)

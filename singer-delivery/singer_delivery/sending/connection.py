@@ -1,7 +1,7 @@
-"""The one place where a target talks HTTP: a batch of messages becomes a request and an answer.
+"""Sends a batch of messages as an HTTP request, and reads the answer.
 
-What a service wants to be told and how its answers read is the `Service`'s to say; that every
-answer, and every failure to get one, is an `Answer` is said here.
+`Service` defines the request's body and which answers mean success. Every answer, and every failure
+to get one, becomes an `Answer`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     from singer_delivery.sending.service import Service
 
-GZIP_LEVEL = 1  # of ISA-L's 0 to 3, which is a fifth of zlib's work at the same size
+GZIP_LEVEL = 1  # of ISA-L's 0 to 3: a fifth of zlib's CPU time for the same size
 MAX_ANSWER_BYTES = 1_000_000
 EXCERPT_CHARACTERS = 500
 
 RENEW_AFTER = 3
-"""Failures in a row after which a new connection is opened: a service's addresses change."""
+"""Consecutive failures after which a new connection is opened, since DNS may have changed."""
 
 FIRST_CONNECT_SECONDS = 10.0
-"""How long to wait for a connection at most while no answer ever came over this one."""
+"""The longest wait for a connection before the first answer."""
 
 
 class HttpConnection:
@@ -73,7 +73,7 @@ class HttpConnection:
         if compress:
             self._session.headers["Content-Encoding"] = "gzip"
         auth = HeaderAuth(service.headers)
-        # All of a request but its body is the same each time, and so are proxies and certificates.
+        # Only the body differs between requests; headers, proxies and certificates do not.
         self._prepared = [
             self._session.prepare_request(requests.Request("POST", url, auth=auth)) for url in urls
         ]
@@ -82,19 +82,19 @@ class HttpConnection:
         ]
 
     def post(self, endpoint: int, messages: Sequence[bytes], retries: int = 0) -> Answer:
-        """Send one batch once; never raises for what a service or a network can do.
+        """Send one batch once; failures of the service or the network do not raise.
 
         Args:
-            endpoint: Which of the service's endpoints, by number.
+            endpoint: The index of the service's endpoint.
             messages: UTF-8 JSON.
-            retries: How many attempts to send the same came before.
+            retries: The number of attempts before this one.
         """
         body = self._service.body(messages)
         if self._compress:
             body = igzip.compress(body, GZIP_LEVEL, mtime=0)
         request = self._prepared[endpoint].copy()
         request.prepare_body(body, None)
-        if retries:  # as Segment's own clients of 2026 say it; not on the first attempt
+        if retries:  # as Segment's own clients of 2026 send it, not on the first attempt
             request.headers["X-Retry-Count"] = str(retries)
         try:
             response = self._session.send(

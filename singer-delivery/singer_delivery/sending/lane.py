@@ -38,12 +38,12 @@ logger = logging.getLogger("singer_delivery")
 
 
 class Connection(Protocol):
-    """What a lane needs of a connection."""
+    """A connection to the service; see `sending.connection`."""
 
     bytes_sent: int
 
     def post(self, endpoint: int, messages: Sequence[bytes], retries: int = 0) -> Answer:
-        """Send one batch once, to one of the service's endpoints."""
+        """Send one batch once to an endpoint."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -51,14 +51,14 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The service took these messages."""
+    """The service acknowledged these messages."""
 
     messages: Sequence[Message]
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service refused this one message, sent alone."""
+    """The service refused this message when it was sent alone."""
 
     message: Message
     answer: Answer
@@ -66,14 +66,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The run cannot go on."""
+    """The run must end with this error."""
 
     error: DeliveryError
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A lane is done with a batch, whatever became of it."""
+    """A lane has finished a batch, delivered or not."""
 
     lane: Lane
 
@@ -83,7 +83,7 @@ Report = Acknowledged | Refused | Failed | Finished
 
 @dataclass(slots=True)
 class Traffic:
-    """What went over the wire."""
+    """Counts of requests and bytes."""
 
     requests: int = 0
     retries: int = 0
@@ -92,22 +92,22 @@ class Traffic:
 
 
 class _StoppedError(Exception):
-    """The run ends: leave the batch as it is."""
+    """The run ends; the batch is left unresolved."""
 
 
 class Lane(threading.Thread):
-    """One sender: takes batches, retries and halves them, and says what became of each message.
+    """Sends batches in order: retries and halves them, and reports an event for each message.
 
     Args:
         name: The thread's name.
-        connection: This lane's own.
-        pace: Shared by all lanes.
+        connection: Used by this lane alone.
+        pace: Limits the request rate of all lanes.
         max_seconds: How long a batch may be retried.
-        advice: What to name where the run must end.
-        reached: Set once the service has answered in this run; shared by all lanes.
-        report: Takes outcomes; called on this thread.
-        stop: Set when the run ends early: nothing new is sent from then on.
-        clock: Seconds on a clock that never goes back.
+        advice: Makes the error that ends the run.
+        reached: Set after the first answer of the service; shared by all lanes.
+        report: Takes reports; called on this thread.
+        stop: Set when the run ends early; no new request is sent then.
+        clock: A monotonic clock, in seconds.
         uniform: A number from 0 to 1, for the jitter of waits.
     """
 
@@ -126,7 +126,7 @@ class Lane(threading.Thread):
         uniform: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self.queued = 0  # the reading thread's own count of batches given and not finished
+        self.queued = 0  # batches that are not finished; counted by the reading thread
         self.traffic = Traffic()
         self._connection = connection
         self._pace = pace
@@ -140,17 +140,17 @@ class Lane(threading.Thread):
         self._inbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
 
     def put(self, batch: Batch) -> None:
-        """Take a batch to deliver after those taken before."""
+        """Queue a batch behind the others."""
         self.queued += 1
         self._inbox.put(batch)
 
     def close(self) -> None:
-        """End once everything taken is dealt with."""
+        """End the thread when the queue is empty."""
         self._inbox.put(None)
 
     @override
     def run(self) -> None:
-        """Deliver batch after batch."""
+        """Deliver the queued batches in order."""
         while (batch := self._inbox.get()) is not None:
             try:
                 self._deliver(batch, RetryBudget(self._max_seconds))
@@ -164,7 +164,7 @@ class Lane(threading.Thread):
         self._connection.close()
 
     def _deliver(self, batch: Batch, budget: RetryBudget) -> None:
-        """Send a batch until the service has decided on each message of it."""
+        """Deliver a batch, halving it while it is refused."""
         endpoint, messages = batch
         answer = self._answer(endpoint, [message.body for message in messages], budget)
         decision = verdict(answer)
@@ -180,7 +180,7 @@ class Lane(threading.Thread):
             self._deliver(Batch(endpoint, messages[middle:]), budget)
 
     def _answer(self, endpoint: int, bodies: Sequence[bytes], budget: RetryBudget) -> Answer:
-        """Send until there is an answer that is worth no further attempt."""
+        """Send until the answer is not one to retry."""
         while True:
             self._wait_for_place()
             answer = self._connection.post(endpoint, bodies, budget.retries)
@@ -194,7 +194,7 @@ class Lane(threading.Thread):
             self._wait_after(answer, budget)
 
     def _wait_after(self, answer: Answer, budget: RetryBudget) -> None:
-        """Wait before the next attempt, or let all lanes wait where the service asks for it."""
+        """Wait before the next attempt; if the service asked for the wait, all lanes wait."""
         asked = retry_after(answer.status, answer.headers, time.time())
         unreached = not self._reached.is_set()
         try:

@@ -1,7 +1,7 @@
-"""Senders side by side.
+"""Lanes that send in parallel.
 
-All messages of one key go through the same lane, so one user's changes arrive in their order,
-retries and halvings included, while other users' go on in the other lanes.
+All messages with one key go through the same lane, so that the changes of one user arrive in order,
+retries and halved batches included, while other lanes continue.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from singer_delivery.sending.retry import Advice
 
 QUEUED_BATCHES = 2
-"""Batches a lane may hold: the one that is being sent, and the next."""
+"""Batches that a lane may hold: the one being sent, and the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Destination:
     """Where the batches of a run go.
 
     Attributes:
-        limits: What a batch may hold, for each of the service's endpoints.
-        connect: Makes one lane's connection.
-        advice: What to name where the service ends the run.
+        limits: The limits of a batch, for each endpoint.
+        connect: Returns a new connection, one for each lane.
+        advice: Makes the errors that end the run.
         open: Opens what the connections write to, if that is a file; may raise `OutputError`.
     """
 
@@ -42,12 +42,12 @@ class Destination:
 
 @dataclass(slots=True)
 class Lanes:
-    """All lanes, and the batches that are filling up for each; used by the reading thread only.
+    """All lanes and the batches being filled for each; used by the reading thread only.
 
     Args:
-        limits: What one batch may hold, for each endpoint.
-        lanes: Started senders.
-        before_batch: Called before a batch is given to one of them; may raise.
+        limits: The limits of a batch, for each endpoint.
+        lanes: Started lanes.
+        before_batch: Called before a batch is queued; may raise.
     """
 
     limits: Sequence[Limits]
@@ -59,7 +59,7 @@ class Lanes:
         self._batchers = [Batcher(self.limits) for _ in self.lanes]
 
     def put(self, message: Message, now: float) -> bool:
-        """Take a message; its batch leaves when it is full. Tell whether one left."""
+        """Add a message to its lane's batch; return whether a batch was queued."""
         number = zlib.crc32(message.key.encode()) % len(self.lanes)
         leaving = self._batchers[number].add(message, now)
         for batch in leaving:
@@ -67,7 +67,7 @@ class Lanes:
         return bool(leaving)
 
     def flush(self, now: float | None = None) -> None:
-        """Let those batches leave that have waited long enough, or all of them."""
+        """Queue the batches that are due at this time, or all of them."""
         for lane, batcher in zip(self.lanes, self._batchers, strict=True):
             deadline = batcher.deadline
             if deadline is not None and (now is None or deadline <= now):
@@ -76,22 +76,22 @@ class Lanes:
 
     @property
     def deadline(self) -> float | None:
-        """When the next batch must leave."""
+        """When the next batch is due."""
         return min((d for d in self._deadlines() if d is not None), default=None)
 
     @property
     def congested(self) -> bool:
-        """Whether a lane holds all it may: nothing more should be read until it moves."""
+        """Whether a lane holds as many batches as it may, so that reading must pause."""
         return any(lane.queued > QUEUED_BATCHES for lane in self.lanes)
 
     @property
     def busy(self) -> bool:
-        """Whether any batch that left is not finished."""
+        """Whether any queued batch is not finished."""
         return any(lane.queued for lane in self.lanes)
 
     @property
     def traffic(self) -> Traffic:
-        """What all lanes together put on the wire so far."""
+        """The traffic of all lanes so far."""
         total = Traffic()
         for lane in self.lanes:
             total.requests += lane.traffic.requests
@@ -101,7 +101,7 @@ class Lanes:
         return total
 
     def close(self) -> None:
-        """Let the lanes end when they have finished what they hold."""
+        """End the lanes' threads when their queues are empty."""
         for lane in self.lanes:
             lane.close()
 

@@ -1,4 +1,4 @@
-"""When the next request may go, for all lanes together."""
+"""The request rate of all lanes together."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    """When the next request may go, for all lanes together.
+    """Limits the request rate of all lanes together.
 
-    A lane that is told to slow down slows all of them.
+    When the service asks one lane to wait, all of them wait.
 
     Args:
-        per_second: At most so many requests a second, or None.
-        clock: Seconds on a clock that never goes back.
+        per_second: The highest number of requests per second, or None for no limit.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, per_second: float | None, clock: Callable[[], float]) -> None:
@@ -26,7 +26,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def delay(self) -> float:
-        """Take the next place and return 0, or return how long there is none."""
+        """Reserve a request now and return 0, or return the seconds until one is allowed."""
         with self._lock:
             now = self._clock()
             if self._next > now:
@@ -35,6 +35,6 @@ class Pace:
             return 0.0
 
     def pause(self, seconds: float) -> None:
-        """Let nobody send for so long."""
+        """Let no lane send for this many seconds."""
         with self._lock:
             self._next = max(self._next, self._clock() + seconds)

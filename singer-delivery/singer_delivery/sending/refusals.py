@@ -1,4 +1,4 @@
-"""Refusals that are not the records' fault: what an answer says, and what many have in common."""
+"""Refusals whose cause is not the record: by the answer's text, or by many equal answers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from singer_delivery.sending.retry import Answer
 
 ALIKE_REFUSALS = 20
-"""So many records refused one after the other, with one answer, have nothing wrong in common
-but the sender."""
+"""Consecutive records refused with the same answer after which the cause is taken to be the
+configuration."""
 
 _TELLING = frozenset(
     {
@@ -24,18 +24,18 @@ _TELLING = frozenset(
         *("title", "type"),
     }
 )
-"""Members of an answer in which a service says what is wrong; others may repeat a record."""
+"""Members of an answer that describe an error; others may repeat the record."""
 
 _VARYING = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\d+", re.IGNORECASE)
-"""What differs between answers that say the same: ids, positions, times."""
+"""Ids, positions and times, in which otherwise equal answers differ."""
 
 
 def says(content: bytes, words: re.Pattern[str]) -> bool:
-    """Tell whether a service's own words in the body of an answer hold a pattern.
+    """Return whether the error message in the body of an answer matches a pattern.
 
     Args:
-        content: JSON, or a text that is no page of HTML.
-        words: What to look for.
+        content: The body: JSON or plain text. HTML never matches.
+        words: The pattern.
     """
     try:
         answer = msgspec.json.decode(content)
@@ -58,11 +58,11 @@ def _told(answer: Any, depth: int = 3) -> Iterator[str]:  # noqa: ANN401, JSON
 
 
 class RejectionStreak:
-    """Notices when it is not the records that the service refuses.
+    """Counts consecutive records that are refused with the same answer.
 
     Args:
-        max_rejects: Records that may be rejected; more than `ALIKE_REFUSALS` raise the limit of a
-            streak, and -1 takes all limits away.
+        max_rejects: The reject limit. If it is above `ALIKE_REFUSALS` it is the limit of a streak
+            too; -1 means no limit.
     """
 
     def __init__(self, max_rejects: int) -> None:
@@ -75,11 +75,11 @@ class RejectionStreak:
 
     @property
     def holds_state(self) -> bool:
-        """Whether all that was sent in this run was refused with one answer: STATE must wait."""
+        """Whether everything in this run was refused with one answer, so that STATE must wait."""
         return self._only and self._count > 0 and self._limit is not None
 
     def add(self, answer: Answer) -> ServiceError | None:
-        """Count a record refused alone; give the error that ends the run if it is one too many."""
+        """Count a refused record; return the error that ends the run if the limit is reached."""
         alike = (answer.status, _VARYING.sub("#", answer.excerpt))
         if alike != self._answer:
             self._only = self._only and self._answer is None
@@ -90,11 +90,11 @@ class RejectionStreak:
         return self._error(f"{self._count} records in a row were") if self.too_many else None
 
     def acknowledged(self) -> None:
-        """Note an acknowledgement: the streak ends."""
+        """End the streak at an acknowledgement."""
         self._count, self._only = 0, False
 
     def at_the_end(self) -> ServiceError | None:
-        """Give the error for a run in which all was refused with one answer."""
+        """Return the error for a run in which everything was refused with one answer."""
         return self._error("All records that were sent were") if self.holds_state else None
 
     def _error(self, what: str) -> ServiceError:

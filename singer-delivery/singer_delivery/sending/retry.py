@@ -1,4 +1,4 @@
-"""What an answer means, and the sentence with which a run ends for its sake; pure.
+"""What an answer means for its batch, and the errors that end a run; pure.
 
 | answer                                        | what follows                               |
 |-----------------------------------------------|--------------------------------------------|
@@ -28,10 +28,10 @@ from singer_delivery.http import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# As Segment's own clients: 410 and 460 are of the proxies in between.
+# The same as Segment's own clients; 410 and 460 come from proxies.
 RETRIED = frozenset({NO_ANSWER, 408, 410, 429, 460})
 NOT_RETRIED = frozenset({501, 505})
-"""Of the 5xx: the same request will never be understood."""
+"""The 5xx that are not retried, since the same request would get the same answer."""
 
 HALVED = frozenset(
     {
@@ -42,21 +42,21 @@ HALVED = frozenset(
 )
 
 UNREACHED_SECONDS = 40.0
-"""How long a service may fail to answer at all from the start: the address is wrong, more likely
-than the service is down. With the attempts themselves it is a minute."""
+"""How long to retry before the first answer of the service. The address is probably wrong then;
+together with the attempts it takes about a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service said to one request.
+    """A service's answer to one request.
 
     Attributes:
         status: The HTTP status, or `NO_ANSWER`.
-        accepted: Whether the body of a 2xx says what it says on success.
-        detail: A few words for the log, without secrets or payload.
+        accepted: Whether it is a 2xx whose body means success.
+        detail: A short description for the log, without secrets or payload.
         excerpt: The beginning of the body for the rejects file, without secrets.
-        headers: The answer's headers, names in any case as `requests` has them.
-        about_sender: Whether the body says that the key or the account is the reason.
+        headers: The headers, with case-insensitive names.
+        about_sender: Whether the body blames the key or the account.
     """
 
     status: int
@@ -77,7 +77,7 @@ class Verdict(Enum):
 
 
 def verdict(answer: Answer) -> Verdict:
-    """Read the table at the top of this module."""
+    """Return what an answer means, by the table at the top of this module."""
     status = answer.status
     if answer.accepted:
         return Verdict.ACKNOWLEDGED
@@ -90,18 +90,18 @@ def verdict(answer: Answer) -> Verdict:
 
 
 def is_unreached(answer: Answer) -> bool:
-    """Tell whether nothing answered, or something else than the service: a page of a proxy, say."""
+    """Return whether no answer came, or one from something else, such as a proxy."""
     return not answer.accepted and answer.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the last sentence of a failed run names.
+    """Makes the errors that end a run, which name the settings to check.
 
     Attributes:
-        host: The service's.
-        keys: The settings that prove who is sending.
-        addresses: The settings that say where the service is.
+        host: The host of the service.
+        keys: The names of the secret settings.
+        addresses: The names of the settings that say where the service is.
     """
 
     host: str
@@ -109,7 +109,7 @@ class Advice:
     addresses: Sequence[str] = ()
 
     def refused(self, answer: Answer) -> ServiceError:
-        """Say that the service does not want to hear from this sender."""
+        """Return the error for an answer that refuses this sender."""
         why = " It is about the key or the account." if answer.about_sender else ""
         settings = _listed([*self.keys, *self.addresses])
         return ServiceError(
@@ -118,7 +118,7 @@ class Advice:
         )
 
     def given_up(self, answer: Answer, error: GivenUpError, *, first: bool) -> ServiceError:
-        """Say why there is no sense in another attempt.
+        """Return the error for a batch that is not retried any more.
 
         Args:
             answer: The last one.
@@ -145,6 +145,6 @@ class Advice:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Write names as a text has them: `a, b and c`."""
+    """Join names as in a sentence: `a, b and c`."""
     *most, last = names or ["the address"]
     return f"{', '.join(most)} and {last}" if most else last

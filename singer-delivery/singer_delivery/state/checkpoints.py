@@ -1,7 +1,7 @@
-"""Which STATE line may be written: only one behind which every record is resolved.
+"""Which STATE line may be written: one before which every record is resolved.
 
-A record is resolved when the service acknowledged it, when it was left out on purpose, or
-when it stands in the rejects file. Answers come in any order; STATE lines go out in theirs.
+A record is resolved when the service has acknowledged it, when it is left out on purpose, or when
+it is in the rejects file. Answers come in any order; STATE lines are written in their own.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ class StateInterval:
     """The records between two STATE lines.
 
     Attributes:
-        read: How many records it has.
-        resolved: How many of them are resolved.
-        state: The value of the STATE line that closes it, once that was read.
+        read: The number of its records.
+        resolved: The number of those that are resolved.
+        state: The value of the STATE line at its end, once that is read.
     """
 
     read: int = 0
@@ -27,7 +27,7 @@ class StateInterval:
 
 
 class Checkpoints:
-    """Follows the records between STATE lines, in constant time for each.
+    """Tracks the records between STATE lines, in constant time per record.
 
     >>> checkpoints = Checkpoints()
     >>> interval = checkpoints.record()
@@ -42,20 +42,20 @@ class Checkpoints:
         self._intervals = deque([StateInterval()])
 
     def record(self) -> StateInterval:
-        """Note a record that was read; pass the result to `resolve`."""
+        """Count a record that was read; pass the result to `resolve`."""
         interval = self._intervals[-1]
         interval.read += 1
         return interval
 
     def resolve(self, interval: StateInterval) -> None:
-        """Note that one record of this interval is resolved."""
+        """Count a record of this interval as resolved."""
         interval.resolved += 1
 
     def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
         """Note a STATE line that was read."""
         last = self._intervals[-1]
         if not last.read and len(self._intervals) > 1:
-            # Nothing came between two STATE lines, so the newer one stands for both.
+            # No record came between two STATE lines, so the newer one replaces the older.
             self._intervals[-2].state = value
             return
         last.state = value

@@ -1,8 +1,8 @@
-"""The SQLite file behind `fingerprints`: ten million entities, and a run that may be killed.
+"""The SQLite file of `fingerprints`, for ten million entities and runs that may be killed.
 
-`settled` is what look-ups read. A new fingerprint belongs anywhere in it, so each would cost a
-page of the disk; what happens is therefore appended to `log`, packed, and merged in the order of
-the keys once that has grown. What stands last in the log counts.
+Look-ups read the table `settled`, whose primary key `subject` is the entity key. Keys are random,
+so each insert would write a page; entries are therefore appended to the table `log`, packed, and
+merged in the order of the keys once the log has grown. The last entry of a key counts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 APPLICATION = 0x53466702
-"""In the file's header, so that nobody else's database is taken for one of ours."""
+"""The application id in the file's header, by which another program's database is refused."""
 
 BUSY_SECONDS = 60
 CACHE_KIB = 16_384
@@ -52,11 +52,11 @@ _ENTRY = struct.Struct(">q16sI?")
 
 
 class FingerprintEntry(msgspec.Struct, frozen=True, gc=False):
-    """What was sent last of an entity: of a user, say.
+    """The state of one entity, such as a user.
 
     Attributes:
         fingerprint: 16-byte digest of the content.
-        generation: How many changes came before it.
+        generation: The number of changes before it.
         acknowledged: Whether the service has taken it, and nothing else was sent since.
     """
 
@@ -66,7 +66,7 @@ class FingerprintEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 def packed(entity_key: int, entry: FingerprintEntry) -> bytes:
-    """Write an entry of the log."""
+    """Return an entry as the log has it."""
     return _ENTRY.pack(entity_key, entry.fingerprint, entry.generation, entry.acknowledged)
 
 
@@ -74,8 +74,8 @@ class FingerprintFile:
     """Keeps what was sent last of each entity; used by one thread of one run at a time.
 
     Args:
-        path: The file; beside it stands one that is locked while a run uses them.
-        keep: Whether it is written; otherwise it is only read, even while a run writes it.
+        path: The file. A file with the suffix .lock beside it is locked while a run uses it.
+        keep: Whether it is written; otherwise it is only read, even while another run writes it.
     """
 
     def __init__(self, path: Path, *, keep: bool = True) -> None:
@@ -87,7 +87,7 @@ class FingerprintFile:
         self._database = _connected("")  # until `open`, and where nothing is kept
 
     def open(self) -> None:
-        """Open the file, and settle what a killed run left in its log.
+        """Open the file, and merge what a killed run left in its log.
 
         Raises:
             OutputError: It cannot be used, or another run uses it.
@@ -123,7 +123,7 @@ class FingerprintFile:
         return found
 
     def append(self, entries: bytes) -> None:
-        """Store entries, as `packed` writes them; a kill takes nothing of it.
+        """Append entries, made by `packed`, to the log in one transaction.
 
         Raises:
             OutputError: They cannot be stored.
@@ -132,10 +132,10 @@ class FingerprintFile:
             self._database.execute(_APPEND, (entries,))
 
     def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
-        """Let all be found that is in the log, which is empty afterwards.
+        """Merge the entries of the log, which is empty afterwards.
 
         Args:
-            entries: What is in it.
+            entries: The entries of the log.
 
         Raises:
             OutputError: It cannot be merged; it stays in the log then.
@@ -154,14 +154,14 @@ class FingerprintFile:
         self._empty = False
 
     def close(self) -> None:
-        """Let others have the file."""
+        """Close the file and release its lock."""
         self._database.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def _open(self) -> None:
-        self._path = self._path.resolve()  # lest a link be another place to lock
+        self._path = self._path.resolve()  # a link must not have a lock of its own
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, OWNER_ONLY)
         try:
@@ -200,7 +200,7 @@ class FingerprintFile:
         }
 
     def _check(self, database: str) -> None:
-        """See that a database is one of ours, and of a form that is known."""
+        """Check a database's application id and version."""
         application, version = (
             self._database.execute(f"PRAGMA {database}.{name}").fetchone()[0]
             for name in ("application_id", "user_version")

@@ -1,9 +1,9 @@
 """What was last acknowledged of each user and company, for `changed_only`.
 
-Before a message leaves it is stored that it may arrive, and behind its acknowledgement that it
-has. So a run that was killed leaves no fingerprint of what the service no longer has: what is
-not sure is sent again, with the same id where it is still the same, and with another where the
-service could take it for a repeat. Neither ids nor values can be read from what is stored.
+An entry is stored as not acknowledged before its message is sent, and as acknowledged afterwards.
+After a run was killed, what may not have arrived is sent again: with the same id if it is
+unchanged, and with another id if the service could take it for a repeat. Neither ids nor values can
+be read from the file.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
     from singer_delivery.state.fingerprint_file import FingerprintFile
 
 STORE_EVERY = 10_000
-"""Entries that are stored together where no batch and no STATE line asks for it before."""
+"""Entries that are stored together, unless a batch or a STATE line is due before."""
 
 MERGE_EVERY = 200_000
-"""Entries that are merged together, and kept in memory until then; a message makes two."""
+"""Entries that are kept in memory and then merged together; a message makes two."""
 
 ID_CHARACTERS = 32
-"""Of the ids that are made of what is sent: 128 bits in hexadecimal digits."""
+"""The length of an id that is made of the content: 128 bits in hexadecimal digits."""
 
 FINGERPRINT_BYTES = 16
 ENTITY_KEY_BYTES = 8
-"""Two entities that happen to share a key only keep each other from counting as unchanged."""
+"""If two entities share a key by chance, both are sent although they are unchanged."""
 
 
 class Fingerprints:
-    """Knows what was sent last of each entity; used by one thread.
+    """Decides which messages are changes; used by one thread.
 
     Args:
-        file: Keeps it between runs.
-        again: Whether to send what has not changed as well.
+        file: Keeps the entries between runs.
+        again: Whether to send unchanged messages too.
     """
 
     def __init__(self, file: FingerprintFile, *, again: bool = False) -> None:
         self._file = file
         self._again = again
-        self._on_their_way: dict[int, int] = {}  # how many messages
-        self._recent: dict[int, FingerprintEntry] = {}  # what the file does not find yet
+        self._on_their_way: dict[int, int] = {}  # number of messages in flight
+        self._recent: dict[int, FingerprintEntry] = {}  # entries that are not merged into the file
         self._unstored: list[bytes] = []
         self._unmerged = 0  # entries
-        self._sent = False  # whether something of it was sent, perhaps in the next batch
-        self._found: dict[int, FingerprintEntry] = {}  # of those looked up last
+        self._sent = False  # whether an unstored entry belongs to a message in the next batch
+        self._found: dict[int, FingerprintEntry] = {}  # the result of the last look-up
 
     def open(self) -> None:
         """Open the file.
@@ -60,7 +60,7 @@ class Fingerprints:
         self._file.open()
 
     def look_up(self, entity_keys: Iterable[int | None]) -> None:
-        """Get ready for `send`: one look-up of many costs less than many of one.
+        """Look up entries for `send`; many at once cost less.
 
         Raises:
             OutputError: The file cannot be read.
@@ -70,16 +70,16 @@ class Fingerprints:
         self._found = self._file.find(wanted) if wanted else {}
 
     def send(self, message: Message) -> bool:
-        """Note that a message is about to be sent, unless it need not be.
+        """Return whether a message must be sent, and note it.
 
-        A repeat of what may not have arrived keeps its id, so that the service can drop it. All
-        else is a change and gets another, also what is sent again on purpose.
+        A repeat of a message that may not have arrived keeps its id, so that the service can drop
+        it. Every other message is a change and gets a new id, also if it is sent again on purpose.
 
         Args:
-            message: One whose entity was looked up; a message without an entity is an event.
+            message: A message whose entity was looked up; an event has none.
 
         Returns:
-            False where it says what was acknowledged, with nothing on its way since.
+            False if the same content was acknowledged and nothing was sent since.
         """
         entity_key, fingerprint = message.entity_key, message.fingerprint
         if entity_key is None:
@@ -102,12 +102,12 @@ class Fingerprints:
         return True
 
     def leave(self) -> None:
-        """Store what was sent before a batch leaves."""
+        """Store the entries of sent messages, before a batch is queued."""
         if self._sent:
             self.store()
 
     def resolve(self, message: Message, *, acknowledged: bool) -> None:
-        """Note what became of a message; the last of several on their way decides."""
+        """Note the outcome of a message; of several in flight the last one decides."""
         entity_key = message.entity_key
         if entity_key is None:
             return
@@ -121,7 +121,7 @@ class Fingerprints:
                 self.store()
 
     def store(self) -> None:
-        """Store what was noted.
+        """Store the noted entries.
 
         Raises:
             OutputError: It cannot be stored.
@@ -135,7 +135,7 @@ class Fingerprints:
             self._merge()
 
     def close(self) -> None:
-        """Store what was noted, and close the file.
+        """Store the noted entries, and close the file.
 
         Raises:
             OutputError: It cannot be stored.
@@ -161,13 +161,13 @@ class Fingerprints:
 
 
 def entity_key(tenant: bytes, *parts: str) -> int:
-    """Make the key under which a entity_key's fingerprint is kept; tenants are of one length."""
+    """Return the key of an entity's fingerprint; all tenants have the same length."""
     digest = sha256(tenant + "\0".join(parts).encode()).digest()
     return int.from_bytes(digest[:ENTITY_KEY_BYTES], "big", signed=True)
 
 
 def _renew_id(message: Message, generation: int) -> None:
-    """Give a message an id of its generation: what changes and changes back is no repeat."""
+    """Replace a message's id by one of its generation, so that A → B → A is no repeat."""
     start, end = message.id_at, message.id_at + ID_CHARACTERS
     digest = sha256(b"%b%d" % (message.body[start:end], generation)).hexdigest()
     message.body = message.body[:start] + digest[:ID_CHARACTERS].encode() + message.body[end:]
