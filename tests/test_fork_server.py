@@ -36,6 +36,7 @@ def target(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             "TARGET_SEGMENT_WRITE_KEY": "k",
             "TARGET_SEGMENT_HOST": segment.url,
             "TARGET_SEGMENT_BATCH_SIZE_ROWS": "1",
+            "TARGET_SEGMENT_STREAMS": '{"calls": {"as": "segment.calls"}}',
         }
         with started("target-segment", "--config=ENV", cwd=tmp_path, env=env) as process:
             feed(

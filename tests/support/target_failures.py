@@ -323,7 +323,9 @@ CASES: dict[str, Case] = {
     "an unknown write key": verified(404),
     "the other region": verified(200, HOME),
     "a defect": fed(SCHEMA, RECORD, code=BROKEN.format(method="send", by="None")),
-    "wrong counts": fed(SCHEMA, RECORD, code=BROKEN.format(method="_settle", by="lambda *_: None")),
+    "wrong counts": fed(
+        SCHEMA, RECORD, code=BROKEN.format(method="_resolve", by="lambda *_: None")
+    ),
     "rejected": fed(SCHEMA, BAD),
     "rejected in a dry run": fed(SCHEMA, BAD, dry_run=True),
     "SIGTERM": partial(stopped, signal.SIGTERM),
