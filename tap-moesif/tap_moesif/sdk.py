@@ -32,7 +32,7 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
-from singer_sdk.singerlib import Metadata, Schema
+from singer_sdk.singerlib import Catalog, Metadata, Schema
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from click import Context, Option
     from singer_sdk.helpers.types import Context as StreamContext
     from singer_sdk.helpers.types import Record
-    from singer_sdk.singerlib import Catalog, MetadataMapping, RecordMessage, SchemaMessage
+    from singer_sdk.singerlib import MetadataMapping, RecordMessage, SchemaMessage
 
 __all__ = ["ConfigInput", "SdkStream", "SdkTap"]
 
@@ -193,7 +193,15 @@ class SdkTap(Tap):
     @override
     def setup_mapper(self) -> None:
         _ = self.streams  # which complete the catalog that the mapper takes its schemas from
-        super().setup_mapper()
+        super(Tap, self).setup_mapper()
+        # A stream that is not selected has an empty schema here, on which a map for '*' fails.
+        self.mapper.register_raw_streams_from_catalog(
+            Catalog(
+                (name, entry)
+                for name, entry in self.catalog.items()
+                if entry.metadata.resolve_selection()[()]
+            )
+        )
 
     @override  # type: ignore[misc]  # it is final
     def sync_all(self) -> None:
