@@ -118,6 +118,7 @@ def machine(folder: Path, services: Sandbox, states: Database) -> dict[str, str]
         "TAP_MOESIF_MANAGEMENT_API_KEY": KEYS[0],
         "TAP_MOESIF_USAGE_ROLLUP": "false",
         "TAP_MOESIF_PAGE_SIZE": "25",  # so that a window takes its time: five seconds at least
+        "TAP_MOESIF_MAX_PAGE_SIZE": "25",
         "TARGET_SEGMENT_HOST": f"{services.url}/segment",
         "TARGET_SEGMENT_CDN_URL": f"{services.url}/segment-cdn",
         "TARGET_SEGMENT_WRITE_KEY": KEYS[1],

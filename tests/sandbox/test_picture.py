@@ -34,7 +34,7 @@ def test_the_readme_shows_it_and_it_is_small() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("browser")
+@pytest.mark.xdist_group("project")
 def test_the_command_makes_it_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Sandbox]
 ) -> None:
