@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+SCHEMA = schema("calls", "messageId", "type", "userId", "event")
+CALL = record("calls", type="track", userId="u", event="é")
+
+
 @pytest.fixture(
     params=["forked", pytest.param("fresh", marks=pytest.mark.fresh_process)], autouse=True
 )
@@ -39,10 +43,7 @@ def target(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             "TARGET_SEGMENT_STREAMS": '{"calls": {"as": "segment.calls"}}',
         }
         with started("target-segment", "--config=ENV", cwd=tmp_path, env=env) as process:
-            feed(
-                process, schema("calls", "userId", "event"), record("calls", userId="u", event="e")
-            )
-            feed(process, state("delivered"))
+            feed(process, SCHEMA, CALL, state("delivered"))
             assert next_line(process) == "delivered"
             yield process
 
@@ -53,8 +54,7 @@ def test_both_ways_are_tried(target: subprocess.Popen[bytes], way: str) -> None:
 
 def test_it_works_in_its_folder_and_logs_as_a_process_of_its_own(tmp_path: Path) -> None:
     with ScriptedService(lambda _: SUCCESS) as segment:
-        lines = [schema("calls", "userId", "event"), record("calls", userId="u", event="é")]
-        ended = run("target-segment", tmp_path, config(segment), lines=lines)
+        ended = run("target-segment", tmp_path, config(segment), lines=[SCHEMA, CALL])
     assert (ended.code, ended.stdout) == (0, "")
     assert ended.stderr.count(" 1 delivered") == 1
     assert (tmp_path / "summary.json").exists()
@@ -85,7 +85,7 @@ def test_it_sees_that_nobody_reads_it(target: subprocess.Popen[bytes]) -> None:
     assert target.stdout is not None
     target.stdout.close()
     target.stdout = None
-    feed(target, record("calls", userId="u", event="e"), state("unread"))
+    feed(target, CALL, state("unread"))
     _, stderr = target.communicate(timeout=60)
     assert target.returncode == 1
     assert b"Standard output cannot be written" in stderr

@@ -53,6 +53,10 @@ class Output:
         return bookmark
 
 
+def no_wait(_: float) -> None:
+    """Wait for nothing before another attempt."""
+
+
 def sync(
     config: dict[str, Any],
     catalog: dict[str, Any] | None = None,
@@ -61,6 +65,7 @@ def sync(
 ) -> Output:
     writer = Recorder()
     tap = tap_class(config=config, catalog=catalog, state=state, message_writer=writer)
+    tap.moesif.sleep = no_wait
     try:
         tap.sync_all()
     finally:
@@ -76,6 +81,7 @@ def killed(
     """Run a sync that the service breaks off."""
     writer = Recorder()
     tap = TapMoesif(config=config, catalog=catalog, state=state, message_writer=writer)
+    tap.moesif.sleep = no_wait
     with pytest.raises(MoesifError):
         tap.sync_all()
     tap.moesif.close()
