@@ -78,6 +78,16 @@ def test_raw_documents_can_be_put_beside_or_in_place_of_others(sandbox: Sandbox)
     assert sandbox.hits("users") == [{"_id": "y", "_source": {"z": [None]}}]
 
 
+def test_raw_documents_are_known_by_their_own_id_or_else_by_their_number(sandbox: Sandbox) -> None:
+    events = [{"user_id": "u", "company_id": "c", "request": {"time": OLD}}] * 2
+    users = [{"company_id": "c"}, {"identified_user_id": "u", "company_id": "c"}]
+    companies = [{"company_id": "c"}, {"user_id": "u"}]
+    sandbox.put(users=users, companies=companies, events=events, replace=True)
+    assert found(sandbox, "users") == ["document_000000", "u"]
+    assert found(sandbox, "companies") == ["c", "document_000001"]
+    assert found(sandbox, "events") == ["document_000000", "document_000001"]
+
+
 def found(sandbox: Sandbox, kind: str = "users") -> list[str]:
     return [hit["_id"] for hit in sandbox.hits(kind, {"size": 1_000})]
 

@@ -8,6 +8,7 @@ from moesif_sandbox.moesif.search import Document, Index, Json
 from moesif_sandbox.times import bare
 
 ON_DEMAND = -1  # of the searches that late documents are missing from: all, until `find_all`
+_IDS = {"users": ("user_id", "identified_user_id"), "companies": ("company_id",), "events": ()}
 Contents = Mapping[str, Sequence[Document]]  # users, companies, events
 
 
@@ -42,8 +43,7 @@ class Account:
         index = self.indexes[kind]
         if replace:
             index.clear()
-        ids = () if kind == "events" else ("user_id", "identified_user_id", "company_id")
-        documents = [_document(given, ids, n) for n, given in enumerate(raw, len(index))]
+        documents = [_document(kind, n, given) for n, given in enumerate(raw, len(index))]
         if searchable_after is None:
             index.put(documents)
         else:
@@ -70,8 +70,8 @@ class Account:
         return {name: len(index) for name, index in self.indexes.items()}
 
 
-def _document(given: Json, ids: Iterable[str], number: int) -> Document:
-    names = ("_id", *ids)
+def _document(kind: str, number: int, given: Json) -> Document:
+    names = ("_id", *_IDS[kind])
     found = next((given[name] for name in names if given.get(name)), f"document_{number:06d}")
     return Document(str(found), {name: part for name, part in given.items() if name != "_id"})
 
