@@ -68,9 +68,12 @@ def test_the_keys_are_not_shown(meltano_environment: dict[str, str]) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_shows_what_arrived() -> None:
+def test_the_demo_shows_what_arrived(tmp_path: Path) -> None:
+    """With a database of its own, so that no other run of the job is in its way."""
+    database = f"sqlite:///{tmp_path}/meltano.db"
     ended = subprocess.run(
         [sys.executable, PROJECT / "sandbox" / "demo.py"],
+        env={**os.environ, "MELTANO_DATABASE_URI": database},
         capture_output=True,
         text=True,
         timeout=500,
