@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("project")
 
-READMES = [PROJECT / "README.md", *sorted(PROJECT.glob("*/README.md"))]
+READMES = [PROJECT / "README.md", *sorted(PROJECT.glob("[!.]*/README.md"))]
 DOCUMENTS = [*READMES, *(PROJECT / name for name in ("CONTRIBUTING.md", "SECURITY.md"))]
 LANGUAGES = {
     "sh": "run here",
