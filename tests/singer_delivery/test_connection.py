@@ -131,11 +131,27 @@ def test_no_more_of_an_answer_is_read_than_it_may_have(
     assert connection.post(1, [b"two"]).accepted
 
 
-def test_an_answer_that_drips_is_none() -> None:
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+
+
+@pytest.mark.parametrize(
+    ("at_once", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\no\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b"o"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"o"),
+        (HEAD + b"X-Long: ", b"x"),
+        (HEAD, b"X-Another: x\r\n"),
+        (b"HTTP/1.1 200 ", b"O"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["chunks", "body", "body without end", "header", "headers", "status line", "continue"],
+)
+def test_an_answer_that_drips_is_none(at_once: bytes, piece: bytes) -> None:
     """Each piece of it comes in time, and all of them together never do."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         over = threading.Event()
-        thread = threading.Thread(target=drip, args=(server, over))
+        thread = threading.Thread(target=drip, args=(server, at_once, piece, over))
         thread.start()
         port = server.getsockname()[1]
         answer = connect(f"http://127.0.0.1:{port}", timeout=0.1).post(1, [b"one"])
@@ -144,13 +160,13 @@ def test_an_answer_that_drips_is_none() -> None:
     assert (answer.status, answer.detail) == (NO_ANSWER, "no answer within 0.1 s")
 
 
-def drip(server: socket.socket, over: threading.Event) -> None:
+def drip(server: socket.socket, at_once: bytes, piece: bytes, over: threading.Event) -> None:
     client, _ = server.accept()
     with client, suppress(OSError):
         client.recv(1 << 16)
-        client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.sendall(at_once)
         while not over.wait(0.01):
-            client.sendall(b"1\r\no\r\n")
+            client.sendall(piece)
 
 
 def test_a_refusal_that_is_about_the_sender_says_so(service: ScriptedService) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +10,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.exceptions import TimeoutError as NoAnswerInTimeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 NO_ANSWER = 0
 """The status of a request to which no answer came."""
@@ -33,33 +32,22 @@ class Reply(NamedTuple):
     headers: Mapping[str, str]
 
 
-def read_body(
-    response: requests.Response,
-    max_bytes: int,
-    seconds: float,
-    clock: Callable[[], float] = time.monotonic,
-) -> bytes:
+def read_body(response: requests.Response, max_bytes: int) -> bytes:
     """Read the body of a response that was asked for with `stream=True`.
 
     Args:
         response: It is closed where it is not read to its end.
         max_bytes: How much to read of it; there is more where the result is longer.
-        seconds: How long that may take, however steadily it comes.
-        clock: A monotonic clock, in seconds.
 
     Raises:
         requests.RequestException: It breaks off, or takes too long.
     """
     body = bytearray()
-    deadline = clock() + seconds
     for chunk in response.iter_content(_CHUNK_BYTES):
         body += chunk
         if len(body) > max_bytes:
             response.close()
             return bytes(body[: max_bytes + 1])
-        if clock() > deadline:
-            response.close()
-            raise requests.Timeout
     return bytes(body)
 
 

@@ -80,7 +80,7 @@ class Connection:
                 allow_redirects=False,  # a redirect may lead the key elsewhere
                 stream=True,
             ) as response:
-                content = read_body(response, MAX_ANSWER_BYTES, timeout)
+                content = read_body(response, MAX_ANSWER_BYTES)
         except (requests.RequestException, ValueError) as error:  # ValueError: urllib3's, of a host
             raise AttemptError(
                 f"No answer from Moesif at {host_of(self._url)} "
