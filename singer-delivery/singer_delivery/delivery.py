@@ -242,6 +242,11 @@ class Delivery:
         self._close()
 
     @property
+    def in_flight(self) -> bool:
+        """Whether requests are sent, or wait to be."""
+        return self._lanes.busy
+
+    @property
     def seconds(self) -> float:
         """Seconds since the delivery was started."""
         return self._clock() - self._started

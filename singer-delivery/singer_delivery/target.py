@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from singer_delivery.build import Sender, build_delivery
 from singer_delivery.config import typed_config
+from singer_delivery.delivery import STOP_SECONDS
 from singer_delivery.errors import (
     DeliveryError,
     Interrupted,
@@ -253,14 +254,18 @@ class DeliveryTarget(SdkTarget):
             The exit code: 0, 3 if more was rejected than `max_rejects`, 1 if the run could not
             go on, 128 + n if signal n ended it.
         """
+        failure = ""
         try:
             self.listen(file_input)
             code = self._exit_code()
         except DeliveryError as error:
-            code = error.exit_code
-        except Exception:  # noqa: BLE001, a defect, which is logged
-            code = DeliveryError.exit_code
-        return self._report(code)
+            code, failure = error.exit_code, str(error)
+        except Exception as error:  # noqa: BLE001, a defect
+            code, failure = DeliveryError.exit_code, f"Stopped by a defect: {place_of(error)}"
+        code = self._report(code)
+        if failure:  # last, where it is looked for
+            self.logger.error("%s", failure)
+        return code
 
     @override
     def deliver(self, file_input: IO[str] | None) -> None:
@@ -276,17 +281,16 @@ class DeliveryTarget(SdkTarget):
             self.delivery.open()
             self.read_input(file_input)
             self._interrupt()
-        except DeliveryError as error:
-            self.logger.error("%s", error)  # noqa: TRY400, the sentence is enough
-            self._abandon()
-            raise
-        except Exception as error:
-            self.logger.error("Stopped by a defect: %s", place_of(error))  # noqa: TRY400
+        except Exception:
             self._abandon()
             raise
 
     def _abandon(self) -> None:
         try:
+            if self.delivery.in_flight:
+                self.logger.info(
+                    "The run ends: waiting for the requests in flight, %d s at most.", STOP_SECONDS
+                )
             self.delivery.abandon()
         except DeliveryError as another:
             self.logger.error("%s", another)  # noqa: TRY400

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from commands import Ended
 
+pytestmark = pytest.mark.xdist_group("failures")
+
 CASES = {
     **{f"tap: {name}": case for name, case in tap_failures.CASES.items()},
     **{f"target: {name}": case for name, case in target_failures.CASES.items()},
