@@ -11,7 +11,8 @@ PIP_AUDIT := 2.10.1
 ACTIONLINT := 1.7.12
 LOWEST := .venv-lowest
 PRERELEASE := .venv-prerelease
-ALL_CORES := --numprocesses=logical --dist=loadgroup
+# Half of what a test does is to wait for another process.
+ALL_CORES := --numprocesses=$(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist=loadgroup
 UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/target_moesif
 
 .DEFAULT_GOAL := help
@@ -40,15 +41,15 @@ $(AIRFLOW_VENV)/installed: $(AIRFLOW)/requirements.txt $(AIRFLOW)/constraints.tx
 demo: install  ## Sync the sandbox's users to its Segment, twice, and show what arrived
 	@$(BIN)/python sandbox/demo.py
 
-test: install  ## Run all tests, on all cores
+test: install  ## Run the tests, on all cores; the next ones and test-wheels run what takes long
 	@$(BIN)/python -m pytest $(ALL_CORES)
 
 quick: install  ## Run the unit tests of everything
 	@$(BIN)/python -m pytest $(ALL_CORES) -m 'not (slow or fresh_process or orchestration)' --ignore=tests/end_to_end
 
-test-orchestration: install  ## Run Meltano's jobs under a real Airflow, on two machines
+test-orchestration: install  ## Run Meltano's jobs by cron, by systemd's unit and under a real Airflow
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
-	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest -m orchestration tests/orchestration
+	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m orchestration tests/orchestration tests/end_to_end/test_schedule.py
 
 # But for click and typing-extensions, of which Meltano itself needs newer ones.
 test-lowest: install  ## Run the connectors' tests with the lowest versions that they allow
@@ -64,8 +65,8 @@ test-prerelease: install  ## Run the connectors' tests with the newest pre-relea
 	@$(BIN)/uv pip install --python $(PRERELEASE)/bin/python --prerelease allow --upgrade-package singer-sdk singer-sdk
 	@$(PRERELEASE)/bin/python -m pytest $(ALL_CORES) $(UNIT_TESTS)
 
-test-wheels: install  ## Install the wheels in empty environments, and run them (WHEELS=dist: those)
-	@WHEELS=$(WHEELS) $(BIN)/python -m pytest tests/end_to_end/test_wheels.py
+test-wheels: install  ## Install as the README says in empty environments, and run that (WHEELS=dist: those)
+	@WHEELS=$(WHEELS) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m wheels tests/end_to_end/test_wheels.py tests/end_to_end/test_install.py
 
 sandbox: install  ## Serve Moesif and Segment, and open their page (OPEN=--no-open: don't)
 	@$(BIN)/moesif-sandbox --port 8700 $(OPEN)

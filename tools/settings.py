@@ -6,8 +6,9 @@ A connector's `--about` gives its settings, which are listed in a table in its R
 `meltano.yml` and in its definition for Meltano's hub, and its capabilities, which are in the last
 two. `tap_moesif.streams` gives the tap's streams: a table in its README, the scopes that its key
 needs, and what Meltano is to select. `tool.repository.url` in `pyproject.toml` is the repository's
-address; the packages' metadata, the definitions and the README say it. Everything else in these
-files is written by hand and stays as it is.
+address; the packages' metadata, the definitions and the README say it. The classes of errors are
+the tables of `docs/failures.md`. Everything else in these files is written by hand and stays as it
+is.
 """
 
 from __future__ import annotations
@@ -19,18 +20,24 @@ import sys
 import tomllib
 from contextlib import redirect_stdout, suppress
 from importlib.metadata import entry_points
+from inspect import getdoc
 from io import StringIO
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+import target_moesif.client
+import target_segment.client
+from singer_delivery.errors import DeliveryError, Interrupted, OperatorError
+from tap_moesif.service.errors import AttemptError, GivenUpError, MoesifError, TooLargeError
 from tap_moesif.streams import STREAMS
 from tap_moesif.tap import DEFAULT_SCOPES
 from tap_moesif.usage import EVENTS_SCOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tap_moesif.streams import MoesifStream
 
@@ -208,6 +215,51 @@ def stream_rows() -> Iterator[str]:
         yield f"| `{name_of(stream)}` | {scopes} | {stream.contents}{default} |"
 
 
+def list_failures(files: Files, root: Path) -> None:
+    """List the errors that end a run, by the package that raises them."""
+    page = root / "docs" / "failures.md"
+    head = r"\| the last sentence of the log \| exit code \| what it means, and what to do \|\n"
+    errors = [*_leaves(DeliveryError), *_leaves(MoesifError)]
+    for package, title in (
+        ("tap_moesif", "Of tap-moesif"),
+        ("singer_delivery", "Of both targets"),
+        (target_segment.__name__, "Of target-segment alone"),
+        (target_moesif.__name__, "Of target-moesif alone"),
+    ):
+        found = [error for error in errors if error.__module__.startswith(f"{package}.")]
+        files.replace(page, rf"{title}:\n\n{head}\|---\|---\|---\|\n", r"\|", failure_rows(found))
+
+
+def _leaves(error: type[OperatorError]) -> Iterator[type[OperatorError]]:
+    """Give the classes below one that have a sentence of their own."""
+    for kind in error.__subclasses__():
+        inherited = {base.sentence for base in kind.__mro__[1:] if issubclass(base, OperatorError)}
+        if kind.sentence not in inherited and kind is not GivenUpError:
+            yield kind
+        yield from _leaves(kind)
+
+
+def failure_rows(errors: Iterable[type[OperatorError]]) -> Iterator[str]:
+    """Write errors as the rows of a table."""
+    for error in dict.fromkeys(errors):
+        sentence, meaning = _shown(error.sentence), (getdoc(error) or "").split("\n", 1)[0]
+        if issubclass(error, TooLargeError):
+            sentence += f" {_shown(error.advice)}"
+        elif issubclass(error, AttemptError):
+            sentence += f" … {_shown(error.advice)}"
+        elif error.advice:
+            meaning += f" {error.advice}"
+        for code in (143, 130) if error is Interrupted else (error.exit_code,):
+            yield f"| `{sentence}` | {code} | {meaning} |"
+
+
+def _shown(sentence: str) -> str:
+    """Write `…` for each value of a sentence."""
+    parts = Formatter().parse(sentence)
+    text = "".join(text + ("" if field is None else "…") for text, field, _, _ in parts)
+    return text.replace("……", "…").replace("….…", "….")
+
+
 def name_of(stream: type[MoesifStream]) -> str:
     """Return a stream's name, which singer-sdk declares for instances alone."""
     name: str = vars(stream)["name"]
@@ -229,7 +281,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="of the files")
     wanted = parser.parse_args()
     files = Files()
-    for write in (address, list_settings, list_streams):
+    for write in (address, list_settings, list_streams, list_failures):
         write(files, wanted.root)
     stale = [(path, text) for path, text in files.items() if path.read_text() != text]
     for path, text in stale:

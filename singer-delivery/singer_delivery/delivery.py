@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.errors import DeliveryError, OutputError, RecordRejected
+from singer_delivery.errors import CountsError, DeliveryError, RecordRejected, StateNotWrittenError
 from singer_delivery.reporting.summary import Summary
 from singer_delivery.sending.batching import RecordHandle
 from singer_delivery.sending.lane import Acknowledged, Failed, Lane, Refused, Report
@@ -226,8 +226,7 @@ class Delivery:
             raise error
         self._close()
         if self.summary.undelivered:
-            message = f"{self.summary.undelivered} records are unaccounted for"
-            raise DeliveryError(f"The counts do not add up: {message}. This is a defect.")
+            raise CountsError(count=self.summary.undelivered)
 
     def abandon(self) -> None:
         """End early: wait `STOP_SECONDS` at most for what is in flight.
@@ -363,7 +362,4 @@ def write_state(value: msgspec.Raw) -> None:
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError) as error:  # it is None where nobody has opened it
         reason = getattr(error, "strerror", None) or "it is closed"
-        raise OutputError(
-            f"Standard output cannot be written ({reason}), so no state can be kept. "
-            "What was delivered will be sent again by the next run, with the same ids."
-        ) from error
+        raise StateNotWrittenError(reason=reason) from error

@@ -1,49 +1,248 @@
-"""The errors, by what happens next.
+"""The errors of a target, by what happens next.
 
 DeliveryError           the run ends
 ├── InputError          a line is not a Singer message: exit 1
-│   ├── NoSchemaError   a RECORD comes before its SCHEMA (singer-sdk's own error as well)
-│   └── UnknownStreamError  a stream has no route
 ├── ServiceError        the service refuses the sender, or cannot be reached: exit 1
 ├── OutputError         a file or stdout cannot be written: exit 1
 └── Interrupted         SIGINT or SIGTERM: exit 130 or 143
 RecordRejected          this record goes to the rejects file; the run goes on
 RecordSkipped           this record is left out on purpose; the run goes on
 
-No message of these holds a payload, a key or a user id.
+No message of these holds a payload, a key or a user id. `docs/failures.md` is made of the classes
+below by `make settings`: of each its sentence, its exit code and its advice.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 
 
-class DeliveryError(Exception):
-    """The run ends; its message is one sentence for the operator."""
+class OperatorError(Exception):
+    """A message that tells the operator what happened and what to do.
+
+    Args:
+        message: The message, of a class without a sentence of its own.
+        values: The values in the sentence.
+
+    Attributes:
+        exit_code: The exit code of the run.
+        sentence: The message, as `str.format` takes it.
+        advice: What to do, where the sentence leaves something to say.
+    """
 
     exit_code = 1
+    sentence: ClassVar[str] = ""
+    advice: ClassVar[str] = ""
+
+    def __init__(self, message: str = "", **values: object) -> None:
+        super().__init__(message or self.sentence.format(**values))
+
+
+class DeliveryError(OperatorError):
+    """The run ends."""
+
+
+# The input.
 
 
 class InputError(DeliveryError):
     """A line of the input is not a Singer message, or is out of order."""
 
+    sentence = "Line {line} of the input is no Singer message: {what}. {remedy}"
+    advice = (
+        "Run the tap alone, and look at that line: something else prints into its output, or the "
+        "tap was killed and the line is torn. A file in UTF-16 or UTF-32 is converted by iconv."
+    )
+
 
 class NoSchemaError(InputError, RecordsWithoutSchemaException):
     """A RECORD comes before its stream's SCHEMA."""
 
+    sentence = (
+        "Line {line} of the input is no Singer message: a RECORD needs a stream and a SCHEMA "
+        "before it. Does the tap write anything else to its standard output?"
+    )
+    advice = "If the input is a part of a file, keep the SCHEMA lines."
+
+
+class NoInputError(InputError):
+    """Standard input is closed."""
+
+    sentence = (
+        "Standard input is closed, so there is nothing to read. Pipe a tap's output into it, or "
+        "name a file with --input."
+    )
+    advice = "A service manager may have started the target without an input."
+
 
 class UnknownStreamError(InputError):
-    """A stream has no route; the message proposes one."""
+    """A stream has no route."""
+
+    sentence = (
+        "Stream '{stream}' is not known: {why}. The run stops before its first record; no state is "
+        "written past it. {what} Add under streams in the settings: {line}"
+    )
+    advice = (
+        "Look at what the stream holds, and add that line, or a better one. `'*': {call: ignore}` "
+        "leaves out all streams that nothing else explains."
+    )
+
+
+# The service.
 
 
 class ServiceError(DeliveryError):
     """The service refuses this sender, or did not answer for too long."""
 
 
+class SenderRefusedError(ServiceError):
+    """The service refuses the key, the account or the address, and no record."""
+
+    sentence = (
+        "{host} refuses this sender: {answer}.{why} Nothing was rejected. Check {settings}, and "
+        "run again."
+    )
+    advice = (
+        "HTTP 401 or 403: the key is wrong. HTTP 402: the plan is not active. Anything else: does "
+        "the address lead to the service?"
+    )
+
+
+class LongWaitError(ServiceError):
+    """The service asks to wait for longer than the settings allow."""
+
+    sentence = (
+        "{host} asks to wait {asked:.0f} s ({answer}), longer than retry_max_seconds "
+        "({seconds:g}): run again later, or raise it."
+    )
+    advice = "Run again after that time."
+
+
+class ManyWaitsError(ServiceError):
+    """The service has asked for too many waits."""
+
+    sentence = (
+        "{host} has asked to wait again and again, for {seconds:g} s in all, in {attempts} "
+        "({answer}). State is kept: run again later."
+    )
+    advice = (
+        "The service is overloaded, or a proxy always answers so. A smaller "
+        "`max_requests_per_second` or fewer `lanes` may help."
+    )
+
+
+class NoDeliveryError(ServiceError):
+    """All attempts to deliver a batch have failed."""
+
+    sentence = (
+        "No delivery to {host} for {seconds:g} s ({limit}), in {attempts}: {answer}. State is "
+        "kept. Check {settings}, and whether this machine can reach that host, or run again later."
+    )
+    advice = (
+        "`name or service not known` is the DNS, `connection refused` the address or a firewall, "
+        "`TLS` a certificate that belongs into `REQUESTS_CA_BUNDLE`. No answer in time: a larger "
+        "`request_timeout_seconds` or a smaller `batch_max_bytes`."
+    )
+
+
+class AllRefusedError(ServiceError):
+    """The service refuses one record after the other with the same answer."""
+
+    sentence = (
+        "{what} refused with the same answer ({answer}), so the cause is probably the "
+        "configuration and not the records. They are in the rejects file with that answer: "
+        "correct what it says and {then} if they are all bad."
+    )
+    advice = "Read the answer in the rejects file."
+
+
+# Files, and standard output.
+
+
 class OutputError(DeliveryError):
-    """The rejects file, the summary or standard output cannot be written."""
+    """A file or standard output cannot be written."""
+
+
+class RejectsFileError(OutputError):
+    """The rejects file cannot be written."""
+
+    sentence = (
+        "Cannot write the rejects file {path}: {reason}. Make room or set rejects_path to a place "
+        "that can be written."
+    )
+    advice = (
+        "If another process keeps it locked, `lsof` shows which: end it, or give this run a "
+        "`rejects_path` of its own."
+    )
+
+
+class SummaryFileError(OutputError):
+    """The summary cannot be written."""
+
+    sentence = "Cannot write summary_path {path}: {reason}."
+    advice = "Correct the path. Everything else was done."
+
+
+class DryRunFileError(OutputError):
+    """The requests of a dry run cannot be written."""
+
+    sentence = "Cannot write dry_run_path {path}: {reason}."
+    advice = "Correct the path."
+
+
+class FingerprintsError(OutputError):
+    """The fingerprints cannot be used."""
+
+    sentence = (
+        "Cannot use the fingerprints in {path}: {reason}. Make room, set fingerprints_path to a "
+        "place that can be written, or remove a broken file: everything is sent once more then."
+    )
+    advice = (
+        "If it is a database of something else, correct `fingerprints_path`. If a newer version "
+        "wrote it, go back to that version, or remove the file."
+    )
+
+
+class FingerprintsInUseError(OutputError):
+    """Another run uses the fingerprints."""
+
+    sentence = (
+        "Another run uses the fingerprints in {path}. Let it end first, or give this one a "
+        "fingerprints_path of its own."
+    )
+    advice = "Nothing was sent by this run. A lock ends with its process, however that ends."
+
+
+class StateNotWrittenError(OutputError):
+    """Standard output is closed or full."""
+
+    sentence = (
+        "Standard output cannot be written ({reason}), so no state can be kept. What was delivered "
+        "will be sent again by the next run, with the same ids."
+    )
+    advice = "Find out why Meltano, or whatever kept the state, has ended. Then run again."
+
+
+# Everything else.
+
+
+class CountsError(DeliveryError):
+    """The records that were read are not all accounted for."""
+
+    sentence = (
+        "The counts do not add up: {count} records are unaccounted for. This is a defect. Report "
+        "it, and run again."
+    )
+
+
+class DefectError(DeliveryError):
+    """An error that nobody expected."""
+
+    sentence = "Stopped by a defect: {place}. Report that place, and run again."
+    advice = "Nothing is lost: STATE stands only behind what was acknowledged."
 
 
 class Interrupted(DeliveryError):  # noqa: N818, a signal is no error
@@ -53,8 +252,10 @@ class Interrupted(DeliveryError):  # noqa: N818, a signal is no error
         signum: The number of the signal; the exit code is 128 + signum.
     """
 
+    sentence = "Stopped by signal {signum}. The next run goes on from the last state."
+
     def __init__(self, signum: int) -> None:
-        super().__init__(f"Stopped by signal {signum}.")
+        super().__init__(signum=signum)
         self.exit_code = 128 + signum
 
 

@@ -27,12 +27,14 @@ from singer_delivery.build import Sender, build_delivery
 from singer_delivery.config import typed_config
 from singer_delivery.delivery import STOP_SECONDS
 from singer_delivery.errors import (
+    DefectError,
     DeliveryError,
     Interrupted,
     NoSchemaError,
     OutputError,
     RecordRejected,
     RecordSkipped,
+    SummaryFileError,
     place_of,
 )
 from singer_delivery.files import OWNER_ONLY
@@ -210,9 +212,7 @@ class DeliveryTarget(SdkTarget):
     def _stream(self, name: object) -> MappedStream:
         mapped = self._mapped.get(name) if isinstance(name, str) else None
         if mapped is None:
-            raise NoSchemaError(
-                self._reader.wrong("a RECORD needs a stream and a SCHEMA before it")
-            )
+            raise NoSchemaError(line=self._reader.number)
         return mapped
 
     @override
@@ -254,15 +254,14 @@ class DeliveryTarget(SdkTarget):
             The exit code: 0, 3 if more was rejected than `max_rejects`, 1 if the run could not
             go on, 128 + n if signal n ended it.
         """
-        failure = ""
+        failure: DeliveryError | None = None
         try:
             self.listen(file_input)
-            code = self._exit_code()
         except DeliveryError as error:
-            code, failure = error.exit_code, str(error)
-        except Exception as error:  # noqa: BLE001, a defect
-            code, failure = DeliveryError.exit_code, f"Stopped by a defect: {place_of(error)}"
-        code = self._report(code)
+            failure = error
+        except Exception as error:  # noqa: BLE001, its place is told
+            failure = DefectError(place=place_of(error))
+        code = self._report(failure.exit_code if failure else self._exit_code())
         if failure:  # last, where it is looked for
             self.logger.error("%s", failure)
         return code
@@ -322,10 +321,9 @@ class DeliveryTarget(SdkTarget):
                 path.touch(OWNER_ONLY)
                 path.write_bytes(msgspec.json.encode(self.delivery.as_dict(code)) + b"\n")
             except OSError as error:
-                self.logger.error(  # noqa: TRY400
-                    "Cannot write summary_path %s: %s.", path, error.strerror
-                )
-                return code or 1
+                failure = SummaryFileError(path=path, reason=error.strerror)
+                self.logger.error("%s", failure)  # noqa: TRY400
+                return code or failure.exit_code
         return code
 
     @override

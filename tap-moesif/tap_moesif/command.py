@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from tap_moesif.sdk import ConfigInput, SdkTap
 from tap_moesif.service import MoesifError
+from tap_moesif.service.errors import FileError
 from tap_moesif.windows.cutting import MAX_WINDOWS
 
 if TYPE_CHECKING:
@@ -113,4 +114,4 @@ def _checked(name: str, file: IO[str]) -> IO[str]:
             return StringIO(text)
     except ValueError:
         pass
-    raise MoesifError(f"--{name} names a file that holds no JSON object.")
+    raise FileError(name=name)

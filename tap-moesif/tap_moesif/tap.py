@@ -10,8 +10,9 @@ from typing_extensions import override
 
 from singer_delivery.http import host_of
 from tap_moesif.command import CommandTap
-from tap_moesif.service import ForbiddenError, Moesif, MoesifError
+from tap_moesif.service import ForbiddenError, Moesif
 from tap_moesif.service.connection import Connection
+from tap_moesif.service.errors import AllForbiddenError, OtherStateError
 from tap_moesif.service.pace import Pace
 from tap_moesif.settings import setting_errors, settings
 from tap_moesif.streams import STREAMS, MoesifStream
@@ -73,13 +74,8 @@ class TapMoesif(CommandTap):
         scopes = ", ".join(sorted({error.scope for error in errors}))
         selected = [stream for stream in self.streams.values() if stream.selected]
         if len(errors) == len(selected) > 1:
-            raise ForbiddenError(
-                "Moesif refuses the key for every selected stream: management_api_key is wrong or "
-                f"expired, or lacks the scopes {scopes}. Make a key with these scopes in Moesif "
-                "under Settings > API Keys > Management API.",
-                scopes,
-            )
-        raise ForbiddenError(" ".join(map(str, errors)), scopes)
+            raise AllForbiddenError(scope=scopes)
+        raise ForbiddenError(" ".join(map(str, errors)), scope=scopes)
 
     @override
     def try_streams(self) -> None:
@@ -101,10 +97,7 @@ class TapMoesif(CommandTap):
         if state and not (
             isinstance(bookmarks, dict) and all(isinstance(b, dict) for b in bookmarks.values())
         ):
-            raise MoesifError(
-                'The state is no object with "bookmarks" for each stream, so not one of this tap. '
-                "Run without it, or with --full-refresh, to read everything again."
-            )
+            raise OtherStateError
         super().load_state(state)
 
     @override

@@ -40,6 +40,17 @@ _ABOUT_SENDER = re.compile(
 because Moesif names the key whose type has changed."""
 
 
+class UnknownApplicationIdError(ServiceError):
+    """Moesif has no app with the application id."""
+
+    sentence = (
+        "Moesif does not know this application_id (HTTP {status:d}). Copy the Collector "
+        "Application Id from Moesif's menu, API Keys; the Management API key is another one (or "
+        "set verify_application_id: false)."
+    )
+    advice = "Nothing was sent."
+
+
 class MoesifCollector(Service):
     """How Moesif is written to. Any 2xx is a success: what its body holds is not documented.
 
@@ -92,9 +103,5 @@ def verify_application_id(application_id: str, address: str) -> str | None:
     except requests.RequestException as error:
         return no_answer_reason(error, CHECK_TIMEOUT_SECONDS)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise ServiceError(
-            f"Moesif does not know this application_id (HTTP {status}). Copy the "
-            "Collector Application Id from Moesif's menu, API Keys; the Management API key is "
-            "another one (or set verify_application_id: false)."
-        )
+        raise UnknownApplicationIdError(status=status)
     return None if status < HTTPStatus.MULTIPLE_CHOICES else f"HTTP {status}"

@@ -49,6 +49,27 @@ def versioned(address: str) -> str:
     return address if address.endswith("/v1") else f"{address}/v1"
 
 
+class UnknownWriteKeyError(ServiceError):
+    """Segment has no source with the write key."""
+
+    sentence = (
+        "Segment knows no source with this write_key; it would answer 200 and drop everything. "
+        "Copy the key from the source's Settings > API Keys (or set verify_write_key: false)."
+    )
+    advice = "Nothing was sent."
+
+
+class OtherRegionError(ServiceError):
+    """The write key is of another region."""
+
+    sentence = (
+        "This write_key belongs to a workspace in region {home}, and not {region}, where the "
+        "calls would go: Segment would answer 200 and drop everything. Set region: {home}, and "
+        "host, if it is set, to that region's."
+    )
+    advice = "Nothing was sent."
+
+
 class SegmentApi(Service):
     """How Segment is written to.
 
@@ -109,10 +130,7 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
     except requests.RequestException as error:
         return no_answer_reason(error, CDN_TIMEOUT_SECONDS)
     if status == HTTPStatus.NOT_FOUND:
-        raise ServiceError(
-            "Segment knows no source with this write_key; it would answer 200 and drop everything. "
-            "Copy the key from the source's Settings > API Keys (or set verify_write_key: false)."
-        )
+        raise UnknownWriteKeyError
     if status != HTTPStatus.OK:
         return f"HTTP {status}"
     settings = _object_in(content)
@@ -122,11 +140,7 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
     if home is None and region != DEFAULT_REGION:
         return "the answer does not say in which region its workspace is"
     if home and home != region:
-        raise ServiceError(
-            f"This write_key belongs to a workspace in region {home}, and not {region}, where the "
-            "calls would go: Segment would answer 200 and drop everything. "
-            f"Set region: {home}, and host, if it is set, to that region's."
-        )
+        raise OtherRegionError(home=home, region=region)
     return None
 
 

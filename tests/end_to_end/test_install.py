@@ -21,7 +21,7 @@ from project import PROJECT
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.xdist_group("wheels"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.wheels, pytest.mark.timeout(600)]
 PUBLISHED = ("singer-delivery", "tap-moesif", "target-segment", "target-moesif")
 README = (PROJECT / "README.md").read_text()
 WAYS = re.findall(r"^```sh\n(pip install .*?)^```$", README, re.MULTILINE | re.DOTALL)

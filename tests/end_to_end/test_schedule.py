@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
     from postgres import Database
 
-pytestmark = pytest.mark.timeout(300)  # the first one also sets the machine up
+pytestmark = [
+    pytest.mark.orchestration,
+    pytest.mark.timeout(300),  # the first one also sets the machine up
+]
 
 PAGE = PROJECT / "docs" / "schedule.md"
 RUNNING = f"Another '{STATE}' pipeline is already running"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.wheels
+
 MODULES = {package: package.replace("-", "_") for package in NEEDS} | {"sandbox": "moesif_sandbox"}
 CLEAN = {"PYTHONPATH": "", "PYTHONSAFEPATH": "1"}
 

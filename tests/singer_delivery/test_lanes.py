@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singer_delivery.errors import ServiceError
+from singer_delivery.errors import NoDeliveryError
 from singer_delivery.http import NO_ANSWER
 from singer_delivery.sending.batching import Batch, Limits, Message
 from singer_delivery.sending.lane import Acknowledged, Failed, Finished, Lane, Refused, Report
@@ -140,7 +140,7 @@ def test_halves_are_retried_too() -> None:
 def test_a_failure_that_lasts_ends_the_run_and_rejects_nothing() -> None:
     outcomes = deliver(Service(rule=lambda _: Answer(503, detail="HTTP 503")), messages("a"))
     failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-    assert [type(outcome.error) for outcome in failed] == [ServiceError]
+    assert [type(outcome.error) for outcome in failed] == [NoDeliveryError]
     assert not bodies(outcomes, Refused)
 
 

@@ -51,7 +51,7 @@ def reasons() -> list[Reason]:
 
 
 def pattern(sentence: str) -> str:
-    return ".+?".join(map(re.escape, sentence.split(ANYTHING)))
+    return ".*?".join(map(re.escape, sentence.split(ANYTHING)))
 
 
 def sentences(log: str) -> Iterator[str]:

@@ -243,7 +243,7 @@ CASES: dict[str, Case] = {
     "elsewhere": partial(answered, always(302)),
     "down": partial(answered, always(503)),
     "a long wait": partial(answered, always(429, {}, {"Retry-After": "7200"})),
-    "always too many queries": partial(answered, always(429, {}, {"Retry-After": "1"})),
+    "always too many queries": partial(answered, always(429, {}, {"Retry-After": "1200"})),
     "unreachable": unreachable,
     "no TLS": without_tls,
     "no answer": without_answer,

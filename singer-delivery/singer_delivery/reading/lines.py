@@ -16,7 +16,7 @@ import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
-from singer_delivery.errors import InputError
+from singer_delivery.errors import NoInputError
 from singer_delivery.files import locked
 
 if TYPE_CHECKING:
@@ -82,16 +82,13 @@ class Lines:
         wakeup: Ends a wait for input.
 
     Raises:
-        InputError: Standard input is wanted and closed.
+        NoInputError: Standard input is wanted and closed.
     """
 
     def __init__(self, source: IO[str] | IO[bytes] | None, wakeup: Wakeup) -> None:
         source = source if source is not None else sys.stdin
         if source is None:
-            raise InputError(
-                "Standard input is closed, so there is nothing to read. Pipe a tap's output into "
-                "it, or name a file with --input."
-            )
+            raise NoInputError
         self.torn = False  # whether the last line had no line break
         self._wakeup = wakeup
         self._rest: list[bytes] = []

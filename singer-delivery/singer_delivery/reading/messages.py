@@ -83,11 +83,11 @@ class MessageReader(GenericSingerReader[bytes]):
     ) -> None:
         super().__init__()
         self.line = b""  # the line that `callbacks` are processing
+        self.number = 0
         self._poll = poll
         self._wakeup = wakeup
         self._unreadable = unreadable
         self._replaying = replaying
-        self._number = 0
         self._decode = msgspec.json.Decoder().decode
         self._decode_message = msgspec.json.Decoder(MessageLine).decode
 
@@ -107,7 +107,7 @@ class MessageReader(GenericSingerReader[bytes]):
         while (lines := source.read(self._poll())) is not None:
             for line in lines:
                 self.line = line.removeprefix(codecs.BOM_UTF8)
-                self._number += 1
+                self.number += 1
                 if not self.line.strip():
                     continue
                 try:
@@ -184,9 +184,7 @@ class MessageReader(GenericSingerReader[bytes]):
     def wrong(self, what: str, remedy: str = "") -> InputError:
         """Return the error for the current line, which is no Singer message."""
         remedy = remedy or "Does the tap write anything else to its standard output?"
-        return InputError(
-            f"Line {self._number} of the input is no Singer message: {what}. {remedy}"
-        )
+        return InputError(line=self.number, what=what, remedy=remedy)
 
 
 def encoded(record: dict[str, Any]) -> dict[str, msgspec.Raw]:

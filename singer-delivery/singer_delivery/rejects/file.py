@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_delivery.errors import OutputError
+from singer_delivery.errors import OutputError, RejectsFileError
 from singer_delivery.files import SharedLines
 from singer_delivery.rejects.reasons import with_reason
 
@@ -85,7 +85,4 @@ class Rejects:
             raise self._cannot(error) from error
 
     def _cannot(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"Cannot write the rejects file {self.path}: {error.strerror}. "
-            "Make room or set rejects_path to a place that can be written."
-        )
+        return RejectsFileError(path=self.path, reason=error.strerror)

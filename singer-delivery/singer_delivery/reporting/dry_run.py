@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from singer_delivery.errors import OutputError
+from singer_delivery.errors import DryRunFileError, OutputError
 from singer_delivery.files import OWNER_ONLY, write_all
 from singer_delivery.reporting.masking import masked
 from singer_delivery.sending.retry import Answer
@@ -74,7 +74,7 @@ class DryRun:
         """Do nothing: the other lanes use the file too."""
 
     def _cannot(self, error: OSError) -> OutputError:
-        return OutputError(f"Cannot write dry_run_path {self._path}: {error.strerror}.")
+        return DryRunFileError(path=self._path, reason=error.strerror)
 
 
 class _Call(msgspec.Struct):

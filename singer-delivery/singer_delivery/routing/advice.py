@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from singer_delivery.errors import UnknownStreamError
 from singer_delivery.routing import shapes
 
 if TYPE_CHECKING:
@@ -56,10 +57,8 @@ def advice_for(
         if pattern is None
         else f"streams.{pattern} has neither call nor as"
     )
-    return (
-        f"Stream '{stream.name}' is not known: {why}. The run stops before its first record; no "
-        f"state is written past it. {what} Add under streams in the settings: {_quoted(key)}: "
-        f"{line}"
+    return UnknownStreamError.sentence.format(
+        stream=stream.name, why=why, what=what, line=f"{_quoted(key)}: {line}"
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
-from singer_delivery.errors import DeliveryError, place_of
+from singer_delivery.errors import DefectError, DeliveryError, place_of
 from singer_delivery.http import GivenUpError, RetryBudget, retry_after
 from singer_delivery.sending.batching import Batch, Message
 from singer_delivery.sending.retry import (
@@ -159,7 +159,7 @@ class Lane(threading.Thread):
             except DeliveryError as error:
                 self._report(Failed(error))
             except Exception as error:  # noqa: BLE001, a defect here must end the run, not hang it
-                self._report(Failed(DeliveryError(f"Stopped by a defect: {place_of(error)}")))
+                self._report(Failed(DefectError(place=place_of(error))))
             self._report(Finished(self))
         self._connection.close()
 

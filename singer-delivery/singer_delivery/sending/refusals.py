@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_delivery.errors import ServiceError
+from singer_delivery.errors import AllRefusedError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,8 +102,4 @@ class RejectionStreak:
             then = "run again (no state was written past them), or set max_rejects: -1"
         else:
             then = "replay that file, or set a larger max_rejects"
-        return ServiceError(
-            f"{what} refused with the same answer ({self._detail}), so the cause is probably the "
-            "configuration and not the records. They are in the rejects file with that answer: "
-            f"correct what it says and {then} if they are all bad."
-        )
+        return AllRefusedError(what=what, answer=self._detail, then=then)

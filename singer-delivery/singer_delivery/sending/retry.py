@@ -17,7 +17,13 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from singer_delivery.errors import ServiceError
+from singer_delivery.errors import (
+    LongWaitError,
+    ManyWaitsError,
+    NoDeliveryError,
+    SenderRefusedError,
+    ServiceError,
+)
 from singer_delivery.http import (
     NO_ANSWER,
     AskedTooLongError,
@@ -112,10 +118,7 @@ class Advice:
         """Return the error for an answer that refuses this sender."""
         why = " It is about the key or the account." if answer.about_sender else ""
         settings = _listed([*self.keys, *self.addresses])
-        return ServiceError(
-            f"{self.host} refuses this sender: {answer.detail}.{why} "
-            f"Nothing was rejected. Check {settings}, and run again."
-        )
+        return SenderRefusedError(host=self.host, answer=answer.detail, why=why, settings=settings)
 
     def given_up(self, answer: Answer, error: GivenUpError, *, first: bool) -> ServiceError:
         """Return the error for a batch that is not retried any more.
@@ -127,20 +130,20 @@ class Advice:
         """
         attempts = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
         if isinstance(error, AskedTooLongError):
-            return ServiceError(
-                f"{self.host} asks to wait {error.asked:.0f} s ({answer.detail}), longer than "
-                f"retry_max_seconds ({error.seconds:g}): run again later, or raise it."
+            return LongWaitError(
+                host=self.host, asked=error.asked, answer=answer.detail, seconds=error.seconds
             )
         if isinstance(error, WaitedTooLongError):
-            return ServiceError(
-                f"{self.host} has asked to wait again and again, for {error.seconds:g} s in all, "
-                f"in {attempts} ({answer.detail}). State is kept: run again later."
+            return ManyWaitsError(
+                host=self.host, seconds=error.seconds, attempts=attempts, answer=answer.detail
             )
-        limit = "the limit before a first answer" if first else "retry_max_seconds"
-        return ServiceError(
-            f"No delivery to {self.host} for {error.seconds:g} s ({limit}), in {attempts}: "
-            f"{answer.detail}. State is kept. Check {_listed(self.addresses)}, and whether this "
-            "machine can reach that host, or run again later."
+        return NoDeliveryError(
+            host=self.host,
+            seconds=error.seconds,
+            limit="the limit before a first answer" if first else "retry_max_seconds",
+            attempts=attempts,
+            answer=answer.detail,
+            settings=_listed(self.addresses),
         )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from singer_delivery.errors import OutputError
+from singer_delivery.errors import FingerprintsError, FingerprintsInUseError, OutputError
 from singer_delivery.files import OWNER_ONLY
 
 if TYPE_CHECKING:
@@ -167,10 +167,7 @@ class FingerprintFile:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OutputError(
-                f"Another run uses the fingerprints in {self._path}. Let it end first, or give "
-                "this one a fingerprints_path of its own."
-            ) from error
+            raise FingerprintsInUseError(path=self._path) from error
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
         self._database.close()
         self._database = _connected(str(self._path))
@@ -218,11 +215,8 @@ class FingerprintFile:
             raise self._cannot(error) from error
 
     def _cannot(self, error: Exception) -> OutputError:
-        return OutputError(
-            f"Cannot use the fingerprints in {self._path}: "
-            f"{getattr(error, 'strerror', None) or error}. Make room, set fingerprints_path to a "
-            "place that can be written, or remove a broken file: everything is sent once more then."
-        )
+        reason = getattr(error, "strerror", None) or error
+        return FingerprintsError(path=self._path, reason=reason)
 
 
 def _connected(path: str) -> sqlite3.Connection:

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_moesif.service.errors import AttemptError, TooLargeError
+from tap_moesif.service.errors import (
+    FailedShardsError,
+    NoHitsError,
+    TimedOutError,
+    TooLargeForShardError,
+    UnexpectedAnswerError,
+)
 from tap_moesif.service.refusals import reason_in
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 Answer = dict[str, Any]
-
-LATER = "Run again later, with a smaller page_size if it happens daily."
 
 
 class Hit(msgspec.Struct, gc=False):
@@ -105,22 +109,21 @@ def read_search(content: bytes, path: str) -> Answer:
     try:
         hits = answer["hits"]["hits"]
     except (LookupError, TypeError) as error:
-        raise unexpected_response(path) from error
+        raise UnexpectedAnswerError(path=path) from error
     if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
-        raise without_hits(path)
+        raise NoHitsError(path=path)
     _check_complete(answer.get("timed_out"), answer.get("_shards"), path)
     return answer
 
 
 def _check_complete(timed_out: object, shards: object, path: str) -> None:
     if timed_out:
-        raise AttemptError(f"Moesif ran out of time over {path}; its page is incomplete.", LATER)
+        raise TimedOutError(path=path)
     if isinstance(shards, dict) and shards.get("failed"):
         reason = reason_in(shards.get("failures"))
-        text = f"A part of Moesif's index failed over {path}{reason}; its page is incomplete."
         if reason.is_size:
-            raise TooLargeError(text, LATER, transient=True)
-        raise AttemptError(text, LATER)
+            raise TooLargeForShardError(path=path, reason=reason, transient=True)
+        raise FailedShardsError(path=path, reason=reason)
 
 
 def _total(total: Any) -> tuple[int, bool]:  # noqa: ANN401
@@ -147,7 +150,7 @@ def read_json(content: Buffer, path: str) -> Any:  # noqa: ANN401, JSON is what 
     try:
         return _with_whole_characters(json.loads(bytes(content)))
     except (ValueError, RecursionError) as error:
-        raise unexpected_response(path) from error
+        raise UnexpectedAnswerError(path=path) from error
 
 
 def read_list(content: bytes, path: str, name: str, *, within: bool = False) -> list[Any]:
@@ -166,7 +169,7 @@ def read_list(content: bytes, path: str, name: str, *, within: bool = False) -> 
     if isinstance(answer, dict):
         answer = _in_object(answer, name, within=within)
     if not isinstance(answer, list):
-        raise unexpected_response(path)
+        raise UnexpectedAnswerError(path=path)
     return [_document(item) for item in answer]
 
 
@@ -187,19 +190,6 @@ def _document(item: Any) -> Any:  # noqa: ANN401
     if isinstance(item, dict) and isinstance(item.get("_source"), dict):
         return {"_id": item.get("_id"), **item["_source"]}
     return item
-
-
-def without_hits(path: str) -> AttemptError:
-    """Say that what should be a list of hits is none."""
-    return AttemptError(f"The answer to {path} holds no list of hits.")
-
-
-def unexpected_response(path: str) -> AttemptError:
-    """Say that an answer is not what Moesif gives."""
-    return AttemptError(
-        f"The answer to {path} is not the JSON that Moesif gives.",
-        "Does api_url lead to Moesif's API, and not to a proxy's page?",
-    )
 
 
 def _with_whole_characters(value: Any) -> Any:  # noqa: ANN401

@@ -14,7 +14,10 @@ from singer_delivery.http import (
     session_to,
     with_scheme,
 )
-from tap_moesif.service.errors import AttemptError, TooLargeError
+from tap_moesif.service.errors import (
+    NoAnswerError,
+    TooLargeAnswerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,17 +85,10 @@ class Connection:
             ) as response:
                 content = read_body(response, MAX_ANSWER_BYTES)
         except (requests.RequestException, ValueError) as error:  # ValueError: urllib3's, of a host
-            raise AttemptError(
-                f"No answer from Moesif at {host_of(self._url)} "
-                f"({no_answer_reason(error, timeout)}).",
-                "Is api_url right, and can this machine reach it?",
-            ) from error
+            reason = no_answer_reason(error, timeout)
+            raise NoAnswerError(host=host_of(self._url), reason=reason) from error
         if len(content) > MAX_ANSWER_BYTES:
-            raise TooLargeError(
-                f"An answer of Moesif to {request.path} is larger than {MAX_ANSWER_BYTES >> 20} "
-                "MB, which this tap does not read.",
-                "Does api_url lead to Moesif's API?",
-            )
+            raise TooLargeAnswerError(path=request.path, most=MAX_ANSWER_BYTES >> 20)
         elapsed = response.elapsed.total_seconds()
         return Answer(response.status_code, response.headers, content, elapsed)
 

@@ -19,7 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from tap_moesif.service.answers import read_hits
-from tap_moesif.service.errors import AttemptError, MoesifError
+from tap_moesif.service.errors import (
+    EmptyPageError,
+    NoCursorError,
+    RepeatedPageError,
+)
 from tap_moesif.service.request import Request
 
 if TYPE_CHECKING:
@@ -189,14 +193,9 @@ class Pages:
     def _check_next(self, after: Sort | None) -> None:
         """See that a page leads on."""
         if not after or not isinstance(after, list):
-            raise MoesifError(
-                f"Moesif's answer to {self.search.path} does not say where the next page begins, "
-                "so the rest cannot be read. Please report this with the name of the path."
-            )
+            raise NoCursorError(path=self.search.path)
         if msgspec.json.encode(after) in self._read or after == self.after:
-            raise AttemptError(
-                f"Moesif's answer to {self.search.path} is a page that was read already."
-            )
+            raise RepeatedPageError(path=self.search.path)
 
     def _check_end(self, found: Found) -> None:
         """See that an empty page is the end.
@@ -216,9 +215,7 @@ class Pages:
         if not last and not found.total:
             return
         if not last or _rank(last[0].sort) > _rank(self.after):
-            raise AttemptError(
-                f"Moesif's answer to {self.search.path} is an empty page, although there is more."
-            )
+            raise EmptyPageError(path=self.search.path)
 
 
 def _rank(sort: Any) -> list[tuple[str, Any]]:  # noqa: ANN401, what the service says

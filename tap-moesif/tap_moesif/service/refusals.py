@@ -17,12 +17,15 @@ from typing_extensions import override
 
 from singer_delivery.http import http_date, retry_after
 from tap_moesif.service.errors import (
-    AttemptError,
     ForbiddenError,
     MoesifError,
+    NoOrderByIdError,
     NotFoundError,
+    RateLimitError,
     RejectedQueryError,
+    ServerError,
     TooLargeError,
+    UnexpectedStatusError,
 )
 from tap_moesif.service.queries import FIELDS
 
@@ -118,53 +121,36 @@ def error_of(
     now = http_date(headers.get("Date")) or wall
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return ForbiddenError(
-            f"Moesif refuses the key for {path} (HTTP {status}): management_api_key is wrong, "
-            f"expired, or lacks the scope {required.scope}, which the stream '{required.stream}' "
-            "needs. Make a key with that scope in Moesif under Settings > API Keys > "
-            f"Management API, or {required.remedy}.",
-            required.scope,
+            path=path,
+            status=status,
+            scope=required.scope,
+            stream=required.stream,
+            remedy=required.remedy,
         )
     reason = read_reason(content)
-    text = f"Moesif answers {path} with HTTP {status}{reason}"
+    answer = f"Moesif answers {path} with HTTP {status}{reason}"
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or reason.is_size:
         transient = status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_ERROR
-        return TooLargeError(
-            f"{text}: that is too much at once.",
-            "Less cannot be asked for. Does a proxy on the way limit the size of answers?",
-            transient=transient,
-        )
+        return TooLargeError(answer=answer, transient=transient)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = retry_after(status, headers, now)
-        return AttemptError(
-            "Moesif's limit of queries a minute is reached.",
-            "Find what else uses the key, or lower requests_per_minute.",
-            RATE_WINDOW_SECONDS - now % RATE_WINDOW_SECONDS if wait is None else wait,
+        return RateLimitError(
+            wait=RATE_WINDOW_SECONDS - now % RATE_WINDOW_SECONDS if wait is None else wait
         )
     if status == HTTPStatus.REQUEST_TIMEOUT or status >= _SERVER_ERROR:
-        advice = f"Run again later; api_url leads to {host}."
-        return AttemptError(f"{text}.", advice, retry_after(status, headers, now))
-    return _final(status, text, reason, request, host)
+        return ServerError(answer=answer, host=host, wait=retry_after(status, headers, now))
+    return _final(status, answer, reason, request, host)
 
 
 _SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _final(status: int, text: str, reason: Reason, request: Request, host: str) -> MoesifError:
+def _final(status: int, answer: str, reason: Reason, request: Request, host: str) -> MoesifError:
     """Say what an answer means that no second attempt changes."""
     if status == HTTPStatus.NOT_FOUND:
-        return NotFoundError(
-            f"{text}: there is no such path; are api_url ({host}), users_path and "
-            "companies_path right?"
-        )
+        return NotFoundError(answer=answer, host=host)
     if status != HTTPStatus.BAD_REQUEST:
-        return MoesifError(f"{text}: is api_url ({host}) right?")
+        return UnexpectedStatusError(answer=answer, host=host)
     if _NO_ORDER_BY_ID.search(reason.text):
-        return RejectedQueryError(
-            f"{text}: its search engine does not sort by _id "
-            "(indices.id_field_data.enabled is false), without which no walk through all "
-            "documents is complete. Ask whoever runs it to allow that."
-        )
-    return RejectedQueryError(
-        f"{text}: the search was not understood; is app_id right? If it is, "
-        f"{request.required.remedy}."
-    )
+        return NoOrderByIdError(answer=answer)
+    return RejectedQueryError(answer=answer, remedy=request.required.remedy)

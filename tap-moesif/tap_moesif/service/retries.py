@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from singer_delivery.http import backoff
 from singer_delivery.http.waits import MAX_WAITING_SECONDS
-from tap_moesif.service.errors import AttemptError, MoesifError
+from tap_moesif.service.errors import AttemptError, GivenUpError, LongWaitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,18 +62,20 @@ class RetryBudget:
         seconds = now - self.started - self._asked
         gone = self.failures >= MAX_ATTEMPTS_UNANSWERED or seconds >= MAX_SECONDS_UNANSWERED
         if self.failures >= self.most or (gone and not answered):
-            raise MoesifError(
-                f"{error} Tried {self._attempts} times in {seconds:.0f} s. {error.advice}"
+            raise GivenUpError(
+                failure=error, attempts=self._attempts, seconds=seconds, advice=error.advice
             ) from error
         return backoff(self.failures, self.random, BACKOFF_MAX_SECONDS)
 
     def _as_asked(self, error: AttemptError, seconds: float) -> float:
         if self._asked + seconds > MAX_ASKED_SECONDS:
             before = f", after {self._asked:.0f} s in {self._attempts - 1} waits"
-            raise MoesifError(
-                f"{error} It asks to wait {seconds:.0f} s{before if self._asked else ''}, which "
-                f"is more than this tap waits for one answer ({MAX_ASKED_SECONDS:.0f} s). "
-                f"{error.advice}"
+            raise LongWaitError(
+                failure=error,
+                asked=seconds,
+                before=before if self._asked else "",
+                most=MAX_ASKED_SECONDS,
+                advice=error.advice,
             ) from error
         wait = max(seconds, MIN_ASKED_SECONDS)
         self._asked += wait

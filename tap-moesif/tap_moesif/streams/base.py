@@ -27,6 +27,7 @@ from tap_moesif.service import (
     RequiredScope,
     read_list,
 )
+from tap_moesif.service.errors import StateOfStreamError
 from tap_moesif.service.page_size import PageSize
 from tap_moesif.sync import Scan, StateError, StreamState, check_not_ahead, earlier
 
@@ -356,7 +357,4 @@ class SearchStream(MoesifStream):
         try:
             return read(*args, **kwargs)
         except StateError as error:
-            raise MoesifError(
-                f"The state of '{self.name}' {error}. Take this stream out of the state, or run "
-                "with --full-refresh, to read everything again."
-            ) from error
+            raise StateOfStreamError(stream=self.name, what=error) from error

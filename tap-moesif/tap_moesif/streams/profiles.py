@@ -12,12 +12,12 @@ from typing_extensions import override
 from tap_moesif import usage
 from tap_moesif.service import (
     ID,
-    MoesifError,
     RejectedQueryError,
     RequiredScope,
     Search,
     read_hits,
 )
+from tap_moesif.service.errors import NoOrderByTimeError
 from tap_moesif.service.queries import (
     LAST_SEEN,
     MODIFIED_TIME,
@@ -110,12 +110,8 @@ class ProfileStream(SearchStream):
         try:
             self._tap.moesif.request(search.request(1), lambda content: read_hits(content, path))
         except RejectedQueryError as error:
-            raise MoesifError(
-                f"Moesif does not sort '{self.name}' by {MODIFIED_TIME} and {LAST_SEEN}, so it "
-                f"cannot be searched by time: {error} If it is so for this stream alone, its index "
-                "may have these as text: leave start_date and end_date out, and set the stream's "
-                "replication-method to FULL_TABLE in the catalog."
-            ) from error
+            times = f"{MODIFIED_TIME} and {LAST_SEEN}"
+            raise NoOrderByTimeError(stream=self.name, times=times, answer=error) from error
 
     @cached_property
     def _rolls_up(self) -> bool:

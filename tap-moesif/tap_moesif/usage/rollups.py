@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from tap_moesif.service import ForbiddenError, MoesifError, Request, read_search
+from tap_moesif.service.errors import NoUsageError
 from tap_moesif.service.page_size import PageSize
 from tap_moesif.usage.activity import Activity
 from tap_moesif.usage.rollup import USAGE, is_searchable, no_usage
@@ -203,10 +204,7 @@ class RollUps:
         try:
             return read(answered.value)
         except (LookupError, TypeError, ValueError) as error:
-            raise MoesifError(
-                "Moesif's answer to the search for usage has not the shape of one; set "
-                "usage_rollup: false to sync without last24HourAggResults."
-            ) from error
+            raise NoUsageError from error
 
     def _request(self, body: dict[str, Any]) -> Request:
         window = {"from": self.search.start, "to": self.search.end}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tap_moesif.records import utc
 from tap_moesif.records.times import EPOCH_MILLIS_FROM
 from tap_moesif.service import MoesifError, Request, RequiredScope, read_search
+from tap_moesif.service.errors import NotCountedError, NothingToPlanError
 from tap_moesif.service.queries import MODIFIED_TIME, between, without
 from tap_moesif.streams import STREAMS, SearchStream
 from tap_moesif.streams.users import Users
@@ -41,7 +42,7 @@ def plan(moesif: Moesif, config: Mapping[str, Any], windows: int) -> dict[str, A
     now = utc(moesif.last_request_time * 1000)
     end = min(now, config.get("end_date") or now)
     if start and start >= end:
-        raise MoesifError("Nothing can be planned: start_date is in the future.")
+        raise NothingToPlanError
     before = 0 if start else timeless
     latest = max(
         whole.start + 1, int(moesif.last_request_time * 1000)
@@ -118,7 +119,4 @@ class _Users:
         ).value
 
     def _not_counted(self) -> MoesifError:
-        return MoesifError(
-            f"Moesif's answer to {self._path} does not say how many users there are in a range "
-            "of time, so no windows can be planned; read everything by one run."
-        )
+        return NotCountedError(path=self._path)
