@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 AIRFLOW := orchestrate/airflow
 PIP_AUDIT := 2.10.1
 ACTIONLINT := 1.7.12
+ELASTICSEARCH := 6.8.23
 LOWEST := .venv-lowest
 PRERELEASE := .venv-prerelease
 ALL_CORES := --numprocesses=logical --dist=loadgroup
 UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/target_moesif
 
 .DEFAULT_GOAL := help
-.PHONY: help install airflow demo test quick test-orchestration test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
+.PHONY: help install airflow demo test quick test-orchestration test-engine test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
 
 help:  ## List what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -44,11 +45,15 @@ test: install  ## Run all tests, on all cores
 	@$(BIN)/python -m pytest $(ALL_CORES)
 
 quick: install  ## Run the unit tests of everything
-	@$(BIN)/python -m pytest $(ALL_CORES) -m 'not (slow or fresh_process or orchestration)' --ignore=tests/end_to_end
+	@$(BIN)/python -m pytest $(ALL_CORES) -m 'not (slow or fresh_process or orchestration or engine)' --ignore=tests/end_to_end
 
 test-orchestration: install  ## Run Meltano's jobs under a real Airflow, on two machines
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
 	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest -m orchestration tests/orchestration
+
+test-engine: install  ## Run the tap's queries against a real Elasticsearch; needs Java, and Maven to fetch it
+	@mvn --quiet --batch-mode dependency:get -Dtransitive=false -Dartifact=org.elasticsearch.distribution.zip:elasticsearch:$(ELASTICSEARCH):zip || echo 'Elasticsearch cannot be fetched.' >&2
+	@$(BIN)/python -m pytest -m engine tests/engine
 
 # But for click and typing-extensions, of which Meltano itself needs newer ones.
 test-lowest: install  ## Run the connectors' tests with the lowest versions that they allow
