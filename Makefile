@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 AIRFLOW := orchestrate/airflow
 PIP_AUDIT := 2.10.1
 ACTIONLINT := 1.7.12
+ELASTICSEARCH := 6.8.23
 LOWEST := .venv-lowest
 PRERELEASE := .venv-prerelease
 # Half of what a test does is to wait for another process.
@@ -16,7 +17,7 @@ ALL_CORES := --numprocesses=$(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --d
 UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/target_moesif
 
 .DEFAULT_GOAL := help
-.PHONY: help install airflow demo test quick test-orchestration test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
+.PHONY: help install airflow demo test quick test-orchestration test-engine test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
 
 help:  ## List what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -45,11 +46,15 @@ test: install  ## Run the tests, on all cores; the next ones and test-wheels run
 	@$(BIN)/python -m pytest $(ALL_CORES)
 
 quick: install  ## Run the unit tests of everything
-	@$(BIN)/python -m pytest $(ALL_CORES) -m 'not (slow or fresh_process or orchestration)' --ignore=tests/end_to_end
+	@$(BIN)/python -m pytest $(ALL_CORES) -m 'not (slow or fresh_process or orchestration or engine)' --ignore=tests/end_to_end
 
 test-orchestration: install  ## Run Meltano's jobs by cron, by systemd's unit and under a real Airflow
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
 	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m orchestration tests/orchestration tests/end_to_end/test_schedule.py
+
+test-engine: install  ## Run the tap's queries against a real Elasticsearch; needs Java, and Maven to fetch it
+	@mvn --quiet --batch-mode dependency:get -Dtransitive=false -Dartifact=org.elasticsearch.distribution.zip:elasticsearch:$(ELASTICSEARCH):zip || echo 'Elasticsearch cannot be fetched.' >&2
+	@$(BIN)/python -m pytest -m engine tests/engine
 
 # But for click and typing-extensions, of which Meltano itself needs newer ones.
 test-lowest: install  ## Run the connectors' tests with the lowest versions that they allow

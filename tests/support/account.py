@@ -26,7 +26,7 @@ class Account(ScriptedService):
         now: What Moesif's clock shows; it goes on with each request by a second.
         meanwhile: Called with the number of each search for users, before it is answered.
         spoil: Makes another answer of a search's answer.
-        searches: How many searches for users there were.
+        searches: How many pages of users were searched for; the last user of all is no page.
         whole_sources: Whether documents are answered whole, whatever `_source` says.
         lists: What is answered to a GET, by path.
         replies: Likewise, the whole of it.
@@ -89,10 +89,10 @@ class Account(ScriptedService):
             return self.replies.get(path) or Reply(200, self.lists.get(path, []), headers)
         url = urlsplit(request.path)
         kind = url.path.rpartition("/")[2]
-        if kind == "users":
+        body = request.json
+        if kind == "users" and b'"desc"' not in request.body:
             self.searches += 1
             self.meanwhile(self.searches)
-        body = request.json
         if self.whole_sources:
             body.pop("_source", None)
         if kind == "events":

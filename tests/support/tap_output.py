@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from typing_extensions import override
 
 from tap_moesif import TapMoesif
@@ -63,14 +62,10 @@ def sync(
     state: dict[str, Any] | None = None,
     tap_class: type[TapMoesif] = TapMoesif,
 ) -> Output:
-    writer = Recorder()
-    tap = tap_class(config=config, catalog=catalog, state=state, message_writer=writer)
-    tap.moesif.sleep = no_wait
-    try:
-        tap.sync_all()
-    finally:
-        tap.moesif.close()
-    return Output(writer.messages)
+    run, error = attempt(config, catalog, state, tap_class)
+    if error is not None:
+        raise error
+    return run
 
 
 def killed(
@@ -79,10 +74,26 @@ def killed(
     state: dict[str, Any] | None = None,
 ) -> Output:
     """Run a sync that the service breaks off."""
+    run, error = attempt(config, catalog, state)
+    assert error is not None
+    return run
+
+
+def attempt(
+    config: dict[str, Any],
+    catalog: dict[str, Any] | None = None,
+    state: dict[str, Any] | None = None,
+    tap_class: type[TapMoesif] = TapMoesif,
+) -> tuple[Output, MoesifError | None]:
+    """Run a sync to its end, or until the service breaks it off."""
     writer = Recorder()
-    tap = TapMoesif(config=config, catalog=catalog, state=state, message_writer=writer)
+    tap = tap_class(config=config, catalog=catalog, state=state, message_writer=writer)
     tap.moesif.sleep = no_wait
-    with pytest.raises(MoesifError):
+    error = None
+    try:
         tap.sync_all()
-    tap.moesif.close()
-    return Output(writer.messages)
+    except MoesifError as broken_off:
+        error = broken_off
+    finally:
+        tap.moesif.close()
+    return Output(writer.messages), error

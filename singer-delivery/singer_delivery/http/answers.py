@@ -32,7 +32,7 @@ class Reply(NamedTuple):
     headers: Mapping[str, str]
 
 
-def read_body(response: requests.Response, max_bytes: int) -> bytes:
+def read_body(response: requests.Response, max_bytes: int) -> bytearray:
     """Read the body of a response that was asked for with `stream=True`.
 
     Args:
@@ -47,8 +47,8 @@ def read_body(response: requests.Response, max_bytes: int) -> bytes:
         body += chunk
         if len(body) > max_bytes:
             response.close()
-            return bytes(body[: max_bytes + 1])
-    return bytes(body)
+            return body[: max_bytes + 1]
+    return body
 
 
 def status_line(status: int) -> str:

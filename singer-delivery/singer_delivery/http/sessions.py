@@ -54,7 +54,7 @@ def get(url: str, *, seconds: float, auth: AuthBase | None = None) -> Reply:
     with session_to(url) as session:
         response = session.get(url, auth=auth, timeout=seconds, allow_redirects=False, stream=True)
         content = read_body(response, MAX_ANSWER_BYTES)
-        return Reply(response.status_code, content, response.headers)
+        return Reply(response.status_code, bytes(content), response.headers)
 
 
 class _TimedReads(io.RawIOBase):

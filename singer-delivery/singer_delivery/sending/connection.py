@@ -103,7 +103,7 @@ class HttpConnection:
                 allow_redirects=False,
                 **self._environment[endpoint],
             )
-            content = read_body(response, MAX_ANSWER_BYTES)
+            content = bytes(read_body(response, MAX_ANSWER_BYTES))
         except (requests.RequestException, ValueError) as error:  # ValueError: urllib3's
             answer = Answer(NO_ANSWER, detail=no_answer_reason(error, self._timeout))
         else:

@@ -1,8 +1,9 @@
 """From a raw Moesif document to a record; pure."""
 
-from tap_moesif.records.fields import Field, Kind, json_schema, nested_paths
+from tap_moesif.records.fields import Field, Kind, json_schema
 from tap_moesif.records.maker import Document, Record, RecordMaker, as_it_is
 from tap_moesif.records.origin import with_origin
+from tap_moesif.records.partial import PartialReader
 from tap_moesif.records.plain import plain
 from tap_moesif.records.times import utc
 
@@ -10,11 +11,11 @@ __all__ = [
     "Document",
     "Field",
     "Kind",
+    "PartialReader",
     "Record",
     "RecordMaker",
     "as_it_is",
     "json_schema",
-    "nested_paths",
     "plain",
     "utc",
     "with_origin",

@@ -67,22 +67,6 @@ _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.REST: {"type": ["object", "null"], "additionalProperties": True},
 }
 
-_NESTED = frozenset({Kind.FREE, Kind.LIST, Kind.OBJECT, Kind.OBJECTS, Kind.GROUP, Kind.REST})
-
-
-def nested_paths(fields: tuple[Field, ...], parent: str = "") -> list[str]:
-    """List the dotted paths of the fields that hold objects or lists, outside of lists.
-
-    Flattening makes columns of the objects that have fields, and JSON text of the others.
-    """
-    paths: list[str] = []
-    for field in fields:
-        if field.kind in _NESTED:
-            paths.append(f"{parent}{field.name}")
-            if field.kind is not Kind.OBJECTS:
-                paths += nested_paths(field.fields, f"{parent}{field.name}.")
-    return paths
-
 
 def json_schema(fields: tuple[Field, ...], *, additional: bool = False) -> dict[str, Any]:
     """Write fields as a JSON schema."""

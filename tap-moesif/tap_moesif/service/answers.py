@@ -78,7 +78,7 @@ class Found:
     exact: bool
 
 
-def read_hits(content: bytes, path: str) -> Found:
+def read_hits(content: Buffer, path: str) -> Found:
     """Read a page of a search.
 
     Raises:
@@ -99,7 +99,7 @@ def _hit(hit: dict[str, Any]) -> Hit:
     return Hit(hit.get("_id"), msgspec.Raw(source), hit.get("sort"))
 
 
-def read_search(content: bytes, path: str) -> Answer:
+def read_search(content: Buffer, path: str) -> Answer:
     """Read a search's answer, whose `hits.hits` is a list of objects.
 
     Raises:
@@ -153,7 +153,7 @@ def read_json(content: Buffer, path: str) -> Any:  # noqa: ANN401, JSON is what 
         raise UnexpectedAnswerError(path=path) from error
 
 
-def read_list(content: bytes, path: str, name: str, *, within: bool = False) -> list[Any]:
+def read_list(content: Buffer, path: str, name: str, *, within: bool = False) -> list[Any]:
     """Read an answer that is a list: bare, under its name, or as a search's hits.
 
     Args:

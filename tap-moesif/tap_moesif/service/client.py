@@ -101,14 +101,14 @@ class Moesif:
         for connection in self._connections:
             connection.close()
 
-    def request(self, request: Request, read: Callable[[bytes], T]) -> Answered[T]:
+    def request(self, request: Request, read: Callable[[bytearray], T]) -> Answered[T]:
         """Send a request as `fetch` does, beside those that are under way."""
         return self.submit(self.fetch, request, read).result()
 
     def fetch(
         self,
         request: Request,
-        read: Callable[[bytes], T],
+        read: Callable[[bytearray], T],
         shrink: Callable[[bool], Request | None] = lambda _: None,
         attempts: int | None = None,
     ) -> Answered[T]:
@@ -138,7 +138,7 @@ class Moesif:
     def _fetch(
         self,
         request: Request,
-        read: Callable[[bytes], T],
+        read: Callable[[bytearray], T],
         shrink: Callable[[bool], Request | None],
         attempts: int | None,
     ) -> Answered[T]:
@@ -169,7 +169,7 @@ class Moesif:
         """Return the time on Moesif's clock; where nothing was answered yet, send a request."""
         return self.last_request_time or self.request(request, lambda _: None).asked_at
 
-    def _attempt(self, request: Request, read: Callable[[bytes], T]) -> Answered[T]:
+    def _attempt(self, request: Request, read: Callable[[bytearray], T]) -> Answered[T]:
         timeout = TIMEOUT_SECONDS if self._answered else MAX_SECONDS_UNANSWERED
         with self.pace:
             started, sent = self.clock(), self.wall()

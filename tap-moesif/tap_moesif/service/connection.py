@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 
     status: int
     headers: Mapping[str, str]
-    content: bytes
+    content: bytearray
     elapsed: float
 
 

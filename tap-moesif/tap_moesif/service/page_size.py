@@ -9,18 +9,23 @@ logger = logging.getLogger("tap-moesif")
 MAX_PAGE_SIZE = 10_000
 """The search engine's default window (`index.max_result_window`); Moesif publishes no limit."""
 
-MAX_PAGE_BYTES = 16_000_000
+MAX_PAGE_BYTES = 16 << 20
 """A page is not to be larger, by what the last ones weighed: it is held in memory."""
 
 GOOD_PAGES_TO_RETRY = 8
 """After so many good pages a size is tried again that failed, and may have failed for its size."""
 
 SLOW_SECONDS = 20.0
-"""A page that takes longer does not grow: a proxy on the way may give up on a larger one."""
+"""A page is not to take longer, if time grows with size: a proxy on the way may give up on it."""
+
+GROWTH = 8
+"""A page is at most so many times as large as the one before: fewer of them are waited for."""
+
+GROWTH_AFTER_FAILURE = 2
 
 
 class PageSize:
-    """The size of the next page: doubled while answers come well, halved where they do not.
+    """The size of the next page: grown while answers come well, halved where they do not.
 
     A size that was refused is not tried again; one that failed is tried once more, later.
 
@@ -60,7 +65,7 @@ class PageSize:
         return True
 
     def worked(self, count: int, size: int, seconds: float) -> None:
-        """Ask for twice as much after a good answer.
+        """Ask for more after a good answer.
 
         Args:
             count: How many documents it held.
@@ -72,6 +77,13 @@ class PageSize:
         if self._failed_at is not None and self.value >= self._failed_at:
             self._failed_at = None  # it was not the size
         self._good_pages_to_grow = max(0, self._good_pages_to_grow - 1)
-        grown = self.value * (1 if self._good_pages_to_grow or seconds >= SLOW_SECONDS else 2)
+        grown = self.value * self._growth(seconds)
         fitting = int(MAX_PAGE_BYTES / self._weight) if self._weight else self._most
         self.value = max(1, min(grown, self._most, fitting))
+
+    def _growth(self, seconds: float) -> int:
+        """Return how many times as much to ask for after an answer that took so long."""
+        if self._good_pages_to_grow:
+            return 1
+        most = GROWTH if self._failed_at is None else GROWTH_AFTER_FAILURE
+        return most if seconds * most <= SLOW_SECONDS else max(1, int(SLOW_SECONDS / seconds))

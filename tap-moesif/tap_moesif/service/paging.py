@@ -2,9 +2,12 @@
 
 Paging is keyset only: the next page is the same request with `search_after`, the sort values of
 the last hit (Moesif, "Management API", "Searching"). Nothing in an answer says that it is the
-last one, and the service may give less than was asked for. So a walk ends with an empty page, and
-only where the total, or the search from the other end, agrees that nothing is left; or with its
-first page, where that is not full and holds the total.
+last one, and the service may give less than was asked for. So a walk ends in one of three ways:
+
+- with its first page, where that is not full and holds the total;
+- with a page that ends with the last hit of all, where the total is reached too. A search from the
+  other end, beside the second page, has found that hit;
+- with an empty page, where the total, or a search from the other end, agrees that nothing is left.
 
 While a page is used the next one is requested already, and, as long as pages are small, a few more.
 """
@@ -28,6 +31,9 @@ from tap_moesif.service.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from typing_extensions import Buffer
 
     from tap_moesif.service.answers import Found, Hit
     from tap_moesif.service.client import Moesif
@@ -117,6 +123,7 @@ class Pages:
     size: PageSize
     after: Sort = field(default_factory=list)
     count: int = 0
+    _last: Future[Sort | None] | None = None
     _read: set[bytes] = field(default_factory=set)
     _ready: SimpleQueue[Page | BaseException] = field(default_factory=SimpleQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -125,7 +132,10 @@ class Pages:
     _ended: bool = False
 
     def __iter__(self) -> Iterator[Page]:
-        """Return page after page, of which the last may be empty."""
+        """Return page after page, of which the last may be empty.
+
+        A page is held in memory as long as its hits are: whoever has used them clears them.
+        """
         try:
             while True:
                 self._go_on()
@@ -163,6 +173,7 @@ class Pages:
             self._read.add(msgspec.json.encode(self.after))
             self.count += len(found.hits)
             self.size.worked(len(found.hits), answered.size, answered.seconds)
+            last = last or self._is_end(found)
         page = Page(found.hits, found.total, answered.asked_at, answered.size, last)
         with self._lock:
             self._ended = self._ended or last
@@ -176,13 +187,42 @@ class Pages:
         full = len(found.hits) >= self.size.value
         return not self.count and not full and found.exact and found.total == len(found.hits)
 
+    def _is_end(self, found: Found) -> bool:
+        """Tell whether a page that is not empty is the last one."""
+        if found.total > self.count:
+            self._last = self._last or self.moesif.submit(self._last_sort)
+            return False
+        return found.exact and self._is_last_known()
+
+    def _is_last_known(self) -> bool:
+        """Tell whether the last hit that was read is the last one of all, as was found before."""
+        # That was submitted before the page that is read here, so it does not wait for this one.
+        return self._last is not None and self._last.result() == self.after
+
+    def _last_sort(self) -> Sort | None:
+        """Return the sort values of the last hit of all; None where the service does not say."""
+        try:
+            [last] = self._from_the_end(attempts=1)
+        except (MoesifError, ValueError):
+            return None  # then the walk goes on to an empty page
+        sort: Sort | None = last.sort
+        return sort
+
+    def _from_the_end(self, attempts: int | None = None) -> list[Hit]:
+        """Request the last hit of all."""
+        return self.moesif.fetch(
+            self.search.request(1, order="desc"),
+            lambda content: read_hits(content, self.search.path).hits,
+            attempts=attempts,
+        ).value
+
     def _request(self) -> Request:
         return self.search.request(self.size.value, self.after)
 
     def _shrink(self, refused: bool) -> Request | None:
         return self._request() if self.size.halve(self.size.value, refused=refused) else None
 
-    def _read_page(self, content: bytes) -> Found:
+    def _read_page(self, content: Buffer) -> Found:
         found = read_hits(content, self.search.path)
         if found.hits:
             self._check_next(found.hits[-1].sort)
@@ -206,12 +246,9 @@ class Pages:
         Raises:
             AttemptError: There is more.
         """
-        if found.exact and found.total <= self.count:
+        if (found.exact and found.total <= self.count) or self._is_last_known():
             return
-        last = self.moesif.fetch(
-            self.search.request(1, order="desc"),
-            lambda content: read_hits(content, self.search.path).hits,
-        ).value
+        last = self._from_the_end()
         if not last and not found.total:
             return
         if not last or _rank(last[0].sort) > _rank(self.after):

@@ -73,7 +73,7 @@ class Reason(NamedTuple):
         return bool(_TOO_MUCH.search(f"{' '.join(self.types)} {self.text}"))
 
 
-def read_reason(content: bytes) -> Reason:
+def read_reason(content: bytes | bytearray) -> Reason:
     """Read the body of an error; an empty reason where it is of no known form."""
     try:
         return reason_in(msgspec.json.decode(content[:READ_BYTES]))
@@ -102,7 +102,7 @@ def _strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: 
 def error_of(
     status: int,
     headers: Mapping[str, str],
-    content: bytes,
+    content: bytes | bytearray,
     request: Request,
     host: str,
     wall: float,

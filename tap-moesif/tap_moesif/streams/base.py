@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 import msgspec
 from typing_extensions import override
 
-from tap_moesif.records import RecordMaker, as_it_is, json_schema, nested_paths, plain, utc
+from tap_moesif.records import RecordMaker, as_it_is, json_schema, plain, utc
 from tap_moesif.sdk import SdkStream
 from tap_moesif.service import (
     ForbiddenError,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from singer_sdk import metrics
+    from typing_extensions import Buffer
 
     from tap_moesif.records import Document, Field, Record
     from tap_moesif.service import Page, Search
@@ -45,9 +46,6 @@ T = TypeVar("T")
 
 MARK = "urn:tap-moesif:{stream}"
 """The `$id` of a stream's schema, by which targets know the stream under whatever name."""
-
-NESTED = "x-nested"
-"""The schema keyword that lists the dotted paths of objects and lists, which flattening hides."""
 
 SESSION_TOKEN = "session_token"  # noqa: S105, a field's name
 """Where Moesif keeps its users' session tokens: credentials of theirs."""
@@ -141,7 +139,7 @@ class MoesifStream(SdkStream):
         """Mark what has the stream's key, however it was selected, mapped or flattened."""
         plain = {name: value for name, value in schema.items() if name != "$id"}
         if {*type(self).primary_keys} <= plain.get("properties", {}).keys():
-            return {"$id": self.mark, NESTED: nested_paths(self.fields), **plain}
+            return {"$id": self.mark, **plain}
         return plain
 
     def with_id(self, records: Sequence[Record | None]) -> list[Record]:
@@ -264,7 +262,7 @@ class ListStream(MoesifStream):
         for answered in lists:
             yield self.with_id([*map(self.make, answered.result().value)])
 
-    def _read(self, content: bytes) -> list[Any]:
+    def _read(self, content: Buffer) -> list[Any]:
         return read_list(content, self.path, self.list_name)
 
 
@@ -320,6 +318,7 @@ class SearchStream(MoesifStream):
                 for name in self.times:
                     scan.observe(name, [record.get(name) for record in records])
                 yield records
+            page.hits.clear()  # or the answer would be held while the next one is read
         self._state.unfinished = []
         if self.replication_method != FULL_TABLE:
             self.move(self._state, scan)

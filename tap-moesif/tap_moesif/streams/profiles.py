@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from tap_moesif import usage
+from tap_moesif.records import PartialReader
 from tap_moesif.service import (
     ID,
     RejectedQueryError,
@@ -25,11 +25,11 @@ from tap_moesif.service.queries import (
     everything,
     modified_between,
 )
-from tap_moesif.streams.base import WRITTEN_AT_ONCE, SearchStream
+from tap_moesif.streams.base import SearchStream
 from tap_moesif.sync import earlier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tap_moesif.records import Record
     from tap_moesif.service import Page
@@ -88,16 +88,18 @@ class ProfileStream(SearchStream):
             yield from super().records_of(page, scan, now)
             return
         roll_ups = self._roll_ups(now, max(len(page.hits), page.total - scan.count))
-        together = roll_ups.at_once(len(page.hits)) or WRITTEN_AT_ONCE
-        waiting: deque[tuple[list[Record | None], Callable[[], None]]] = deque()
-        for first in range(0, len(page.hits), together):
-            some = page.hits[first : first + together]
-            made = [self.make(hit.document(), hit.id) for hit in some]
-            waiting.append((made, roll_ups.complete(self.with_id(made))))
-            if len(waiting) > 1:  # while the usage of these is asked for, others are written
-                yield from _finished(*waiting.popleft())
-        while waiting:
-            yield from _finished(*waiting.popleft())
+        roll_ups.expect_page(lambda: self._ids_without_usage(page))
+        for count, records in super().records_of(page, scan, now):
+            roll_ups.complete(records)
+            yield count, records
+
+    def _ids_without_usage(self, page: Page) -> Iterator[str]:
+        """Read the ids of those who bring no roll-up along, before their records are made."""
+        reader = PartialReader([self.fields[0], usage.USAGE])
+        for hit in page.hits:
+            record = reader.read(hit.source, hit.id)
+            if record is not None and usage.is_missing(record):
+                yield record["id"]
 
     def _check_times(self) -> None:
         """See that the times can be searched for.
@@ -127,13 +129,3 @@ class ProfileStream(SearchStream):
             self._usage = usage.RollUps(self._tap.moesif, required, search)
             self._usage.expect(expected)
         return self._usage
-
-
-def _finished(
-    made: list[Record | None], finish: Callable[[], None]
-) -> Iterator[tuple[int, list[Record]]]:
-    """Wait for the usage of some records; return them in parts, with the hits that these are of."""
-    finish()
-    for start in range(0, len(made), WRITTEN_AT_ONCE):
-        some = made[start : start + WRITTEN_AT_ONCE]
-        yield len(some), [record for record in some if record is not None]

@@ -58,4 +58,8 @@ class Activity:
 
     def is_unknown(self, identifier: str) -> bool:
         """Tell whether somebody's roll-up has to be asked for."""
-        return self.others is not None and identifier in self.others
+        return (
+            self.others is not None
+            and identifier not in self.roll_ups
+            and identifier in self.others
+        )

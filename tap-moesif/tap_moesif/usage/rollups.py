@@ -22,7 +22,7 @@ from tap_moesif.usage.rollup import USAGE, is_searchable, no_usage
 from tap_moesif.usage.search import EVENTS_PATH, MAX_IDS, read_active, read_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
 
     from tap_moesif.records import Record
@@ -34,8 +34,7 @@ T = TypeVar("T")
 logger = logging.getLogger("tap-moesif")
 
 LISTED_FIRST = 1_000
-"""Of those who were active, with their roll-ups, in the first answer; then twice as many, and so
-on to `MAX_IDS`."""
+"""Of those who were active, with their roll-ups, in the first answer; then `MAX_IDS`."""
 
 IDS_LISTED = 10_000
 """Ids in one answer that holds no roll-ups: the most buckets that every engine gives."""
@@ -66,6 +65,7 @@ class RollUps:
     search: UsageSearch
     _size: PageSize = field(default_factory=lambda: PageSize(MAX_IDS, MAX_IDS))
     _listed: Future[Activity | None] | None = None
+    _asked: dict[str, Future[dict[str, msgspec.Raw]]] = field(default_factory=dict)
 
     def expect(self, users: int) -> None:
         """Begin to list who was active, where that may take fewer queries than to ask about each.
@@ -76,44 +76,40 @@ class RollUps:
         if users > MAX_IDS:
             self._listed = self.moesif.submit(self._list, users)
 
-    def at_once(self, records: int) -> int:
-        """Return how many of a page's records are best completed together."""
-        activity = self._activity
-        if activity is None:
-            return MAX_IDS
-        return records if activity.others else 0
+    def expect_page(self, read_ids: Callable[[], Iterable[str]]) -> None:
+        """Begin to ask about the users of a page, where that has to be.
 
-    def complete(self, records: Sequence[Record]) -> Callable[[], None]:
-        """Add a roll-up to each record but those that brought one along.
-
-        Returns:
-            A function that waits for what has to be asked for; until then some have none.
+        Args:
+            read_ids: Reads their ids, or most of them.
         """
-        missing = [
-            record
-            for record in records
-            if record.get(USAGE.name) is None and is_searchable(record["id"])
-        ]
-        if (activity := self._activity) is not None:
-            for record in missing:
-                record[USAGE.name] = activity.roll_ups.get(record["id"], NO_USAGE)
-            missing = [
-                record
-                for record in missing
-                if record["id"] not in activity.roll_ups and activity.is_unknown(record["id"])
-            ]
-        asked = [
-            (some, self.moesif.submit(self._ask, [record["id"] for record in some]))
-            for some in (missing[n : n + MAX_IDS] for n in range(0, len(missing), MAX_IDS))
-        ]
+        self._asked.clear()
+        activity = self._activity
+        if activity is None or activity.others:
+            self._ask_about(read_ids())
 
-        def finish() -> None:
-            for some, answer in asked:
-                roll_ups = answer.result()
-                for record in some:
-                    record[USAGE.name] = roll_ups.get(record["id"], NO_USAGE)
+    def complete(self, records: Iterable[Record]) -> None:
+        """Add a roll-up to each record but those that brought one along."""
+        missing = [record for record in records if is_missing(record)]
+        self._ask_about(record["id"] for record in missing)
+        for record in missing:
+            record[USAGE.name] = self._roll_up(record["id"])
 
-        return finish
+    def _roll_up(self, identifier: str) -> msgspec.Raw:
+        asked, activity = self._asked.get(identifier), self._activity
+        found = asked.result() if asked else activity.roll_ups if activity else {}
+        return found.get(identifier, NO_USAGE)
+
+    def _ask_about(self, ids: Iterable[str]) -> None:
+        """Begin to ask about those whose roll-ups are not known, if that is not under way."""
+        activity = self._activity
+        unknown = [
+            one
+            for one in ids
+            if one not in self._asked and (activity is None or activity.is_unknown(one))
+        ]
+        for first in range(0, len(unknown), MAX_IDS):
+            some = unknown[first : first + MAX_IDS]
+            self._asked |= dict.fromkeys(some, self.moesif.submit(self._ask, some))
 
     @property
     def _activity(self) -> Activity | None:
@@ -213,6 +209,11 @@ class RollUps:
 
 SURE = 0.9
 """A list that is not full is at its end, unless it has far fewer than the estimate says."""
+
+
+def is_missing(record: Record) -> bool:
+    """Tell whether a record lacks a roll-up that can be had."""
+    return record.get(USAGE.name) is None and is_searchable(record["id"])
 
 
 def encoded(roll_up: dict[str, Any]) -> msgspec.Raw:

@@ -789,7 +789,14 @@ WRITTEN = '{"bool":{"must":[{"term":{"user_id.raw":"ü"}}]}}'
 
 
 @pytest.mark.parametrize(
-    ("criteria", "expected"), [(CRITERIA, WRITTEN), (WRITTEN, WRITTEN), ([], "[]"), (None, None)]
+    ("criteria", "expected"),
+    [
+        (CRITERIA, WRITTEN),
+        (WRITTEN, WRITTEN),
+        ([], "[]"),
+        (["\ud800"], '["\ud800"]'),  # half a character
+        (None, None),
+    ],
 )
 def test_the_criteria_of_a_cohort_are_text_however_they_come(
     criteria: object, expected: object

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,8 +45,13 @@ def test_a_page_is_never_empty_nor_larger_than_wanted(
         assert 1 <= size.value <= limit
 
 
-def test_pages_double_up_to_the_largest() -> None:
-    assert sizes(PageSize(1_000, 10_000), 6) == [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]
+def test_pages_grow_up_to_the_largest() -> None:
+    assert sizes(PageSize(100, 10_000), 5) == [100, 800, 6_400, 10_000, 10_000]
+
+
+@pytest.mark.parametrize(("seconds", "second"), [(0, 8_000), (2.5, 8_000), (5, 4_000), (15, 1_000)])
+def test_a_page_grows_to_what_may_take_as_long_as_is_good(seconds: float, second: int) -> None:
+    assert sizes(PageSize(1_000, 10_000), 2, seconds=seconds) == [1_000, second]
 
 
 def test_a_first_size_beyond_the_largest_is_the_largest() -> None:
@@ -54,7 +60,7 @@ def test_a_first_size_beyond_the_largest_is_the_largest() -> None:
 
 def test_a_size_that_was_refused_is_not_grown_into_again() -> None:
     size = PageSize(1_000, 10_000)
-    sizes(size, 3)
+    sizes(size, 1)
     size.halve(size.value, refused=True)
 
     assert sizes(size, 30) == [4_000] * 30
@@ -106,7 +112,7 @@ def test_an_empty_page_says_nothing_of_the_weight() -> None:
     size = PageSize(1_000, 10_000)
     size.worked(0, 50, 1)
 
-    assert size.value == 2_000
+    assert size.value == 8_000
 
 
 def test_a_page_that_takes_long_does_not_grow() -> None:

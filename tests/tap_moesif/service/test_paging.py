@@ -108,8 +108,17 @@ def ids(engine: Engine) -> list[str]:
     return [hit["_id"] for hit in engine.found]
 
 
+def forwards(engine: Engine) -> list[Request]:
+    """Give the requests for pages, and none from the other end."""
+    return [request for request in engine.requests if b'"asc"' in request.body]
+
+
+def backwards(engine: Engine) -> list[Request]:
+    return [request for request in engine.requests if b'"desc"' in request.body]
+
+
 def sizes(engine: Engine) -> list[int]:
-    return [request.json["size"] for request in engine.requests]
+    return [request.json["size"] for request in forwards(engine)]
 
 
 @pytest.mark.parametrize("ties", [[1, 1, 1, 1], [4], [2, 2], [1, 3], [3, 1, 2], [5], []])
@@ -147,10 +156,9 @@ def test_the_next_page_is_the_same_request_behind_the_last_hit(
         ],
         "size": 2,
     }
-    assert [request.json for request in engine.requests] == [
+    assert [request.json for request in forwards(engine)] == [
         first,
         {**first, "search_after": [0, "0_1"]},
-        {**first, "search_after": [1, "1_0"]},
     ]
 
 
@@ -188,7 +196,7 @@ def test_where_the_total_does_not_tell_the_search_from_the_other_end_does(
     engine.total = total
 
     assert read(moesif, 4) == ids(engine)
-    last = engine.requests[-1].json
+    last = backwards(engine)[-1].json
     assert last["size"] == 1
     assert [part[name]["order"] for part in last["sort"] for name in part] == ["desc", "desc"]
     assert "search_after" not in last
@@ -232,6 +240,41 @@ def test_a_service_that_forgets_everything_half_way_is_an_error(
         walk(moesif, 4)
 
 
+def test_a_walk_ends_with_the_last_hit_of_all_as_it_was_found_beside_the_second_page(
+    moesif: Moesif, engine: Engine
+) -> None:
+    assert read(moesif, 4) == ids(engine)
+
+    assert sizes(engine) == [4, 4, 4]
+    assert len(backwards(engine)) == 1
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(500), Reply(400), Reply(200, {"hits": {"hits": []}}), Reply(200, b"{")]
+)
+def test_a_walk_whose_last_hit_is_not_found_goes_on_to_an_empty_page(
+    moesif: Moesif, engine: Engine, reply: Reply
+) -> None:
+    whole = engine.answer
+    engine.answer = lambda request: reply if b'"desc"' in request.body else whole(request)
+
+    assert read(moesif, 4) == ids(engine)
+    assert sizes(engine) == [4, 4, 4, 4]
+    assert len(backwards(engine)) == 1
+
+
+def test_what_is_new_behind_the_last_hit_that_was_found_is_read(
+    moesif: Moesif, engine: Engine
+) -> None:
+    def add(number: int, _: Found) -> None:
+        if number == 2:
+            engine.found += documents([1] * 12)[10:]
+
+    engine.spoil = add
+
+    assert read(moesif, 5) == [f"{number}_0" for number in range(12)]
+
+
 def test_documents_that_go_while_they_are_read_do_not_stop_the_walk(
     moesif: Moesif, engine: Engine
 ) -> None:
@@ -273,7 +316,7 @@ def test_a_walk_that_goes_in_a_circle_is_an_error(
         next(pages)
 
     assert found == ids(engine)[: 2 * period]
-    assert len(engine.requests) == period + MAX_ATTEMPTS
+    assert len(forwards(engine)) == period + MAX_ATTEMPTS
 
 
 def test_a_circle_is_noticed_in_a_resumed_walk_too(moesif: Moesif, engine: Engine) -> None:
@@ -302,7 +345,7 @@ def test_a_page_that_is_too_large_is_halved_and_does_not_grow_back(
     engine.spoil = lambda _, hits: Reply(413) if len(hits) > 3 else None
 
     assert read(moesif, 8) == ids(engine)
-    assert sizes(engine) == [8, 4, *[2] * 51]
+    assert sizes(engine) == [8, 4, *[2] * 50]
 
 
 @pytest.mark.parametrize(
@@ -344,7 +387,7 @@ def test_what_the_engine_refuses_for_its_size_is_halved_at_once(
     engine.spoil = lambda _, hits: refusal if len(hits) > 4 else None
 
     assert read(moesif, 10) == ids(engine)
-    assert sizes(engine) == [10, 5, 2, 2, 2, 2, 2, 2]
+    assert sizes(engine) == [10, 5, 2, 2, 2, 2, 2]
 
 
 def test_one_document_that_a_circuit_breaker_refuses_is_asked_for_again(
@@ -406,7 +449,7 @@ def test_pages_wait_where_enough_are_waiting(
     next(pages)
     moesif.submit(lambda: None).result(10)  # the one worker has read the second page
 
-    assert len(engine.requests) == 2
+    assert len(forwards(engine)) == 2
     assert [hit.id for page in pages for hit in page.hits] == ids(engine)[2:]
 
 

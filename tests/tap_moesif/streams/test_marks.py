@@ -210,33 +210,3 @@ def test_the_mark_goes_with_the_key(moesif: Account, catalog: dict[str, Any]) ->
     schema, _ = messages_of(read(moesif, catalog, stream_maps=maps), "users")
 
     assert "$id" not in schema["schema"]
-
-
-@STREAMS
-def test_a_flattened_schema_says_what_was_an_object_or_a_list(
-    moesif: Account, catalog: dict[str, Any], stream: str
-) -> None:
-    whole, _ = messages_of(read(moesif, catalog), stream)
-    flat, record = messages_of(
-        read(moesif, catalog, flattening_enabled=True, flattening_max_depth=9), stream
-    )
-
-    nested = flat["schema"]["x-nested"]
-    assert nested == whole["schema"]["x-nested"] == [*objects_and_lists(whole["schema"])]
-    texts = {path.replace(".", "__") for path in nested} & flat["schema"]["properties"].keys()
-    columns = {
-        name
-        for name in record["record"]
-        if any(name.startswith(path.replace(".", "__") + "__") for path in nested)
-    }
-    assert {name for name in record["record"] if "__" in name} <= columns | texts
-    assert all(isinstance(record["record"].get(name, ""), str) for name in texts)
-
-
-def objects_and_lists(schema: dict[str, Any], parent: str = "") -> Iterator[str]:
-    for name, inner in schema["properties"].items():
-        kinds = {*inner["type"]} & {"object", "array"}
-        if len(kinds) == 1:
-            yield f"{parent}{name}"
-            if "properties" in inner:
-                yield from objects_and_lists(inner, f"{parent}{name}.")

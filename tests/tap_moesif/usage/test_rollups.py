@@ -97,7 +97,7 @@ def complete(
 ) -> None:
     with roll_ups(events, parallel) as rolled_up:
         rolled_up.expect(expected)
-        rolled_up.complete(records)()
+        rolled_up.complete(records)
 
 
 def asked_about(request: Request) -> list[str]:
@@ -154,7 +154,7 @@ def test_a_long_list_comes_in_parts_that_grow(events: Events) -> None:
     records = users(events.calls)
     complete(events, records, expected=MANY)
 
-    assert listed(events) == [(1_000, True), (2_000, True), (4_000, True)]
+    assert listed(events) == [(1_000, True), (4_000, True)]
     assert counts(records) == events.calls
 
 
@@ -193,7 +193,7 @@ def test_a_list_of_which_the_estimate_was_wrong_ends_where_it_costs_too_much(
 
     complete(events, records, expected=6_000)
 
-    assert listed(events) == [(1_000, True), (2_000, True), (4_000, True)]
+    assert listed(events) == [(1_000, True), (4_000, True)]
     assert counts(records) == {"u00001": 1, "idle": 0}
 
 
@@ -292,10 +292,35 @@ def test_batches_are_asked_about_side_by_side(events: Events) -> None:
 
     events.answer = answer
     with roll_ups(events, parallel=3) as rolled_up:
-        rolled_up.complete(users(["first"]))()
-        rolled_up.complete(users(names))()
+        rolled_up.complete(users(["first"]))
+        rolled_up.complete(users(names))
 
     assert sorted(len(ids) for ids in asked(events)) == [1, 1_000, 4_000, 4_000]
+
+
+def test_a_page_is_asked_about_at_once_and_its_records_completed_in_parts(events: Events) -> None:
+    events.calls = {"b": 3, "d": 1}
+    records = users("abcde")
+
+    with roll_ups(events) as rolled_up:
+        rolled_up.expect_page(lambda: "abcd")
+        rolled_up.complete(records[:2])
+        rolled_up.complete(records[2:])
+
+    assert asked(events) == [["a", "b", "c", "d"], ["e"]]
+    assert counts(records) == {"a": 0, "b": 3, "c": 0, "d": 1, "e": 0}
+
+
+def test_no_id_of_a_page_is_read_where_all_roll_ups_are_known(events: Events) -> None:
+    def ids() -> list[str]:
+        raise AssertionError
+
+    with roll_ups(events) as rolled_up:
+        rolled_up.expect(MANY)
+        rolled_up.expect_page(ids)
+        rolled_up.complete(users("a"))
+
+    assert asked(events) == []
 
 
 def test_nobody_is_asked_about_who_cannot_be_or_has_a_roll_up(events: Events) -> None:
