@@ -128,6 +128,27 @@ def settings(scopes: Iterable[str]) -> dict[str, Any]:
             description="Add last24HourAggResults, for a few more queries.",
         ),
         th.Property(
+            "usage_interval",
+            th.StringType(allowed_values=["hour", "day"]),
+            default="hour",
+            title="Interval of usage",
+            description="Of the stream usage, emit a record for each hour, or day, in UTC.",
+        ),
+        th.Property(
+            "usage_of",
+            th.StringType(allowed_values=["users", "companies", "both"]),
+            default="users",
+            title="Subjects of usage",
+            description="Of the stream usage, emit what users did, what companies did, or both.",
+        ),
+        th.Property(
+            "usage_by_route",
+            th.BooleanType(),
+            default=False,
+            title="Usage by route",
+            description="Of the stream usage, also emit a record for each route.",
+        ),
+        th.Property(
             "emit_session_tokens",
             th.BooleanType(),
             default=False,

@@ -29,6 +29,8 @@ MARK_PREFIX = "urn:tap-moesif:"
 
 SHAPE_PREFIX = "moesif."
 EVENTS = "moesif.events"
+USAGE = "moesif.usage"
+USAGE_EVENT = "API Usage"
 
 ACTION_TYPE = "user_action"
 """The `eventType` of a custom action; the others are API calls."""
@@ -113,6 +115,7 @@ VOCABULARIES = {
             }
         ),
     ),
+    USAGE: Vocabulary(),
 }
 
 _OBJECTS = {
@@ -127,15 +130,23 @@ _OBJECTS = {
     ),
     "moesif.subscriptions": frozenset({"items", "metadata", "additionalFields"}),
     EVENTS: frozenset({"request", "response", "metadata", "additionalFields"}),
+    USAGE: frozenset({"statusCounts", "topRoutes"}),
 }
 
 
-def _known(call: str, stream: str, telling: set[str], **route: Any) -> KnownShape:  # noqa: ANN401
+def _known(
+    call: str,
+    stream: str,
+    telling: set[str],
+    not_sent: NotSent | None = None,
+    **route: Any,  # noqa: ANN401
+) -> KnownShape:
     shape = f"{SHAPE_PREFIX}{stream}"
     words = VOCABULARIES[shape]
     used = {path.partition(".")[0] for paths in route["fields"].values() for path in paths}
     return KnownShape(
         Route(call=call, shape=shape, objects=_OBJECTS[shape], **route),
+        not_sent,
         stream=stream,
         fields=frozenset({*words.fields, *words.reserved, *words.not_written, *used, "metadata"}),
         telling=frozenset(telling),
@@ -180,6 +191,19 @@ KNOWN = {
             "userAgent": "request.userAgentString",
             "page.url": "request.uri",
         },
+    ),
+    USAGE: _known(
+        "action",
+        "usage",
+        {"startTime", "endTime", "errorCount", "statusCounts", "p90DurationMs", "topRoutes"},
+        NotSent(
+            "no_call",
+            "Moesif counts API calls itself, and its own counts would go round in a loop. Deselect "
+            "it in the tap, or set its call under streams.",
+        ),
+        fields={"userId": ("userId",), "groupId": ("companyId",), "timestamp": ("endTime",)},
+        literals={"event": USAGE_EVENT},
+        kept=frozenset({"endTime"}),
     ),
 }
 

@@ -70,10 +70,13 @@ class Messages:
 
         Raises:
             RecordRejected: Segment would discard it.
+            RecordSkipped: Segment has no call for it.
         """
         if not shape.startswith(moesif.SHAPE_PREFIX):
             return [self.message(call, None, distinction)]
         call.setdefault("integrations", moesif.NOT_INTO_MOESIF)
+        if shape == moesif.USAGE:
+            moesif.check_usage(call)
         if shape != moesif.USERS or call["type"] != "identify":
             return [self.message(call, None, distinction)]
         # Update the traits, but not when the user was last seen.

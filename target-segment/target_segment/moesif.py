@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from singer_delivery import NotSent, RecordRejected, RecordSkipped
 from singer_delivery.routing import MOESIF_DESTINATION, KnownShape, Route
@@ -10,6 +10,8 @@ from singer_delivery.values import NULL, decode
 
 if TYPE_CHECKING:
     from singer_delivery.values import Record
+
+    Call = dict[str, Any]
 
 MARK_PREFIX = "urn:tap-moesif:"
 """How the `$id` of tap-moesif's schemas begins; the stream's name follows."""
@@ -19,10 +21,14 @@ NOT_INTO_MOESIF = {MOESIF_DESTINATION: False}
 
 USERS = "moesif.users"
 EVENTS = "moesif.events"
+USAGE = "moesif.usage"
 SHAPE_PREFIX = "moesif."
 
 ACTION_TYPE = "user_action"
 """The `eventType` of a custom action; the others are API calls."""
+
+USAGE_EVENT = "API Usage"
+"""The event of a record of `usage`; another name is `event: {literal: …}` in its route."""
 
 _OTHERWISE = "Deselect it in the tap, or set its call under streams."
 _NO_CALL = NotSent("no_call", f"Segment has no call for it. {_OTHERWISE}")
@@ -54,6 +60,13 @@ _SUBSCRIPTION = frozenset(
         "trialEnd",
         "items",
         "metadata",
+    }
+)
+
+_USAGE = frozenset(
+    {
+        *("id", "userId", "companyId", "startTime", "endTime", "route", "count", "errorCount"),
+        *("statusCounts", "avgDurationMs", "p90DurationMs", "topRoutes"),
     }
 )
 
@@ -133,8 +146,20 @@ KNOWN = {
         fields=_EVENT,
         telling=frozenset({"requestTime", "eventType", "request", "durationMs"}),
     ),
+    USAGE: KnownShape(
+        Route(
+            call="track",
+            shape=USAGE,
+            fields={"userId": ("userId",), "groupId": ("companyId",), "timestamp": ("endTime",)},
+            literals={"event": USAGE_EVENT},
+            kept=frozenset({"endTime"}),
+            objects=frozenset({"statusCounts", "topRoutes"}),
+        ),
+        stream="usage",
+        fields=_USAGE,
+        telling=frozenset({"startTime", "endTime", "errorCount", "statusCounts", "p90DurationMs"}),
+    ),
 }
-
 _OTHERS = KnownShape(Route(call="", shape=f"{SHAPE_PREFIX}other"), _NO_CALL)
 
 
@@ -159,3 +184,13 @@ def check_action(record: Record) -> None:
         raise RecordRejected(
             "event_not_defined", "It has neither eventType nor actionName, which say what it is."
         )
+
+
+def check_usage(call: Call) -> None:
+    """Check that a record of `usage` is a user's; a company's has nobody whose track it could be.
+
+    Raises:
+        RecordSkipped: It is a company's, and no route names a user for it.
+    """
+    if not call.keys() & {"userId", "anonymousId"} and "groupId" in call.get("context", ()):
+        raise RecordSkipped("company_usage")

@@ -7,7 +7,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from moesif_sandbox.moesif.search import Document, Index, search
+from moesif_sandbox.moesif.search import Document, Index, SearchError, search
+from moesif_sandbox.settings import Settings
 from scripted import Reply, Request, ScriptedService
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Account(ScriptedService):
         lists: What is answered to a GET, by path.
         replies: Likewise, the whole of it.
         dated: Whether answers say in their `Date` what the clock shows.
+        limits: What the search engine refuses.
     """
 
     def __init__(self) -> None:
@@ -40,6 +42,7 @@ class Account(ScriptedService):
         self.spoil: Callable[[Request, dict[str, Any]], Any] = lambda _, answer: answer
         self.searches = 0
         self.dated = True
+        self.limits = Settings()
         self.whole_sources = False
         self.lists: dict[str, Any] = {}
         self.replies: dict[str, Reply] = {}
@@ -98,7 +101,11 @@ class Account(ScriptedService):
         if kind == "events":
             query = parse_qs(url.query)
             assert query["from"] <= query["to"] or query["to"] == ["now"]
-        found = search(self._index[kind], body)
+        try:
+            found = search(self._index[kind], body, self.limits)
+        except SearchError as error:
+            told = {"error": {"type": error.reason, "reason": str(error)}}
+            return Reply(error.status, told, headers)
         answer: dict[str, Any] = {"hits": {"total": found.total, "hits": found.hits}}
         if found.aggregations:
             answer["aggregations"] = found.aggregations

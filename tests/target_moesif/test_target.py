@@ -154,6 +154,34 @@ def test_what_is_left_out_on_purpose_is_counted_and_quiet(
     assert "exception" not in ended.stderr.lower()
 
 
+BUCKET = {
+    "id": "5ea1",
+    "userId": "zoe",
+    "startTime": "2026-01-31T11:00:00.000Z",
+    "endTime": "2026-01-31T12:00:00.000Z",
+    "count": 12,
+    "statusCounts": {"2xx": 12},
+}
+USAGE = schema("usage", *BUCKET, mark="usage")
+
+
+def test_what_moesif_counts_itself_is_not_sent_back_unless_a_route_says_so(
+    moesif: ScriptedService, tmp_path: Path
+) -> None:
+    ended = target(moesif, tmp_path, USAGE, record("usage", **BUCKET), state("end"))
+    assert (ended.code, ended.messages, moesif.requests) == (0, ["end"], [])
+    assert ended.stderr.count("'usage' is not sent: Moesif counts API calls itself") == 1
+    assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 1}
+
+    wanted = {"usage": {"call": "action"}}
+    ended = target(moesif, tmp_path, USAGE, record("usage", **BUCKET), streams=wanted)
+    assert ended.code == 0, ended.stderr
+    [action] = sent(moesif, "actions")
+    assert (action["action_name"], action["user_id"]) == ("API Usage", "zoe")
+    assert action["request"]["time"] == BUCKET["endTime"]
+    assert action["metadata"] == {name: BUCKET[name] for name in BUCKET if name != "userId"}
+
+
 def test_an_application_id_that_is_refused_by_400_rejects_nothing(
     moesif: ScriptedService, tmp_path: Path
 ) -> None:

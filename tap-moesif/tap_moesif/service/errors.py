@@ -112,10 +112,7 @@ class NoCursorError(MoesifError):
 class NoUsageError(MoesifError):
     """An answer is not the usage that was asked for."""
 
-    sentence = (
-        "Moesif's answer to the search for usage has not the shape of one; set usage_rollup: false "
-        "to sync without last24HourAggResults."
-    )
+    sentence = "Moesif's answer to the search for usage has not the shape of one; {remedy}."
     advice = "Report it, please."
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from tap_moesif.streams.base import ListStream, MoesifStream, SearchStream
+from tap_moesif.streams.base import (
+    IncrementalStream,
+    ListStream,
+    MoesifStream,
+    SearchStream,
+)
 
-__all__ = ["STREAMS", "ListStream", "MoesifStream", "SearchStream"]
+__all__ = ["STREAMS", "IncrementalStream", "ListStream", "MoesifStream", "SearchStream"]
 
 
 def _found() -> list[type[MoesifStream]]:

@@ -1,8 +1,9 @@
-"""What a stream is: a declaration of what it reads, on one of two bases.
+"""What a stream is: a declaration of what it reads, on one of three bases.
 
 A `SearchStream` is what a search finds, incremental by its times. A `ListStream` is a list that is
-read whole in each run. A module beside this one that declares one is all that a stream takes:
-`tap_moesif.streams` finds it there.
+read whole in each run. An `IncrementalStream` finds by itself what is new since the last run. A
+module beside this one that declares one is all that a stream takes: `tap_moesif.streams` finds it
+there.
 """
 
 from __future__ import annotations
@@ -266,8 +267,8 @@ class ListStream(MoesifStream):
         return read_list(content, self.path, self.list_name)
 
 
-class SearchStream(MoesifStream):
-    """A stream of what a search finds.
+class IncrementalStream(MoesifStream):
+    """A stream of which a run reads what is new, and that resumes where a killed run stood.
 
     Attributes:
         times: The record's times that are bookmarked, the replication key first.
@@ -275,50 +276,25 @@ class SearchStream(MoesifStream):
 
     times: ClassVar[tuple[str, ...]]
 
-    @abstractmethod
-    def search(self, scan: Scan) -> Search:
-        """Return what to search for."""
-
     def since(self, state: StreamState) -> dict[str, str]:
         """Return from when on each kind of time is to be searched for, after an earlier run."""
         late = timedelta(minutes=self.config["lookback_minutes"])
         bookmarks = {name: state.bookmark(name) for name in self.times}
         return {name: earlier(time, late) for name, time in bookmarks.items() if time}
 
-    def records_of(self, page: Page, scan: Scan, now: str) -> Iterator[tuple[int, list[Record]]]:
-        """Make records of a page's hits, some at a time, with the number of hits they are of.
-
-        Args:
-            page: The page.
-            scan: The scan that the page belongs to.
-            now: When this run began, on Moesif's clock.
-        """
-        del scan, now
-        for first in range(0, len(page.hits), WRITTEN_AT_ONCE):
-            some = page.hits[first : first + WRITTEN_AT_ONCE]
-            yield len(some), self.with_id([self.make(hit.document(), hit.id) for hit in some])
-
     def move(self, state: StreamState, scan: Scan) -> None:
         """Move the bookmarks, as a scan is complete."""
         state.move(scan, self.times[0])
+
+    @abstractmethod
+    def read_scan(self, scan: Scan) -> Iterator[list[Record]]:
+        """Read what a scan is for, from where it stands; note in it what was read."""
 
     @override
     def read(self) -> Iterator[list[Record]]:
         scan = self._scan()
         self._state.unfinished = [scan]
-        size = PageSize(self.config["page_size"], self.config["max_page_size"])
-        began = ""
-        for page in Pages(self._tap.moesif, self.search(scan), size, scan.after, scan.count):
-            began = began or self._started(scan, page.asked_at)
-            read = 0
-            for count, records in self.records_of(page, scan, began):
-                read += count
-                scan.count += count
-                scan.after = page.hits[read - 1].sort or []
-                for name in self.times:
-                    scan.observe(name, [record.get(name) for record in records])
-                yield records
-            page.hits.clear()  # or the answer would be held while the next one is read
+        yield from self.read_scan(scan)
         self._state.unfinished = []
         if self.replication_method != FULL_TABLE:
             self.move(self._state, scan)
@@ -334,7 +310,7 @@ class SearchStream(MoesifStream):
         self.logger.info("Resuming '%s' after %d documents", self.name, scan.count)
         return scan
 
-    def _started(self, scan: Scan, asked_at: float) -> str:
+    def begin(self, scan: Scan, asked_at: float) -> str:
         """Note when the scan began, if it did in this run; return when this run did."""
         now = utc(asked_at * 1000)
         scan.started_at = scan.started_at or now
@@ -357,3 +333,40 @@ class SearchStream(MoesifStream):
             return read(*args, **kwargs)
         except StateError as error:
             raise StateOfStreamError(stream=self.name, what=error) from error
+
+
+class SearchStream(IncrementalStream):
+    """A stream of what a search finds."""
+
+    @abstractmethod
+    def search(self, scan: Scan) -> Search:
+        """Return what to search for."""
+
+    def records_of(self, page: Page, scan: Scan, now: str) -> Iterator[tuple[int, list[Record]]]:
+        """Make records of a page's hits, some at a time, with the number of hits they are of.
+
+        Args:
+            page: The page.
+            scan: The scan that the page belongs to.
+            now: When this run began, on Moesif's clock.
+        """
+        del scan, now
+        for first in range(0, len(page.hits), WRITTEN_AT_ONCE):
+            some = page.hits[first : first + WRITTEN_AT_ONCE]
+            yield len(some), self.with_id([self.make(hit.document(), hit.id) for hit in some])
+
+    @override
+    def read_scan(self, scan: Scan) -> Iterator[list[Record]]:
+        size = PageSize(self.config["page_size"], self.config["max_page_size"])
+        began = ""
+        for page in Pages(self._tap.moesif, self.search(scan), size, scan.after, scan.count):
+            began = began or self.begin(scan, page.asked_at)
+            read = 0
+            for count, records in self.records_of(page, scan, began):
+                read += count
+                scan.count += count
+                scan.after = page.hits[read - 1].sort or []
+                for name in self.times:
+                    scan.observe(name, [record.get(name) for record in records])
+                yield records
+            page.hits.clear()  # or the answer would be held while the next one is read

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tap_moesif.records import Field, Kind, utc, with_origin
-from tap_moesif.service import ID, Request, Search
+from tap_moesif.service import ID, Search
 from tap_moesif.service.queries import REQUEST_TIME, events_between
 from tap_moesif.streams.base import SearchStream
 from tap_moesif.streams.common import APP, PLACE, REST
-from tap_moesif.usage import EVENTS_PATH, EVENTS_SCOPE
+from tap_moesif.usage import EVENTS_BEGAN, EVENTS_PATH, EVENTS_SCOPE, clock
 
 if TYPE_CHECKING:
     from tap_moesif.records import Document
     from tap_moesif.sync import Scan
 
 REQUESTED = "requestTime"
-
-EVENTS_BEGAN = "2013-01-01T00:00:00.000Z"
-"""Before Moesif was founded; the search for events wants a beginning."""
 
 PAYLOADS = tuple(
     f"{side}.{part}"
@@ -149,10 +146,7 @@ class Events(SearchStream):
     @override
     def search(self, scan: Scan) -> Search:
         if not scan.started_at:
-            now = Request(
-                EVENTS_PATH, self.required, params={"from": "-1h", "to": "now"}, body={"size": 0}
-            )
-            scan.started_at = utc(self._tap.moesif.now(now) * 1000)
+            scan.started_at = utc(self._tap.moesif.now(clock(self.required)) * 1000)
         since = scan.since.get(REQUESTED) or scan.start or EVENTS_BEGAN
         until = max(since, min(scan.started_at, scan.end or scan.started_at))
         return Search(

@@ -1,16 +1,18 @@
-"""The roll-up of the last 24 hours of API usage."""
+"""API usage: rolled up for each user or company, and by hour or day."""
 
 from tap_moesif.usage.rollup import USAGE, WINDOW, no_usage, window
 from tap_moesif.usage.rollups import RollUps, is_missing
-from tap_moesif.usage.search import EVENTS_PATH, UsageSearch
+from tap_moesif.usage.search import EVENTS_BEGAN, EVENTS_PATH, UsageSearch, clock
 
 __all__ = [
+    "EVENTS_BEGAN",
     "EVENTS_PATH",
     "EVENTS_SCOPE",
     "USAGE",
     "WINDOW",
     "RollUps",
     "UsageSearch",
+    "clock",
     "is_missing",
     "no_usage",
     "window",

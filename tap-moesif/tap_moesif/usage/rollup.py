@@ -13,45 +13,49 @@ MAX_ID_UNITS = 256
 """A longer id is not indexed, so its usage cannot be found: the usual `ignore_above` of a keyword,
 which counts UTF-16 units (engine, "Dynamic mapping")."""
 
+FIGURES = (
+    Field("count", Kind.INTEGER, "API calls.", ("count",)),
+    Field("errorCount", Kind.INTEGER, "API calls with status 400 or more.", ("errorCount",)),
+    Field(
+        "statusCounts",
+        Kind.OBJECT,
+        "API calls by class of status.",
+        ("statusCounts",),
+        (
+            Field("2xx", Kind.INTEGER, "Status 200 to 299.", ("2xx",)),
+            Field("3xx", Kind.INTEGER, "Status 300 to 399.", ("3xx",)),
+            Field("4xx", Kind.INTEGER, "Status 400 to 499.", ("4xx",)),
+            Field("5xx", Kind.INTEGER, "Status 500 or more.", ("5xx",)),
+        ),
+        open=True,
+    ),
+    Field("avgDurationMs", Kind.NUMBER, "Mean duration in milliseconds.", ("avgDurationMs",)),
+    Field(
+        "p90DurationMs",
+        Kind.NUMBER,
+        "Duration in milliseconds that nine of ten calls stay below.",
+        ("p90DurationMs",),
+    ),
+)
+TOP_ROUTES = Field(
+    "topRoutes",
+    Kind.OBJECTS,
+    "Up to five routes with the most calls, the most first.",
+    ("topRoutes",),
+    (
+        Field("route", Kind.STRING, "The route.", ("route",)),
+        Field("count", Kind.INTEGER, "API calls of it.", ("count",)),
+    ),
+    open=True,
+)
 USAGE = Field(
     "last24HourAggResults",
     Kind.OBJECT,
     "Roll-up of the API activity over the 24 hours before the sync.",
     ("last24HourAggResults", "last_24_hour_agg_results"),
     (
-        Field("count", Kind.INTEGER, "API calls.", ("count",)),
-        Field("errorCount", Kind.INTEGER, "API calls with status 400 or more.", ("errorCount",)),
-        Field(
-            "statusCounts",
-            Kind.OBJECT,
-            "API calls by class of status.",
-            ("statusCounts",),
-            (
-                Field("2xx", Kind.INTEGER, "Status 200 to 299.", ("2xx",)),
-                Field("3xx", Kind.INTEGER, "Status 300 to 399.", ("3xx",)),
-                Field("4xx", Kind.INTEGER, "Status 400 to 499.", ("4xx",)),
-                Field("5xx", Kind.INTEGER, "Status 500 or more.", ("5xx",)),
-            ),
-            open=True,
-        ),
-        Field("avgDurationMs", Kind.NUMBER, "Mean duration in milliseconds.", ("avgDurationMs",)),
-        Field(
-            "p90DurationMs",
-            Kind.NUMBER,
-            "Duration in milliseconds that nine of ten calls stay below.",
-            ("p90DurationMs",),
-        ),
-        Field(
-            "topRoutes",
-            Kind.OBJECTS,
-            "Up to five routes with the most calls, the most first.",
-            ("topRoutes",),
-            (
-                Field("route", Kind.STRING, "The route.", ("route",)),
-                Field("count", Kind.INTEGER, "API calls of it.", ("count",)),
-            ),
-            open=True,
-        ),
+        *FIGURES,
+        TOP_ROUTES,
         Field("lastEventTime", Kind.TIME, "When the last of them was made.", ("lastEventTime",)),
     ),
     open=True,

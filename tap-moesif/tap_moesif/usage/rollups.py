@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from tap_moesif.service import ForbiddenError, MoesifError, Request, read_search
-from tap_moesif.service.errors import NoUsageError
 from tap_moesif.service.page_size import PageSize
 from tap_moesif.usage.activity import Activity
 from tap_moesif.usage.rollup import USAGE, is_searchable, no_usage
-from tap_moesif.usage.search import EVENTS_PATH, MAX_IDS, read_active, read_usage
+from tap_moesif.usage.search import EVENTS_PATH, MAX_IDS, checked, read_active, read_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -197,10 +196,7 @@ class RollUps:
             shrink,
             attempts,
         )
-        try:
-            return read(answered.value)
-        except (LookupError, TypeError, ValueError) as error:
-            raise NoUsageError from error
+        return checked(answered.value, read, self.required)
 
     def _request(self, body: dict[str, Any]) -> Request:
         window = {"from": self.search.start, "to": self.search.end}

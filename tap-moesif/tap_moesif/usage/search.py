@@ -6,18 +6,24 @@ are aligned to calendar days.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from tap_moesif.records import utc
+from tap_moesif.service import Request
+from tap_moesif.service.errors import NoUsageError
+from tap_moesif.usage.reading import PERCENT, TOP_ROUTES, RollUp, read_roll_up, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from tap_moesif.service import RequiredScope
+
+T = TypeVar("T")
 
 EVENTS_PATH = "/search/~/search/events"
-TOP_ROUTES = 5
-PERCENT = 90
+EVENTS_BEGAN = "2013-01-01T00:00:00.000Z"
+"""Before Moesif was founded; the search for events wants a beginning."""
+
 MAX_IDS = 4_000
 """Ids in one query: with 10 buckets each, within the engine's 65,535 (`search.max_buckets`)."""
 
@@ -40,10 +46,12 @@ _STATUSES = {
 }
 
 
-_ROLL_UP = {
+FIGURES = {
     "status": {"filters": {"filters": _STATUSES}},
     "duration": {"avg": {"field": "duration_ms"}},
     "slow": {"percentiles": {"field": "duration_ms", "percents": [PERCENT]}},
+}
+ROUTES = {
     "routes": {
         "terms": {
             "field": "request.route.raw",
@@ -52,8 +60,49 @@ _ROLL_UP = {
             "order": [{"_count": "desc"}, {"_key": "asc"}],
         }
     },
-    "last": {"max": {"field": "request.time"}},
 }
+_ROLL_UP = {**FIGURES, **ROUTES, "last": {"max": {"field": "request.time"}}}
+
+
+def clock(required: RequiredScope) -> Request:
+    """Return a request that costs little, by whose answer Moesif's clock is read."""
+    return Request(EVENTS_PATH, required, params={"from": "-1h", "to": "now"}, body={"size": 0})
+
+
+def checked(
+    answer: dict[str, Any], read: Callable[[dict[str, Any]], T], required: RequiredScope
+) -> T:
+    """Read the answer to a search for usage.
+
+    Args:
+        answer: Its JSON.
+        read: Reads it; raises as `read_usage` does.
+        required: What the key must be allowed to do.
+
+    Raises:
+        NoUsageError: It has not the shape of one.
+    """
+    try:
+        return read(answer)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise NoUsageError(remedy=required.remedy) from error
+
+
+def calls_between(
+    start: str, end: str, *filters: dict[str, Any], aggregations: dict[str, Any]
+) -> dict[str, Any]:
+    """Write a search that aggregates the API calls of a half-open time."""
+    time = {"gte": start, "lt": end, "format": "strict_date_optional_time"}
+    return {
+        "size": 0,
+        "query": {
+            "bool": {
+                "filter": [*filters, {"range": {"request.time": time}}],
+                "must_not": [{"term": {"event_type": "user_action"}}],
+            }
+        },
+        "aggs": aggregations,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +156,7 @@ class UsageSearch:
         return f"{self.field}.raw"
 
     def _body(self, aggregations: dict[str, Any], *filters: dict[str, Any]) -> dict[str, Any]:
-        time = {"gte": self.start, "lt": self.end, "format": "strict_date_optional_time"}
-        return {
-            "size": 0,
-            "query": {
-                "bool": {
-                    "filter": [*filters, {"range": {"request.time": time}}],
-                    "must_not": [{"term": {"event_type": "user_action"}}],
-                }
-            },
-            "aggs": aggregations,
-        }
-
-
-RollUp = dict[str, Any]
+        return calls_between(self.start, self.end, *filters, aggregations=aggregations)
 
 
 class Active(NamedTuple):
@@ -157,7 +193,7 @@ def read_usage(answer: dict[str, Any]) -> dict[str, RollUp]:
         )
         if any(missed):
             raise LookupError("Some calls are not counted")
-        return {_key(bucket): _roll_up(bucket) for bucket in usage["buckets"]}
+        return {text_of(bucket): read_roll_up(bucket) for bucket in usage["buckets"]}
     except AttributeError as error:
         raise TypeError("Something in it is no object") from error
 
@@ -168,63 +204,10 @@ def read_active(answer: dict[str, Any], *, with_roll_ups: bool) -> Active:
         aggregations = answer["aggregations"]
         active, estimate = aggregations["active"], aggregations.get("estimate", {}).get("value")
         buckets = [{**bucket, "key": bucket["key"]["id"]} for bucket in active["buckets"]]
-        ids = [_key(bucket) for bucket in buckets]
-        roll_ups = {_key(bucket): _roll_up(bucket) for bucket in buckets if with_roll_ups}
+        ids = [text_of(bucket) for bucket in buckets]
+        roll_ups = {text_of(bucket): read_roll_up(bucket) for bucket in buckets if with_roll_ups}
         last = active["buckets"][-1]["key"] if buckets else None
         after = active.get("after_key", last) if buckets else None
         return Active(ids, roll_ups, after, None if estimate is None else int(estimate))
     except AttributeError as error:
         raise TypeError("Something in it is no object") from error
-
-
-def _roll_up(bucket: dict[str, Any]) -> dict[str, Any]:
-    statuses = _counts(bucket["status"]["buckets"])
-    routes = [
-        {"route": _key(route), "count": _count(route)} for route in bucket["routes"]["buckets"]
-    ]
-    last = bucket["last"]["value"]
-    return {
-        "count": _count(bucket),
-        "errorCount": statuses["4xx"] + statuses["5xx"],
-        "statusCounts": {name: statuses[name] for name in _STATUSES},
-        "avgDurationMs": _milliseconds(bucket["duration"]["value"]),
-        "p90DurationMs": _milliseconds(_percentile(bucket["slow"]["values"])),
-        "topRoutes": sorted(routes, key=lambda route: (-route["count"], route["route"])),
-        "lastEventTime": None if last is None else utc(last),
-    }
-
-
-def _key(bucket: dict[str, Any]) -> str:
-    key = bucket.get("key_as_string", bucket["key"])
-    return str(int(key) if isinstance(key, float) and key.is_integer() else key)
-
-
-def _count(bucket: dict[str, Any]) -> int:
-    count = bucket["doc_count"]
-    if type(count) is not int:
-        raise TypeError("A count is a whole number")
-    return count
-
-
-def _counts(buckets: dict[str, Any] | list[Any]) -> dict[str, int]:
-    """Read buckets that are named by their keys, or by keys inside of them."""
-    if isinstance(buckets, list):
-        return {bucket["key"]: _count(bucket) for bucket in buckets}
-    return {name: _count(bucket) for name, bucket in buckets.items()}
-
-
-def _percentile(values: dict[str, Any] | list[Any]) -> Any:  # noqa: ANN401, a number or none
-    """Read the one percentile that was asked for, by its key or from a list."""
-    if isinstance(values, dict):
-        values = [{"key": key, "value": value} for key, value in values.items()]
-    numbers = [value for value in values if not str(value["key"]).endswith("_as_string")]
-    return {float(number["key"]): number["value"] for number in numbers}[PERCENT]
-
-
-def _milliseconds(value: float | str | None) -> float:
-    if value is None or value == "NaN":  # older engines' word for the percentile of nothing
-        return 0
-    number = round(float(value), 1)
-    if not math.isfinite(number):
-        raise ValueError("A duration is a number")
-    return number

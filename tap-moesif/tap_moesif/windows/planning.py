@@ -15,7 +15,7 @@ from tap_moesif.records.times import EPOCH_MILLIS_FROM
 from tap_moesif.service import MoesifError, Request, RequiredScope, read_search
 from tap_moesif.service.errors import NotCountedError, NothingToPlanError
 from tap_moesif.service.queries import MODIFIED_TIME, between, without
-from tap_moesif.streams import STREAMS, SearchStream
+from tap_moesif.streams import STREAMS, IncrementalStream
 from tap_moesif.streams.users import Users
 from tap_moesif.sync import StreamState
 from tap_moesif.windows.cutting import TimeRange, cut
@@ -69,7 +69,7 @@ def _bookmarks(end: str) -> dict[str, Any]:
     return {
         stream.name: StreamState(stream.times[0], end).write()  # type: ignore[misc]  # a class has it
         for stream in STREAMS
-        if issubclass(stream, SearchStream)
+        if issubclass(stream, IncrementalStream)
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from account import MINUTE
 from tap_moesif import TapMoesif
 from tap_output import Output, sync
 
@@ -22,6 +23,7 @@ AUTOMATIC = {
     "subscriptions": {"id", "modifiedTime", "companyId", "status"},
     "cohorts": {"id"},
     "events": {"id", "requestTime", "eventType", "actionName", "userId", "companyId"},
+    "usage": {"id", "startTime", "endTime", "userId", "companyId"},
 }
 STREAMS = pytest.mark.parametrize("stream", AUTOMATIC)
 
@@ -42,6 +44,7 @@ def moesif(account: Account) -> Account:
         metadata={"from": "web"},
         request={"time": "2026-03-10T11:00:00", "uri": "https://acme.example/"},
     )
+    account.call("u1", 30 * MINUTE)
     account.lists["/~/cohorts"] = [{"_id": "co1", "cohort_name": "Trial"}]
     return account
 
@@ -147,7 +150,12 @@ def test_the_mark_and_what_routing_needs_are_there_whatever_the_catalog_says(
 
     assert schema["schema"]["$id"] == f"urn:tap-moesif:{stream}"
     assert schema["schema"]["properties"].keys() >= AUTOMATIC[stream]
-    there = {"users": {"id"}, "companies": {"id"}, "subscriptions": {"id", "companyId", "status"}}
+    there = {
+        "users": {"id"},
+        "companies": {"id"},
+        "subscriptions": {"id", "companyId", "status"},
+        "usage": {"id", "startTime", "endTime", "userId"},
+    }
     assert record["record"].keys() >= there.get(stream, AUTOMATIC[stream])
     assert record["record"].keys() <= schema["schema"]["properties"].keys()
 

@@ -87,7 +87,9 @@ def test_what_changes_while_the_windows_are_read_is_read_by_the_job_that_goes_on
     timeless = [f"timeless{number}" for number in range(6)]  # nothing tells that they have not
     assert sorted(rest) == ["new", *timeless, "u01", "u19"]
     assert {*found, *rest} == {*timeless, "new"} | {f"u{number:02d}" for number in range(60)}
-    assert made["state"]["bookmarks"].keys() == {"users", "companies", "subscriptions", "events"}
+    assert made["state"]["bookmarks"].keys() == {
+        *("users", "companies", "subscriptions", "events", "usage")
+    }
 
 
 def test_who_has_no_time_is_left_to_the_job_where_the_windows_have_a_start(full: Account) -> None:

@@ -15,8 +15,8 @@ Positions = Sequence[int]
 Inner = Callable[[Positions], Json]  # gives a bucket's sub-aggregations
 Key = tuple[Value, ...]
 
-# The engine's default, in the words of clients: the most frequent first, then by key.
-_ORDERS = (None, {"_count": "desc"}, [{"_count": "desc"}, {"_key": "asc"}])
+# By key, or the engine's default, in the words of clients: the most frequent first, then by key.
+_BY_KEY, *_ORDERS = {"_key": "asc"}, None, {"_count": "desc"}, [{"_count": "desc"}, {"_key": "asc"}]
 _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _INTERVAL = re.compile(r"(\d+)([mhd])")
 _CALENDAR = {"minute": "1m", "hour": "1h", "day": "1d"}
@@ -92,9 +92,9 @@ def _terms(search: Aggregator, options: object, positions: Positions, inner: Inn
         groups = {key: found for key, found in groups.items() if key[0] in wanted}
     # A shard makes more buckets than it answers with (Elasticsearch, 'Terms aggregation').
     search.count(min(len(groups), spec.shard_size or spec.size * 3 // 2 + 10))
-    if spec.order not in _ORDERS:
+    if spec.order not in (_BY_KEY, *_ORDERS):
         raise SearchError(f"[terms.order] is not understood: {spec.order}")
-    keys = sorted(sorted(groups), key=lambda key: -len(groups[key]))
+    keys = sorted(groups, key=lambda key: (spec.order == _BY_KEY or -len(groups[key]), key))
     return {
         "doc_count_error_upper_bound": 0,
         "sum_other_doc_count": sum(len(groups[key]) for key in keys[spec.size :]),

@@ -1,0 +1,87 @@
+"""How the figures of a bucket read in an engine's answer; pure.
+
+Each raises LookupError, TypeError or ValueError where the answer has not the shape of one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tap_moesif.records import utc
+
+PERCENT = 90
+TOP_ROUTES = 5
+CLASSES = ("2xx", "3xx", "4xx", "5xx")
+
+Bucket = dict[str, Any]
+RollUp = dict[str, Any]
+
+
+def read_roll_up(bucket: Bucket) -> RollUp:
+    """Read a roll-up out of a bucket's sub-aggregations."""
+    last = bucket["last"]["value"]
+    return {
+        **read_figures(bucket),
+        "topRoutes": read_routes(bucket),
+        "lastEventTime": None if last is None else utc(last),
+    }
+
+
+def read_figures(bucket: Bucket) -> RollUp:
+    """Read how many calls there were, by class of status, and how long they took."""
+    statuses = _counts(bucket["status"]["buckets"])
+    return {
+        "count": count_of(bucket),
+        "errorCount": statuses["4xx"] + statuses["5xx"],
+        "statusCounts": {name: statuses[name] for name in CLASSES},
+        "avgDurationMs": milliseconds(bucket["duration"]["value"]),
+        "p90DurationMs": milliseconds(percentile(bucket["slow"]["values"], PERCENT)),
+    }
+
+
+def read_routes(bucket: Bucket) -> list[dict[str, Any]]:
+    """Read the routes with the most calls, the most first."""
+    routes = [
+        {"route": text_of(route), "count": count_of(route)} for route in bucket["routes"]["buckets"]
+    ]
+    return sorted(routes, key=lambda route: (-route["count"], route["route"]))
+
+
+def text_of(bucket: Bucket) -> str:
+    """Read the value that a bucket is of."""
+    key = bucket.get("key_as_string", bucket["key"])
+    return str(int(key) if isinstance(key, float) and key.is_integer() else key)
+
+
+def count_of(bucket: Bucket) -> int:
+    """Read how many documents are in a bucket."""
+    count = bucket["doc_count"]
+    if type(count) is not int:
+        raise TypeError("A count is a whole number")
+    return count
+
+
+def percentile(values: dict[str, Any] | list[Any], percent: float) -> Any:  # noqa: ANN401, a number or none
+    """Read the one percentile that was asked for, by its key or from a list."""
+    if isinstance(values, dict):
+        values = [{"key": key, "value": value} for key, value in values.items()]
+    numbers = [value for value in values if not str(value["key"]).endswith("_as_string")]
+    return {float(number["key"]): number["value"] for number in numbers}[percent]
+
+
+def milliseconds(value: float | str | None) -> float:
+    """Read a duration; 0 of nothing."""
+    if value is None or value == "NaN":  # older engines' word for the percentile of nothing
+        return 0
+    number = round(float(value), 1)
+    if not math.isfinite(number):
+        raise ValueError("A duration is a number")
+    return number
+
+
+def _counts(buckets: dict[str, Any] | list[Any]) -> dict[str, int]:
+    """Read buckets that are named by their keys, or by keys inside of them."""
+    if isinstance(buckets, list):
+        return {bucket["key"]: count_of(bucket) for bucket in buckets}
+    return {name: count_of(bucket) for name, bucket in buckets.items()}
