@@ -5,14 +5,18 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from singer_delivery.delivery import Delivery, write_state
+from singer_delivery.files import filled_in
 from singer_delivery.http import host_of
 from singer_delivery.rejects.file import Rejects
 from singer_delivery.reporting.dry_run import DryRun, Preview
+from singer_delivery.reporting.meter import Meter
+from singer_delivery.reporting.outcomes import Outcomes
 from singer_delivery.reporting.progress import progress_on
+from singer_delivery.reporting.reports import Reports
+from singer_delivery.reporting.run import utc_now
 from singer_delivery.sending.batching import Limits
 from singer_delivery.sending.connection import HttpConnection
 from singer_delivery.sending.lanes import Destination
@@ -27,13 +31,14 @@ if TYPE_CHECKING:
     import msgspec
 
     from singer_delivery.reading.lines import Wakeup
+    from singer_delivery.reporting.run import Run
     from singer_delivery.sending.lane import Connection
     from singer_delivery.sending.service import Service
     from singer_delivery.settings import DeliverySettings
 
 
 def build_delivery(
-    name: str,
+    run: Run,
     settings: DeliverySettings,
     service: Service,
     *,
@@ -42,11 +47,12 @@ def build_delivery(
     wakeup: Wakeup,
     interrupt: Callable[[], None],
     logger: logging.Logger,
+    keeps_state: bool = True,
 ) -> Delivery:
     """Build the delivery of one run; its lanes are started.
 
     Args:
-        name: The target's name, for the names of files.
+        run: The run, whose names fill in those of files.
         settings: The shared settings.
         service: The service to write to.
         sender: Who sends.
@@ -54,9 +60,10 @@ def build_delivery(
         wakeup: Ends a wait of the reading thread.
         interrupt: Called at each turn; raises where the run must end.
         logger: Takes the progress.
+        keeps_state: Whether STATE is written.
     """
     dry_run = _dry_run(settings, service) if settings.dry_run else None
-    fingerprints = _fingerprints(name, settings)
+    fingerprints = _fingerprints(run.target, settings)
     today = datetime.now(timezone.utc).date().isoformat()
     envelope = len(service.body([]))
     limits = [
@@ -87,16 +94,20 @@ def build_delivery(
         settings,
         destination=destination,
         rejects=Rejects(
-            filled_in(settings.rejects_path, target=name, date=today),
-            lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            filled_in(settings.rejects_path, target=run.target, date=today),
+            utc_now,
             keep=not settings.dry_run,
         ),
         wakeup=wakeup,
-        checkpoint=_write_nothing if dry_run else write_state,
+        checkpoint=write_state if keeps_state and not dry_run else _write_nothing,
         interrupt=interrupt,
-        progress=progress_on(sys.stderr, logger),
+        reports=Reports(
+            progress_on(sys.stderr, logger),
+            preview=Preview(service.endpoints) if dry_run else None,
+            outcomes=None if dry_run else _outcomes(run, settings, service, today),
+            meter=None if dry_run else _meter(run, settings, service),
+        ),
         fingerprints=fingerprints,
-        preview=Preview(service.endpoints) if dry_run else None,
     )
 
 
@@ -130,12 +141,23 @@ def _fingerprints(name: str, settings: DeliverySettings) -> Fingerprints | None:
     return Fingerprints(file, again=bool(settings.full_refresh))
 
 
+def _outcomes(
+    run: Run, settings: DeliverySettings, service: Service, today: str
+) -> Outcomes | None:
+    if not settings.outcomes_path:
+        return None
+    path = filled_in(settings.outcomes_path, target=run.target, date=today, run_id=run.id)
+    return Outcomes(path, run, service.endpoints)
+
+
+def _meter(run: Run, settings: DeliverySettings, service: Service) -> Meter:
+    if not settings.metrics_path:
+        return Meter(service.endpoints)
+    from singer_delivery.reporting.textfile import Textfile  # noqa: PLC0415, rarely needed
+
+    path = filled_in(settings.metrics_path, target=run.target)
+    return Meter(service.endpoints, Textfile(path, run))
+
+
 def _write_nothing(_state: msgspec.Raw) -> None:
-    """Write no STATE, because nothing was delivered."""
-
-
-def filled_in(template: str, **names: str) -> Path:
-    """Return the path of a setting, with its `{names}` filled in."""
-    for name, value in names.items():
-        template = template.replace(f"{{{name}}}", value)
-    return Path(template).expanduser()
+    """Write no STATE, because nothing was delivered, or not everything."""

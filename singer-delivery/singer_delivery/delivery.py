@@ -11,12 +11,20 @@ import queue
 import sys
 import threading
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery.errors import CountsError, DeliveryError, RecordRejected, StateNotWrittenError
-from singer_delivery.reporting.summary import Summary
 from singer_delivery.sending.batching import RecordHandle
-from singer_delivery.sending.lane import Acknowledged, Failed, Lane, Refused, Report
+from singer_delivery.sending.lane import (
+    Acknowledged,
+    Answered,
+    Failed,
+    Finished,
+    Lane,
+    Refused,
+    Report,
+)
 from singer_delivery.sending.lanes import Lanes
 from singer_delivery.sending.pace import Pace
 from singer_delivery.sending.refusals import RejectionStreak
@@ -29,8 +37,7 @@ if TYPE_CHECKING:
 
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.rejects.file import Rejects
-    from singer_delivery.reporting.dry_run import Preview
-    from singer_delivery.reporting.progress import Progress
+    from singer_delivery.reporting.reports import Reports
     from singer_delivery.sending.batching import Message
     from singer_delivery.sending.lanes import Destination
     from singer_delivery.settings import DeliverySettings
@@ -53,9 +60,8 @@ class Delivery:
         wakeup: Ends a wait of the reading thread.
         checkpoint: Writes the value of a STATE line once every record before it is resolved.
         interrupt: Called in each `poll`; raises where a signal ends the run.
-        progress: Shows the progress of the run.
+        reports: Tells what becomes of the records.
         fingerprints: What was last acknowledged, if only changes are sent.
-        preview: Counts what would be sent, in a dry run.
         clock: A monotonic clock, in seconds.
     """
 
@@ -68,25 +74,24 @@ class Delivery:
         wakeup: Wakeup,
         checkpoint: Callable[[Any], None],
         interrupt: Callable[[], None],
-        progress: Progress,
+        reports: Reports,
         fingerprints: Fingerprints | None = None,
-        preview: Preview | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.summary = Summary()
-        self.preview = preview
+        self.reports = reports
+        self.summary = reports.summary
         self.rejects = rejects
         self._destination = destination
         self._wakeup = wakeup
         self._checkpoint = checkpoint
         self._interrupt = interrupt
-        self._progress = progress
         self._fingerprints = fingerprints
+        self._numbers = count(1)
         self._held: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
         self._refusals = RejectionStreak(settings.max_rejects)
         self._clock = clock
         self._started = clock()
-        self._progress_due = self._started + progress.seconds
+        reports.start(self._started)
         self._checkpoints = Checkpoints()
         self._due: Any = None  # the newest STATE that may be written, until it is
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
@@ -126,10 +131,22 @@ class Delivery:
 
     # For each record the reading thread calls exactly one of send, skip and reject.
 
-    def record(self, stream: str, line: bytes) -> RecordHandle:
-        """Note a record that was read, and return the handle to resolve it by."""
+    def record(self, stream: str, line: bytes, key: str | None = None) -> RecordHandle:
+        """Note a record that was read, and return the handle to resolve it by.
+
+        Args:
+            stream: The name of its stream.
+            line: Its RECORD line.
+            key: The values of its key properties as text, if `reports_outcomes`.
+        """
         self.summary.read[stream] += 1
-        return RecordHandle(stream, line, self._checkpoints.record())
+        interval = self._checkpoints.record()
+        return RecordHandle(stream, line, interval, next(self._numbers), key)
+
+    @property
+    def reports_outcomes(self) -> bool:
+        """Whether the outcome of each record is reported."""
+        return self.reports.outcomes is not None
 
     def send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         """Queue a record's messages; wait while a lane holds as many batches as it may."""
@@ -159,6 +176,7 @@ class Delivery:
 
     def _send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         record.unresolved = len(messages)
+        self.reports.sent(record, messages)
         now = self._clock()
         left = False
         for message in messages:
@@ -170,15 +188,16 @@ class Delivery:
     def skip(self, record: RecordHandle, reason: str) -> None:
         """Count a record that is left out on purpose, under a reason."""
         self.summary.skip_reasons[reason] += 1
+        record.reason = reason
         self._resolve(record, "skipped")
 
     def reject(self, record: RecordHandle, rejected: RecordRejected) -> None:
         """Put a record into the rejects file."""
         record.rejected = True
-        self.rejects.add(record.stream, record.line, rejected.reason, rejected.detail)
-        self.summary.reasons[rejected.reason] += 1
-        if self.preview:
-            self.preview.kept(record.stream, f"rejected: {rejected.reason}")
+        record.reason = rejected.reason
+        reason, detail = rejected.reason, rejected.detail
+        self.rejects.add(record.stream, record.line, reason, detail, record.attempts)
+        self.reports.rejected(record, rejected.reason)
         if not record.unresolved:
             self._resolve(record, "rejected")
 
@@ -199,9 +218,7 @@ class Delivery:
         self._take_reports()
         now = self._clock()
         self._lanes.flush(now)
-        if now >= self._progress_due and self._going_on:
-            self._progress_due = now + self._progress.seconds
-            self._progress.show(self.summary.progress(self._lanes.traffic, self.seconds))
+        self.reports.tick(now, self._lanes.traffic, self.seconds, going_on=self._going_on)
         return self._time_left()
 
     def wait(self) -> None:
@@ -240,6 +257,17 @@ class Delivery:
             self._take_reports(also_after_failure=True)
         self._close()
 
+    def measure(self, exit_code: int | None = None) -> None:
+        """Tell the log and Prometheus what was measured.
+
+        Args:
+            exit_code: Of a run that has ended.
+
+        Raises:
+            OutputError: The file for Prometheus cannot be written.
+        """
+        self.reports.measure(self.as_dict(exit_code or 0), exit_code)
+
     @property
     def in_flight(self) -> bool:
         """Whether requests are sent, or wait to be."""
@@ -263,11 +291,10 @@ class Delivery:
         return self._lanes.busy or self._lanes.deadline is not None
 
     def _time_left(self) -> float | None:
-        """Seconds until a batch is due or progress is to be shown, whichever comes first."""
-        if not self._going_on:
-            return None
-        due = min(self._lanes.deadline or self._progress_due, self._progress_due)
-        return max(0.0, due - self._clock())
+        """Seconds until a batch or a report is due, or None if none is."""
+        dues = (self._lanes.deadline, self.reports.due(going_on=self._going_on))
+        due = min((each for each in dues if each is not None), default=None)
+        return None if due is None else max(0.0, due - self._clock())
 
     # The reports of the lanes.
 
@@ -283,26 +310,44 @@ class Delivery:
                 report = self._reports.get_nowait()
             except queue.Empty:
                 break
-            if isinstance(report, Acknowledged):
-                self._refusals.acknowledged()
-                for message in report.messages:
-                    self._resolve_message(message, acknowledged=True)
-            elif isinstance(report, Refused):
-                failure = failure or self._refuse(report)
-            elif isinstance(report, Failed):
-                failure = failure or report.error
-            else:
-                report.lane.queued -= 1
+            error = self._take(report)
+            failure = failure or error
         self._write_checkpoint()
         if failure and not also_after_failure:
             self._stop.set()
             raise failure
+
+    def _take(self, report: Report) -> DeliveryError | None:
+        """Process a report; return the error that ends the run if it holds one."""
+        meter = self.reports.meter
+        match report:
+            case Acknowledged():
+                self._acknowledge(report)
+            case Refused():
+                return self._refuse(report)
+            case Failed():
+                return report.error
+            case Finished():
+                report.lane.queued -= 1
+                if meter:
+                    meter.finished(report.seconds)
+            case Answered() if meter:
+                meter.answered(report.endpoint, report.status, report.seconds)
+        return None
+
+    def _acknowledge(self, acknowledged: Acknowledged) -> None:
+        self._refusals.acknowledged()
+        attempts = acknowledged.attempts
+        for message in acknowledged.messages:
+            message.record.attempts = max(message.record.attempts, attempts)
+            self._resolve_message(message, acknowledged=True)
 
     def _refuse(self, refused: Refused) -> DeliveryError | None:
         """Reject a message's record; return the error that ends the run if there are too many."""
         if self._refusals.too_many:
             return None  # from here on the cause is probably the configuration
         record = refused.message.record
+        record.attempts = max(record.attempts, refused.attempts)
         answer = refused.answer
         detail = f"{answer.detail}: {answer.excerpt}" if answer.excerpt else answer.detail
         if not record.rejected:
@@ -313,17 +358,15 @@ class Delivery:
     def _resolve_message(self, message: Message, *, acknowledged: bool) -> None:
         if self._fingerprints:
             self._fingerprints.resolve(message, acknowledged=acknowledged)
-        if self.preview:
-            self.preview.sent(message)
+        if preview := self.reports.preview:
+            preview.sent(message)
         record = message.record
         record.unresolved -= 1
         if not record.unresolved:
             self._resolve(record, "rejected" if record.rejected else "delivered")
 
     def _resolve(self, record: RecordHandle, outcome: str) -> None:
-        if self.preview and outcome in {"unchanged", "skipped"}:
-            self.preview.kept(record.stream, outcome)
-        self.summary.outcomes[outcome][record.stream] += 1
+        self.reports.resolved(record, outcome)
         self._checkpoints.resolve(record.interval)
 
     def _write_checkpoint(self) -> None:
@@ -333,16 +376,18 @@ class Delivery:
         if self._due is None or self._refusals.holds_state:
             return
         self.rejects.sync()
+        self.reports.sync()
         if self._fingerprints:
             self._fingerprints.store()
         self._checkpoint(self._due)
         self._due = None
 
     def _close(self) -> None:
-        self._progress.end()
+        self.reports.progress.end()
         self._lanes.close()
         self.rejects.sync()
         self.rejects.close()
+        self.reports.close()
         if self._fingerprints:
             self._fingerprints.close()
 

@@ -186,6 +186,32 @@ class SummaryFileError(OutputError):
     advice = "Correct the path. Everything else was done."
 
 
+class HistoryFileError(OutputError):
+    """The history of runs cannot be written."""
+
+    sentence = "Cannot write history_path {path}: {reason}."
+    advice = "Correct the path. Everything else was done."
+
+
+class MetricsFileError(OutputError):
+    """The metrics cannot be written."""
+
+    sentence = (
+        "Cannot write metrics_path {path}: {reason}. Make room or set metrics_path to a place that "
+        "can be written."
+    )
+    advice = "Prometheus sees the figures of an earlier run."
+
+
+class OutcomesFileError(OutputError):
+    """The outcomes of records cannot be written."""
+
+    sentence = (
+        "Cannot write outcomes_path {path}: {reason}. Make room or set outcomes_path to a place "
+        "that can be written."
+    )
+
+
 class DryRunFileError(OutputError):
     """The requests of a dry run cannot be written."""
 

@@ -8,11 +8,11 @@ import json
 import os
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 OWNER_ONLY = 0o600
 """The mode of files that hold records."""
@@ -24,6 +24,13 @@ _POLL_SECONDS = 0.002
 _BLOCK = 1 << 16
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP)
 """Errors of a file system that has no fsync for folders."""
+
+
+def filled_in(template: str, **names: str) -> Path:
+    """Return the path of a setting, with its `{names}` filled in."""
+    for name, value in names.items():
+        template = template.replace(f"{{{name}}}", value)
+    return Path(template).expanduser()
 
 
 def write_all(file: int, text: bytes) -> None:

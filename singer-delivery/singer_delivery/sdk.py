@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import abc
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Target
 from singer_sdk.exceptions import ConfigValidationError, MapExpressionError
@@ -32,20 +32,27 @@ from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from singer_sdk.sinks.core import JSONSchemaValidator as RecordValidator
 from typing_extensions import override
 
+from singer_delivery.command import Options, options
 from singer_delivery.config import environment_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from click import Context, Option
+    from click import Command, Context, Option
     from jsonschema import ValidationError
 
 __all__ = ["RecordValidator", "SdkTarget", "failed_field", "iter_setting_errors"]
 
 
 class SdkTarget(Target, abc.ABC):
-    """A Singer target that processes messages, settings and signals itself."""
+    """A Singer target that processes messages, settings and signals itself.
+
+    Attributes:
+        has_first_contact: Whether it has the option `--first-contact`.
+    """
+
+    has_first_contact: ClassVar[bool] = False
 
     @abc.abstractmethod
     def read_schema(self, message: dict[str, Any]) -> None:
@@ -89,13 +96,21 @@ class SdkTarget(Target, abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def main(cls, config: dict[str, Any], *, parse_env: bool, file_input: IO[str] | None) -> int:
+    def main(
+        cls,
+        config: dict[str, Any],
+        *,
+        parse_env: bool,
+        file_input: IO[str] | None,
+        options: Options,
+    ) -> int:
         """Run the command and return its exit code.
 
         Args:
             config: The settings of the `--config` files.
             parse_env: Whether the environment holds settings too.
             file_input: The file of `--input`, else None.
+            options: The options that singer-sdk does not know.
         """
 
     @classmethod
@@ -171,20 +186,34 @@ class SdkTarget(Target, abc.ABC):
 
     @override
     @classmethod
-    def invoke(  # type: ignore[override]  # singer-sdk narrows it in the same way
+    def invoke(
         cls,
         *,
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
+        **more: Any,
     ) -> None:
         if about:
             cls.print_about(about_format)
             sys.exit(0)
         cls.print_version(print_fn=cls.logger.info)
         config = config or _ConfigInput()
-        sys.exit(cls.main(config.config, parse_env=config.parse_env, file_input=file_input))
+        code = cls.main(
+            config.config,
+            parse_env=config.parse_env,
+            file_input=file_input,
+            options=Options(**more),
+        )
+        sys.exit(code)
+
+    @override
+    @classmethod
+    def get_singer_command(cls) -> Command:
+        command = super().get_singer_command()
+        command.params.extend(options(first_contact=cls.has_first_contact))
+        return command
 
 
 def iter_setting_errors(

@@ -180,6 +180,14 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             description="The file for the request bodies of a dry run, one per line.",
         ),
         th.Property(
+            "outcomes_path",
+            th.StringType(min_length=1),
+            title="Outcomes file",
+            description="The file for the outcome of each record, as a Singer stream that any "
+            "target loads; it holds the records' keys. {target}, {date} and {run_id} are filled "
+            "in.",
+        ),
+        th.Property(
             "validate_records",
             th.BooleanType(),
             default=False,
@@ -192,6 +200,20 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             th.StringType(min_length=1),
             title="Summary file",
             description="The file for the run's summary as JSON, written whatever the exit code.",
+        ),
+        th.Property(
+            "history_path",
+            th.StringType(min_length=1),
+            title="History file",
+            description="The file to which each run adds its summary and the sentence it ended "
+            "with, as a Singer stream. {target} is filled in.",
+        ),
+        th.Property(
+            "metrics_path",
+            th.StringType(min_length=1),
+            title="Metrics file",
+            description="The textfile for Prometheus, written each minute and at the end. Its name "
+            "without .prom is the label pipeline. {target} is filled in.",
         ),
     ]
 
@@ -229,8 +251,11 @@ class DeliverySettings:
     full_refresh: bool | None
     dry_run: bool
     dry_run_path: str | None
+    outcomes_path: str | None
     validate_records: bool
     summary_path: str | None
+    history_path: str | None
+    metrics_path: str | None
 
     @classmethod
     def of(cls, config: Mapping[str, Any], schema: Mapping[str, Any]) -> DeliverySettings:

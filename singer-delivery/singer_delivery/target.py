@@ -14,16 +14,15 @@ import logging
 import os
 import signal
 import sys
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-import msgspec
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import RemoveRecordTransform
 from typing_extensions import override
 
 from singer_delivery.build import Sender, build_delivery
+from singer_delivery.command import check
 from singer_delivery.config import typed_config
 from singer_delivery.delivery import STOP_SECONDS
 from singer_delivery.errors import (
@@ -34,28 +33,31 @@ from singer_delivery.errors import (
     OutputError,
     RecordRejected,
     RecordSkipped,
-    SummaryFileError,
     place_of,
 )
-from singer_delivery.files import OWNER_ONLY
 from singer_delivery.http import address_errors, key_errors
 from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.messages import MessageReader
 from singer_delivery.reading.schemas import readable
+from singer_delivery.reading.selection import NOT_CHOSEN, EnoughSentError, Selection
 from singer_delivery.reading.streams import Encode, InputStream, NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
+from singer_delivery.reporting.files import write_summary
+from singer_delivery.reporting.run import Run
 from singer_delivery.sdk import RecordValidator, SdkTarget
 from singer_delivery.settings import DeliverySettings, setting_errors
 from singer_delivery.values import NULL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
 
+    from singer_delivery.command import Options
     from singer_delivery.delivery import Delivery
+    from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.service import Service
 
 
@@ -92,6 +94,8 @@ class DeliveryTarget(SdkTarget):
             self._poll, self._wakeup, self._read_unreadable, lambda: self._replaying
         )
         super().__init__(message_reader=self._reader, **kwargs)
+        self._run = Run(self.name, self.plugin_version)
+        self.selection: Selection | None = None  # set before the run
         self.settings = DeliverySettings.of(self.config, self.config_jsonschema)
 
     # Defined by each target.
@@ -110,6 +114,27 @@ class DeliveryTarget(SdkTarget):
         record out, and may raise `RecordRejected` or `RecordSkipped`.
         """
 
+    verified: ClassVar[str] = "The service knows it."
+
+    def verify_key(self) -> str | None:
+        """Ask the service whether it knows the key, without sending anything.
+
+        Returns:
+            Why that could not be found out, or None if it knows the key.
+
+        Raises:
+            ServiceError: It does not.
+        """
+        return "there is no way to ask this service"
+
+    def first_contact(self, send: str | None) -> str:
+        """Find out how the service behaves; return a report, for `has_first_contact`.
+
+        Args:
+            send: The id of a user to send one call for.
+        """
+        raise NotImplementedError
+
     def check(self) -> None:
         """Check, before anything is read, what the service would not report; may raise."""
 
@@ -119,19 +144,20 @@ class DeliveryTarget(SdkTarget):
     def delivery(self) -> Delivery:
         """The delivery of this run; its lanes are started when it is first used."""
         return build_delivery(
-            self.name,
+            self._run,
             self.settings,
             self.service(),
             sender=Sender(
                 user_agent=f"{self.name}/{self.plugin_version}",
-                keys=self._keys(),
-                secrets=[str(key) for name in self._keys() if (key := self.config.get(name))],
+                keys=self.key_names(),
+                secrets=[str(key) for name in self.key_names() if (key := self.config.get(name))],
                 addresses=self.located_by or self.addresses,
             ),
             max_body_bytes=self.config_jsonschema["properties"]["batch_max_bytes"]["maximum"],
             wakeup=self._wakeup,
             interrupt=self._interrupt,
             logger=self.logger,
+            keeps_state=self.selection is None,
         )
 
     @override
@@ -141,17 +167,32 @@ class DeliveryTarget(SdkTarget):
             raise self._reader.wrong("a SCHEMA needs a stream and a schema")
         declares_properties = isinstance(schema.get("properties"), dict)
         schema = readable(schema)
-        mark = schema.get("$id")
-        self.mapper.register_raw_stream_schema(stream, schema, message.get("key_properties") or [])
-        steps = [
-            (stream_map, self._encoder(stream_map, mark if isinstance(mark, str) else None))
-            for stream_map in self.mapper.stream_maps[stream]
-        ]
+        key_properties = message.get("key_properties") or []
+        steps = self._steps(stream, schema, key_properties)
         if not declares_properties and any(callable(encode) for _, encode in steps):
             raise self._reader.wrong("the schema of a SCHEMA needs properties")
         validator = RecordValidator(schema) if self.settings.validate_records else None
-        self._mapped[stream] = MappedStream(stream, steps, validator)
+        self._mapped[stream] = MappedStream(stream, steps, validator, key_properties)
         self.delivery.rejects.schema(stream, self._reader.line)
+
+    def _steps(
+        self, stream: str, schema: dict[str, Any], key_properties: Sequence[str]
+    ) -> list[tuple[StreamMap, Encode | NotSent | NotKnown]]:
+        """Return the stream maps of a stream, each with how its records are encoded."""
+        mark = schema.get("$id")
+        self.mapper.register_raw_stream_schema(stream, schema, key_properties)
+        return [
+            (stream_map, self._encoder(stream_map, mark if isinstance(mark, str) else None))
+            for stream_map in self.mapper.stream_maps[stream]
+        ]
+
+    def routes_of(
+        self, message: Mapping[str, Any]
+    ) -> list[tuple[str, Encode | NotSent | NotKnown]]:
+        """Return what a SCHEMA message's stream becomes, by its names after the stream maps."""
+        schema, keys = readable(message["schema"]), message["key_properties"] or []
+        steps = self._steps(message["stream"], schema, keys)
+        return [(stream_map.stream_alias, encode) for stream_map, encode in steps]
 
     def _encoder(self, stream_map: StreamMap, mark: str | None) -> Encode | NotSent | NotKnown:
         if isinstance(stream_map, RemoveRecordTransform):
@@ -184,19 +225,32 @@ class DeliveryTarget(SdkTarget):
         if not isinstance(record, dict):
             raise self._reader.wrong("a RECORD needs a record")
         self._replaying = self._replaying and REJECT_FIELD in record
-        handle = self.delivery.record(message["stream"], self._reader.line)
+        selection = self.selection
+        key = mapped.key(record) if selection or self.delivery.reports_outcomes else None
+        handle = self.delivery.record(message["stream"], self._reader.line, key)
         try:
             messages = mapped.messages(record, message.get("time_extracted"))
         except RecordRejected as rejected:
-            self.delivery.reject(handle, rejected)
+            if selection and not selection.may_hold(key):
+                self.delivery.skip(handle, NOT_CHOSEN)
+            else:
+                self.delivery.reject(handle, rejected)
         except RecordSkipped as skipped:
             self.delivery.skip(handle, skipped.reason)
         else:
-            if messages:
-                self.delivery.send(handle, messages)
-            else:
-                self.delivery.skip(handle, "left_out")
+            self._send(handle, messages)
         self._interrupt()
+
+    def _send(self, handle: RecordHandle, messages: Sequence[Message]) -> None:
+        selection = self.selection
+        if not messages:
+            self.delivery.skip(handle, "left_out")
+        elif selection and not selection.chooses(handle.key, messages):
+            self.delivery.skip(handle, NOT_CHOSEN)
+        else:
+            self.delivery.send(handle, messages)
+            if selection:
+                selection.sent(handle, messages)
 
     def _read_unreadable(self, message: dict[str, Any], rejected: RecordRejected) -> None:
         """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
@@ -254,14 +308,18 @@ class DeliveryTarget(SdkTarget):
             The exit code: 0, 3 if more was rejected than `max_rejects`, 1 if the run could not
             go on, 128 + n if signal n ended it.
         """
+        rejects = ""
         failure: DeliveryError | None = None
         try:
             self.listen(file_input)
+            code, rejects = self._outcome()
         except DeliveryError as error:
             failure = error
         except Exception as error:  # noqa: BLE001, its place is told
             failure = DefectError(place=place_of(error))
-        code = self._report(failure.exit_code if failure else self._exit_code())
+        if failure:
+            code = failure.exit_code
+        code = self._report(code, str(failure or rejects))
         if failure:  # last, where it is looked for
             self.logger.error("%s", failure)
         return code
@@ -278,7 +336,10 @@ class DeliveryTarget(SdkTarget):
             if not self.settings.dry_run:
                 self.check()
             self.delivery.open()
-            self.read_input(file_input)
+            try:
+                self.read_input(file_input)
+            except EnoughSentError:
+                self.finish()
             self._interrupt()
         except Exception:
             self._abandon()
@@ -294,48 +355,72 @@ class DeliveryTarget(SdkTarget):
         except DeliveryError as another:
             self.logger.error("%s", another)  # noqa: TRY400
 
-    def _exit_code(self) -> int:
+    def _outcome(self) -> tuple[int, str]:
+        """Return the exit code of a run that came to its end, and a sentence if it has rejects."""
         rejected, allowed = self.delivery.summary.total("rejected"), self.settings.max_rejects
-        if rejected and self.settings.dry_run:
-            self.logger.warning("%d records would be rejected.", rejected)
-        elif rejected:
-            self.logger.warning(
-                "%d records were rejected; they are in %s with the reasons. Fix them and run "
-                "%s < that file.",
-                rejected,
-                self.delivery.rejects.path,
-                self.name,
+        code = 3 if 0 <= allowed < rejected else 0
+        if not rejected:
+            return code, ""
+        if self.settings.dry_run:
+            sentence = f"{rejected} records would be rejected."
+        else:
+            sentence = (
+                f"{rejected} records were rejected; they are in {self.delivery.rejects.path} with "
+                f"the reasons. Fix them and run {self.name} < that file."
             )
-        return 3 if 0 <= allowed < rejected else 0
+        self.logger.warning("%s", sentence)
+        return code, sentence
 
-    def _report(self, code: int) -> int:
+    def _report(self, code: int, sentence: str) -> int:
+        counts = self.delivery.sentence()
         if self.delivery.summary.read or not code:  # otherwise the error is enough
-            self.logger.info("%s", self.delivery.sentence())
-        if preview := self.delivery.preview:
+            self.logger.info("%s", counts)
+        if preview := self.delivery.reports.preview:
             sys.stderr.write(f"\n{preview.text()}\n")
             self.logger.warning("This was a dry run: nothing was sent, and no state is written.")
-        if self.settings.summary_path:
-            path = Path(self.settings.summary_path).expanduser()
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch(OWNER_ONLY)
-                path.write_bytes(msgspec.json.encode(self.delivery.as_dict(code)) + b"\n")
-            except OSError as error:
-                failure = SummaryFileError(path=path, reason=error.strerror)
-                self.logger.error("%s", failure)  # noqa: TRY400
-                return code or failure.exit_code
-        return code
+        if self.selection:
+            sys.stderr.write(f"\n{self.selection.text(self.service().endpoints)}\n\n")
+            self.logger.warning(
+                "Only some records were read, and no state is written: a later run sends these "
+                "again, with the same ids."
+            )
+        summary = self.delivery.as_dict(code)
+        failures: list[DeliveryError] = [
+            *write_summary(self.settings, self._run, summary, sentence or counts)
+        ]
+        try:
+            self.delivery.measure(code)
+        except OutputError as error:
+            failures.append(error)
+        for failure in failures:
+            self.logger.error("%s", failure)
+        return code or int(bool(failures))
 
     @override
     @classmethod
-    def main(cls, config: dict[str, Any], *, parse_env: bool, file_input: IO[str] | None) -> int:
+    def main(
+        cls,
+        config: dict[str, Any],
+        *,
+        parse_env: bool,
+        file_input: IO[str] | None,
+        options: Options,
+    ) -> int:
         # Its debug messages hold URLs, and a URL can hold a key.
         logging.getLogger("urllib3").setLevel(logging.INFO)
+        if options.check:
+            make = partial(cls, config=config, parse_env_config=parse_env)
+            return check(make, options.catalog)
         try:
             target = cls(config=config, parse_env_config=parse_env)
         except OutputError as error:
             cls.logger.error("%s", error)  # noqa: TRY400
             return 1
+        if options.first_contact:
+            sys.stdout.write(target.first_contact(options.send))
+            return 0
+        if options.send_only or options.send_id:
+            target.selection = Selection(options.send_only, frozenset(options.send_id))
         code = target.run(file_input)
         _leave_quietly()
         return code
@@ -347,11 +432,11 @@ class DeliveryTarget(SdkTarget):
         errors = setting_errors(cls.config_jsonschema, config, cls.env_prefix())
         return config, errors or [
             *address_errors(config, cls.addresses),
-            *key_errors(config, cls._keys()),
+            *key_errors(config, cls.key_names()),
         ]
 
     @classmethod
-    def _keys(cls) -> list[str]:
+    def key_names(cls) -> list[str]:
         """Return the names of the secret settings."""
         properties = cls.config_jsonschema["properties"]
         return [name for name, setting in properties.items() if setting.get("secret")]

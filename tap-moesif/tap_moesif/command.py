@@ -8,6 +8,7 @@ import os
 import sys
 from abc import abstractmethod
 from contextlib import contextmanager
+from functools import partial
 from io import StringIO
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,13 +16,14 @@ from click import IntRange, Option
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
+from singer_delivery.checking import Finding, Sign, exit_code, write_table
 from tap_moesif.sdk import ConfigInput, SdkTap
 from tap_moesif.service import MoesifError
 from tap_moesif.service.errors import FileError
 from tap_moesif.windows.cutting import MAX_WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from click import Command, Context
 
@@ -40,18 +42,38 @@ class CommandTap(SdkTap):
     def plan(self, windows: int) -> dict[str, Any]:
         """Cut the time between `start_date` and `end_date` into windows."""
 
+    @abstractmethod
+    def check(self) -> list[Finding]:
+        """Find out what a run would stumble over."""
+
+    @abstractmethod
+    def first_contact(self) -> str:
+        """Find out how the account's API behaves; return a report."""
+
     @override
     @classmethod
     def get_singer_command(cls) -> Command:
         command = super().get_singer_command()
-        command.params.append(
+        command.params += [
             Option(
                 ["--windows"],
                 type=IntRange(1, MAX_WINDOWS),
                 help="Read nothing, but cut the time between start_date and end_date into so many "
                 "windows with about equally many users each, and print them as JSON.",
-            )
-        )
+            ),
+            Option(
+                ["--check"],
+                is_flag=True,
+                help="Write no records, but check address, key, scopes and clock, and print a "
+                "table. Exit code 1 if a run would fail.",
+            ),
+            Option(
+                ["--first-contact"],
+                is_flag=True,
+                help="Write no records, but find out by a few dozen queries how this account's "
+                "API behaves where its documentation does not say, and print a report.",
+            ),
+        ]
         for option in command.params:
             if option.name == "catalog":
                 option.is_eager = True  # `--test`, which wants it, may stand before it
@@ -59,14 +81,25 @@ class CommandTap(SdkTap):
 
     @override
     @classmethod
-    def invoke(cls, *, windows: int | None = None, **kwargs: Any) -> None:
+    def invoke(
+        cls,
+        *,
+        windows: int | None = None,
+        check: bool = False,
+        first_contact: bool = False,
+        **kwargs: Any,
+    ) -> None:
         gc.freeze()  # what was imported stays
         gc.set_threshold(GARBAGE_COLLECTED_EVERY)
+        config: ConfigInput = kwargs.get("config") or ConfigInput()
+        make = partial(cls, config=config.config, parse_env_config=config.parse_env)
         with cls._plain_errors():
             if windows:
-                config: ConfigInput = kwargs["config"]
-                tap = cls(config=config.config, parse_env_config=config.parse_env)
-                sys.stdout.write(json.dumps(tap.plan(windows)) + "\n")
+                sys.stdout.write(json.dumps(make().plan(windows)) + "\n")
+            elif check:
+                sys.exit(_check(partial(make, catalog=_catalog(kwargs.get("catalog")))))
+            elif first_contact:
+                sys.stdout.write(make().first_contact())
             else:
                 for name in ("state", "catalog"):
                     if kwargs.get(name):
@@ -78,8 +111,7 @@ class CommandTap(SdkTap):
     def test(cls, config: ConfigInput, context: Context) -> None:
         """Try the streams that are selected, by default or in a catalog."""
         with cls._plain_errors():
-            file: IO[str] | None = context.params.get("catalog")
-            catalog = json.load(_checked("catalog", file)) if file else None
+            catalog = _catalog(context.params.get("catalog"))
             tap = cls(config=config.config, parse_env_config=config.parse_env, catalog=catalog)
             tap.try_streams()
 
@@ -100,6 +132,21 @@ class CommandTap(SdkTap):
             cls.logger.error("The target closed the pipe; stopping")  # noqa: TRY400
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(1)
+
+
+def _check(make: Callable[[], CommandTap]) -> int:
+    """Check a tap, and print a table of what was found; return the exit code."""
+    try:
+        findings = make().check()
+    except ConfigValidationError as error:
+        findings = [Finding(Sign.FAILED, "settings", text) for text in error.errors]
+    write_table(findings)
+    return exit_code(findings)
+
+
+def _catalog(file: IO[str] | None) -> dict[str, Any] | None:
+    """Read a catalog, if there is one."""
+    return json.load(_checked("catalog", file)) if file else None
 
 
 def _checked(name: str, file: IO[str]) -> IO[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
 from singer_delivery.http import host_of
+from tap_moesif.checking import check_tap
 from tap_moesif.command import CommandTap
+from tap_moesif.contact import Contact, Probe
 from tap_moesif.service import ForbiddenError, Moesif
 from tap_moesif.service.connection import Connection
 from tap_moesif.service.errors import AllForbiddenError, OtherStateError
@@ -21,6 +24,8 @@ from tap_moesif.windows import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from singer_delivery.checking import Finding
 
 DEFAULT_SCOPES = sorted(
     {scope for stream in STREAMS if stream.selected_by_default for scope in stream.scopes}
@@ -90,6 +95,20 @@ class TapMoesif(CommandTap):
     def plan(self, windows: int) -> dict[str, Any]:
         """Cut the time between `start_date` and `end_date` into windows."""
         return plan(self.moesif, self.config, windows)
+
+    @override
+    def check(self) -> list[Finding]:
+        return [*check_tap(self)]
+
+    @override
+    def first_contact(self) -> str:
+        address, key = self.config["api_url"], self.config["management_api_key"]
+        connection = Connection(address, key, self.config.get("app_id"))
+        pace = Pace(self.config["requests_per_minute"], time.monotonic, time.sleep)
+        contact = Contact(
+            Probe(connection, pace, time.time), self.config, datetime.now(timezone.utc)
+        )
+        return contact.report(self.plugin_version)
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:

@@ -184,13 +184,15 @@ class DocumentBuilder:
         request.setdefault("uri", self.action_uri)
         if self.missing_ip_address is not None:
             request.setdefault("ip_address", self.missing_ip_address)
-        document["transaction_id"] = self._transaction_id(document, distinction)
+        message_id = self._transaction_id(document, distinction)
+        document["transaction_id"] = message_id
         done = request.get("time") or iso_time(extracted, zone_required=True)
         if done is not None:
             request["time"] = done
             if self.now is not None:
                 check_lateness(done, self.now())
-        return Message(_owner_of(document), _encoded(ACTION, document), ACTION.endpoint)
+        body = _encoded(ACTION, document)
+        return Message(_owner_of(document), body, ACTION.endpoint, id=message_id)
 
     def _merged(self, kind: Kind, document: Document, key: str, *subject: str) -> Message:
         """Return the message for a document that Moesif merges, with its fingerprint."""

@@ -41,6 +41,7 @@ class TargetMoesif(DeliveryTarget):
 
     name = "target-moesif"
     addresses = ("api_url",)
+    verified = "Moesif's collector does not refuse it."
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(
@@ -121,12 +122,15 @@ class TargetMoesif(DeliveryTarget):
 
     @override
     def check(self) -> None:
-        application_id, address = self.config["application_id"], self.config["api_url"]
         wanted = self.config.get("verify_application_id")
-        if is_moesifs_own(address) if wanted is None else wanted:
-            unknown = verify_application_id(application_id, address)
+        if is_moesifs_own(self.config["api_url"]) if wanted is None else wanted:
+            unknown = self.verify_key()
             if unknown:
                 self.logger.warning("The application id could not be verified: %s.", unknown)
+
+    @override
+    def verify_key(self) -> str | None:
+        return verify_application_id(self.config["application_id"], self.config["api_url"])
 
     @override
     def encoder(self, stream: InputStream) -> Encode | NotSent | NotKnown:

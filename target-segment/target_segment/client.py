@@ -136,7 +136,7 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
     settings = _object_in(content)
     if settings is None:
         return "the answer cannot be read"
-    home = _region_in(settings)
+    home = region_in(settings)
     if home is None and region != DEFAULT_REGION:
         return "the answer does not say in which region its workspace is"
     if home and home != region:
@@ -157,7 +157,7 @@ def _object_in(content: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _region_in(settings: dict[str, Any]) -> str | None:
+def region_in(settings: dict[str, Any]) -> str | None:
     """Read the region from a source's settings, None where they do not say.
 
     Without a host of its own Segment's browser client sends to the default region's.

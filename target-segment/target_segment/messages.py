@@ -128,8 +128,10 @@ class Messages:
         if self.stream is not None and call["type"] in STATES:
             message.entity_key = self._entity_key(call, self.stream)
             message.fingerprint = self._fingerprint(call, digest, encoded_context, content)
+        message.call, message.id = call["type"], call.get("messageId", "")
         if "messageId" not in call:
-            parts += (b',"messageId":"', digest[:ID_BYTES].hex().encode(), b'"')
+            message.id = digest[:ID_BYTES].hex()
+            parts += (b',"messageId":"', message.id.encode(), b'"')
             if message.entity_key is not None:
                 message.id_at = sum(map(len, parts[:4]))
         if extracted is not None and "timestamp" not in call:

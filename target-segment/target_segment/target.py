@@ -22,6 +22,7 @@ from target_segment.client import (
     verify_write_key,
     versioned,
 )
+from target_segment.contact import Contact, default_cdn
 from target_segment.messages import Messages, tenant_of
 from target_segment.moesif import EVENTS, KNOWN, check_action, marked
 from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
@@ -30,12 +31,19 @@ if TYPE_CHECKING:
     from singer_delivery import Encode, InputStream
 
 
+def now() -> str:
+    """Return the current time in UTC as ISO 8601, with milliseconds and `Z`."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class TargetSegment(DeliveryTarget):
     """Sends records to Segment as identify, group and track calls, and loses none."""
 
     name = "target-segment"
     addresses = ("host", "cdn_url")
     located_by = ("region", "host")
+    has_first_contact = True
+    verified = "Segment knows it, and it belongs to the region that is sent to."
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(
@@ -117,28 +125,42 @@ class TargetSegment(DeliveryTarget):
 
     @override
     def service(self) -> Service:
-        return SegmentApi(
-            self.config["write_key"],
-            self._address,
-            lambda: (
-                datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            ),
-        )
+        return SegmentApi(self.config["write_key"], self._address, now)
 
     @property
     def _address(self) -> str:
         return versioned(self.config.get("host") or HOSTS[self.config["region"]])
 
     @override
+    def first_contact(self, send: str | None) -> str:
+        address = self._address
+        cdn = default_cdn(address, self.config.get("cdn_url"))
+        contact = Contact(self.config["write_key"], address, cdn, now)
+        identify = None
+        if send is not None:
+            call = {"type": "identify", "userId": send, "traits": {}, "timestamp": now()}
+            identify = self._messages.message({**call, "context": {"active": False}})
+        return contact.report(self.plugin_version, identify)
+
+    @override
     def check(self) -> None:
-        cdn = self.config.get("cdn_url")
-        home = region_of(self._address)
-        if not self.config["verify_write_key"] or not (home or cdn):
-            return
-        region = home or self.config["region"]
-        unknown = verify_write_key(self.config["write_key"], region, versioned(cdn or CDN))
-        if unknown:
-            self.logger.warning("The write key could not be verified: %s.", unknown)
+        if self.config["verify_write_key"] and self._is_verifiable:
+            unknown = self.verify_key()
+            if unknown:
+                self.logger.warning("The write key could not be verified: %s.", unknown)
+
+    @property
+    def _is_verifiable(self) -> bool:
+        """Whether there is somebody to ask about the write key."""
+        return bool(region_of(self._address) or self.config.get("cdn_url"))
+
+    @override
+    def verify_key(self) -> str | None:
+        if not self._is_verifiable:
+            return "only Segment knows its keys, and host leads elsewhere"
+        region = region_of(self._address) or self.config["region"]
+        cdn = versioned(self.config.get("cdn_url") or CDN)
+        return verify_write_key(self.config["write_key"], region, cdn)
 
     @override
     def encoder(self, stream: InputStream) -> Encode | NotSent | NotKnown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,6 @@ from commands import Ended, Sandbox, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from postgres import Database
 
@@ -138,6 +138,43 @@ def test_target_postgres_keeps_every_record_whole(
     expected = as_rows(tapped.messages)
     assert {"users", "companies"} <= streams_of(tapped) == expected.keys()
     assert tables(database, expected) == expected
+
+
+def test_target_postgres_loads_the_outcomes_and_the_history(
+    services: Sandbox, database: Database, third_party: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Twice, as a job does that loads a day's file again: nothing is there twice."""
+    tapped = read(services, tmp_path)
+    files = {name: str(tmp_path / f"{name}.jsonl") for name in ("outcomes_path", "history_path")}
+    segment = {"write_key": "sandbox-write-key", "host": f"{services.url}/segment", **files}
+    broken = {"type": "RECORD", "stream": "users", "record": {"id": "", "name": "Nobody"}}
+    lines = [*tapped.lines[:-1], json.dumps(broken), tapped.lines[-1]]
+    ended = run("target-segment", tmp_path, segment, lines=lines)
+    assert ended.code == 3, ended.stderr
+
+    for _ in range(2):
+        for path in files.values():
+            messages = Path(path).read_text().splitlines()
+            loaded = run(
+                third_party("target-postgres"), tmp_path, postgres_config(database), lines=messages
+            )
+            assert loaded.code == 0, loaded.stderr[-3000:]
+    [history] = database.rows("select * from moesif.delivery_runs")
+    counted = database.rows(
+        "select outcome, count(*) as n from moesif.delivery_outcomes group by outcome"
+    )
+    assert {row["outcome"]: row["n"] for row in counted} == {
+        outcome: history[outcome]
+        for outcome in ("delivered", "skipped", "rejected")
+        if history[outcome]
+    }
+    assert history["rejected_by_reason"] == {"id_not_string": 1}
+    delivered = database.rows(
+        "select message_id from moesif.delivery_outcomes where outcome = 'delivered'"
+    )
+    received = {message["messageId"] for message in services.segment()["accepted"]}
+    assert {row["message_id"] for row in delivered} == received
+    assert len(delivered) == len(received)
 
 
 def test_a_later_run_into_target_postgres_updates_what_changed(

@@ -15,6 +15,7 @@ from singer_delivery.errors import Interrupted, RecordRejected, ServiceError
 from singer_delivery.http import NO_ANSWER
 from singer_delivery.reading.lines import Wakeup
 from singer_delivery.rejects.file import Rejects
+from singer_delivery.reporting.reports import Reports
 from singer_delivery.sending.batching import Limits, Message
 from singer_delivery.sending.lanes import Destination
 from singer_delivery.sending.refusals import ALIKE_REFUSALS
@@ -47,8 +48,11 @@ def delivery_settings(**changes: Any) -> DeliverySettings:
         "full_refresh": False,
         "dry_run": False,
         "dry_run_path": None,
+        "outcomes_path": None,
         "validate_records": False,
         "summary_path": None,
+        "history_path": None,
+        "metrics_path": None,
     }
     return DeliverySettings(**{**values, **changes})
 
@@ -112,7 +116,7 @@ class Run:
             wakeup=self.wakeup,
             checkpoint=self.states.append,
             interrupt=self._interrupt,
-            progress=self.progress,
+            reports=Reports(self.progress),
         )
 
     def send(self, key: str, *bodies: str) -> None:

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from singer_delivery.rejects.reasons import with_reason
+from singer_delivery.rejects.reasons import Reason, with_reason
 
-REASON = {"reason": "r", "detail": "d"}
-ADDED = b'"_delivery_reject":{"reason":"r","detail":"d"}'
+REASON = Reason("r", "d", "today", 1)
+ADDED = (
+    b'"_delivery_reject":{"reason":"r","detail":"d","at":"today","attempts":1,'
+    b'"first_rejected_at":"today"}'
+)
 
 
 @pytest.mark.parametrize(
@@ -41,18 +44,42 @@ def test_an_empty_record_has_the_reason_alone() -> None:
     assert with_reason(b'{"record":{ }}', REASON) == b'{"record":{ ' + ADDED + b"}}"
 
 
-def test_a_reason_of_an_earlier_time_is_replaced() -> None:
-    again = with_reason(with_reason(b'{"record":{"n":1.10}}', {"reason": "x"}), REASON)
-    assert again == b'{"record":{"n":1.10,' + ADDED + b"}}"
+@pytest.mark.parametrize(
+    ("earlier", "attempts", "first"),
+    [
+        (Reason("x", "y", "before", 2).encoded(), 3, "before"),
+        (Reason("x", "y", "before", 2, first_rejected_at="long ago").encoded(), 3, "long ago"),
+        (b'{"reason":"x","detail":"y","at":"before"}', 1, "before"),  # of version 0.1
+        (b'{"reason":"x"}', 1, "today"),
+        (b'{"at":5,"attempts":"many"}', 1, "today"),
+        (b'{"attempts":-7}', 1, "today"),
+        (b"[NaN]", 1, "today"),
+        (b"null", 1, "today"),
+    ],
+)
+def test_a_reason_of_an_earlier_run_is_continued(earlier: bytes, attempts: int, first: str) -> None:
+    line = b'{"record":{"n":1.10,"_delivery_reject":' + earlier + b"}}"
+    again = json.loads(with_reason(line, REASON))["record"]
+    assert again == {
+        "n": 1.10,
+        "_delivery_reject": {
+            "reason": "r",
+            "detail": "d",
+            "at": "today",
+            "attempts": attempts,
+            "first_rejected_at": first,
+        },
+    }
 
 
 @pytest.mark.parametrize(
     "line", [b'{"record":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"record":[NaN]}', b"{}"]
 )
 def test_a_record_that_cannot_be_looked_into_has_the_reason_beside_it(line: bytes) -> None:
-    once = with_reason(line, {"reason": "x"})
-    assert once == line[:-1] + b',"_delivery_reject":{"reason":"x"}}'
-    assert with_reason(once, REASON) == line[:-1] + b"," + ADDED + b"}"
+    once = with_reason(line, REASON)
+    assert once == line[:-1] + b"," + ADDED + b"}"
+    twice = ADDED.replace(b'"attempts":1', b'"attempts":2')
+    assert with_reason(once, REASON) == line[:-1] + b"," + twice + b"}"
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -75,4 +102,4 @@ def test_whatever_the_record_the_reason_is_added_and_nothing_else(
     taken_out = with_it.replace(b"," + ADDED, b"").replace(ADDED, b"")
     assert taken_out == line
     found = json.loads(with_it.decode(errors="surrogatepass"))
-    assert found["record"]["_delivery_reject"] == REASON
+    assert found["record"]["_delivery_reject"]["reason"] == "r"

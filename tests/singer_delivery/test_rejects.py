@@ -49,6 +49,8 @@ def test_what_is_written_is_a_singer_stream_with_the_reason(tmp_path: Path) -> N
             "reason": "id_not_string",
             "detail": "It is empty.",
             "at": "2026-01-01T00:00:00.000+00:00",
+            "attempts": 0,
+            "first_rejected_at": "2026-01-01T00:00:00.000+00:00",
         },
     }
     assert record == {"type": "RECORD", "stream": "users", "time_extracted": "t"}

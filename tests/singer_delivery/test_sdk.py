@@ -13,6 +13,7 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
+from singer_delivery.command import Options
 from singer_delivery.sdk import SdkTarget, failed_field
 
 if TYPE_CHECKING:
@@ -120,8 +121,16 @@ class Recorder(SdkTarget):
 
     @override
     @classmethod
-    def main(cls, config: dict[str, Any], *, parse_env: bool, file_input: IO[str] | None) -> int:
-        return 7 if config == {} and not parse_env and file_input is None else 1
+    def main(
+        cls,
+        config: dict[str, Any],
+        *,
+        parse_env: bool,
+        file_input: IO[str] | None,
+        options: Options,
+    ) -> int:
+        given = (config, parse_env, file_input, options)
+        return 7 if given == ({}, False, None, Options(send_only=3)) else 1
 
 
 def test_every_message_reaches_its_method() -> None:
@@ -146,7 +155,7 @@ def test_settings_are_checked_by_the_target() -> None:
 
 def test_the_command_ends_with_the_code_of_main() -> None:
     with pytest.raises(SystemExit) as ended:
-        Recorder.invoke()
+        Recorder.invoke(send_only=3)
     assert ended.value.code == 7
 
 

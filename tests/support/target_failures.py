@@ -135,6 +135,12 @@ def stopped(signum: int, folder: Path) -> Ended:
     return Ended(process.returncode, stdout.decode(), stderr.decode())
 
 
+def a_few_records_only(folder: Path) -> Ended:
+    with ScriptedService(lambda _: SUCCESS) as service:
+        lines = [SCHEMA, RECORD, RECORD]
+        return run("target-segment", folder, segment(service), "--send-only", "1", lines=lines)
+
+
 def with_nobody_reading(folder: Path) -> Ended:
     with ScriptedService(lambda _: SUCCESS) as service:
         (folder / "config.json").write_text(json.dumps(segment(service)))
@@ -313,6 +319,10 @@ CASES: dict[str, Case] = {
     "no place for rejects": fed(SCHEMA, BAD, rejects_path=MISSING),
     "rejects kept locked": locked_rejects,
     "no place for the summary": fed(SCHEMA, RECORD, summary_path=MISSING),
+    "no place for outcomes": fed(SCHEMA, RECORD, outcomes_path=MISSING),
+    "no place for the history": fed(SCHEMA, RECORD, history_path=MISSING),
+    "no place for metrics": fed(SCHEMA, RECORD, metrics_path=MISSING),
+    "a few records only": a_few_records_only,
     "no place for a dry run": fed(SCHEMA, RECORD, dry_run=True, dry_run_path=MISSING),
     "no place for fingerprints": fed(changed_only=True, fingerprints_path=MISSING),
     "fingerprints in use": in_use,

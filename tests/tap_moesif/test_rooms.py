@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(tap_moesif.__file__).parent
 
-ROOMS = ["records", "service", "usage", "sync", "sdk", "streams", "windows", "command", "tap"]
+ROOMS = [
+    *("records", "service", "usage", "sync", "sdk", "streams", "windows"),
+    *("contact", "checking", "command", "tap"),
+]
 """From the inside out: each may use those before it."""
 
 BESIDE = {"environment": "sdk", "settings": "tap"}

@@ -104,6 +104,7 @@ def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(tmp_path: Pa
     config = {"write_key": "k", "lanes": 3, "batch_size_rows": 5, "max_rejects": -1}
     with ScriptedService(reaper.answer) as service:
         config |= {"host": service.url, "rejects_path": str(rejects)}
+        config |= {"outcomes_path": str(tmp_path / "outcomes.jsonl")}
         config |= {"streams": {"*": {"as": "segment.calls"}}}
         (tmp_path / "config.json").write_text(json.dumps(config))
         while kills < KILLS or state < records:
@@ -124,9 +125,21 @@ def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(tmp_path: Pa
                 if (message := _whole(line)) and message["type"] == "RECORD"
             }
             assert {*range(state)} <= rejected, f"a reject is missing behind a state, seed {seed}"
+            delivered = delivered_by(tmp_path / "outcomes.jsonl")
+            took = {reaper.arrived[number][0] for number in reaper.acknowledged}
+            passed = {reaper.arrived[number][0] for number in range(state)}
+            assert delivered <= took, f"an outcome ran ahead, seed {seed}"
+            assert passed <= delivered, f"an outcome is missing behind a state, seed {seed}"
     assert {*range(records)} <= reaper.acknowledged
     for number, ids in reaper.arrived.items():
         assert len({*ids}) == 1, f"record {number} has two ids, seed {seed}"
+
+
+def delivered_by(outcomes: Path) -> set[str]:
+    """The ids of the messages that the outcomes file says were delivered."""
+    lines = [*map(_whole, outcomes.read_text().splitlines())] if outcomes.exists() else []
+    records = [line["record"] for line in lines if line and line["type"] == "RECORD"]
+    return {record["message_id"] for record in records if record["outcome"] == "delivered"}
 
 
 def _whole(line: str) -> dict[str, Any] | None:

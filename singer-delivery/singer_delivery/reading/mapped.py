@@ -13,6 +13,7 @@ from singer_delivery.reading.messages import decoded, encoded
 from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.sdk import failed_field
+from singer_delivery.values import NULL, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ class MappedStream:
         steps: For each stream that the stream maps make of this one, the map, and how its records
             are encoded or why they are not.
         validator: Checks records against the schema, with `validate_records`.
+        key_properties: The names of the fields of its primary key.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class MappedStream:
         name: str,
         steps: Sequence[tuple[StreamMap, Encode | NotSent | NotKnown]],
         validator: RecordValidator | None,
+        key_properties: Sequence[str] = (),
     ) -> None:
         self._name = name
         self._steps: list[tuple[StreamMap | None, Encode]] = []
@@ -54,6 +57,23 @@ class MappedStream:
                 plain = _changes_nothing(stream_map)
                 self._steps.append((None if plain else stream_map, encode))
         self._validator = validator
+        self._key_properties = key_properties
+
+    def key(self, record: Record) -> str | None:
+        """Return the values of a record's key properties as text, or None if it has none.
+
+        One value is that value, or its JSON if it is no string; several are a JSON list.
+        """
+        values = [bytes(record.get(name, NULL)) for name in self._key_properties]
+        if not values or values == [b"null"]:
+            return None
+        if len(values) > 1:
+            return f"[{b','.join(values).decode(errors='replace')}]"
+        [value] = values
+        try:
+            return str(decode(value)) if value.startswith(b'"') else value.decode()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
 
     def check_sent(self) -> None:
         """Check that the records of the stream are sent.

@@ -2,8 +2,9 @@
 
 It is a Singer stream (SCHEMA and RECORD lines), so the target that wrote it reads it again:
 `target-segment < rejects/….singer.jsonl`. Each record carries `_delivery_reject` with the
-reason, what the service or the check said, and when; on replay that field is left out. Several
-runs may write to one file at once, such as the windows of a backfill.
+reason, what the service or the check said, when, when for the first time, and in how many requests
+it was sent; on replay that field is left out. Several runs may write to one file at once, such as
+the windows of a backfill.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from singer_delivery.errors import OutputError, RejectsFileError
 from singer_delivery.files import SharedLines
-from singer_delivery.rejects.reasons import with_reason
+from singer_delivery.rejects.reasons import Reason, with_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,15 +41,22 @@ class Rejects:
         """Note the SCHEMA line of the next records of a stream."""
         self._schemas[stream] = line.strip()
 
-    def add(self, stream: str, line: bytes, reason: str, detail: str) -> None:
+    def add(self, stream: str, line: bytes, reason: str, detail: str, attempts: int = 0) -> None:
         """Append a record as it was read, with the reason.
+
+        Args:
+            stream: The name of its stream.
+            line: Its RECORD line.
+            reason: A short code.
+            detail: One sentence.
+            attempts: The number of requests that it was sent in, in this run.
 
         Raises:
             OutputError: The file cannot be written.
         """
         if not self._keep:
             return
-        record = with_reason(line, {"reason": reason, "detail": detail, "at": self._now()}) + b"\n"
+        record = with_reason(line, Reason(reason, detail, self._now(), attempts)) + b"\n"
         schema = self._schemas.get(stream)
         try:
             with self._file.locked() as is_ours:

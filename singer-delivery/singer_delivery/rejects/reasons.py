@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 REJECT_FIELD = "_delivery_reject"
 
@@ -27,36 +27,75 @@ class _Member(NamedTuple):
     end: int
 
 
-def with_reason(line: bytes, reason: Mapping[str, str]) -> bytes:
+class Reason(msgspec.Struct):
+    """Why and when a record was rejected: the value of `REJECT_FIELD`.
+
+    Attributes:
+        reason: A short code.
+        detail: One sentence.
+        at: When, as ISO 8601.
+        attempts: The number of requests that the record was sent in, in all runs.
+        first_rejected_at: When it was rejected first, in this run or an earlier one.
+    """
+
+    reason: str
+    detail: str
+    at: str
+    attempts: int = 0
+    first_rejected_at: str = ""
+
+    def encoded(self, earlier: bytes = b"null") -> bytes:
+        """Return it as JSON, continuing the reason of an earlier run if there is one."""
+        try:
+            before = msgspec.json.decode(earlier, type=_Earlier | None) or _Earlier()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            before = _Earlier()  # somebody has edited it
+        first = before.first_rejected_at or before.at or self.first_rejected_at or self.at
+        attempts = max(0, before.attempts) + self.attempts
+        return msgspec.json.encode(
+            Reason(self.reason, self.detail, self.at, attempts, first_rejected_at=first)
+        )
+
+
+class _Earlier(msgspec.Struct):
+    """What is taken over from the reason of an earlier run."""
+
+    at: str = ""
+    attempts: int = 0
+    first_rejected_at: str = ""
+
+
+def with_reason(line: bytes, reason: Reason) -> bytes:
     """Add a reason to the record of a RECORD line; no other byte is changed.
 
-    An earlier reason is replaced. If the record cannot be parsed, because it is nested too deeply,
+    An earlier reason is continued. If the record cannot be parsed, because it is nested too deeply,
     the reason is added beside it.
 
     Args:
         line: The line as it was read.
-        reason: The value of `REJECT_FIELD`.
+        reason: Why it was rejected this time.
     """
     line = line.strip()
     text = line.decode("latin-1")  # a character for each byte
-    value = msgspec.json.encode(reason)
     try:
         record = _member(text, 0, "record")
         if record is None or text[record.start] != "{":
-            return _beside(line, value)
+            return _beside(line, reason)
         members = [*_members(text, record.start)]
     except (ValueError, RecursionError):
-        return _beside(line, value)
+        return _beside(line, reason)
     for name, start, end in members:
         if name == REJECT_FIELD:
-            return line[:start] + value + line[end:]
+            return line[:start] + reason.encoded(line[start:end]) + line[end:]
     comma = b"," if members else b""
-    return line[: record.end - 1] + comma + _NAME + value + line[record.end - 1 :]
+    return line[: record.end - 1] + comma + _NAME + reason.encoded() + line[record.end - 1 :]
 
 
-def _beside(line: bytes, value: bytes) -> bytes:
-    body, earlier, _ = line.rpartition(b"," + _NAME)
-    return (body if earlier else line.removesuffix(b"}")) + b"," + _NAME + value + b"}"
+def _beside(line: bytes, reason: Reason) -> bytes:
+    body, name, earlier = line.rpartition(b"," + _NAME)
+    if not name:
+        return line.removesuffix(b"}") + b"," + _NAME + reason.encoded() + b"}"
+    return body + name + reason.encoded(earlier.removesuffix(b"}")) + b"}"
 
 
 def _member(text: str, start: int, name: str) -> _Member | None:

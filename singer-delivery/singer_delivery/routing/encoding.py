@@ -69,6 +69,11 @@ class RoutedStream:
         self._check = check
         self._place = 0
 
+    @property
+    def call(self) -> str:
+        """The call that records become, for `--check`."""
+        return self._to_call.route.call or "their type says"
+
     def __call__(self, record: Record, extracted: str | None) -> Sequence[Message]:
         """Encode a record.
 

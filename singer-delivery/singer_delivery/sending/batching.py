@@ -22,15 +22,27 @@ class RecordHandle(msgspec.Struct, eq=False, gc=False):
         stream: The stream's name.
         line: The RECORD line as it was read, for the rejects file.
         interval: The STATE interval that it belongs to.
+        number: Its place among the records of the input, from 1.
+        key: The values of its key properties as text, if its outcome is reported.
         unresolved: The number of its messages that are not resolved.
         rejected: Whether one of its messages was rejected.
+        reason: Why it was rejected or skipped.
+        attempts: The number of requests that it was sent in.
+        call: The calls that it was sent as, if its outcome is reported.
+        message_id: Their ids.
     """
 
     stream: str
     line: bytes
     interval: StateInterval
+    number: int = 0
+    key: str | None = None
     unresolved: int = 0
     rejected: bool = False
+    reason: str = ""
+    attempts: int = 0
+    call: str = ""
+    message_id: str = ""
 
 
 class Message(msgspec.Struct, eq=False, gc=False):
@@ -44,6 +56,8 @@ class Message(msgspec.Struct, eq=False, gc=False):
             `fingerprints.entity_key`, if only changes are sent; None for an event.
         fingerprint: 16-byte digest of the content, if only changes are sent.
         id_at: The offset of its id in the body, if the id is made from the content.
+        call: The kind of message, such as `identify`, for reports; the endpoint's name by default.
+        id: The id by which the service knows it, for reports, if it has one.
         record: The handle of its record; set when it is sent.
     """
 
@@ -53,6 +67,8 @@ class Message(msgspec.Struct, eq=False, gc=False):
     entity_key: int | None = None
     fingerprint: bytes = b""
     id_at: int = 0
+    call: str = ""
+    id: str = ""
     record: RecordHandle = cast("RecordHandle", None)
 
 

@@ -51,17 +51,19 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The service acknowledged these messages."""
+    """The service acknowledged these messages, in the last of so many requests."""
 
     messages: Sequence[Message]
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service refused this message when it was sent alone."""
+    """The service refused this message when it was sent alone, in the last of so many requests."""
 
     message: Message
     answer: Answer
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,23 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A request was answered with this status after so many seconds, or not at all."""
+
+    endpoint: int
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """A lane has finished a batch, delivered or not."""
+    """A lane has finished a batch, delivered or not, after so many seconds."""
 
     lane: Lane
+    seconds: float
 
 
-Report = Acknowledged | Refused | Failed | Finished
+Report = Acknowledged | Refused | Failed | Answered | Finished
 
 
 @dataclass(slots=True)
@@ -152,6 +164,7 @@ class Lane(threading.Thread):
     def run(self) -> None:
         """Deliver the queued batches in order."""
         while (batch := self._inbox.get()) is not None:
+            started = self._clock()
             try:
                 self._deliver(batch, RetryBudget(self._max_seconds))
             except _StoppedError:
@@ -160,37 +173,51 @@ class Lane(threading.Thread):
                 self._report(Failed(error))
             except Exception as error:  # noqa: BLE001, a defect here must end the run, not hang it
                 self._report(Failed(DefectError(place=place_of(error))))
-            self._report(Finished(self))
+            self._report(Finished(self, self._clock() - started))
         self._connection.close()
 
-    def _deliver(self, batch: Batch, budget: RetryBudget) -> None:
-        """Deliver a batch, halving it while it is refused."""
+    def _deliver(self, batch: Batch, budget: RetryBudget, attempts: int = 0) -> None:
+        """Deliver a batch, halving it while it is refused.
+
+        Args:
+            batch: The messages.
+            budget: Limits the retries of the whole batch.
+            attempts: The number of requests that these messages were sent in before.
+        """
         endpoint, messages = batch
-        answer = self._answer(endpoint, [message.body for message in messages], budget)
+        bodies = [message.body for message in messages]
+        answer, tries = self._answer(endpoint, bodies, budget)
+        attempts += tries
         decision = verdict(answer)
         if decision is Verdict.ACKNOWLEDGED:
-            self._report(Acknowledged(messages))
+            self._report(Acknowledged(messages, attempts))
         elif decision is Verdict.STOP:
             raise self._advice.refused(answer)
         elif len(messages) == 1:
-            self._report(Refused(messages[0], answer))
+            self._report(Refused(messages[0], answer, attempts))
         else:
             middle = len(messages) // 2
-            self._deliver(Batch(endpoint, messages[:middle]), budget)
-            self._deliver(Batch(endpoint, messages[middle:]), budget)
+            self._deliver(Batch(endpoint, messages[:middle]), budget, attempts)
+            self._deliver(Batch(endpoint, messages[middle:]), budget, attempts)
 
-    def _answer(self, endpoint: int, bodies: Sequence[bytes], budget: RetryBudget) -> Answer:
-        """Send until the answer is not one to retry."""
+    def _answer(
+        self, endpoint: int, bodies: Sequence[bytes], budget: RetryBudget
+    ) -> tuple[Answer, int]:
+        """Send until the answer is not one to retry; return it and the number of requests."""
+        tries = 0
         while True:
+            tries += 1
             self._wait_for_place()
+            sent = self._clock()
             answer = self._connection.post(endpoint, bodies, budget.retries)
+            self._report(Answered(endpoint, answer.status, self._clock() - sent))
             self.traffic.requests += 1
             self.traffic.bytes_sent = self._connection.bytes_sent
             if not is_unreached(answer):
                 self._reached.set()
             if verdict(answer) is not Verdict.AGAIN:
                 budget.answered(self._clock())
-                return answer
+                return answer, tries
             self._wait_after(answer, budget)
 
     def _wait_after(self, answer: Answer, budget: RetryBudget) -> None:

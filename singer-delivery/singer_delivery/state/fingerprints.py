@@ -170,4 +170,5 @@ def _renew_id(message: Message, generation: int) -> None:
     """Replace a message's id by one of its generation, so that A → B → A is no repeat."""
     start, end = message.id_at, message.id_at + ID_CHARACTERS
     digest = sha256(b"%b%d" % (message.body[start:end], generation)).hexdigest()
-    message.body = message.body[:start] + digest[:ID_CHARACTERS].encode() + message.body[end:]
+    message.id = digest[:ID_CHARACTERS]
+    message.body = message.body[:start] + message.id.encode() + message.body[end:]

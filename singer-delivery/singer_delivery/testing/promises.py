@@ -164,7 +164,9 @@ class DeliveryPromises:
         assert trial.acknowledged == {*range(10)}
         schema, reject = ended.rejects
         assert schema == self.subject.schema
-        assert reject["record"].pop(REJECT_FIELD).keys() == {"reason", "detail", "at"}
+        reason = reject["record"].pop(REJECT_FIELD)
+        assert reason.keys() == {"reason", "detail", "at", "attempts", "first_rejected_at"}
+        assert (reason["attempts"], reason["first_rejected_at"]) == (0, reason["at"])
         assert reject == self.subject.line(self.subject.wrong)
 
     def test_what_was_rejected_can_be_replayed(self, trial: Trial) -> None:

@@ -24,6 +24,7 @@ import msgspec
 from tap_moesif.service.answers import read_hits
 from tap_moesif.service.errors import (
     EmptyPageError,
+    MoesifError,
     NoCursorError,
     RepeatedPageError,
 )

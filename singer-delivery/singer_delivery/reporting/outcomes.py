@@ -1,0 +1,190 @@
+"""The outcomes file: what became of each record, one line per record.
+
+It is a Singer stream (SCHEMA and RECORD lines), so that any target loads it into a table. It holds
+the key of a record and no other value of it. A line that says `delivered` is written behind the
+acknowledgement, and a STATE line only once the lines of all records before it are on the disk. So
+after a kill a delivered record may lack its line, but then the next run sends it again, and writes
+the line.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from singer_delivery.errors import OutcomesFileError, OutputError
+from singer_delivery.files import SharedLines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from singer_delivery.reporting.run import Run
+    from singer_delivery.sending.batching import Message, RecordHandle
+    from singer_delivery.sending.service import Endpoint
+
+STREAM = "delivery_outcomes"
+
+WRITTEN_TOGETHER = 1_000
+"""Lines that are kept in memory before they are written."""
+
+_TEXT = {"type": ["string", "null"]}
+SCHEMA: dict[str, Any] = {
+    "type": "SCHEMA",
+    "stream": STREAM,
+    "schema": {
+        "type": "object",
+        "properties": {
+            "run_id": {"type": "string"},
+            "record": {"type": "integer"},
+            "target": {"type": "string"},
+            "stream": {"type": "string"},
+            "key": _TEXT,
+            "call": _TEXT,
+            "message_id": _TEXT,
+            "outcome": {"type": "string"},
+            "reason": _TEXT,
+            "attempts": {"type": "integer"},
+            "at": {"type": "string", "format": "date-time"},
+        },
+    },
+    "key_properties": ["run_id", "record"],
+}
+
+
+class _Outcome(msgspec.Struct, gc=False):
+    run_id: str
+    record: int
+    target: str
+    stream: str
+    key: str | None
+    call: str | None
+    message_id: str | None
+    outcome: str
+    reason: str | None
+    attempts: int
+    at: str
+
+
+class _RecordLine(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
+    stream: str
+    record: _Outcome
+
+
+class Outcomes:
+    """Appends the outcomes of records to a file, which is created with the first ones.
+
+    Args:
+        path: The file; existing content is kept.
+        run: The run that the records belong to.
+        endpoints: The endpoints of the service; a name of one stands for the call of a message
+            that has none.
+        clock: Returns seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        run: Run,
+        endpoints: Sequence[Endpoint],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._run = run
+        self._calls = [endpoint.name for endpoint in endpoints]
+        self._clock = clock
+        self._file = SharedLines(path)
+        self._schema = msgspec.json.encode(SCHEMA) + b"\n"
+        self._encode = msgspec.json.Encoder().encode
+        self._lines: list[bytes] = []
+        self._millisecond = 0
+        self._time = ""
+
+    def sent(self, record: RecordHandle, messages: Sequence[Message]) -> None:
+        """Note the messages that a record is sent as."""
+        calls = self._calls
+        if len(messages) == 1:  # nearly always
+            [message] = messages
+            record.call = message.call or calls[message.endpoint]
+            record.message_id = message.id
+        else:
+            record.call = ",".join(each.call or calls[each.endpoint] for each in messages)
+            record.message_id = ",".join(each.id for each in messages)
+
+    def add(self, record: RecordHandle, outcome: str) -> None:
+        """Note the outcome of a record.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        line = _RecordLine(
+            STREAM,
+            _Outcome(
+                self._run.id,
+                record.number,
+                self._run.target,
+                record.stream,
+                record.key,
+                record.call or None,
+                record.message_id or None,
+                outcome,
+                record.reason or None,
+                record.attempts,
+                self._now(),
+            ),
+        )
+        self._lines.append(self._encode(line))
+        if len(self._lines) >= WRITTEN_TOGETHER:
+            self._write()
+
+    def sync(self) -> None:
+        """Write everything to the disk; only then may a STATE line behind it be written.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        self._write()
+        try:
+            self._file.sync()
+        except OSError as error:
+            raise self._cannot(error) from error
+
+    def close(self) -> None:
+        """Write everything to the disk, and close the file.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        try:
+            self._write()
+        finally:
+            try:
+                self._file.close()
+            except OSError as error:
+                raise self._cannot(error) from error
+
+    def _write(self) -> None:
+        if not self._lines:
+            return
+        text = b"\n".join(self._lines) + b"\n"
+        try:
+            with self._file.locked() as is_ours:
+                self._file.append(text if is_ours else self._schema + text)
+        except OSError as error:
+            raise self._cannot(error) from error
+        self._lines.clear()
+
+    def _now(self) -> str:
+        """Return the time as ISO 8601; the records of one answer share it."""
+        now = self._clock()
+        if (millisecond := int(now * 1000)) != self._millisecond:
+            self._millisecond = millisecond
+            moment = datetime.fromtimestamp(now, timezone.utc)
+            self._time = moment.isoformat(timespec="milliseconds")
+        return self._time
+
+    def _cannot(self, error: OSError) -> OutputError:
+        return OutcomesFileError(path=self._path, reason=error.strerror)

@@ -1,0 +1,71 @@
+"""What `--check` of the tap looks at: address, key, scopes by stream, clock."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from singer_delivery.checking import Finding, Sign, clock_finding
+from tap_moesif.service import MoesifError, Request, RequiredScope
+from tap_moesif.streams import ListStream, SearchStream
+from tap_moesif.sync import Scan
+from tap_moesif.usage import EVENTS_PATH, EVENTS_SCOPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_moesif.streams import MoesifStream
+    from tap_moesif.tap import TapMoesif
+
+ATTEMPTS = 2
+"""A run would try longer; whoever waits for a table would not."""
+
+
+def check_tap(tap: TapMoesif) -> Iterator[Finding]:
+    """Check everything that a run of the tap would stumble over.
+
+    One document of each selected stream is asked for, and none is written.
+
+    Args:
+        tap: The tap, whose settings are valid.
+    """
+    yield Finding(Sign.OK, "settings", "They are valid.")
+    selected = [stream for stream in tap.streams.values() if stream.selected]
+    if not selected:
+        yield Finding(Sign.FAILED, "catalog", "It selects no stream.")
+    for stream in selected:
+        yield _stream(tap, stream)  # type: ignore[arg-type]  # it is a MoesifStream
+    if tap.config["usage_rollup"] and {stream.name for stream in selected} & {"users", "companies"}:
+        required = RequiredScope("users", EVENTS_SCOPE, "set usage_rollup: false")
+        params = {"from": "-1h", "to": "now"}
+        request = Request(EVENTS_PATH, required, params=params, body={"size": 0})
+        yield _finding(tap, "roll-up", EVENTS_SCOPE, request)
+    if tap.moesif.last_request_time:
+        yield clock_finding(tap.moesif.last_request_time, time.time())
+
+
+def _stream(tap: TapMoesif, stream: MoesifStream) -> Finding:
+    what, scope = f"stream {stream.name}", " and ".join(stream.scopes)
+    try:
+        request = _first_request(tap, stream)
+    except MoesifError as error:
+        return Finding(Sign.FAILED, what, str(error))
+    return _finding(tap, what, scope, request)
+
+
+def _first_request(tap: TapMoesif, stream: MoesifStream) -> Request:
+    """Return the cheapest request that needs what the stream needs."""
+    if isinstance(stream, SearchStream):
+        dates = tap.config.get("start_date"), tap.config.get("end_date")
+        return stream.search(Scan(*dates)).request(1)
+    if isinstance(stream, ListStream):
+        return Request(stream.path, stream.required, params=stream.variants[0])
+    raise NotImplementedError(stream.name)
+
+
+def _finding(tap: TapMoesif, what: str, scope: str, request: Request) -> Finding:
+    try:
+        tap.moesif.submit(tap.moesif.fetch, request, len, attempts=ATTEMPTS).result()
+    except MoesifError as error:
+        return Finding(Sign.FAILED, what, str(error))
+    return Finding(Sign.OK, what, f"The key may read it ({scope}).")

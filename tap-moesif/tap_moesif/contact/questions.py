@@ -1,0 +1,329 @@
+"""The questions of a first contact, and how their answers read."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from singer_delivery.http import http_date
+from tap_moesif.contact.report import Answer, report
+from tap_moesif.contact.shapes import (
+    ROLL_UP_NAMES,
+    about,
+    field_rows,
+    first_of,
+    moves_with_calls,
+    published,
+    shape,
+)
+from tap_moesif.records import utc
+from tap_moesif.service.page_size import MAX_PAGE_SIZE
+from tap_moesif.service.queries import LAST_SEEN, MODIFIED_TIME, between, everything
+from tap_moesif.streams.common import CREATED, METADATA
+from tap_moesif.streams.companies import Companies
+from tap_moesif.streams.events import Events
+from tap_moesif.streams.users import Users
+from tap_moesif.usage import EVENTS_PATH
+from tap_moesif.usage.search import UsageSearch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tap_moesif.contact.probe import Probe, Reply
+
+SAMPLE = 100
+"""Documents of each kind that are looked at."""
+
+PATHS = {
+    "users": ("/search/~/search/users", "/search/~/search/usermetrics/users"),
+    "companies": ("/search/~/search/companies", "/search/~/search/companymetrics/companies"),
+}
+"""The pairs of paths that Moesif has documented, the setting's default first."""
+
+SIZES = (1_000, 10_000, 10_001)
+"""This tap's first page, the engine's own limit, and what the engine refuses by default."""
+
+PUBLISHED_SCOPES = frozenset(
+    {
+        *("read:users", "read:companies", "read:events", "read:cohorts", "read:subscriptions"),
+        *("read:metrics", "read:reports", "read:customer_actions", "read:billing_meters"),
+        *("read:billing_reports", "read:governance_rules", "read:plans", "delete:users"),
+        *("delete:companies", "create:cohorts", "update:cohorts", "delete:cohorts"),
+    }
+)
+ENRICHMENT = ("enrichment", "enrichments", "clearbit")
+ROLL_UPS = ("last24HourAggResults", "last_24_hour_agg_results")
+
+
+@dataclass(slots=True)
+class Contact:
+    """Asks everything, one question after the other.
+
+    Attributes:
+        probe: Asks Moesif.
+        config: The settings of the tap.
+        now: The current time.
+    """
+
+    probe: Probe
+    config: Mapping[str, Any]
+    now: datetime
+    _paths: dict[str, str] = field(default_factory=dict)
+    _samples: dict[str, Reply] = field(default_factory=dict)
+
+    def report(self, version: str) -> str:
+        """Ask everything; return the report.
+
+        Args:
+            version: This tap's.
+
+        Raises:
+            AttemptError: There is no answer.
+        """
+        answers = [*self.answers()]
+        kinds = {"users": Users.fields, "companies": Companies.fields, "events": Events.fields}
+        rows = [
+            (kind, field_rows(self._samples[kind].documents, published(fields)))
+            for kind, fields in kinds.items()
+            if kind in self._samples
+        ]
+        title = f"First contact of tap-moesif {version} with Moesif, {self.now:%Y-%m-%d}"
+        answers.append(Answer("How many queries did this take?", str(self.probe.asked)))
+        return report(title, answers, rows)
+
+    def answers(self) -> Iterator[Answer]:
+        """Ask everything; yield the answers."""
+        for kind, paths in PATHS.items():
+            yield from self._path_answers(kind, paths)
+        yield from self._scope_answers()
+        yield from self._page_answers()
+        yield from self._sort_answers()
+        yield from self._document_answers()
+        yield from self._aggregation_answers()
+        yield from self._header_answers()
+
+    # Which path answers, and with what.
+
+    def _path_answers(self, kind: str, paths: Sequence[str]) -> Iterator[Answer]:
+        setting = f"{kind}_path"
+        configured = self.config[setting]
+        works: list[str] = []
+        for path in dict.fromkeys((configured, *paths)):
+            bare = self.probe.ask(path, {"size": SAMPLE, "query": everything()})
+            dated = self.probe.ask(path, {"size": 1, "query": everything()}, self._period)
+            shown = path if path in paths else f"{setting} as it is set"
+            text = f"without from and to: {bare}; with them: {dated}"
+            yield Answer(f"Does {shown} answer?", text)
+            if bare.is_success:
+                works.append(path)
+                if kind not in self._samples or not self._samples[kind].hits:
+                    self._samples[kind], self._paths[kind] = bare, path
+        wanted = works[0] if works and configured not in works else ""
+        if wanted:
+            text = "no; the path that answers is another one"
+            yield Answer(f"Is {setting} right?", text, f"{setting}: {wanted}")
+
+    @property
+    def _period(self) -> dict[str, str]:
+        start = self.now - timedelta(days=1)
+        return {"from": utc(start.timestamp() * 1000), "to": utc(self.now.timestamp() * 1000)}
+
+    # What the key may do.
+
+    def _scope_answers(self) -> Iterator[Answer]:
+        scopes = scopes_in(self.config["management_api_key"])
+        text = ", ".join(scopes) if scopes else "the key does not say"
+        yield Answer("Which published scopes does this key have?", text)
+        events = self.probe.ask(EVENTS_PATH, {"size": SAMPLE}, self._period)
+        if events.is_success:
+            self._samples["events"] = events
+        answers = {
+            "events": events,
+            "cohorts": self.probe.ask("/~/cohorts", params={"cohort_type": "user"}),
+        }
+        if company := self._id_of("companies"):
+            path = "/search/~/companies/{id}/subscriptions"
+            answers["subscriptions"] = self.probe.ask(path, id_=company)
+        for kind in ("users", "companies"):
+            path = f"/search/~/mappings/{kind}/properties"
+            answers[f"the mappings of {kind}"] = self.probe.ask(path)
+        for kind, reply in answers.items():
+            lines = {"events": "usage_rollup: false"} if not reply.is_success else {}
+            yield Answer(f"May this key read {kind}?", _yes(reply), lines.get(kind, ""))
+        if user := self._id_of("users"):
+            reply = self.probe.ask("/search/~/users/{id}", id_=user)
+            form = "under _source" if isinstance(_member(reply.json, "_source"), dict) else "flat"
+            yield Answer("How is a single user answered?", form if reply.is_success else str(reply))
+
+    def _id_of(self, kind: str) -> str:
+        """Return the id of a document, which goes into a path and nowhere else."""
+        hits = self._samples[kind].hits if kind in self._samples else []
+        return str(hits[0].get("_id") or "") if hits else ""
+
+    # Pages and totals.
+
+    def _page_answers(self) -> Iterator[Answer]:
+        if "users" not in self._paths:
+            return
+        path = self._paths["users"]
+        search = {"_source": ["user_id"], "sort": [{"_id": "asc"}], "query": everything()}
+        pages = {size: self.probe.ask(path, {"size": size, **search}) for size in SIZES}
+        first = pages[SIZES[0]]
+        for size, reply in pages.items():
+            fits = reply.is_success or size > MAX_PAGE_SIZE or not first.is_success
+            setting = "" if fits else f"max_page_size: {SIZES[0]}"
+            yield Answer(f"Is a page of {size:,} accepted?", _yes(reply), setting)
+        if first.documents:
+            names = {name for each in first.documents for name in each}
+            yield Answer("Is _source heeded?", "yes" if names <= {"user_id"} else "no")
+        sample = self._samples["users"]
+        total = _member(_member(sample.json, "hits"), "total")
+        yield Answer("How is the total written?", shape(total, {"value", "relation"}))
+        count = total.get("value") if isinstance(total, dict) else total
+        if isinstance(count, int):
+            yield Answer("How many users are there?", about(count))
+        counted = self.probe.ask("/search/~/count/users", {"query": everything()})
+        text = shape(counted.json, {"hits", "total", "count", "value", "relation"})
+        yield Answer("What does a count answer?", text if counted.is_success else str(counted))
+
+    # Sorting.
+
+    def _sort_answers(self) -> Iterator[Answer]:
+        if "users" not in self._paths:
+            return
+        path = self._paths["users"]
+        sorts: dict[str, list[Any]] = {
+            "_id": [{"_id": "asc"}],
+            "user_id.raw and _id": [{"user_id.raw": "asc"}, {"_id": "asc"}],
+            "modified_time, last_seen_time and _id": [
+                *({name: {"order": "asc", "unmapped_type": "date"}} for name in _TIMES),
+                {"_id": "asc"},
+            ],
+        }
+        for name, sort in sorts.items():
+            first = self.probe.ask(path, {"size": 1, "sort": sort, "query": everything()})
+            text = _yes(first)
+            if after := _sort_values(first):
+                body = {"size": 1, "sort": sort, "query": everything(), "search_after": after}
+                text += f"; the next page: {self._next_page(first, path, body)}"
+            times = "" if first.is_success or "modified" not in name else _FULL_TABLE
+            yield Answer(f"Is sorting by {name} accepted?", text, times)
+        since = between(MODIFIED_TIME, utc((self.now.timestamp() - 86_400) * 1000), None)
+        reply = self.probe.ask(path, {"size": 1, "query": since})
+        yield Answer("Is a range of modified_time accepted?", _yes(reply))
+
+    def _next_page(self, first: Reply, path: str, body: Mapping[str, Any]) -> str:
+        second = self.probe.ask(path, body)
+        if not second.is_success:
+            return str(second)
+        if not second.hits:
+            return "empty"
+        same = second.hits[0].get("_id") == first.hits[0].get("_id")
+        return "the same document again" if same else "another document"
+
+    # Documents.
+
+    def _document_answers(self) -> Iterator[Answer]:
+        for kind, sample in self._samples.items():
+            if kind == "events" or not (documents := sample.documents):
+                continue
+            for question, names in (
+                ("the creation time", CREATED),
+                ("the account's own metadata", METADATA),
+                ("the enrichment", ENRICHMENT),
+            ):
+                found = first_of(documents, names)
+                text = " and ".join(found) if found else "no document of the sample has it"
+                yield Answer(f"Under which name do {kind} have {question}?", text)
+            answer = moves_with_calls(documents)
+            yield Answer(f"Does modified_time of {kind} move with API calls?", answer)
+            yield Answer(f"Do {kind} have the plugin's roll-up?", _roll_up(documents))
+        if (users := self._samples.get("users")) and users.documents:
+            found = first_of(users.documents, ("user_id", "identified_user_id"))
+            yield Answer("Which ids do users have?", " and ".join([*found, "_id"]))
+
+    # Aggregations.
+
+    def _aggregation_answers(self) -> Iterator[Answer]:
+        if "events" not in self._samples:
+            return
+        raw = "user_id.raw"
+        aggregations: dict[str, Any] = {
+            "terms": {"terms": {"field": raw, "size": 1}},
+            "cardinality": {"cardinality": {"field": raw}},
+            "percentiles": {"percentiles": {"field": "duration_ms", "percents": [90]}},
+            "composite": {"composite": {"size": 1, "sources": [{"id": {"terms": {"field": raw}}}]}},
+            "date_histogram": {"date_histogram": {"field": "request.time", "fixed_interval": "1h"}},
+        }
+        for name, aggregation in aggregations.items():
+            body = {"size": 0, "query": everything(), "aggs": {"probe": aggregation}}
+            reply = self.probe.ask(EVENTS_PATH, body, self._period)
+            made = isinstance(_member(_member(reply.json, "aggregations"), "probe"), dict)
+            text = _yes(reply) if made or not reply.is_success else "answered, but left out"
+            yield Answer(f"Is the aggregation {name} accepted?", text)
+        search = UsageSearch("user_id", self._period["from"], self._period["to"])
+        usage = self.probe.ask(
+            EVENTS_PATH, search.active(10, None, with_roll_ups=True), self._period
+        )
+        setting = "" if usage.is_success else "usage_rollup: false"
+        yield Answer("Is this tap's roll-up accepted?", _yes(usage), setting)
+
+    # Headers.
+
+    def _header_answers(self) -> Iterator[Answer]:
+        reply = next(iter(self._samples.values()), None)
+        date = http_date(reply.headers.get("Date")) if reply else None
+        if date is not None:
+            off = abs(date - self.now.timestamp())
+            text = "yes; it agrees with this machine's clock to the minute"
+            if off > 60:  # noqa: PLR2004, a minute
+                text = "yes; it is more than a minute off this machine's clock"
+        else:
+            text = "no"
+        yield Answer("Do answers have a Date?", text)
+        if limited := self.probe.limited:
+            has = "Retry-After" in limited.headers
+            yield Answer("Does a 429 have Retry-After?", "yes" if has else "no")
+
+
+_TIMES = (MODIFIED_TIME, LAST_SEEN)
+_FULL_TABLE = "# in the catalog of users and companies: replication-method: FULL_TABLE"
+
+
+def scopes_in(key: str) -> list[str]:
+    """Return the published scopes that a key names, if it is a JSON Web Token.
+
+    Nothing else of the token is read.
+    """
+    parts = key.split(".")
+    if len(parts) != 3:  # noqa: PLR2004, header, payload, signature
+        return []
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        text = json.dumps(json.loads(payload))
+    except (ValueError, RecursionError):
+        return []
+    return sorted(scope for scope in PUBLISHED_SCOPES if scope in text)
+
+
+def _roll_up(documents: Sequence[Mapping[str, Any]]) -> str:
+    for name in first_of(documents, ROLL_UPS):
+        value = next(each[name] for each in documents if each.get(name) is not None)
+        return f"yes, as {name}: {shape(value, ROLL_UP_NAMES)}"
+    return "no"
+
+
+def _yes(reply: Reply) -> str:
+    return "yes" if reply.is_success else f"no: {reply}"
+
+
+def _member(value: object, name: str) -> Any:  # noqa: ANN401, JSON
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _sort_values(reply: Reply) -> list[Any]:
+    values = reply.hits[0].get("sort") if reply.is_success and reply.hits else None
+    return values if isinstance(values, list) else []
