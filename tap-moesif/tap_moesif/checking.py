@@ -6,14 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from singer_delivery.checking import Finding, Sign, clock_finding
-from tap_moesif.service import MoesifError, Request, RequiredScope
-from tap_moesif.streams import ListStream, SearchStream
-from tap_moesif.sync import Scan
-from tap_moesif.usage import EVENTS_PATH, EVENTS_SCOPE
+from tap_moesif.service import MoesifError, RequiredScope
+from tap_moesif.usage import EVENTS_SCOPE, clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_moesif.service import Request
     from tap_moesif.streams import MoesifStream
     from tap_moesif.tap import TapMoesif
 
@@ -37,9 +36,7 @@ def check_tap(tap: TapMoesif) -> Iterator[Finding]:
         yield _stream(tap, stream)  # type: ignore[arg-type]  # it is a MoesifStream
     if tap.config["usage_rollup"] and {stream.name for stream in selected} & {"users", "companies"}:
         required = RequiredScope("users", EVENTS_SCOPE, "set usage_rollup: false")
-        params = {"from": "-1h", "to": "now"}
-        request = Request(EVENTS_PATH, required, params=params, body={"size": 0})
-        yield _finding(tap, "roll-up", EVENTS_SCOPE, request)
+        yield _finding(tap, "roll-up", EVENTS_SCOPE, clock(required))
     if tap.moesif.last_request_time:
         yield clock_finding(tap.moesif.last_request_time, time.time())
 
@@ -47,20 +44,10 @@ def check_tap(tap: TapMoesif) -> Iterator[Finding]:
 def _stream(tap: TapMoesif, stream: MoesifStream) -> Finding:
     what, scope = f"stream {stream.name}", " and ".join(stream.scopes)
     try:
-        request = _first_request(tap, stream)
+        request = stream.least_request()
     except MoesifError as error:
         return Finding(Sign.FAILED, what, str(error))
     return _finding(tap, what, scope, request)
-
-
-def _first_request(tap: TapMoesif, stream: MoesifStream) -> Request:
-    """Return the cheapest request that needs what the stream needs."""
-    if isinstance(stream, SearchStream):
-        dates = tap.config.get("start_date"), tap.config.get("end_date")
-        return stream.search(Scan(*dates)).request(1)
-    if isinstance(stream, ListStream):
-        return Request(stream.path, stream.required, params=stream.variants[0])
-    raise NotImplementedError(stream.name)
 
 
 def _finding(tap: TapMoesif, what: str, scope: str, request: Request) -> Finding:

@@ -94,6 +94,10 @@ class MoesifStream(SdkStream):
         self._unsaved = 0  # records written since the last STATE
 
     @abstractmethod
+    def least_request(self) -> Request:
+        """Return the cheapest request that needs what the stream needs, to check the key with."""
+
+    @abstractmethod
     def read(self) -> Iterator[list[Record]]:
         """Read the stream, some records at a time."""
 
@@ -256,6 +260,10 @@ class ListStream(MoesifStream):
     variants: ClassVar[tuple[dict[str, str], ...]] = ({},)
 
     @override
+    def least_request(self) -> Request:
+        return Request(self.path, self.required, params=self.variants[0])
+
+    @override
     def read(self) -> Iterator[list[Record]]:
         moesif = self._tap.moesif
         requests = [Request(self.path, self.required, params=params) for params in self.variants]
@@ -341,6 +349,11 @@ class SearchStream(IncrementalStream):
     @abstractmethod
     def search(self, scan: Scan) -> Search:
         """Return what to search for."""
+
+    @override
+    def least_request(self) -> Request:
+        scan = Scan(self.config.get("start_date"), self.config.get("end_date"))
+        return self.search(scan).request(1)
 
     def records_of(self, page: Page, scan: Scan, now: str) -> Iterator[tuple[int, list[Record]]]:
         """Make records of a page's hits, some at a time, with the number of hits they are of.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_moesif.records import Record
+    from tap_moesif.service import Request
     from tap_moesif.sync import Scan, StreamState
     from tap_moesif.usage.buckets import Bucket, Interval, Key
 
@@ -99,6 +100,10 @@ class Usage(IncrementalStream):
         state.replication_key = START
         state.replication_key_value = max(state.replication_key_value or "", last)
         state.rolled_up = max(state.rolled_up or "", min(scan.started_at, settled))
+
+    @override
+    def least_request(self) -> Request:
+        return clock(self.required)
 
     @override
     def read_scan(self, scan: Scan) -> Iterator[list[Record]]:
