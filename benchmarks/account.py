@@ -99,7 +99,10 @@ class Account:
         if _RANGE.search(body):
             numbers = sorted(self._touched | {*range(0, len(self._users), ACTIVE_EVERY)})
         total = len(numbers)
-        if after := search.get("search_after"):
+        backwards = b'"order":"desc"' in body  # for the last one, which is in a page as well
+        if backwards:
+            numbers = numbers[-1:]
+        elif after := search.get("search_after"):
             behind = bisect_right(self._ids, after[-1])
             numbers = numbers[bisect_left(numbers, behind) :]
         hits = []
@@ -114,7 +117,7 @@ class Account:
                     sort if by_time else b'["%s"]' % identifier.encode(),
                 )
             )
-        self._served += len(hits)
+        self._served += 0 if backwards else len(hits)
         return _answer(total, hits)
 
     def _usage(self, search: dict[str, Any]) -> bytes:

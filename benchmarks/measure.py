@@ -136,10 +136,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(*arguments: str | Path) -> Iterator[Server]:
-    """Run one of `servers.py`."""
+def server(*arguments: str | Path, module: str = "servers") -> Iterator[Server]:
+    """Run one of `servers.py`, or what another module serves likewise."""
     with subprocess.Popen(  # noqa: S603, our own
-        script("servers", *arguments), stdout=subprocess.PIPE, env=_environment()
+        script(module, *arguments), stdout=subprocess.PIPE, env=_environment()
     ) as process:
         assert process.stdout is not None  # noqa: S101, for mypy
         try:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import sections, windows
+from benchmarks import latency, sections, windows
 from benchmarks.changes import changes
 from benchmarks.measure import CommandFailedError
 
@@ -25,6 +25,7 @@ SECTIONS = {
     "changes": changes,
     "tap": sections.tap,
     "pair": sections.pair,
+    "latency": latency.latency,
     "windows": windows.windows,
 }
 RECORDS = 50_000

@@ -161,6 +161,13 @@ class Page(msgspec.Struct):
     hits: Hits
 
 
+def _last_of(page: bytes) -> bytes:
+    """Answer with the last hit of a page alone."""
+    answer = msgspec.json.decode(page)
+    answer["hits"]["hits"] = answer["hits"]["hits"][-1:]
+    return msgspec.json.encode(answer)
+
+
 class Search(msgspec.Struct):
     """A search for users."""
 
@@ -191,6 +198,7 @@ class Pages:
         self._next: dict[str, int] = {"": 0}
         self._documents: list[int] = []
         self._served = 0
+        self._last = _HITS
         with file.open("rb") as lines:
             for line in list(lines)[:pages]:
                 hits = msgspec.json.decode(line, type=Page).hits.hits
@@ -198,15 +206,19 @@ class Pages:
                 self._begin.append(iso(hits[0].sort[0]))
                 self._documents.append(len(hits))
                 self._next[hits[-1].sort[1]] = len(self._pages)
+        if self._pages:
+            self._last = _last_of(self._pages[-1])
 
     def post(self, path: bytes, body: bytes) -> bytes:
         """Answer a search; that for events says how much each user asked for used."""
         if b"/events" in path:
-            return _usage(body)
+            return _usage(body, sum(self._documents))
         if b"/companies" in path:
             return _HITS
         found = _BETWEEN.search(body)
         between = msgspec.json.decode(found[1], type=Between) if found else Between()
+        if b'"order":"desc"' in body:
+            return self._last
         after = msgspec.json.decode(body, type=Search).search_after[1]
         number = self._next.get(after, len(self._pages))
         while number < len(self._pages) and self._begin[number] < between.gte:
@@ -241,11 +253,16 @@ BUCKET = (
 )
 
 
-def _usage(body: bytes) -> bytes:
-    ids = msgspec.json.decode(body)["query"]["bool"]["filter"][0]["terms"]["user_id.raw"]
-    buckets = ",".join(BUCKET % user for user in ids)
-    start = '{"took":1,"timed_out":false,"hits":{"total":0,"hits":[]},"aggregations":{"usage":'
-    return f'{start}{{"buckets":[{buckets}]}}}}}}'.encode()
+def _usage(body: bytes, users: int) -> bytes:
+    """Answer that everybody was active: those who were asked about, or all, who are not listed."""
+    search = msgspec.json.decode(body)
+    if "active" in search["aggs"]:
+        found = f'"active":{{"buckets":[]}},"estimate":{{"value":{users}}}'
+    else:
+        ids = search["query"]["bool"]["filter"][0]["terms"]["user_id.raw"]
+        found = f'"usage":{{"buckets":[{",".join(BUCKET % user for user in ids)}]}}'
+    start = '{"took":1,"timed_out":false,"hits":{"total":0,"hits":[]},"aggregations":{'
+    return f"{start}{found}}}}}".encode()
 
 
 async def serve(site: Site) -> None:
