@@ -106,7 +106,7 @@ constraints: install  ## Pin today's versions, for Python 3.11 and newer
 	@printf -- '-e ./%s\n' $(PACKAGES) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate --group dev --group release - | grep -v '^-e' > constraints.new
 	@mv constraints.new constraints.txt
 
-airflow-constraints: install  ## Pin today's Airflow, likewise
+airflow-constraints: install  ## Pin today's Airflow in the same way
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate $(AIRFLOW)/requirements.txt > constraints.new
 	@mv constraints.new $(AIRFLOW)/constraints.txt
 

@@ -1,7 +1,7 @@
 """The other side of each comparison: neutral, prepared, and faster than anyone who talks to it.
 
     sink [DELAY_MS]                 answers 200 to every batch, after so long
-    pages FILE [PAGES [DELAY_MS]]   answers searches with prepared pages, likewise
+    pages FILE [PAGES [DELAY_MS]]   answers searches with prepared pages
 
 Each runs as a process of its own and says its port on standard output. `GET /count` says what
 arrived since the last time it was asked; bodies are decompressed and decoded only then, so that

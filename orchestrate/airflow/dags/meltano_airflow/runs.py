@@ -75,7 +75,7 @@ def _error(command: str, code: int, summaries: Summaries) -> MeltanoError:
                 f"{target} rejected {summary.get('rejected')} records, more than its max_rejects; "
                 "the rest is delivered and the state has moved on, so a retry would not see them. "
                 f"They are in the file named above, on {socket.gethostname()}, with the reasons: "
-                f"mend them and run {target} < that file."
+                f"fix them and run {target} < that file."
             )
     return MeltanoError(f"`meltano {command}` ended with {code}; the lines above say why.")
 
