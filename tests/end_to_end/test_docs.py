@@ -14,7 +14,6 @@ from singer_delivery.http.waits import BACKOFF_MAX_SECONDS, MAX_WAITING_SECONDS
 from singer_delivery.sending.lanes import QUEUED_BATCHES
 from singer_delivery.sending.refusals import ALIKE_REFUSALS
 from singer_delivery.sending.retry import HALVED, NOT_RETRIED, RETRIED, UNREACHED_SECONDS
-from tap_moesif.service.retries import MAX_ASKED_SECONDS, MAX_ATTEMPTS
 from tap_moesif.streams.base import STATE_EVERY_RECORDS
 from target_segment import TargetSegment
 
@@ -73,9 +72,3 @@ def test_the_numbers_of_delivery_are_the_codes() -> None:
         f"within {UNREACHED_SECONDS:.0f} s",
     ):
         assert words in page, words
-
-
-def test_the_numbers_of_failures_are_the_codes() -> None:
-    page = (PROJECT / "docs" / "failures.md").read_text()
-    assert (MAX_ATTEMPTS, "eight attempts long" in page) == (8, True)
-    assert (MAX_ASKED_SECONDS, "more than an hour in all" in page) == (3_600, True)

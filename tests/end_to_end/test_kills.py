@@ -1,8 +1,8 @@
-"""Killed anywhere, again and again, and nothing is lost.
+"""A target is killed anywhere, again and again, and nothing is lost.
 
 The tap is played by a list of lines that is fed again from the last STATE on. Each life ends with
 SIGKILL at a moment drawn by chance: at some request, before or after its answer, or behind some
-line of input. `KILLS=100 make test` makes the run long.
+line of input. `KILLS=1000 make test` makes the run long.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import random
 import threading
 from collections import defaultdict
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -22,6 +23,7 @@ from scripted import Reply, Request, ScriptedService
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.fresh_process
@@ -29,31 +31,65 @@ pytestmark = pytest.mark.fresh_process
 KILLS = int(os.environ.get("KILLS", "8"))
 RECORDS_A_LIFE = 60
 STATE_EVERY = 7
-SUCCESS = Reply(body={"success": True})
 SCHEMA = {
     "type": "SCHEMA",
     "stream": "calls",
-    "schema": {"properties": {"userId": {}, "traits": {}}},
-    "key_properties": [],
+    "schema": {"properties": {"n": {}, "userId": {}, "event": {}, "properties": {}}},
+    "key_properties": ["n"],
 }
+
+
+class Service(NamedTuple):
+    """A service, and how its requests are read."""
+
+    target: str
+    config: dict[str, Any]
+    address: str
+    batch: Callable[[Any], list[dict[str, Any]]]
+    content: str
+    id: str
+    success: Reply
+
+
+SERVICES = [
+    Service(
+        "target-segment",
+        {"write_key": "k"},
+        "host",
+        itemgetter("batch"),
+        "properties",
+        "messageId",
+        Reply(body={"success": True}),
+    ),
+    Service(
+        "target-moesif",
+        {"application_id": "k"},
+        "api_url",
+        list,
+        "metadata",
+        "transaction_id",
+        Reply(201),
+    ),
+]
 
 
 def lines_of(first: int, end: int) -> list[dict[str, Any]]:
     """What a tap writes that goes on behind record `first`: every record has a bad neighbour."""
     lines: list[dict[str, Any]] = [SCHEMA]
     for number in range(first, end):
-        good = {"userId": f"u{number % 11}", "traits": {"n": number}}
-        bad = {"userId": "", "traits": {"n": number}}
-        lines += [{"type": "RECORD", "stream": "calls", "record": row} for row in (good, bad)]
+        call = {"n": number, "event": "Ordered", "properties": {"n": number}}
+        rows = [{**call, "userId": user} for user in (f"u{number % 11}", "")]
+        lines += [{"type": "RECORD", "stream": "calls", "record": row} for row in rows]
         if number % STATE_EVERY == STATE_EVERY - 1 or number == end - 1:
             lines.append({"type": "STATE", "value": number + 1})
     return lines
 
 
 class Reaper:
-    """Answers as Segment does, and kills the target at a moment drawn by chance."""
+    """Answers as a service does, and kills the target at a moment drawn by chance."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, service: Service, chance: random.Random) -> None:
+        self._service = service
         self.arrived: defaultdict[int, list[str]] = defaultdict(list)
         self.acknowledged: set[int] = set()
         self._chance = chance
@@ -70,19 +106,20 @@ class Reaper:
             self._before_answer = self._chance.random() < 0.5
 
     def answer(self, request: Request) -> Reply:
-        numbers = [message["traits"]["n"] for message in request.json["batch"]]
+        batch = self._service.batch(request.json)
+        numbers = [message[self._service.content]["n"] for message in batch]
         with self._lock:
-            for message in request.json["batch"]:
-                self.arrived[message["traits"]["n"]].append(message["messageId"])
+            for number, message in zip(numbers, batch, strict=True):
+                self.arrived[number].append(message[self._service.id])
             due = self._victim is not None and self._requests_left == 0
             self._requests_left -= 1
             if due and self._victim is not None:
                 if not self._before_answer:
                     self.acknowledged.update(numbers)
                 self._victim.kill()
-                return Reply(closed=True) if self._before_answer else SUCCESS
+                return Reply(closed=True) if self._before_answer else self._service.success
             self.acknowledged.update(numbers)
-        return SUCCESS
+        return self._service.success
 
 
 def live(process: subprocess.Popen[bytes], lines: list[dict[str, Any]]) -> list[int]:
@@ -95,15 +132,19 @@ def live(process: subprocess.Popen[bytes], lines: list[dict[str, Any]]) -> list[
 
 
 @pytest.mark.promise(1, 3)
-def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(tmp_path: Path) -> None:
+@pytest.mark.timeout(60 + 2 * KILLS)
+@pytest.mark.parametrize("of", SERVICES, ids=lambda service: service.target)
+def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(
+    of: Service, tmp_path: Path
+) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)
-    reaper = Reaper(chance)
+    reaper = Reaper(of, chance)
     records, state, kills = 0, 0, 0
     rejects = tmp_path / "rejects.jsonl"
-    config = {"write_key": "k", "lanes": 3, "batch_size_rows": 5, "max_rejects": -1}
+    config = {**of.config, "lanes": 3, "batch_size_rows": 5, "max_rejects": -1}
     with ScriptedService(reaper.answer) as service:
-        config |= {"host": service.url, "rejects_path": str(rejects)}
+        config |= {of.address: service.url, "rejects_path": str(rejects)}
         config |= {"outcomes_path": str(tmp_path / "outcomes.jsonl")}
         config |= {"streams": {"*": {"as": "segment.calls"}}}
         (tmp_path / "config.json").write_text(json.dumps(config))
@@ -111,7 +152,7 @@ def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(tmp_path: Pa
             mortal = kills < KILLS
             if mortal:
                 records = state + RECORDS_A_LIFE
-            with started("target-segment", "--config", "config.json", cwd=tmp_path) as process:
+            with started(of.target, "--config", "config.json", cwd=tmp_path) as process:
                 reaper.take(process if mortal else None)
                 states = live(process, lines_of(state, records))
                 assert process.returncode in ({0, -9} if mortal else {0}), f"seed {seed}"
@@ -120,7 +161,7 @@ def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(tmp_path: Pa
             state = max([state, *states])
             assert {*range(state)} <= reaper.acknowledged, f"a state ran ahead, seed {seed}"
             rejected = {
-                message["record"]["traits"]["n"]
+                message["record"]["n"]
                 for line in rejects.read_text().splitlines()
                 if (message := _whole(line)) and message["type"] == "RECORD"
             }
