@@ -167,6 +167,11 @@ def target(bench: Bench) -> Iterator[str]:
         entries = [
             ("target-segment", our_target(bench, segment), segment),
             (f"… answered after {LATENCY_MS} ms", our_target(bench, slow), slow),
+            (
+                "… with outcomes_path",
+                our_target(bench, segment, outcomes_path=str(bench.folder / "outcomes.jsonl")),
+                segment,
+            ),
             ("bare script", script("contestants.bare_target", segment.url), segment),
             (
                 "segment-analytics-python",

@@ -94,6 +94,7 @@ class Delivery:
         reports.start(self._started)
         self._checkpoints = Checkpoints()
         self._due: Any = None  # the newest STATE that may be written, until it is
+        self._sync_due = self._started  # the files need not be on the disk before
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
         reached = threading.Event()
@@ -241,6 +242,7 @@ class Delivery:
             self.wait()
         if error := self._refusals.at_the_end():
             raise error
+        self._write_checkpoint(at_once=True)
         self._close()
         if self.summary.undelivered:
             raise CountsError(count=self.summary.undelivered)
@@ -255,6 +257,7 @@ class Delivery:
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
             self._take_reports(also_after_failure=True)
+        self._write_checkpoint(at_once=True)
         self._close()
 
     def measure(self, exit_code: int | None = None) -> None:
@@ -292,7 +295,8 @@ class Delivery:
 
     def _time_left(self) -> float | None:
         """Seconds until a batch or a report is due, or None if none is."""
-        dues = (self._lanes.deadline, self.reports.due(going_on=self._going_on))
+        sync_due = None if self._due is None or self._refusals.holds_state else self._sync_due
+        dues = (self._lanes.deadline, self.reports.due(going_on=self._going_on), sync_due)
         due = min((each for each in dues if each is not None), default=None)
         return None if due is None else max(0.0, due - self._clock())
 
@@ -312,7 +316,7 @@ class Delivery:
                 break
             error = self._take(report)
             failure = failure or error
-        self._write_checkpoint()
+        self._write_checkpoint(at_once=failure is not None)
         if failure and not also_after_failure:
             self._stop.set()
             raise failure
@@ -369,12 +373,21 @@ class Delivery:
         self.reports.resolved(record, outcome)
         self._checkpoints.resolve(record.interval)
 
-    def _write_checkpoint(self) -> None:
+    def _write_checkpoint(self, *, at_once: bool = False) -> None:
+        """Write the newest STATE that is due, behind the files that it vouches for.
+
+        Args:
+            at_once: Also where the files were brought to the disk a moment ago.
+        """
         value = self._checkpoints.due()
         if value is not None:
             self._due = value
         if self._due is None or self._refusals.holds_state:
             return
+        now = self._clock()
+        if now < self._sync_due and not at_once:
+            return
+        self._sync_due = now + self.reports.sync_seconds
         self.rejects.sync()
         self.reports.sync()
         if self._fingerprints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,13 @@ import pytest
 from prometheus_client.parser import text_fd_to_metric_families
 
 from people import EMAIL, PEOPLE, REFUSED, TOKEN
+from singer_delivery.reporting.meter import Meter
+from singer_delivery.reporting.progress import LogLines
+from singer_delivery.reporting.reports import Reports
+from singer_delivery.reporting.run import Run
+from singer_delivery.reporting.textfile import Textfile
+from singer_delivery.sending.lane import Traffic
+from singer_delivery.sending.service import Endpoint
 from singer_delivery.testing import Reply
 from singer_delivery.testing.subject import Trial
 
@@ -101,7 +109,23 @@ def test_the_textfile_has_the_figures_of_the_run(trial: Trial, tmp_path: Path) -
     assert [*path.parent.iterdir()] == [path], "no half-written file is left"
 
 
-def test_the_textfile_is_written_while_the_run_goes_on_also_while_it_waits_for_input(
+def test_the_textfile_is_due_each_minute_also_while_the_input_pauses(tmp_path: Path) -> None:
+    endpoints = [Endpoint("https://there.example")]
+    textfile = Textfile(tmp_path / "metrics.prom", Run("target-webhook", "1"))
+    reports = Reports(LogLines(logging.getLogger()), meter=Meter(endpoints, textfile))
+    reports.start(100.0)
+    assert reports.due(going_on=False) == 160.0
+    assert reports.due(going_on=True) == 110.0
+    reports.tick(159.0, Traffic(), 1.0, going_on=False)
+    assert not (tmp_path / "metrics.prom").exists()
+    reports.tick(160.0, Traffic(), 1.0, going_on=False)
+    assert (tmp_path / "metrics.prom").exists()
+    assert reports.due(going_on=False) == 220.0
+    without = Reports(LogLines(logging.getLogger()), meter=Meter(endpoints))
+    assert without.due(going_on=False) is None
+
+
+def test_the_textfile_is_written_while_the_run_goes_on(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_delivery.reporting.reports.MEASURED_SECONDS", 0.001)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import stat
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,9 @@ import pytest
 
 from people import EMAIL, PEOPLE, REFUSED, TOKEN
 from singer_delivery import files
-from singer_delivery.testing import Reply
+from singer_delivery.testing import Reply, StateRecorder
 from singer_delivery.testing.subject import Trial
+from target_webhook import TargetWebhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -157,6 +160,54 @@ def test_a_state_is_written_behind_the_synced_lines_of_all_records_before_it(
         PEOPLE.lines(range(50)), on_state=check, outcomes_path=str(path), batch_size_rows=3
     )
     assert ended.states[-1] == 49
+
+
+def test_state_lines_share_a_sync(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync costs milliseconds, and a tap writes STATE every 1,000 records."""
+    syncs: list[int] = []
+    monkeypatch.setattr(os, "fsync", syncs.append)
+    ended = run(trial, tmp_path, PEOPLE.lines(range(200)), lanes=1, batch_size_rows=1)
+    assert ended.states[-1] == 199
+    assert 0 < len(syncs) < 50
+
+
+def test_a_state_that_waits_for_a_sync_is_written_while_the_input_pauses(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("singer_delivery.reporting.reports.SYNC_SECONDS", 0.3)
+    written_by_then: list[int] = []
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as source, os.fdopen(writing, "w", buffering=1) as tap:
+
+        def feed() -> None:
+            with tap:  # closed whatever happens, or the target would wait for more
+                for number in range(2):
+                    for line in PEOPLE.lines([number])[number:]:
+                        tap.write(json.dumps(line) + "\n")
+                    assert written[number].wait(10), "a STATE waits for the end of the input"
+                written_by_then.extend(states)
+
+        def note(value: int) -> None:
+            states.append(value)
+            written[value].set()
+
+        states: list[int] = []
+        written = [threading.Event(), threading.Event()]
+        feeder = threading.Thread(target=feed)
+        config = {
+            **PEOPLE.settings(trial.url),
+            "outcomes_path": str(tmp_path / "outcomes.jsonl"),
+            "batch_wait_limit_seconds": 0.01,
+            "rejects_path": str(tmp_path / "rejects.jsonl"),
+        }
+        with contextlib.redirect_stdout(StateRecorder(note)):
+            target = TargetWebhook(config=config)
+            feeder.start()
+            assert target.run(source) == 0
+        feeder.join()
+    assert written_by_then == [0, 1]
 
 
 @pytest.mark.promise(1)

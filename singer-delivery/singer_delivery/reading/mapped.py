@@ -64,16 +64,16 @@ class MappedStream:
 
         One value is that value, or its JSON if it is no string; several are a JSON list.
         """
-        values = [bytes(record.get(name, NULL)) for name in self._key_properties]
-        if not values or values == [b"null"]:
-            return None
+        values = [record.get(name, NULL) for name in self._key_properties]
         if len(values) > 1:
-            return f"[{b','.join(values).decode(errors='replace')}]"
-        [value] = values
+            return f"[{b','.join(map(bytes, values)).decode(errors='replace')}]"
+        if not values or values == [NULL]:
+            return None
         try:
-            return str(decode(value)) if value.startswith(b'"') else value.decode()
+            value = decode(values[0])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
+        return value if isinstance(value, str) else bytes(values[0]).decode(errors="replace")
 
     def check_sent(self) -> None:
         """Check that the records of the stream are sent.

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.lane import Traffic
 
+SYNC_SECONDS = 0.5
+"""How often outcomes are brought to the disk at most: each time costs some milliseconds."""
+
 MEASURED_SECONDS = 60.0
 """How often what was measured is told, like singer-sdk's own counters."""
 
@@ -109,6 +112,11 @@ class Reports:
             self.meter.log(self.summary.read)
             if textfile := self.meter.textfile:
                 textfile.write(summary, exit_code)
+
+    @property
+    def sync_seconds(self) -> float:
+        """How long to wait between two syncs of the outcomes; 0 where there are none."""
+        return SYNC_SECONDS if self.outcomes else 0.0
 
     def sync(self) -> None:
         """Write the outcomes to the disk; only then may a STATE line behind them be written.
