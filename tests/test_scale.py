@@ -9,7 +9,7 @@ from benchmarks import scale
 from benchmarks.scale import MOESIF, SEGMENT, WAITING, Load, by_load, by_workers, duration
 
 from tap_moesif.service.page_size import MAX_PAGE_SIZE
-from tap_moesif.usage.search import MAX_IDS
+from tap_moesif.usage.measure import MAX_IDS
 from target_segment.target import TargetSegment
 
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -34,8 +34,10 @@ def check_tap(tap: TapMoesif) -> Iterator[Finding]:
         yield Finding(Sign.FAILED, "catalog", "It selects no stream.")
     for stream in selected:
         yield _stream(tap, stream)  # type: ignore[arg-type]  # it is a MoesifStream
-    if tap.config["usage_rollup"] and {stream.name for stream in selected} & {"users", "companies"}:
-        required = RequiredScope("users", EVENTS_SCOPE, "set usage_rollup: false")
+    rolls_up = tap.config["usage_rollup"] or tap.config.get("usage_traits")
+    if rolls_up and {stream.name for stream in selected} & {"users", "companies"}:
+        remedy = "set usage_rollup: false and no usage_traits"
+        required = RequiredScope("users", EVENTS_SCOPE, remedy)
         yield _finding(tap, "roll-up", EVENTS_SCOPE, clock(required))
     if tap.moesif.last_request_time:
         yield clock_finding(tap.moesif.last_request_time, time.time())

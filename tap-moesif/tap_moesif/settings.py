@@ -9,6 +9,7 @@ from singer_sdk import typing as th
 from singer_delivery.http import address_errors, key_errors
 from tap_moesif.records import utc
 from tap_moesif.service.page_size import MAX_PAGE_SIZE
+from tap_moesif.usage import read_traits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -128,6 +129,14 @@ def settings(scopes: Iterable[str]) -> dict[str, Any]:
             description="Add last24HourAggResults, for a few more queries.",
         ),
         th.Property(
+            "usage_traits",
+            th.ObjectType(additional_properties=True),
+            title="Usage traits",
+            description="What to add in usage to each user and company: for a name, a window from "
+            "1h to 90d, what to count in it, and of which calls, such as {rateLimited24h: {window: "
+            "24h, count: count, status: 429}}.",
+        ),
+        th.Property(
             "usage_interval",
             th.StringType(allowed_values=["hour", "day"]),
             default="hour",
@@ -188,6 +197,7 @@ def setting_errors(config: dict[str, Any], found: Iterable[ValidationError]) -> 
         *key_errors(config, ["management_api_key"]),
         *address_errors(config, ["api_url"]),
         *_date_errors(config),
+        *read_traits(config.get("usage_traits"))[1],
     ]
 
 

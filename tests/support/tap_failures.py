@@ -217,6 +217,13 @@ def resumed(folder: Path) -> Ended:
 SHARDS = {"_shards": {"failed": 1}}
 SLOW = {"timed_out": True}
 CASES: dict[str, Case] = {
+    "a wrong trait of usage": partial(with_settings, usage_traits={"mine": {"window": "1y"}}),
+    "a key that may not read traits of usage": partial(
+        answered, of_usage(403), usage_traits={"mine": {"window": "1d", "count": "count"}}
+    ),
+    "traits of usage not understood": partial(
+        answered, of_usage(400), usage_traits={"mine": {"window": "1d", "count": "count"}}
+    ),
     "no key": lambda folder: sync(folder, {}),
     "a setting of the wrong type": partial(with_settings, page_size="many"),
     "a key with a blank": lambda folder: sync(folder, {"management_api_key": "a b"}),

@@ -80,7 +80,7 @@ class MoesifStream(SdkStream):
     """
 
     scopes: ClassVar[tuple[str, ...]]
-    fields: ClassVar[tuple[Field, ...]]
+    fields: tuple[Field, ...]
     contents: ClassVar[str]
 
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
@@ -30,6 +30,7 @@ from tap_moesif.sync import earlier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
     from tap_moesif.records import Record
     from tap_moesif.service import Page
@@ -55,8 +56,13 @@ class ProfileStream(SearchStream):
     times = (MODIFIED, SEEN)
 
     def __init__(self, tap: TapMoesif) -> None:
+        self._traits: list[usage.Trait] = []
+        if usage.USAGE in self.fields:
+            self._traits, _ = usage.read_traits(tap.config.get("usage_traits"))
+        if self._traits:
+            self.fields = (*type(self).fields, usage.traits_field(self._traits))
         super().__init__(tap)
-        self._usage: usage.RollUps | None = None
+        self._usage: list[usage.RollUps] = []
 
     @override
     def search(self, scan: Scan) -> Search:
@@ -71,35 +77,37 @@ class ProfileStream(SearchStream):
     @override
     def since(self, state: StreamState) -> dict[str, str]:
         since = super().since(state)
-        if since and self._rolls_up:
+        if since and self._windows:
             # Whoever had usage then has other usage now, or none: which is as much a change.
             rolled_up = state.rolled_up or str(state.bookmark(SEEN))
-            since[SEEN] = min(since[SEEN], earlier(rolled_up, usage.WINDOW))
+            since[SEEN] = min(since[SEEN], earlier(rolled_up, max(self._windows)))
         return since
 
     @override
     def move(self, state: StreamState, scan: Scan) -> None:
         super().move(state, scan)
-        state.rolled_up = scan.started_at if self._rolls_up else None
+        state.rolled_up = scan.started_at if self._windows else None
 
     @override
     def records_of(self, page: Page, scan: Scan, now: str) -> Iterator[tuple[int, list[Record]]]:
-        if not self._rolls_up:
+        if not self._windows:
             yield from super().records_of(page, scan, now)
             return
-        roll_ups = self._roll_ups(now, max(len(page.hits), page.total - scan.count))
-        roll_ups.expect_page(lambda: self._ids_without_usage(page))
+        all_roll_ups = self._roll_ups(now, max(len(page.hits), page.total - scan.count))
+        parts = cache(lambda: [*self._parts(page)])
+        for roll_ups in all_roll_ups:
+            roll_ups.expect_page(parts)
         for count, records in super().records_of(page, scan, now):
-            roll_ups.complete(records)
+            for roll_ups in all_roll_ups:
+                roll_ups.complete(records)
             yield count, records
 
-    def _ids_without_usage(self, page: Page) -> Iterator[str]:
-        """Read the ids of those who bring no roll-up along, before their records are made."""
+    def _parts(self, page: Page) -> Iterator[Record]:
+        """Read the ids of a page, and what roll-ups they bring, before its records are made."""
         reader = PartialReader([self.fields[0], usage.USAGE])
         for hit in page.hits:
-            record = reader.read(hit.source, hit.id)
-            if record is not None and usage.is_missing(record):
-                yield record["id"]
+            if (record := reader.read(hit.source, hit.id)) is not None:
+                yield record
 
     def _check_times(self) -> None:
         """See that the times can be searched for.
@@ -118,14 +126,37 @@ class ProfileStream(SearchStream):
     @cached_property
     def _rolls_up(self) -> bool:
         wanted = self.config["usage_rollup"] and usage.USAGE in self.fields
-        return bool(wanted and self.mask.get(("properties", usage.USAGE.name), True))
+        return bool(wanted) and self._is_selected(usage.USAGE.name)
 
-    def _roll_ups(self, now: str, expected: int) -> usage.RollUps:
-        """Roll up the day before this run began, of about so many."""
-        if self._usage is None:
-            window = usage.window(datetime.fromisoformat(f"{now[:-1]}+00:00"))
-            search = usage.UsageSearch(self.usage_field, *window)
-            required = RequiredScope(self.name, usage.EVENTS_SCOPE, "set usage_rollup: false")
-            self._usage = usage.RollUps(self._tap.moesif, required, search)
-            self._usage.expect(expected)
+    @cached_property
+    def _chosen_traits(self) -> list[usage.Trait]:
+        return self._traits if self._is_selected(usage.TRAITS) else []
+
+    def _is_selected(self, name: str) -> bool:
+        return self.mask.get(("properties", name), True)
+
+    @cached_property
+    def _windows(self) -> list[timedelta]:
+        """The times before a run whose usage is rolled up."""
+        day = [usage.WINDOW] if self._rolls_up else []
+        return [*day, *(trait.window for trait in self._chosen_traits)]
+
+    def _roll_ups(self, now: str, expected: int) -> list[usage.RollUps]:
+        """Roll up the time before this run began, of about so many."""
+        if not self._usage:
+            began = datetime.fromisoformat(f"{now[:-1]}+00:00")
+            if self._rolls_up:
+                remedy = "set usage_rollup: false"
+                self._roll_up(usage.LAST_24_HOURS, usage.window(began), remedy)
+            if traits := self._chosen_traits:
+                longest = usage.window(began, max(trait.window for trait in traits))
+                remedy = "take usage_traits out of the settings"
+                self._roll_up(usage.traits_measure(traits, began), longest, remedy)
+            for roll_ups in self._usage:
+                roll_ups.expect(expected)
         return self._usage
+
+    def _roll_up(self, measure: usage.Measure, window: tuple[str, str], remedy: str) -> None:
+        search = usage.UsageSearch(self.usage_field, *window, measure)
+        required = RequiredScope(self.name, usage.EVENTS_SCOPE, remedy)
+        self._usage.append(usage.RollUps(self._tap.moesif, required, search))

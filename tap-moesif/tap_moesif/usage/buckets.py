@@ -18,8 +18,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_moesif.records import utc
-from tap_moesif.usage.reading import count_of, read_figures, read_routes, text_of
-from tap_moesif.usage.search import FIGURES, ROUTES, calls_between
+from tap_moesif.usage.measure import FIGURES, MAX_BUCKETS, ROUTE_FIELD, ROUTES, TIME_FIELD
+from tap_moesif.usage.reading import STATUS_FIELD, count_of, read_figures, read_routes, text_of
+from tap_moesif.usage.search import aggregated, calls_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,15 +30,12 @@ if TYPE_CHECKING:
 Key = tuple[Any, ...]
 """A bucket's start in milliseconds since the epoch, its route if it is of one, and its id."""
 
-ROUTE_FIELD = "request.route.raw"
-TIME_FIELD = "request.time"
-
 TOP_STATUSES = 5
 STATUSES_OF_A_SHARD = 100
 
 LISTED_FIRST = 1_000
-MOST_LISTED = 3_000
-"""Buckets in one answer: with 20 in each, within the engine's 65,535 (`search.max_buckets`)."""
+MOST_LISTED = MAX_BUCKETS // 20
+"""Buckets in one answer, with so many in each of them at most."""
 
 
 class Subject(NamedTuple):
@@ -110,7 +108,7 @@ class Dialect(NamedTuple):
 DIALECTS = tuple(
     Dialect(interval, status)
     for status, interval in product(
-        ("response.status", "response.status.raw"), ("fixed_interval", "interval", "")
+        (STATUS_FIELD, f"{STATUS_FIELD}.raw"), ("fixed_interval", "interval", "")
     )
 )
 """In the order in which they are tried."""
@@ -297,7 +295,7 @@ class BucketSearch:
     ) -> Answer:
         # Whoever cannot be listed is not found either, so that the total tells what is left.
         known: list[Answer] = [{"exists": {"field": field}} for field in self.fields.values()]
-        return calls_between(utc(start), utc(end), *known, *filters, aggregations=aggregations)
+        return aggregated(calls_in(utc(start), utc(end), *known, *filters), aggregations)
 
 
 def to_milliseconds(time: str) -> int:

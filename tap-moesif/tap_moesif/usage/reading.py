@@ -12,7 +12,14 @@ from tap_moesif.records import utc
 
 PERCENT = 90
 TOP_ROUTES = 5
-CLASSES = ("2xx", "3xx", "4xx", "5xx")
+STATUS_FIELD = "response.status"
+CLASSES = {
+    "2xx": {"gte": 200, "lt": 300},
+    "3xx": {"gte": 300, "lt": 400},
+    "4xx": {"gte": 400, "lt": 500},
+    "5xx": {"gte": 500},
+}
+"""The classes of statuses, with their bounds."""
 
 Bucket = dict[str, Any]
 RollUp = dict[str, Any]

@@ -62,10 +62,10 @@ USAGE = Field(
 )
 
 
-def window(sync_began: datetime) -> tuple[str, str]:
-    """Return the 24 hours before a sync began, as ISO 8601 in UTC."""
+def window(sync_began: datetime, length: timedelta = WINDOW) -> tuple[str, str]:
+    """Return the time before a sync began, as ISO 8601 in UTC."""
     began = sync_began.astimezone(timezone.utc)
-    return utc((began - WINDOW).isoformat()), utc(began.isoformat())
+    return utc((began - length).isoformat()), utc(began.isoformat())
 
 
 def is_searchable(identifier: str) -> bool:

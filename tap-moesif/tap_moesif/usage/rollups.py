@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -17,8 +18,8 @@ import msgspec
 from tap_moesif.service import ForbiddenError, MoesifError, Request, read_search
 from tap_moesif.service.page_size import PageSize
 from tap_moesif.usage.activity import Activity
-from tap_moesif.usage.rollup import USAGE, is_searchable, no_usage
-from tap_moesif.usage.search import EVENTS_PATH, MAX_IDS, checked, read_active, read_usage
+from tap_moesif.usage.rollup import is_searchable
+from tap_moesif.usage.search import EVENTS_PATH, checked, read_active, read_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +34,7 @@ T = TypeVar("T")
 logger = logging.getLogger("tap-moesif")
 
 LISTED_FIRST = 1_000
-"""Of those who were active, with their roll-ups, in the first answer; then `MAX_IDS`."""
+"""Of those who were active, with their roll-ups, in the first answer; then the most ids."""
 
 IDS_LISTED = 10_000
 """Ids in one answer that holds no roll-ups: the most buckets that every engine gives."""
@@ -45,8 +46,6 @@ ATTEMPTS_TO_LIST = 4
 """Without the list it works as well, only with more queries."""
 
 _encode = msgspec.json.Encoder().encode
-
-NO_USAGE = msgspec.Raw(_encode(no_usage()))
 
 
 @dataclass(slots=True)
@@ -62,9 +61,16 @@ class RollUps:
     moesif: Moesif
     required: RequiredScope
     search: UsageSearch
-    _size: PageSize = field(default_factory=lambda: PageSize(MAX_IDS, MAX_IDS))
+    _most: int = field(init=False)
+    _size: PageSize = field(init=False)
+    _none: msgspec.Raw = field(init=False)
     _listed: Future[Activity | None] | None = None
     _asked: dict[str, Future[dict[str, msgspec.Raw]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._most = self.search.measure.most_ids
+        self._size = PageSize(self._most, self._most)
+        self._none = encoded(self.search.measure.none)
 
     def expect(self, users: int) -> None:
         """Begin to list who was active, where that may take fewer queries than to ask about each.
@@ -72,31 +78,35 @@ class RollUps:
         Args:
             users: How many are to be read, about.
         """
-        if users > MAX_IDS:
+        if users > self._most:
             self._listed = self.moesif.submit(self._list, users)
 
-    def expect_page(self, read_ids: Callable[[], Iterable[str]]) -> None:
+    def expect_page(self, read: Callable[[], Iterable[Record]]) -> None:
         """Begin to ask about the users of a page, where that has to be.
 
         Args:
-            read_ids: Reads their ids, or most of them.
+            read: Reads their ids and what roll-ups they bring along, of most of them.
         """
         self._asked.clear()
         activity = self._activity
         if activity is None or activity.others:
-            self._ask_about(read_ids())
+            self._ask_about(record["id"] for record in read() if self._is_missing(record))
 
     def complete(self, records: Iterable[Record]) -> None:
         """Add a roll-up to each record but those that brought one along."""
-        missing = [record for record in records if is_missing(record)]
+        missing = [record for record in records if self._is_missing(record)]
         self._ask_about(record["id"] for record in missing)
         for record in missing:
-            record[USAGE.name] = self._roll_up(record["id"])
+            record[self.search.measure.name] = self._roll_up(record["id"])
+
+    def _is_missing(self, record: Record) -> bool:
+        """Tell whether a record lacks a roll-up that can be had."""
+        return record.get(self.search.measure.name) is None and is_searchable(record["id"])
 
     def _roll_up(self, identifier: str) -> msgspec.Raw:
         asked, activity = self._asked.get(identifier), self._activity
         found = asked.result() if asked else activity.roll_ups if activity else {}
-        return found.get(identifier, NO_USAGE)
+        return found.get(identifier, self._none)
 
     def _ask_about(self, ids: Iterable[str]) -> None:
         """Begin to ask about those whose roll-ups are not known, if that is not under way."""
@@ -106,8 +116,8 @@ class RollUps:
             for one in ids
             if one not in self._asked and (activity is None or activity.is_unknown(one))
         ]
-        for first in range(0, len(unknown), MAX_IDS):
-            some = unknown[first : first + MAX_IDS]
+        for first in range(0, len(unknown), self._most):
+            some = unknown[first : first + self._most]
             self._asked |= dict.fromkeys(some, self.moesif.submit(self._ask, some))
 
     @property
@@ -117,6 +127,7 @@ class RollUps:
 
     def _ask(self, ids: Sequence[str]) -> dict[str, msgspec.Raw]:
         """Ask for the roll-ups of some, in as many queries as that takes."""
+        read = partial(read_usage, read=self.search.measure.read)
         roll_ups: dict[str, msgspec.Raw] = {}
         done = 0
         while done < len(ids):
@@ -129,7 +140,7 @@ class RollUps:
                 some = some[: self._size.value]
                 return self._request(self.search.of(some))
 
-            found = self._read(self.search.of(some), shrink, read_usage)
+            found = self._read(self.search.of(some), shrink, read)
             roll_ups |= {identifier: encoded(roll_up) for identifier, roll_up in found.items()}
             done += len(some)
         return roll_ups
@@ -146,7 +157,7 @@ class RollUps:
 
     def _listing(self, users: int) -> Activity | None:
         activity = Activity()
-        held, ids = PageSize(LISTED_FIRST, MAX_IDS), PageSize(IDS_LISTED, IDS_LISTED)
+        held, ids = PageSize(LISTED_FIRST, self._most), PageSize(IDS_LISTED, IDS_LISTED)
         after, listed, estimate = None, 0, 0
         while True:
             with_roll_ups = len(activity.roll_ups) < MOST_HELD
@@ -176,7 +187,7 @@ class RollUps:
             return self._request(search()) if smaller else None
 
         def read(answer: dict[str, Any]) -> Active:
-            return read_active(answer, with_roll_ups=with_roll_ups)
+            return read_active(answer, self.search.measure.read, with_roll_ups=with_roll_ups)
 
         part = self._read(search(), shrink, read, ATTEMPTS_TO_LIST)
         asked = size.value
@@ -205,11 +216,6 @@ class RollUps:
 
 SURE = 0.9
 """A list that is not full is at its end, unless it has far fewer than the estimate says."""
-
-
-def is_missing(record: Record) -> bool:
-    """Tell whether a record lacks a roll-up that can be had."""
-    return record.get(USAGE.name) is None and is_searchable(record["id"])
 
 
 def encoded(roll_up: dict[str, Any]) -> msgspec.Raw:

@@ -11,57 +11,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tap_moesif.service import Request
 from tap_moesif.service.errors import NoUsageError
-from tap_moesif.usage.reading import PERCENT, TOP_ROUTES, RollUp, read_roll_up, text_of
+from tap_moesif.usage.measure import LAST_24_HOURS, PRECISION, TIME_FIELD, Measure
+from tap_moesif.usage.reading import RollUp, read_roll_up, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tap_moesif.service import RequiredScope
+    from tap_moesif.service.queries import Query
+
+    Read = Callable[[dict[str, Any]], RollUp]
 
 T = TypeVar("T")
 
 EVENTS_PATH = "/search/~/search/events"
 EVENTS_BEGAN = "2013-01-01T00:00:00.000Z"
 """Before Moesif was founded; the search for events wants a beginning."""
-
-MAX_IDS = 4_000
-"""Ids in one query: with 10 buckets each, within the engine's 65,535 (`search.max_buckets`)."""
-
-ROUTES_OF_A_SHARD = 1_000
-"""Routes that each shard counts for an id. With the engine's own 17, the top five come out wrong
-for whoever calls more routes than that."""
-
-PRECISION = 40_000
-"""Up to so many the engine's estimate of how many ids there are is nearly exact."""
-
-# Filters and not a range aggregation, which is refused where an account's statuses are strings.
-_STATUSES = {
-    name: {"range": {"response.status": bounds}}
-    for name, bounds in {
-        "2xx": {"gte": 200, "lt": 300},
-        "3xx": {"gte": 300, "lt": 400},
-        "4xx": {"gte": 400, "lt": 500},
-        "5xx": {"gte": 500},
-    }.items()
-}
-
-
-FIGURES = {
-    "status": {"filters": {"filters": _STATUSES}},
-    "duration": {"avg": {"field": "duration_ms"}},
-    "slow": {"percentiles": {"field": "duration_ms", "percents": [PERCENT]}},
-}
-ROUTES = {
-    "routes": {
-        "terms": {
-            "field": "request.route.raw",
-            "size": TOP_ROUTES,
-            "shard_size": ROUTES_OF_A_SHARD,
-            "order": [{"_count": "desc"}, {"_key": "asc"}],
-        }
-    },
-}
-_ROLL_UP = {**FIGURES, **ROUTES, "last": {"max": {"field": "request.time"}}}
 
 
 def clock(required: RequiredScope) -> Request:
@@ -88,21 +53,20 @@ def checked(
         raise NoUsageError(remedy=required.remedy) from error
 
 
-def calls_between(
-    start: str, end: str, *filters: dict[str, Any], aggregations: dict[str, Any]
-) -> dict[str, Any]:
-    """Write a search that aggregates the API calls of a half-open time."""
+def calls_in(start: str, end: str, *filters: Query) -> Query:
+    """Ask for the API calls of a half-open time that some filters find."""
     time = {"gte": start, "lt": end, "format": "strict_date_optional_time"}
     return {
-        "size": 0,
-        "query": {
-            "bool": {
-                "filter": [*filters, {"range": {"request.time": time}}],
-                "must_not": [{"term": {"event_type": "user_action"}}],
-            }
-        },
-        "aggs": aggregations,
+        "bool": {
+            "filter": [*filters, {"range": {TIME_FIELD: time}}],
+            "must_not": [{"term": {"event_type": "user_action"}}],
+        }
     }
+
+
+def aggregated(query: Query, aggregations: dict[str, Any]) -> dict[str, Any]:
+    """Write a search that aggregates what a query finds."""
+    return {"size": 0, "query": query, "aggs": aggregations}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +77,21 @@ class UsageSearch:
         field: The field that holds their id in an event: `user_id` or `company_id`.
         start: Start of the window, ISO 8601, inclusive.
         end: Its end, exclusive.
+        measure: What their usage is made of.
     """
 
     field: str
     start: str
     end: str
+    measure: Measure = LAST_24_HOURS
 
     def of(self, ids: Sequence[str]) -> dict[str, Any]:
-        """Write the search for the roll-ups of some, `MAX_IDS` at most."""
+        """Write the search for the roll-ups of some, `Measure.most_ids` at most."""
         # Events that name several ids must not bring others' buckets.
         terms = {"field": self._exact, "size": len(ids), "include": list(ids)}
         return self._body(
-            {"usage": {"terms": terms, "aggs": _ROLL_UP}}, {"terms": {self._exact: list(ids)}}
+            {"usage": {"terms": terms, "aggs": self.measure.aggregations}},
+            {"terms": {self._exact: list(ids)}},
         )
 
     def active(
@@ -147,7 +114,9 @@ class UsageSearch:
         }
         if after is not None:
             composite["after"] = after
-        listed = {"composite": composite, **({"aggs": _ROLL_UP} if with_roll_ups else {})}
+        listed = {"composite": composite}
+        if with_roll_ups:
+            listed["aggs"] = self.measure.aggregations
         estimate = {"cardinality": {"field": self._exact, "precision_threshold": PRECISION}}
         return self._body({"active": listed, **({} if after else {"estimate": estimate})})
 
@@ -156,7 +125,7 @@ class UsageSearch:
         return f"{self.field}.raw"
 
     def _body(self, aggregations: dict[str, Any], *filters: dict[str, Any]) -> dict[str, Any]:
-        return calls_between(self.start, self.end, *filters, aggregations=aggregations)
+        return aggregated(calls_in(self.start, self.end, *filters), aggregations)
 
 
 class Active(NamedTuple):
@@ -175,8 +144,12 @@ class Active(NamedTuple):
     estimate: int | None
 
 
-def read_usage(answer: dict[str, Any]) -> dict[str, RollUp]:
+def read_usage(answer: dict[str, Any], read: Read = read_roll_up) -> dict[str, RollUp]:
     """Read the roll-ups out of the answer to `UsageSearch.of`, by id.
+
+    Args:
+        answer: The answer.
+        read: Reads a roll-up out of a bucket.
 
     Raises:
         LookupError: The answer has not the shape of one, or is not all of it.
@@ -193,19 +166,21 @@ def read_usage(answer: dict[str, Any]) -> dict[str, RollUp]:
         )
         if any(missed):
             raise LookupError("Some calls are not counted")
-        return {text_of(bucket): read_roll_up(bucket) for bucket in usage["buckets"]}
+        return {text_of(bucket): read(bucket) for bucket in usage["buckets"]}
     except AttributeError as error:
         raise TypeError("Something in it is no object") from error
 
 
-def read_active(answer: dict[str, Any], *, with_roll_ups: bool) -> Active:
+def read_active(
+    answer: dict[str, Any], read: Read = read_roll_up, *, with_roll_ups: bool
+) -> Active:
     """Read the answer to `UsageSearch.active`; raises as `read_usage` does."""
     try:
         aggregations = answer["aggregations"]
         active, estimate = aggregations["active"], aggregations.get("estimate", {}).get("value")
         buckets = [{**bucket, "key": bucket["key"]["id"]} for bucket in active["buckets"]]
         ids = [text_of(bucket) for bucket in buckets]
-        roll_ups = {text_of(bucket): read_roll_up(bucket) for bucket in buckets if with_roll_ups}
+        roll_ups = {text_of(bucket): read(bucket) for bucket in buckets if with_roll_ups}
         last = active["buckets"][-1]["key"] if buckets else None
         after = active.get("after_key", last) if buckets else None
         return Active(ids, roll_ups, after, None if estimate is None else int(estimate))

@@ -303,7 +303,7 @@ def test_a_page_is_asked_about_at_once_and_its_records_completed_in_parts(events
     records = users("abcde")
 
     with roll_ups(events) as rolled_up:
-        rolled_up.expect_page(lambda: "abcd")
+        rolled_up.expect_page(lambda: users("abcd"))
         rolled_up.complete(records[:2])
         rolled_up.complete(records[2:])
 
@@ -312,12 +312,12 @@ def test_a_page_is_asked_about_at_once_and_its_records_completed_in_parts(events
 
 
 def test_no_id_of_a_page_is_read_where_all_roll_ups_are_known(events: Events) -> None:
-    def ids() -> list[str]:
+    def read() -> list[dict[str, Any]]:
         raise AssertionError
 
     with roll_ups(events) as rolled_up:
         rolled_up.expect(MANY)
-        rolled_up.expect_page(ids)
+        rolled_up.expect_page(read)
         rolled_up.complete(users("a"))
 
     assert asked(events) == []

@@ -10,8 +10,9 @@ from tap_moesif.records import Field, json_schema
 from tap_moesif.streams.companies import Companies
 from tap_moesif.streams.users import Users
 from tap_moesif.usage import USAGE, no_usage, window
+from tap_moesif.usage.measure import MAX_IDS
 from tap_moesif.usage.rollup import is_searchable
-from tap_moesif.usage.search import MAX_IDS, UsageSearch, read_active, read_usage
+from tap_moesif.usage.search import UsageSearch, read_active, read_usage
 
 BUCKET: dict[str, Any] = {
     "key": "u1",
