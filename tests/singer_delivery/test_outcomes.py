@@ -186,15 +186,15 @@ def test_a_state_that_waits_for_a_sync_is_written_while_the_input_pauses(
                 for number in range(2):
                     for line in PEOPLE.lines([number])[number:]:
                         tap.write(json.dumps(line) + "\n")
-                    assert written[number].wait(10), "a STATE waits for the end of the input"
+                    assert come[number].wait(10), "a STATE waits for the end of the input"
                 written_by_then.extend(states)
 
         def note(value: int) -> None:
             states.append(value)
-            written[value].set()
+            come[value].set()
 
         states: list[int] = []
-        written = [threading.Event(), threading.Event()]
+        come = [threading.Event(), threading.Event()]
         feeder = threading.Thread(target=feed)
         config = {
             **PEOPLE.settings(trial.url),

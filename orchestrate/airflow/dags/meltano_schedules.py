@@ -16,6 +16,7 @@ from meltano_airflow.tasks import (
     retries,
     runs,
     share,
+    told,
 )
 
 RUNS = runs()
@@ -36,7 +37,7 @@ def scheduled(schedule: Schedule, warning: str) -> DAG:
         tags=["meltano", *(["out of date"] if warning else [])],
     ) as dag:
 
-        @task(**(share(RUNS) if moesif else {}))
+        @task(**(share(RUNS) if moesif else {}), **told(schedule.name))
         def run() -> dict[str, object]:
             with retried_only_where_it_helps():
                 return deliver(

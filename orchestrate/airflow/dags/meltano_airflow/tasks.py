@@ -13,9 +13,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from meltano_airflow.errors import UselessRetryError
 from meltano_airflow.project import Project, Runs
+from meltano_airflow.telling import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 DAGS = Path(__file__).resolve().parent.parent
 BEGAN = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -42,6 +43,15 @@ def retries(runs: Runs) -> Mapping[str, Any]:
         "retry_exponential_backoff": 2,
         "max_retry_delay": timedelta(hours=1),
     }
+
+
+def told(job: str) -> Mapping[str, Any]:
+    """Have it said when a task's job ends otherwise than before."""
+
+    def ended(code: int) -> Callable[[object], None]:
+        return lambda _context: tell(project(), job, code, log)
+
+    return {"on_failure_callback": ended(1), "on_success_callback": ended(0)}
 
 
 def share(runs: Runs) -> Mapping[str, Any]:
