@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -17,6 +16,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from singer_delivery.checking import Finding, Sign, exit_code, write_table
+from tap_moesif.memory import tune_memory
 from tap_moesif.sdk import ConfigInput, SdkTap
 from tap_moesif.service import MoesifError
 from tap_moesif.service.errors import FileError
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from click import Command, Context
-
-GARBAGE_COLLECTED_EVERY = 100_000
-"""New objects, in place of Python's 700: documents hold no cycles, and are many objects each."""
 
 
 class CommandTap(SdkTap):
@@ -89,8 +86,7 @@ class CommandTap(SdkTap):
         first_contact: bool = False,
         **kwargs: Any,
     ) -> None:
-        gc.freeze()  # what was imported stays
-        gc.set_threshold(GARBAGE_COLLECTED_EVERY)
+        tune_memory()
         config: ConfigInput = kwargs.get("config") or ConfigInput()
         make = partial(cls, config=config.config, parse_env_config=config.parse_env)
         with cls._plain_errors():

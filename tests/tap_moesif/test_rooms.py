@@ -19,7 +19,7 @@ ROOMS = [
 ]
 """From the inside out: each may use those before it."""
 
-BESIDE = {"environment": "sdk", "settings": "tap"}
+BESIDE = {"environment": "sdk", "memory": "command", "settings": "tap"}
 """Modules that belong to a room without standing in it."""
 
 MOST_MODULES = 15

@@ -47,7 +47,7 @@ def read_body(response: requests.Response, max_bytes: int) -> bytearray:
         body += chunk
         if len(body) > max_bytes:
             response.close()
-            return body[: max_bytes + 1]
+            return body
     return body
 
 
