@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from account import HOUR, MINUTE, Account, settings
 from scripted import Reply
-from tap_moesif.usage import rollups
+from tap_moesif.usage import measure, rollups
 from tap_output import attempt
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ def test_each_user_comes_once_with_the_usage_that_one_counts(
     calls: dict[str, list[int]], sizes: dict[str, int], service: Service
 ) -> None:
     with Account() as account, pytest.MonkeyPatch.context() as patch:
-        for name, value in (("MAX_IDS", 8), ("LISTED_FIRST", 2), ("MOST_HELD", 5)):
+        patch.setattr(measure, "MAX_IDS", 8)
+        for name, value in (("LISTED_FIRST", 2), ("MOST_HELD", 5), ("IDS_LISTED", 4)):
             patch.setattr(rollups, name, value)
-        patch.setattr(rollups, "IDS_LISTED", 4)
         for number, (user, statuses) in enumerate(calls.items()):
             account.user(user, modified_time=number * MINUTE + HOUR)
             for status in statuses:

@@ -140,10 +140,10 @@ def test_cohorts_of_users_and_of_companies_are_listed(account: Account) -> None:
     run = read(account, "cohorts", app_id="1:2")
 
     assert run.records("cohorts")[0] == {"id": "k1", "cohortName": "n", "cohortType": "user"}
-    assert [request.path for request in account.requests] == [
+    assert {request.path for request in account.requests} == {
         "/~/cohorts?cohort_type=user&app_id=1%3A2",
         "/~/cohorts?cohort_type=company&app_id=1%3A2",
-    ]
+    }
 
 
 @pytest.mark.parametrize("answer", ["text", {"hits": 5}, {"cohorts": {}}, {}, 5, None])
