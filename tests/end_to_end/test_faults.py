@@ -98,6 +98,7 @@ class Service:
         self.gates = {user: threading.Event() for user in USERS}
         self.faults: defaultdict[str, list[Reply]] = defaultdict(list)
         self.received: defaultdict[str, list[str]] = defaultdict(list)
+        self.taken: set[str] = set()
         self.asked = threading.Semaphore(0)
 
     def answer(self, request: Request) -> Reply:
@@ -107,7 +108,10 @@ class Service:
         if len(self.received[user]) == 1:
             self.asked.release()
             assert self.gates[user].wait(30)
-        return self.faults[user].pop(0) if self.faults[user] else self.target.success
+        if self.faults[user]:
+            return self.faults[user].pop(0)
+        self.taken.add(message[self.target.id])
+        return self.target.success
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,7 @@ def test_a_state_is_written_only_behind_what_is_settled(
     answers.faults[USERS[1]] = [*fault.replies]
     with (
         ScriptedService(answers.answer) as service,
-        running(target, tmp_path, service.url) as process,
+        running(target, tmp_path, service.url, outcomes_path="outcomes.jsonl") as process,
     ):
         feed(process, SCHEMA)
         for number, user in enumerate(USERS):
@@ -195,6 +199,20 @@ def test_a_state_is_written_only_behind_what_is_settled(
     assert summary["exit_code"] == fault.code
     if not fault.stops:
         assert summary["delivered"] == len(USERS) - fault.rejected
+    outcomes = outcomes_in(tmp_path)
+    delivered = {each["message_id"] for each in outcomes if each["outcome"] == "delivered"}
+    assert delivered <= answers.taken, "an outcome says more than the service"
+    assert len(delivered) == summary["delivered"]
+    if not fault.stops:
+        assert delivered == answers.taken
+        assert {each["attempts"] for each in outcomes} == {1, fault.attempts}
+
+
+def outcomes_in(folder: Path) -> list[dict[str, Any]]:
+    """What the target says became of each record."""
+    lines = (folder / "outcomes.jsonl").read_text().splitlines()
+    messages = [json.loads(line) for line in lines]
+    return [message["record"] for message in messages if message["type"] == "RECORD"]
 
 
 @pytest.mark.promise(7)

@@ -6,6 +6,7 @@ import pytest
 from singer_sdk import typing as th
 
 from singer_delivery.config import environment_config, typed_config
+from singer_delivery.routing import streams_setting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,3 +103,30 @@ def test_a_file_of_variables_is_read_from_this_folder_or_one_above(
     monkeypatch.delenv("TARGET_TEST_SECONDS", raising=False)
     assert environment_config(SCHEMA, "TARGET_TEST_") == {"seconds": "0.5"}
     monkeypatch.delenv("TARGET_TEST_SECONDS")
+
+
+@pytest.mark.parametrize(
+    ("flat", "value"),
+    [
+        ({"*-*.as": "x"}, {"*-*": {"as": "x"}}),
+        (
+            {"db.users.call": "x", "db.users.user_id": "y"},
+            {"db.users": {"call": "x", "user_id": "y"}},
+        ),
+        ({"crm.event.literal": "x"}, {"crm": {"event": {"literal": "x"}}}),
+        ({"crm.context.page.url": "x"}, {"crm": {"context": {"page.url": "x"}}}),
+        ({"crm.traits": ["a", "b"]}, {"crm": {"traits": ["a", "b"]}}),
+        ({"crm": {"call": "x"}, "crm.traits": "*"}, {"crm": {"call": "x", "traits": "*"}}),
+        ({"crm.call": "x", "crm": {"traits": "*"}}, {"crm": {"call": "x", "traits": "*"}}),
+        ({"a.b": {"call": "x"}}, {"a.b": {"call": "x"}}),
+        ({"crm.nonsense": "x"}, {"crm.nonsense": "x"}),
+        ({"call": "x"}, {"call": "x"}),
+        ({"crm": "x", "crm.call": "y"}, {"crm": {"call": "y"}}),
+        ({"crm.event": "x", "crm.event.literal": "y"}, {"crm": {"event": "x"}}),
+    ],
+)
+def test_routes_that_meltano_writes_flat_are_put_together(
+    flat: dict[str, Any], value: dict[str, Any]
+) -> None:
+    schema = th.PropertiesList(streams_setting(["x"], {})).to_dict()
+    assert typed_config({"streams": flat}, schema) == {"streams": value}

@@ -7,11 +7,14 @@ import pytest
 
 from scripted import Reply, ScriptedService
 from singer_delivery import Endpoint, ServiceError
+from singer_delivery.command import Options
+from target_moesif import TargetMoesif
 from target_moesif.client import MoesifCollector, is_moesifs_own, verify_application_id
 from target_moesif.rules import ACTION, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -130,3 +133,33 @@ def test_no_answer_to_the_question_is_only_a_warning(
 ) -> None:
     collector.answer = lambda _: reply
     assert verify_application_id("id", collector.url)
+
+
+@pytest.mark.parametrize(
+    ("reply", "sign", "code"),
+    [
+        (Reply(200, {}), "✓", 0),
+        (Reply(401), "✗", 1),
+        (Reply(403), "✗", 1),
+        (Reply(404), "!", 0),
+        (Reply(500), "!", 0),
+    ],
+)
+def test_the_application_id_is_checked(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reply: Reply,
+    sign: str,
+    code: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ScriptedService(lambda _: reply) as collector:
+        config = {"application_id": "SECRET", "api_url": collector.url}
+        ended = TargetMoesif.main(
+            config, parse_env=False, file_input=None, options=Options(check=True)
+        )
+    shown = capsys.readouterr().out
+    assert (ended, f"{sign} application_id" in shown) == (code, True), shown
+    assert "SECRET" not in shown
+    assert not any(request.method == "POST" for request in collector.requests)
