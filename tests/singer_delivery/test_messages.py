@@ -48,6 +48,13 @@ def test_the_value_of_a_state_is_handed_out_as_it_came(value: str) -> None:
     assert bytes(message["value"]).decode() == value
 
 
+@pytest.mark.parametrize("value", [r'"\ud800"', r'{"a": [1.10, "x\udc00"], "b": "\ud83d\ude00" }'])
+def test_a_state_that_holds_half_a_character_is_handed_out_as_it_came(value: str) -> None:
+    """Python writes a text that was cut in the middle of a character in this way."""
+    _, [message] = read_messages(f'{{"type": "STATE", "value": {value} }}')
+    assert bytes(message["value"]).decode() == value
+
+
 @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e400", r'"\ud800"', r'"\udc00x"'])
 def test_a_record_that_only_strict_json_refuses_is_made_out(value: str) -> None:
     counts, [message] = read_messages(f'{{"type":"RECORD","stream":"s","n":{value}}}')
@@ -59,6 +66,7 @@ def test_a_record_that_only_strict_json_refuses_is_made_out(value: str) -> None:
     "line",
     [
         '{"type": "STATE", "value": NaN}',
+        r'{"type": "STATE", "value": ["\ud800", NaN]}',
         "INFO starting jane@example.com",
         "[1, 2]",
         '"text"',

@@ -49,6 +49,10 @@ _RECORD_START = re.compile(
     rb'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*("(?:[^"\\]|\\.)*")'
 )
 
+_STATE = re.compile(
+    rb'\s*\{\s*"type"\s*:\s*"STATE"\s*,\s*"value"\s*:\s*(\S.*?)\s*\}\s*', re.DOTALL
+)
+
 
 class MessageLine(msgspec.Struct):
     """The part of a RECORD or STATE line that is decoded; all values stay encoded."""
@@ -135,6 +139,10 @@ class MessageReader(GenericSingerReader[bytes]):
             message = self._decode_message(line)
         except msgspec.ValidationError:  # JSON, but no RECORD as it should be
             return self._other_message(line)
+        except msgspec.DecodeError:
+            if (value := _state_with_half_characters(line)) is None:
+                raise
+            return {"type": "STATE", "value": value}
         if message.type == "STATE" and message.value is not msgspec.UNSET:
             return {"type": "STATE", "value": message.value}
         if message.type != "RECORD" or message.record is None:
@@ -185,6 +193,24 @@ class MessageReader(GenericSingerReader[bytes]):
         """Return the error for the current line, which is no Singer message."""
         remedy = remedy or "Does the tap write anything else to its standard output?"
         return InputError(line=self.number, what=what, remedy=remedy)
+
+
+def _state_with_half_characters(line: bytes) -> msgspec.Raw | None:
+    """Return the value of a STATE whose texts hold half of a pair of surrogates.
+
+    Python's own encoder, which taps use, writes such halves, and msgspec refuses them.
+    """
+    if (state := _STATE.fullmatch(line)) is None or b"\\u" not in line:
+        return None
+    try:
+        json.loads(state[1], parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    return msgspec.Raw(state[1])
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def encoded(record: dict[str, Any]) -> dict[str, msgspec.Raw]:
