@@ -49,9 +49,7 @@ _RECORD_START = re.compile(
     rb'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*("(?:[^"\\]|\\.)*")'
 )
 
-_STATE = re.compile(
-    rb'\s*\{\s*"type"\s*:\s*"STATE"\s*,\s*"value"\s*:\s*(\S.*?)\s*\}\s*', re.DOTALL
-)
+_STATE = re.compile(rb'\s*\{\s*"type"\s*:\s*"STATE"\s*,\s*"value"\s*:\s*(\S.*?)\s*\}\s*', re.DOTALL)
 
 
 class MessageLine(msgspec.Struct):
