@@ -83,7 +83,7 @@ VOCABULARIES = {
     ),
     "moesif.companies": Vocabulary(
         {"ipAddress": "ip_address", "companyDomain": "company_domain"},
-        not_written=_PROFILE | {"created", "ttfhw_s"},
+        not_written=_PROFILE | {"created", "ttfhw_s", "lastSeenUserId"},
     ),
     "moesif.subscriptions": Vocabulary(
         {

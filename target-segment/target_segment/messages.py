@@ -75,15 +75,15 @@ class Messages:
         if not shape.startswith(moesif.SHAPE_PREFIX):
             return [self.message(call, None, distinction)]
         call.setdefault("integrations", moesif.NOT_INTO_MOESIF)
-        if shape == moesif.USAGE:
-            moesif.check_usage(call)
-        if shape != moesif.USERS or call["type"] != "identify":
+        moesif.check_user(call, shape)
+        if (shape, call["type"]) not in moesif.PROFILES:
             return [self.message(call, None, distinction)]
         # Update the traits, but not when the user was last seen.
         if isinstance(context := call.setdefault("context", {}), dict):
             context.setdefault("active", False)
         time = utc_milliseconds(extracted) if isinstance(extracted, str) else None
-        group = self._group_of(call) if self.company_groups else None
+        is_user = shape == moesif.USERS
+        group = self._group_of(call) if is_user and self.company_groups else None
         messages = [self.message(call, time)]
         return messages if group is None else [*messages, self.message(group, time)]
 

@@ -9,6 +9,8 @@ from singer_delivery.routing import MOESIF_DESTINATION, KnownShape, Route
 from singer_delivery.values import NULL, decode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from singer_delivery.values import Record
 
     Call = dict[str, Any]
@@ -20,9 +22,13 @@ NOT_INTO_MOESIF = {MOESIF_DESTINATION: False}
 """Segment's `integrations` for what comes from Moesif, where it would return in a loop."""
 
 USERS = "moesif.users"
+COMPANIES = "moesif.companies"
 EVENTS = "moesif.events"
 USAGE = "moesif.usage"
 SHAPE_PREFIX = "moesif."
+
+PROFILES = frozenset({(USERS, "identify"), (COMPANIES, "group")})
+"""The calls that say what is known of a user or a company by now, each with its shape."""
 
 ACTION_TYPE = "user_action"
 """The `eventType` of a custom action; the others are API calls."""
@@ -43,7 +49,7 @@ _USER = _PROFILE | {
     *("createdAt", "name", "firstName", "lastName", "email", "username", "phone", "avatar"),
     *("company", "campaign", "enrichment", "userAgent", "context"),
 }
-_COMPANY = _PROFILE | {"created", "ipAddress", "companyDomain", "ttfhw_s"}
+_COMPANY = _PROFILE | {"created", "ipAddress", "companyDomain", "ttfhw_s", "lastSeenUserId"}
 _EVENT_OBJECTS = frozenset({"request", "response", "metadata", "additionalFields"})
 _EVENT = _EVENT_OBJECTS | {
     *("id", "requestTime", "eventType", "actionName", "userId", "companyId", "subscriptionId"),
@@ -94,17 +100,18 @@ KNOWN = {
             }
         ),
     ),
-    "moesif.companies": KnownShape(
+    COMPANIES: KnownShape(
         Route(
             call="group",
-            shape="moesif.companies",
-            fields={"groupId": ("id",)},
+            shape=COMPANIES,
+            fields={"groupId": ("id",), "userId": ("lastSeenUserId",)},
+            kept=frozenset({"id"}),
             objects=frozenset({"metadata", "last24HourAggResults", "usage", "additionalFields"}),
         ),
         NotSent(
             "no_call",
             "a Segment group call needs a user. A Moesif company goes along with each of its "
-            f"users, and with company_groups: true as a group call of each. {_OTHERWISE}",
+            f"users, and with company_groups: true as a group call of its own. {_OTHERWISE}",
         ),
         stream="companies",
         fields=_COMPANY,
@@ -163,11 +170,18 @@ KNOWN = {
 _OTHERS = KnownShape(Route(call="", shape=f"{SHAPE_PREFIX}other"), _NO_CALL)
 
 
-def marked(mark: str) -> KnownShape | None:
+def known_with(*, company_groups: bool) -> dict[str, KnownShape]:
+    """Return the shapes, and whether companies are sent."""
+    if not company_groups:
+        return KNOWN
+    return {**KNOWN, COMPANIES: KNOWN[COMPANIES]._replace(not_sent=None)}
+
+
+def marked(mark: str, known: Mapping[str, KnownShape] = KNOWN) -> KnownShape | None:
     """Return the shape for a mark, or None for the mark of another tap."""
     if not mark.startswith(MARK_PREFIX):
         return None
-    return KNOWN.get(f"{SHAPE_PREFIX}{mark.removeprefix(MARK_PREFIX)}", _OTHERS)
+    return known.get(f"{SHAPE_PREFIX}{mark.removeprefix(MARK_PREFIX)}", _OTHERS)
 
 
 def check_action(record: Record) -> None:
@@ -186,11 +200,18 @@ def check_action(record: Record) -> None:
         )
 
 
-def check_usage(call: Call) -> None:
-    """Check that a record of `usage` is a user's; a company's has nobody whose track it could be.
+def check_user(call: Call, shape: str) -> None:
+    """Check that there is somebody whose call of a company it could be.
+
+    A company's usage has nobody unless a route names somebody, and neither has a company without
+    users.
 
     Raises:
-        RecordSkipped: It is a company's, and no route names a user for it.
+        RecordSkipped: There is nobody.
     """
-    if not call.keys() & {"userId", "anonymousId"} and "groupId" in call.get("context", ()):
+    if call.keys() & {"userId", "anonymousId"}:
+        return
+    if shape == USAGE and "groupId" in call.get("context", ()):
         raise RecordSkipped("company_usage")
+    if shape == COMPANIES and call["type"] == "group":
+        raise RecordSkipped("company_without_user")

@@ -24,7 +24,7 @@ from target_segment.client import (
 )
 from target_segment.contact import Contact, default_cdn
 from target_segment.messages import Messages, tenant_of
-from target_segment.moesif import EVENTS, KNOWN, check_action, marked
+from target_segment.moesif import EVENTS, KNOWN, check_action, known_with, marked
 from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class TargetSegment(DeliveryTarget):
             th.BooleanType(),
             default=False,
             title="Groups of companies",
-            description="Also send a group call for the company of each Moesif user.",
+            description="Also send a group call for each Moesif company, through its last seen "
+            "user, and for the company of each Moesif user.",
         ),
         th.Property(
             "verify_write_key",
@@ -108,10 +109,12 @@ class TargetSegment(DeliveryTarget):
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401, singer-sdk's own
         super().__init__(**kwargs)
+        company_groups = bool(self.config.get("company_groups"))
+        known = known_with(company_groups=company_groups)
         self._router = Router(
             self.config.get("streams"),
-            known=KNOWN,
-            marked=marked,
+            known=known,
+            marked=partial(marked, known=known),
             calls=SEGMENT_CALLS,
             warn=self.warn_once,
         )
@@ -119,7 +122,7 @@ class TargetSegment(DeliveryTarget):
             tenant=tenant_of(self.config.get("write_key", "")),
             integrations=self.config.get("integrations"),
             null_traits=self.config.get("null_traits") == "send",
-            company_groups=bool(self.config.get("company_groups")),
+            company_groups=company_groups,
             library=encode({"name": self.name, "version": self.plugin_version}),
         )
 

@@ -185,3 +185,27 @@ def test_a_composite_counts_each_event_once(events: list[tuple[str, int]], size:
         key = (TEN + minutes // 6 * HOUR, user)
         expected[key] = expected.get(key, 0) + 1
     assert counts == expected
+
+
+def test_top_hits_are_the_first_documents_of_a_bucket_in_an_order() -> None:
+    last = {
+        "size": 1,
+        "sort": [{"request.time": {"order": "desc", "unmapped_type": "date"}}],
+        "_source": ["user_id", "response.status"],
+    }
+    by_user = {"terms": {"field": "user_id.raw"}, "aggs": {"last": {"top_hits": last}}}
+
+    [ann, bob] = result(by_user)["buckets"]
+
+    assert [hit["_source"] for hit in ann["last"]["hits"]["hits"]] == [
+        {"user_id": "ann", "response": {"status": 404}}
+    ]
+    assert [hit["_id"] for hit in bob["last"]["hits"]["hits"]] == ["e2"]
+
+
+def test_terms_in_the_order_of_their_keys() -> None:
+    by_key = {"terms": {"field": "user_id.raw", "order": {"_key": "asc"}, "size": 1}}
+
+    assert [bucket["key"] for bucket in result(by_key)["buckets"]] == ["ann"]
+    by_key["terms"]["size"] = 5
+    assert [bucket["key"] for bucket in result(by_key)["buckets"]] == ["ann", "bob"]

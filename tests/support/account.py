@@ -54,7 +54,7 @@ class Account(ScriptedService):
 
     def user(self, id_: str, **document: Any) -> None:
         """Write a user; times may be given as the age they have now."""
-        self._put("users", id_, user_id=id_, **document)
+        self._put("users", id_, **{"user_id": id_, **document})
 
     def company(self, id_: str, **document: Any) -> None:
         self._put("companies", id_, company_id=id_, **document)

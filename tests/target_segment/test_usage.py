@@ -108,3 +108,74 @@ def test_it_is_known_without_its_mark_and_flattened(
 
     [message] = sent(segment)
     assert message["properties"]["statusCounts"] == OF_ZOE["statusCounts"]
+
+
+ACME: dict[str, Any] = {
+    "id": "acme",
+    "modifiedTime": "2026-01-31T11:58:00.500Z",
+    "metadata": {"plan": "paid"},
+    "last24HourAggResults": {"count": 120},
+    "usage": {"rateLimited24h": 12},
+    "lastSeenUserId": "zoe",
+}
+EXTRACTED = "2026-01-31T12:00:05+00:00"
+
+
+def companies(
+    service: ScriptedService, folder: Path, *records: dict[str, Any], **settings: Any
+) -> Ended:
+    rows = [{**record("companies", **each), "time_extracted": EXTRACTED} for each in records]
+    lines = [schema("companies", *ACME, mark="companies"), *rows]
+    return run(service, folder, lines, **settings)
+
+
+def test_a_company_is_a_group_call_of_its_last_seen_user(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    assert companies(segment, tmp_path, ACME, company_groups=True).code == 0
+
+    [message] = sent(segment)
+    assert message["context"].pop("library")
+    assert message.pop("messageId")
+    assert message == {
+        "type": "group",
+        "groupId": "acme",
+        "userId": "zoe",
+        "timestamp": "2026-01-31T12:00:05.000Z",
+        "context": {"active": False},
+        "integrations": {"Moesif API Analytics": False},
+        "traits": {name: value for name, value in ACME.items() if name != "lastSeenUserId"},
+    }
+
+
+def test_a_company_without_any_user_is_said_in_the_summary(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    nobody = {**ACME, "id": "initech", "lastSeenUserId": None}
+
+    assert companies(segment, tmp_path, nobody, ACME, company_groups=True).code == 0
+
+    assert [message["groupId"] for message in sent(segment)] == ["acme"]
+    assert summary(tmp_path)["skipped_by_reason"] == {"company_without_user": 1}
+
+
+def test_a_company_is_sent_again_only_once_it_has_changed(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    settings = {"company_groups": True, "changed_only": True}
+    for company in (ACME, ACME, {**ACME, "usage": {"rateLimited24h": 13}}):
+        assert companies(segment, tmp_path, company, **settings).code == 0
+
+    first, second = sent(segment)
+    assert second["traits"]["usage"] == {"rateLimited24h": 13}
+    assert first["messageId"] != second["messageId"]
+
+
+def test_without_company_groups_companies_stay_with_their_users(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    ended = companies(segment, tmp_path, ACME)
+
+    assert (ended.code, segment.requests) == (0, [])
+    assert "as a group call of its own" in ended.stderr
+    assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 1}

@@ -126,13 +126,14 @@ class ProfileStream(SearchStream):
     @cached_property
     def _rolls_up(self) -> bool:
         wanted = self.config["usage_rollup"] and usage.USAGE in self.fields
-        return bool(wanted) and self._is_selected(usage.USAGE.name)
+        return bool(wanted) and self.is_chosen(usage.USAGE.name)
 
     @cached_property
     def _chosen_traits(self) -> list[usage.Trait]:
-        return self._traits if self._is_selected(usage.TRAITS) else []
+        return self._traits if self.is_chosen(usage.TRAITS) else []
 
-    def _is_selected(self, name: str) -> bool:
+    def is_chosen(self, name: str) -> bool:
+        """Tell whether a field is selected."""
         return self.mask.get(("properties", name), True)
 
     @cached_property

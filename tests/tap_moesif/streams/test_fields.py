@@ -78,7 +78,8 @@ def test_a_company_has_the_fields_of_the_contract_alone_and_in_a_user() -> None:
     company = json_schema(Companies.fields)["properties"]
 
     assert user["company"]["properties"].keys() == COMPANY_FIELDS | {"additionalFields"}
-    assert company.keys() == COMPANY_FIELDS | {"last24HourAggResults", "additionalFields"}
+    ours = {"last24HourAggResults", "lastSeenUserId", "additionalFields"}
+    assert company.keys() == COMPANY_FIELDS | ours
 
 
 def test_the_context_has_address_place_and_user_agent() -> None:

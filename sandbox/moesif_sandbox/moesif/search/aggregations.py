@@ -14,6 +14,7 @@ from moesif_sandbox.moesif.search.query import compile_query
 Positions = Sequence[int]
 Inner = Callable[[Positions], Json]  # gives a bucket's sub-aggregations
 Key = tuple[Value, ...]
+Hits = Callable[[Index, Json], list[Json]]  # gives the first of an index's documents
 
 # By key, or the engine's default, in the words of clients: the most frequent first, then by key.
 _BY_KEY, *_ORDERS = {"_key": "asc"}, None, {"_count": "desc"}, [{"_count": "desc"}, {"_key": "asc"}]
@@ -51,10 +52,9 @@ class _Filters(Clause, frozen=True):
 class Aggregator:
     """Computes the aggregations of one search, within the engine's number of buckets."""
 
-    def __init__(self, index: Index, max_buckets: int) -> None:
-        self.index = index
-        self._max_buckets = max_buckets
-        self._buckets = 0
+    def __init__(self, index: Index, max_buckets: int, hits: Hits) -> None:
+        self.index, self._hits = index, hits
+        self._max_buckets, self._buckets = max_buckets, 0
 
     def results(self, specs: object, positions: Positions) -> Json:
         """Return the results of named aggregations over the documents at positions."""
@@ -68,6 +68,9 @@ class Aggregator:
         kind, options = single_entry(spec, "aggs")
         if kind in _BUCKETS:
             return _BUCKETS[kind](self, options, positions, partial(self.results, nested))
+        if kind == "top_hits":
+            found = Index(self.index.documents[position] for position in positions)
+            return {"hits": {"hits": self._hits(found, read(options, Json, kind))}}
         metric = read(options, _OfField, kind)
         column = self.index.values(metric.field)
         values = [value for position in positions for value in column[position]]
@@ -118,11 +121,8 @@ def _composite(search: Aggregator, options: object, positions: Positions, inner:
         keys = [key for key in keys if key > after]
     keys = keys[: spec.size]
     search.count(len(keys))
-    buckets: list[Json] = [
-        {"key": dict(zip(sources, key, strict=True)), "doc_count": len(found)} | inner(found)
-        for key in keys
-        for found in [groups[key]]
-    ]
+    made = [(dict(zip(sources, key, strict=True)), groups[key]) for key in keys]
+    buckets = [{"key": key, "doc_count": len(found)} | inner(found) for key, found in made]
     return ({"after_key": buckets[-1]["key"]} if buckets else {}) | {"buckets": buckets}
 
 
@@ -172,7 +172,7 @@ def _figures(kind: str, spec: _OfField, values: Sequence[Value]) -> Json:
     if kind == "percentiles":
         return {"values": {str(share): _percentile(numbers, share) for share in spec.percents}}
     if kind not in _REDUCED:
-        known = ", ".join([*_BUCKETS, *_REDUCED, "cardinality", "percentiles"])
+        known = ", ".join([*_BUCKETS, *_REDUCED, "cardinality", "percentiles", "top_hits"])
         raise SearchError(f"unknown aggregation [{kind}]; the sandbox knows {known}")
     return {"value": _REDUCED[kind](numbers) if numbers or kind == "sum" else None}
 

@@ -52,7 +52,7 @@ def search(index: Index, body: Json, limits: Settings = Settings()) -> Found:  #
     start = 0 if given.search_after is None else first_after(positions, keys, given.search_after)
     aggregations: Json = {}
     if given.aggs:
-        aggregator = Aggregator(index, limits.max_buckets)
+        aggregator = Aggregator(index, limits.max_buckets, lambda *one: search(*one).hits)
         aggregations = aggregator.results(given.aggs, _matches(index, given.query))
     hits: list[Json] = [
         {"_id": index.documents[position].id}
