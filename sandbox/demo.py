@@ -1,7 +1,7 @@
 """The main job on the sandbox, from nothing to what arrived: `make demo`.
 
-Starts the sandbox on a free port, runs `meltano run tap-moesif target-segment`, changes some
-users, runs it again, and prints what Segment received. Needs no account, leaves no state behind.
+Starts the sandbox on a free port, runs `meltano run tap-moesif target-segment`, changes some users,
+runs it again, reads their usage, and prints what Segment received. Leaves no state behind.
 """
 
 import contextlib
@@ -53,21 +53,18 @@ def environment(url: str) -> dict[str, str]:
         **os.environ,
         "TAP_MOESIF_API_URL": f"{url}/moesif/api/v1",
         "TAP_MOESIF_MANAGEMENT_API_KEY": "sandbox-management-key",
-        "TARGET_SEGMENT_HOST": f"{url}/segment",
-        "TARGET_SEGMENT_CDN_URL": f"{url}/segment-cdn",
-        "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key",
-        "TARGET_SEGMENT_REGION": "us",
-    }
+        "TARGET_SEGMENT_HOST": f"{url}/segment", "TARGET_SEGMENT_CDN_URL": f"{url}/segment-cdn",
+        "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key", "TARGET_SEGMENT_REGION": "us",
+    }  # fmt: skip
 
 
-def meltano(url: str, folder: Path, *arguments: str) -> None:
+def meltano(url: str, folder: Path, *arguments: str, **more: str) -> None:
     """Run Meltano on a sandbox, with its state in a folder; its log is shown if it fails."""
     settings = {
-        **environment(url),
-        "MELTANO_ENVIRONMENT": "sandbox",
+        **environment(url), **more, "MELTANO_ENVIRONMENT": "sandbox",
         "MELTANO_STATE_BACKEND_URI": f"file://{folder}/state",
         "TARGET_SEGMENT_SUMMARY_PATH": str(folder / "summary.json"),
-    }
+    }  # fmt: skip
     ended = subprocess.run(  # noqa: S603, our own command
         [COMMANDS / "meltano", *arguments], cwd=PROJECT, env=settings, check=False, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -78,16 +75,15 @@ def meltano(url: str, folder: Path, *arguments: str) -> None:
         raise StepError(f"`meltano {' '.join(arguments)}` ended with {ended.returncode}:\n{tail}")
 
 
-def sync(url: str, folder: Path) -> dict[str, Any]:
+def sync(url: str, folder: Path, kind: str = "identify", **more: str) -> dict[str, Any]:
     """Run the main job, say what it did, and return what Segment has received by now."""
     began = time.monotonic()
-    meltano(url, folder, "run", "tap-moesif", "target-segment")
+    meltano(url, folder, "run", "tap-moesif", "target-segment", **more)
     summary = json.loads((folder / "summary.json").read_text())
     read = ", ".join(f"{counts['read']} {stream}" for stream, counts in summary["streams"].items())
     say(
-        f"   read {read}; {summary['delivered']} delivered to Segment as identify in "
-        f"{summary['requests']} requests (companies go along with their users); "
-        f"{time.monotonic() - began:.0f} s with Meltano's start"
+        f"   read {read}; {summary['delivered']} delivered to Segment as {kind} in "
+        f"{summary['requests']} requests; {time.monotonic() - began:.0f} s with Meltano's start"
     )
     received: dict[str, Any] = requests.get(f"{url}/sandbox/segment", timeout=30).json()
     return received
@@ -107,20 +103,23 @@ def run(folder: Path) -> None:
         say(f"4. Changing {CHANGED} users in Moesif and running it again ...")
         touch = requests.post(f"{url}/sandbox/touch", json={"users": CHANGED}, timeout=30).json()
         again = sync(url, folder)
-    counts, news = again["counts"], again["accepted"][len(first) :]
+        say("5. Reading what they did on the API, hour by hour: the stream usage ...")
+        whole = sync(url, folder, "track", TAP_MOESIF__SELECT='["usage.*"]')
+    counts, news = whole["counts"], again["accepted"][len(first) :]
     missing = {*touch["users"]} - {message["userId"] for message in news}
     if missing or counts["discarded"]:
         raise StepError(f"{len(missing)} changed users did not arrive in the second run.")
     richest = max(news, key=lambda m: (len(m["traits"]), -len(json.dumps(m)), m["userId"]))
+    busiest = max(whole["accepted"], key=lambda m: m.get("properties", {}).get("count", 0))
     say(
         f"   {CHANGED} users were changed and {len(news)} messages are new to Segment\n\n"
         "One of them, as Segment received it:\n\n"
         f"{json.dumps(richest, indent=2, ensure_ascii=False)}\n\nSegment received, all told:\n"
-        f"   {counts['accepted']:>6} messages accepted, in {again['requests']} requests\n"
-        f"   {counts['duplicates']:>6} dropped as repeats, known by their messageId (the second\n"
-        "          run looks back a little, for what Moesif shows late)\n"
-        f"   {counts['discarded']:>6} discarded\n\n"
-        "Next: the README says how to run this with your own account."
+        f"   {counts['accepted']:>6} messages accepted, in {whole['requests']} requests\n"
+        f"   {counts['duplicates']:>6} dropped as repeats, known by their messageId\n"
+        f"   {counts['discarded']:>6} discarded\n\nNext: the README says how to run this with your "
+        "own account. The busiest hour of all, one point of its user's curve:\n\n"
+        f"{json.dumps(busiest, indent=2, ensure_ascii=False)}"
     )
 
 

@@ -86,6 +86,9 @@ def test_the_demo_shows_what_arrived(tmp_path: Path) -> None:
     assert message["type"] == "identify"
     assert message["traits"]["id"] == message["userId"]
     assert "0 discarded" in ended.stdout
+    hour = json.loads(ended.stdout[ended.stdout.rindex("\n{") :])
+    assert (hour["type"], hour["event"]) == ("track", "API Usage")
+    assert hour["properties"]["count"] > 1
 
 
 def test_a_demo_that_cannot_go_on_says_which_step_and_why(tmp_path: Path) -> None:

@@ -157,6 +157,16 @@ def test_every_list_shows_what_it_is_called(sandbox: Sandbox) -> None:
             assert titles(page(sandbox, **{panel: kind}), panel) == expected
 
 
+def test_an_hour_of_usage_shows_whose_it_is_when_it_ended_and_how_many_calls_it_had(
+    sandbox: Sandbox,
+) -> None:
+    hour = {"endTime": "2026-03-10T12:00:00.000Z", "count": 4711}
+    sandbox.batch({"type": "track", "userId": "zoe", "event": "API Usage", "properties": hour})
+
+    assert titles(page(sandbox), "segment") == ["API Usage"]
+    assert all(text in page(sandbox) for text in ("zoe", "2026-03-10T12:00:00.000Z", "4711"))
+
+
 @pytest.mark.parametrize("value", [None, 5, 1e300, True, "", [], {}, [{"a": None}], "1" * 500])
 def test_fields_of_any_type_are_shown(sandbox: Sandbox, value: object) -> None:
     odd = dict.fromkeys(("name", "email", "company", "modified_time", "company_id"), value)

@@ -156,7 +156,8 @@ def _line(title: str, facts: Sequence[str], time: str, form: str, mark: str = ""
     return line
 
 
-_message = _line(f"event|traits.name|{_ID}", [_ID, "traits.email"], "receivedAt", _CLOCK, "type")
+_facts = [_ID, "traits.email|properties.endTime", "properties.count"]  # of a user, of an hour
+_message = _line(f"event|traits.name|{_ID}", _facts, "receivedAt", _CLOCK, "type")
 _element = _line(f"action_name|metadata.name|company_domain|{_ID}", [_ID, "metadata.email"],
                  "modified_time|request.time", _CLOCK)  # fmt: skip
 _user = _line(f"name|email|{_ID}", [_ID, "company.name|company_id"], "modified_time", _DATE)
