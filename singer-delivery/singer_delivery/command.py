@@ -1,96 +1,149 @@
-"""The command line of a target: the options beside those of singer-sdk."""
+"""A target as a command: its settings, and what it does other than to deliver its input."""
 
 from __future__ import annotations
 
 import json
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+import logging
+import os
+import signal
+import sys
+from abc import abstractmethod
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from click import File, IntRange, Option
 from singer_sdk.exceptions import ConfigValidationError
+from typing_extensions import override
 
 from singer_delivery.checking import Finding, Sign, exit_code, write_table
 from singer_delivery.checking.target import check_target
+from singer_delivery.config import typed_config
+from singer_delivery.errors import OutputError
+from singer_delivery.http import address_errors, key_errors
+from singer_delivery.reading.selection import Selection
+from singer_delivery.sdk import SdkTarget
+from singer_delivery.settings import DeliverySettings, setting_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from singer_delivery.target import DeliveryTarget
+    from singer_delivery.options import Options
+    from singer_delivery.reading.streams import Encode, NotKnown, NotSent
+    from singer_delivery.sending.service import Service
 
 
-class Options(NamedTuple):
-    """The options of a command.
+class CommandTarget(SdkTarget):
+    """A target as a command.
 
     Attributes:
-        check: Check everything instead of running.
-        catalog: A Singer catalog to check routes against.
-        send_only: Send so many records, and end.
-        send_id: Send only records with one of these ids.
-        first_contact: Find out how the service behaves instead of running.
-        send: With `first_contact`, the id of a user to send one call for.
+        addresses: The names of the settings that hold a URL; they are checked.
+        located_by: The names of the settings that an error about the address names, if they are
+            not `addresses`.
+        verified: What `--check` says of a key that the service knows.
+        selection: The few records that are sent, if not all are; set before the run.
     """
 
-    check: bool = False
-    catalog: IO[str] | None = None
-    send_only: int | None = None
-    send_id: tuple[str, ...] = ()
-    first_contact: bool = False
-    send: str | None = None
+    addresses: ClassVar[Sequence[str]]
+    located_by: ClassVar[Sequence[str]] = ()
+    verified: ClassVar[str] = "The service knows it."
+
+    selection: Selection | None = None
+    settings: DeliverySettings
+
+    @abstractmethod
+    def service(self) -> Service:
+        """Return the service to write to."""
+
+    @abstractmethod
+    def routes_of(
+        self, message: Mapping[str, Any]
+    ) -> list[tuple[str, Encode | NotSent | NotKnown]]:
+        """Return what a SCHEMA message's stream becomes, by its names after the stream maps."""
+
+    @abstractmethod
+    def run(self, file_input: IO[str] | None) -> int:
+        """Deliver all of an input; return the exit code."""
+
+    def verify_key(self) -> str | None:
+        """Ask the service whether it knows the key, without sending anything.
+
+        Returns:
+            Why that could not be found out, or None if it knows the key.
+
+        Raises:
+            ServiceError: It does not.
+        """
+        return "there is no way to ask this service"
+
+    def first_contact(self, send: str | None) -> str:
+        """Find out how the service behaves; return a report, for `has_first_contact`.
+
+        Args:
+            send: The id of a user to send one call for.
+        """
+        raise NotImplementedError
+
+    @override
+    @classmethod
+    def main(
+        cls,
+        config: dict[str, Any],
+        *,
+        parse_env: bool,
+        file_input: IO[str] | None,
+        options: Options,
+    ) -> int:
+        # Its debug messages hold URLs, and a URL can hold a key.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
+        if options.check:
+            make = partial(cls, config=config, parse_env_config=parse_env)
+            return _check(make, options.catalog)
+        try:
+            target = cls(config=config, parse_env_config=parse_env)
+        except OutputError as error:
+            cls.logger.error("%s", error)  # noqa: TRY400
+            return 1
+        if options.first_contact:
+            sys.stdout.write(target.first_contact(options.send))
+            return 0
+        if options.send_only or options.send_id:
+            target.selection = Selection(options.send_only, frozenset(options.send_id))
+        code = target.run(file_input)
+        _leave_quietly()
+        return code
+
+    @override
+    @classmethod
+    def checked_config(cls, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        config = typed_config(config, cls.config_jsonschema)
+        errors = setting_errors(cls.config_jsonschema, config, cls.env_prefix())
+        return config, errors or [
+            *address_errors(config, cls.addresses),
+            *key_errors(config, cls.key_names()),
+        ]
+
+    @classmethod
+    def key_names(cls) -> list[str]:
+        """Return the names of the secret settings."""
+        properties = cls.config_jsonschema["properties"]
+        return [name for name, setting in properties.items() if setting.get("secret")]
 
 
-def options(*, first_contact: bool) -> list[Option]:
-    """Declare the options; each is a member of `Options`.
+def _leave_quietly() -> None:
+    """Let nothing change the exit code while Python shuts down.
 
-    Args:
-        first_contact: Whether the target has a first contact.
+    A second signal would kill the process, and flushing a closed standard output would fail again.
     """
-    return [*_of_all(), *(_first_contact() if first_contact else [])]
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
+    if sys.stdout is None:  # it was closed from the start
+        return
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _of_all() -> list[Option]:
-    return [
-        Option(
-            ["--check"],
-            is_flag=True,
-            help="Send nothing, but check key, address, clock and files, and print a table. Exit "
-            "code 1 if a run would fail.",
-        ),
-        Option(
-            ["--catalog"],
-            type=File("r"),
-            help="With --check: a tap's catalog, whose selected streams are checked for routes.",
-        ),
-        Option(
-            ["--send-only"],
-            type=IntRange(min=1),
-            help="Send so many records for real, then end; no state is written. The ids to look "
-            "for are printed.",
-        ),
-        Option(
-            ["--send-id"],
-            multiple=True,
-            help="Send only records with this key, or of this user or company; otherwise like "
-            "--send-only. May be repeated.",
-        ),
-    ]
-
-
-def _first_contact() -> list[Option]:
-    return [
-        Option(
-            ["--first-contact"],
-            is_flag=True,
-            help="Send no record, but find out by a few requests without content how the service "
-            "behaves where its documentation does not say, and print a report.",
-        ),
-        Option(
-            ["--send"],
-            metavar="USER",
-            help="With --first-contact: also send one call for the user with this id.",
-        ),
-    ]
-
-
-def check(target: Callable[[], DeliveryTarget], catalog: IO[str] | None) -> int:
+def _check(target: Callable[[], CommandTarget], catalog: IO[str] | None) -> int:
     """Check a target and print a table of what was found.
 
     Args:

@@ -32,8 +32,8 @@ from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from singer_sdk.sinks.core import JSONSchemaValidator as RecordValidator
 from typing_extensions import override
 
-from singer_delivery.command import Options, options
 from singer_delivery.config import environment_config
+from singer_delivery.options import Options, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import abc
 import logging
-import os
-import signal
 import sys
-from functools import cached_property, partial
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
@@ -22,8 +20,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from typing_extensions import override
 
 from singer_delivery.build import Sender, build_delivery
-from singer_delivery.command import check
-from singer_delivery.config import typed_config
+from singer_delivery.command import CommandTarget
 from singer_delivery.delivery import STOP_SECONDS
 from singer_delivery.errors import (
     DefectError,
@@ -35,18 +32,17 @@ from singer_delivery.errors import (
     RecordSkipped,
     place_of,
 )
-from singer_delivery.http import address_errors, key_errors
 from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.messages import MessageReader
 from singer_delivery.reading.schemas import readable
-from singer_delivery.reading.selection import NOT_CHOSEN, EnoughSentError, Selection
+from singer_delivery.reading.selection import NOT_CHOSEN, EnoughSentError
 from singer_delivery.reading.streams import Encode, InputStream, NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.reporting.files import write_summary
 from singer_delivery.reporting.run import Run
-from singer_delivery.sdk import RecordValidator, SdkTarget
-from singer_delivery.settings import DeliverySettings, setting_errors
+from singer_delivery.sdk import RecordValidator
+from singer_delivery.settings import DeliverySettings
 from singer_delivery.values import NULL
 
 if TYPE_CHECKING:
@@ -55,26 +51,16 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
 
-    from singer_delivery.command import Options
     from singer_delivery.delivery import Delivery
     from singer_delivery.sending.batching import Message, RecordHandle
-    from singer_delivery.sending.service import Service
 
 
-class DeliveryTarget(SdkTarget):
+class DeliveryTarget(CommandTarget):
     """A Singer target for an HTTP service.
 
     A target defines where its service is (`service`) and what records become (`encoder`). Order,
     batches, retries, checkpoints and rejects are handled here.
-
-    Attributes:
-        addresses: The names of the settings that hold a URL; they are checked.
-        located_by: The names of the settings that an error about the address names, if they are
-            not `addresses`.
     """
-
-    addresses: ClassVar[Sequence[str]]
-    located_by: ClassVar[Sequence[str]] = ()
 
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -95,14 +81,9 @@ class DeliveryTarget(SdkTarget):
         )
         super().__init__(message_reader=self._reader, **kwargs)
         self._run = Run(self.name, self.plugin_version)
-        self.selection: Selection | None = None  # set before the run
         self.settings = DeliverySettings.of(self.config, self.config_jsonschema)
 
     # Defined by each target.
-
-    @abc.abstractmethod
-    def service(self) -> Service:
-        """Return the service to write to."""
 
     @abc.abstractmethod
     def encoder(self, stream: InputStream) -> Encode | NotSent | NotKnown:
@@ -113,27 +94,6 @@ class DeliveryTarget(SdkTarget):
         modify, and the `time_extracted` of its message. It returns messages, or none to leave the
         record out, and may raise `RecordRejected` or `RecordSkipped`.
         """
-
-    verified: ClassVar[str] = "The service knows it."
-
-    def verify_key(self) -> str | None:
-        """Ask the service whether it knows the key, without sending anything.
-
-        Returns:
-            Why that could not be found out, or None if it knows the key.
-
-        Raises:
-            ServiceError: It does not.
-        """
-        return "there is no way to ask this service"
-
-    def first_contact(self, send: str | None) -> str:
-        """Find out how the service behaves; return a report, for `has_first_contact`.
-
-        Args:
-            send: The id of a user to send one call for.
-        """
-        raise NotImplementedError
 
     def check(self) -> None:
         """Check, before anything is read, what the service would not report; may raise."""
@@ -186,6 +146,7 @@ class DeliveryTarget(SdkTarget):
             for stream_map in self.mapper.stream_maps[stream]
         ]
 
+    @override
     def routes_of(
         self, message: Mapping[str, Any]
     ) -> list[tuple[str, Encode | NotSent | NotKnown]]:
@@ -301,6 +262,7 @@ class DeliveryTarget(SdkTarget):
 
     # The run as a whole.
 
+    @override
     def run(self, file_input: IO[str] | None) -> int:
         """Deliver all of an input.
 
@@ -395,63 +357,3 @@ class DeliveryTarget(SdkTarget):
         for failure in failures:
             self.logger.error("%s", failure)
         return code or int(bool(failures))
-
-    @override
-    @classmethod
-    def main(
-        cls,
-        config: dict[str, Any],
-        *,
-        parse_env: bool,
-        file_input: IO[str] | None,
-        options: Options,
-    ) -> int:
-        # Its debug messages hold URLs, and a URL can hold a key.
-        logging.getLogger("urllib3").setLevel(logging.INFO)
-        if options.check:
-            make = partial(cls, config=config, parse_env_config=parse_env)
-            return check(make, options.catalog)
-        try:
-            target = cls(config=config, parse_env_config=parse_env)
-        except OutputError as error:
-            cls.logger.error("%s", error)  # noqa: TRY400
-            return 1
-        if options.first_contact:
-            sys.stdout.write(target.first_contact(options.send))
-            return 0
-        if options.send_only or options.send_id:
-            target.selection = Selection(options.send_only, frozenset(options.send_id))
-        code = target.run(file_input)
-        _leave_quietly()
-        return code
-
-    @override
-    @classmethod
-    def checked_config(cls, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        config = typed_config(config, cls.config_jsonschema)
-        errors = setting_errors(cls.config_jsonschema, config, cls.env_prefix())
-        return config, errors or [
-            *address_errors(config, cls.addresses),
-            *key_errors(config, cls.key_names()),
-        ]
-
-    @classmethod
-    def key_names(cls) -> list[str]:
-        """Return the names of the secret settings."""
-        properties = cls.config_jsonschema["properties"]
-        return [name for name, setting in properties.items() if setting.get("secret")]
-
-
-def _leave_quietly() -> None:
-    """Let nothing change the exit code while Python shuts down.
-
-    A second signal would kill the process, and flushing a closed standard output would fail again.
-    """
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, signal.SIG_IGN)
-    if sys.stdout is None:  # it was closed from the start
-        return
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -17,7 +17,7 @@ from people import EMAIL, PEOPLE, TOKEN
 from scripted import Reply, ScriptedService
 from singer_delivery.checking import Finding, Sign, clock_finding, exit_code, table
 from singer_delivery.checking.files import file_finding, lock_finding
-from singer_delivery.command import Options
+from singer_delivery.options import Options
 from target_webhook import TargetWebhook
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def test_the_exit_code_is_1_if_a_run_would_fail_and_not_for_a_warning() -> None:
 @pytest.mark.fresh_process
 def test_the_signs_do_not_break_a_terminal_that_lacks_them(service: ScriptedService) -> None:
     script = (
-        "import sys, json, target_webhook as t; from singer_delivery.command import Options; "
+        "import sys, json, target_webhook as t; from singer_delivery.options import Options; "
         "sys.exit(t.TargetWebhook.main(json.loads(sys.argv[1]), parse_env=False, file_input=None, "
         "options=Options(check=True)))"
     )

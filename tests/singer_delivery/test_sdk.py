@@ -13,7 +13,7 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
-from singer_delivery.command import Options
+from singer_delivery.options import Options
 from singer_delivery.sdk import SdkTarget, failed_field
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 
 from scripted import Reply, ScriptedService
 from singer_delivery import Endpoint, ServiceError
-from singer_delivery.command import Options
+from singer_delivery.options import Options
 from target_moesif import TargetMoesif
 from target_moesif.client import MoesifCollector, is_moesifs_own, verify_application_id
 from target_moesif.rules import ACTION, KINDS

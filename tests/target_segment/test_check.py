@@ -10,7 +10,7 @@ import pytest
 from commands import run
 from scripted import Reply, Request, ScriptedService
 from segment_runs import KEY, record, schema, sent, state
-from singer_delivery.command import Options
+from singer_delivery.options import Options
 from target_segment import TargetSegment
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ from singer_delivery.reading.streams import NotKnown, NotSent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from singer_delivery.target import DeliveryTarget
+    from singer_delivery.command import CommandTarget
 
 TIMEOUT_SECONDS = 10
 
 
 def check_target(
-    target: DeliveryTarget, catalog: Mapping[str, Any] | None = None
+    target: CommandTarget, catalog: Mapping[str, Any] | None = None
 ) -> Iterator[Finding]:
     """Check everything that a run of a target would stumble over; nothing is sent.
 
@@ -44,7 +44,7 @@ def check_target(
         yield from _routes(target, catalog)
 
 
-def _address_and_clock(target: DeliveryTarget) -> Iterator[Finding]:
+def _address_and_clock(target: CommandTarget) -> Iterator[Finding]:
     url = target.service().endpoints[0].url
     settings = " and ".join(target.located_by or target.addresses)
     try:
@@ -58,7 +58,7 @@ def _address_and_clock(target: DeliveryTarget) -> Iterator[Finding]:
     yield clock_finding(http_date(answer.headers.get("Date")), time.time())
 
 
-def _key(target: DeliveryTarget) -> Finding:
+def _key(target: CommandTarget) -> Finding:
     what = " and ".join(target.key_names()) or "key"
     try:
         unknown = target.verify_key()
@@ -69,7 +69,7 @@ def _key(target: DeliveryTarget) -> Finding:
     return Finding(Sign.OK, what, target.verified)
 
 
-def _files(target: DeliveryTarget) -> Iterator[Finding]:
+def _files(target: CommandTarget) -> Iterator[Finding]:
     settings = target.settings
     names = ["rejects_path", "outcomes_path", "summary_path", "history_path", "metrics_path"]
     if settings.changed_only:
@@ -85,7 +85,7 @@ def _files(target: DeliveryTarget) -> Iterator[Finding]:
         yield held or file_finding(name, path)
 
 
-def _routes(target: DeliveryTarget, catalog: Mapping[str, Any]) -> Iterator[Finding]:
+def _routes(target: CommandTarget, catalog: Mapping[str, Any]) -> Iterator[Finding]:
     for entry in Catalog.from_dict({**catalog}).streams:
         if not entry.metadata.resolve_selection()[()]:
             continue

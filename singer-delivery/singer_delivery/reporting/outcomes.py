@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 STREAM = "delivery_outcomes"
 
+RESOLUTION_SECONDS = 0.001
+"""Records that are resolved within this share their time."""
+
 WRITTEN_TOGETHER = 1_000
 """Lines that are kept in memory before they are written."""
 
@@ -93,14 +96,15 @@ class Outcomes:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
-        self._run = run
+        self._run_id = run.id
+        self._target = run.target
         self._calls = [endpoint.name for endpoint in endpoints]
         self._clock = clock
         self._file = SharedLines(path)
         self._schema = msgspec.json.encode(SCHEMA) + b"\n"
-        self._encode = msgspec.json.Encoder().encode
-        self._lines: list[bytes] = []
-        self._millisecond = 0
+        self._encode_lines = msgspec.json.Encoder().encode_lines
+        self._lines: list[_RecordLine] = []
+        self._timed = 0.0
         self._time = ""
 
     def sent(self, record: RecordHandle, messages: Sequence[Message]) -> None:
@@ -108,8 +112,8 @@ class Outcomes:
         calls = self._calls
         if len(messages) == 1:  # nearly always
             [message] = messages
-            record.call = message.call or calls[message.endpoint]
-            record.message_id = message.id
+            record.call = message.call or calls[message.endpoint] or None
+            record.message_id = message.id or None
         else:
             record.call = ",".join(each.call or calls[each.endpoint] for each in messages)
             record.message_id = ",".join(each.id for each in messages)
@@ -120,23 +124,29 @@ class Outcomes:
         Raises:
             OutputError: The file cannot be written.
         """
-        line = _RecordLine(
-            STREAM,
-            _Outcome(
-                self._run.id,
-                record.number,
-                self._run.target,
-                record.stream,
-                record.key,
-                record.call or None,
-                record.message_id or None,
-                outcome,
-                record.reason or None,
-                record.attempts,
-                self._now(),
-            ),
+        now = self._clock()
+        if abs(now - self._timed) >= RESOLUTION_SECONDS:
+            self._timed = now
+            moment = datetime.fromtimestamp(now, timezone.utc)
+            self._time = moment.isoformat(timespec="milliseconds")
+        self._lines.append(
+            _RecordLine(
+                STREAM,
+                _Outcome(
+                    self._run_id,
+                    record.number,
+                    self._target,
+                    record.stream,
+                    record.key,
+                    record.call,
+                    record.message_id,
+                    outcome,
+                    record.reason,
+                    record.attempts,
+                    self._time,
+                ),
+            )
         )
-        self._lines.append(self._encode(line))
         if len(self._lines) >= WRITTEN_TOGETHER:
             self._write()
 
@@ -169,22 +179,13 @@ class Outcomes:
     def _write(self) -> None:
         if not self._lines:
             return
-        text = b"\n".join(self._lines) + b"\n"
+        text = self._encode_lines(self._lines)
         try:
             with self._file.locked() as is_ours:
                 self._file.append(text if is_ours else self._schema + text)
         except OSError as error:
             raise self._cannot(error) from error
         self._lines.clear()
-
-    def _now(self) -> str:
-        """Return the time as ISO 8601; the records of one answer share it."""
-        now = self._clock()
-        if (millisecond := int(now * 1000)) != self._millisecond:
-            self._millisecond = millisecond
-            moment = datetime.fromtimestamp(now, timezone.utc)
-            self._time = moment.isoformat(timespec="milliseconds")
-        return self._time
 
     def _cannot(self, error: OSError) -> OutputError:
         return OutcomesFileError(path=self._path, reason=error.strerror)

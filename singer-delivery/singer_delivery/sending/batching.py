@@ -39,10 +39,10 @@ class RecordHandle(msgspec.Struct, eq=False, gc=False):
     key: str | None = None
     unresolved: int = 0
     rejected: bool = False
-    reason: str = ""
+    reason: str | None = None
     attempts: int = 0
-    call: str = ""
-    message_id: str = ""
+    call: str | None = None
+    message_id: str | None = None
 
 
 class Message(msgspec.Struct, eq=False, gc=False):

@@ -1,0 +1,80 @@
+"""The options of a target's command, beside those of singer-sdk."""
+
+from __future__ import annotations
+
+from typing import IO, NamedTuple
+
+from click import File, IntRange, Option
+
+
+class Options(NamedTuple):
+    """The options of a command.
+
+    Attributes:
+        check: Check everything instead of running.
+        catalog: A Singer catalog to check routes against.
+        send_only: Send so many records, and end.
+        send_id: Send only records with one of these ids.
+        first_contact: Find out how the service behaves instead of running.
+        send: With `first_contact`, the id of a user to send one call for.
+    """
+
+    check: bool = False
+    catalog: IO[str] | None = None
+    send_only: int | None = None
+    send_id: tuple[str, ...] = ()
+    first_contact: bool = False
+    send: str | None = None
+
+
+def options(*, first_contact: bool) -> list[Option]:
+    """Declare the options; each is a member of `Options`.
+
+    Args:
+        first_contact: Whether the target has a first contact.
+    """
+    return [*_of_all(), *(_first_contact() if first_contact else [])]
+
+
+def _of_all() -> list[Option]:
+    return [
+        Option(
+            ["--check"],
+            is_flag=True,
+            help="Send nothing, but check key, address, clock and files, and print a table. Exit "
+            "code 1 if a run would fail.",
+        ),
+        Option(
+            ["--catalog"],
+            type=File("r"),
+            help="With --check: a tap's catalog, whose selected streams are checked for routes.",
+        ),
+        Option(
+            ["--send-only"],
+            type=IntRange(min=1),
+            help="Send so many records for real, then end; no state is written. The ids to look "
+            "for are printed.",
+        ),
+        Option(
+            ["--send-id"],
+            multiple=True,
+            help="Send only records with this key, or of this user or company; otherwise like "
+            "--send-only. May be repeated.",
+        ),
+    ]
+
+
+def _first_contact() -> list[Option]:
+    return [
+        Option(
+            ["--first-contact"],
+            is_flag=True,
+            help="Send no record, but find out by a few requests without content how the service "
+            "behaves where its documentation does not say, and print a report.",
+        ),
+        Option(
+            ["--send"],
+            metavar="USER",
+            help="With --first-contact: also send one call for the user with this id.",
+        ),
+    ]
