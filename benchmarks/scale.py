@@ -19,27 +19,38 @@ if TYPE_CHECKING:
 QUERIES_A_MINUTE = 500
 """Moesif, "Management API", "Rate limits"."""
 
-IDS_A_ROLL_UP = 4_000
-"""tap-moesif asks for the roll-ups of so many users by one query (the engine's most buckets)."""
-
 SEGMENT_REQUESTS_A_SECOND = 1_000
 SEGMENT_EVENTS_A_SECOND = 1_000
 """Segment, "HTTP API Source": "1,000 requests per second per workspace" on one page, "1,000 events
 per second" on another."""
+
+USER_BYTES = 1_750
+PAGE_BYTES = 16 << 20
+MAX_PAGE_SIZE = 10_000
+PAGE_USERS = min(MAX_PAGE_SIZE, PAGE_BYTES // USER_BYTES)
+"""tap-moesif's pages, once they have grown, of users of 1.7 KB."""
+
+LISTED = (1_000, 4_000)
+HELD = 20_000
+IDS_LISTED = 10_000
+"""tap-moesif lists who was active: with roll-ups in growing parts until it holds so many, then by
+ids alone."""
 
 BATCH_BYTES = 475_000
 BATCH_MESSAGES = 2_500
 """target-segment's, within Segment's 500 KB and 2,500 messages."""
 
 MESSAGE_BYTES = 1_700
-TAP_SECONDS_A_USER = 51e-6
-TARGET_SECONDS_A_USER = 25e-6
-"""`make bench` on two cores: processor time for a user, the roll-up included."""
+TAP_RECEIVING_SECONDS = 8e-6
+TAP_MAKING_SECONDS = 43e-6
+"""Processor time for a user, to receive it and to make its record: what `make bench` has measured
+on two cores, 51 µs, the roll-up included."""
 
 USERS = (1_000_000, 10_000_000, 100_000_000)
+ANSWERS = (0.1, 0.5, 2.0)
 WORKERS = (1, 2, 4, 8, 16)
 MOESIF, WAITING = "Moesif's queries", "waiting for Moesif's answers"
-PROCESSOR, SEGMENT = "the target's processor", "Segment"
+TAP, SEGMENT = "the tap's processor", "Segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,69 +58,84 @@ class Load:
     """A first load.
 
     Attributes:
-        page: How many users one query asks for (`page_size`).
-        roll_up: Whether usage is rolled up (`usage_rollup`).
+        users: How many users there are.
         answer: Seconds until Moesif has answered a query.
+        workers: How many machines share it, in windows.
+        active: Which part of the users was active within a day.
+        roll_up: Whether usage is rolled up (`usage_rollup`).
         segment: Messages a second that Segment takes.
     """
 
-    page: int = 1_000
-    roll_up: bool = True
+    users: int
     answer: float = 0.5
+    workers: int = 1
+    active: float = 0.02
+    roll_up: bool = True
     segment: float = SEGMENT_REQUESTS_A_SECOND * min(BATCH_MESSAGES, BATCH_BYTES // MESSAGE_BYTES)
 
     @property
+    def pages(self) -> int:
+        """Pages of one worker."""
+        return ceil(self.users / self.workers / PAGE_USERS)
+
+    @property
+    def lists(self) -> int:
+        """Queries of one worker that list who was active, whatever window it reads."""
+        if not self.roll_up:
+            return 0
+        active, listed, queries = self.users * self.active, 0, 0
+        while listed < active:
+            held = listed < HELD
+            listed += LISTED[min(queries, len(LISTED) - 1)] if held else IDS_LISTED
+            queries += 1
+        return queries
+
+    @property
+    def asks(self) -> bool:
+        """Whether each page's active are asked about, as there are more than are held."""
+        return self.roll_up and self.users * self.active > HELD
+
+    @property
     def queries(self) -> int:
-        """How many queries a page takes."""
-        return 1 + (ceil(self.page / IDS_A_ROLL_UP) if self.roll_up else 0)
+        """Queries of all workers."""
+        return self.workers * (self.pages * (2 if self.asks else 1) + self.lists)
 
     @property
-    def reading(self) -> float:
-        """Users a second that one tap reads: it waits for the answers, then makes records."""
-        return self.page / (self.queries * self.answer + self.page * TAP_SECONDS_A_USER)
+    def page_seconds(self) -> float:
+        """Seconds from one page to the next.
+
+        A page is requested when the one before it is taken, and its usage when it is there. While
+        that is waited for, the one before is made into records. So two pages take one such wait
+        and one making where there is usage to ask for, else one page takes the longer of both.
+        """
+        making = PAGE_USERS * TAP_MAKING_SECONDS
+        received = self.answer + PAGE_USERS * TAP_RECEIVING_SECONDS
+        if not self.asks:
+            return max(received, making)
+        asked = received + self.answer
+        return max(received, making, (asked + making) / 2)
 
     @property
-    def moesif(self) -> float:
-        """Users a second that Moesif's limit lets through, to all workers together."""
-        return QUERIES_A_MINUTE / 60 * self.page / self.queries
-
-    def bounds(self, workers: int) -> dict[str, float]:
-        """Users a second that each of the things allows, none of which is exceeded."""
+    def bounds(self) -> dict[str, float]:
+        """Seconds that each of the things takes."""
+        working = self.users / self.workers * (TAP_RECEIVING_SECONDS + TAP_MAKING_SECONDS)
         return {
-            WAITING: workers * self.reading,
-            PROCESSOR: workers / TARGET_SECONDS_A_USER,
-            MOESIF: self.moesif,
-            SEGMENT: self.segment,
+            WAITING: self.pages * self.page_seconds + self.lists * self.answer,
+            TAP: working,
+            MOESIF: self.queries / QUERIES_A_MINUTE * 60,
+            SEGMENT: self.users / self.segment,
         }
 
-    def rate(self, workers: int) -> float:
-        """Users a second."""
-        return min(self.bounds(workers).values())
-
-    def bound(self, workers: int) -> str:
-        """Say which of the things it is."""
-        bounds = self.bounds(workers)
-        return min(bounds, key=bounds.__getitem__)
+    @property
+    def seconds(self) -> float:
+        """How long it takes."""
+        return max(self.bounds.values())
 
     @property
-    def enough(self) -> int:
-        """The workers beyond which no more help."""
-        workers = 1
-        while self.rate(workers) < self.rate(workers + 1):
-            workers += 1
-        return workers
-
-
-SLOW, FAST = 2.0, 0.05
-EXAMPLES: Sequence[Load] = (
-    Load(answer=FAST),
-    Load(),
-    Load(answer=SLOW),
-    Load(roll_up=False),
-    Load(page=10_000, answer=SLOW),
-    Load(page=10_000, roll_up=False, answer=SLOW),
-    Load(segment=SEGMENT_EVENTS_A_SECOND),
-)
+    def bound(self) -> str:
+        """Say what it waits for most."""
+        bounds = self.bounds
+        return max(bounds, key=bounds.__getitem__)
 
 
 def duration(seconds: float) -> str:
@@ -121,48 +147,29 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86_400:.1f} days"
 
 
-def by_workers() -> str:
-    """Write the table of a load on defaults, for numbers of workers."""
-    load = Load()
+def by_answer() -> str:
+    """Write the table of one worker on defaults, by how long Moesif takes to answer."""
     rows = [
-        (
-            str(workers),
-            f"{load.rate(workers):,.0f}",
-            *(duration(users / load.rate(workers)) for users in USERS),
-            load.bound(workers),
-        )
+        (f"{answer:g} s", *_durations([Load(users, answer) for users in USERS]))
+        for answer in ANSWERS
+    ]
+    columns = ("answers after", *(f"{users:,} users" for users in USERS), "the last is bound by")
+    return table(columns, rows)
+
+
+def by_workers() -> str:
+    """Write the table of several workers on defaults."""
+    rows = [
+        (str(workers), *_durations([Load(users, workers=workers) for users in USERS]))
         for workers in WORKERS
     ]
-    return table(("workers", "users/s", *(f"{users:,}" for users in USERS), "bound by"), rows)
+    columns = ("workers", *(f"{users:,} users" for users in USERS), "the last is bound by")
+    return table(columns, rows)
 
 
-def by_load() -> str:
-    """Write the table of loads, each with as many workers as help."""
-    columns = (
-        "`page_size`, roll-up, answers after",
-        "one worker, users/s",
-        "workers that help",
-        "users/s then",
-        *(f"{users:,}" for users in USERS),
-        "bound by",
-    )
-    return table(columns, [_load_row(load) for load in EXAMPLES])
-
-
-def _load_row(load: Load) -> tuple[str, ...]:
-    name = f"{load.page:,}, {'with' if load.roll_up else 'without'}, {load.answer:g} s"
-    if load.segment == SEGMENT_EVENTS_A_SECOND:
-        name += ", Segment's stricter limit"
-    rate = load.rate(load.enough)
-    return (
-        name,
-        f"{load.rate(1):,.0f}",
-        str(load.enough),
-        f"{rate:,.0f}",
-        *(duration(users / rate) for users in USERS),
-        load.bound(load.enough),
-    )
+def _durations(loads: Sequence[Load]) -> list[str]:
+    return [*(duration(load.seconds) for load in loads), loads[-1].bound]
 
 
 if __name__ == "__main__":
-    print(f"{by_workers()}\n\n{by_load()}")
+    print(f"{by_answer()}\n\n{by_workers()}")

@@ -1,4 +1,4 @@
-"""docs/scale.md says what the formula gives."""
+"""docs/scale.md says what the model gives, and the model is that of the code."""
 
 from __future__ import annotations
 
@@ -6,62 +6,74 @@ from pathlib import Path
 
 import pytest
 from benchmarks import scale
-from benchmarks.scale import MOESIF, SEGMENT, WAITING, Load, by_load, by_workers, duration
+from benchmarks.scale import MOESIF, SEGMENT, TAP, WAITING, Load, by_answer, by_workers, duration
 
-from tap_moesif.service.page_size import MAX_PAGE_SIZE
+from tap_moesif.service.page_size import MAX_PAGE_BYTES, MAX_PAGE_SIZE
+from tap_moesif.usage import rollups
 from tap_moesif.usage.measure import MAX_IDS
 from target_segment.target import TargetSegment
 
-TIMES = "\N{MULTIPLICATION SIGN}"
 PAGE = (Path(__file__).parents[1] / "docs" / "scale.md").read_text("utf-8")
+TEN_MILLION = 10_000_000
 
 
-@pytest.mark.parametrize("table", [by_workers(), by_load()], ids=["by workers", "by load"])
+@pytest.mark.parametrize("table", [by_answer(), by_workers()], ids=["by answer", "by workers"])
 def test_the_page_holds_todays_tables(table: str) -> None:
     assert table in PAGE
 
 
 def test_the_page_names_what_the_tables_are_made_of() -> None:
     messages = min(scale.BATCH_MESSAGES, scale.BATCH_BYTES // scale.MESSAGE_BYTES)
+    tap = scale.TAP_RECEIVING_SECONDS + scale.TAP_MAKING_SECONDS
+    strict = Load(TEN_MILLION, workers=8, segment=scale.SEGMENT_EVENTS_A_SECOND)
     for said in (
-        f"*p* {TIMES} {scale.TAP_SECONDS_A_USER * 1e6:.0f} µs",
-        f"*w* ÷ {scale.TARGET_SECONDS_A_USER * 1e6:.0f} µs",
-        f"{scale.QUERIES_A_MINUTE} ÷ 60 {TIMES} *p* ÷ *q*",
-        f"{scale.SEGMENT_REQUESTS_A_SECOND:,} requests a second {TIMES} {messages} messages",
-        f"or {scale.SEGMENT_EVENTS_A_SECOND:,} messages",
-        f"one more for each {scale.IDS_A_ROLL_UP:,}",
-        f"at most {MAX_PAGE_SIZE:,}",
+        f"{scale.PAGE_USERS:,} users of 1.7 KB",
+        f"{tap * 1e6:.0f} µs of tap-moesif's processor",
+        f"{scale.TAP_RECEIVING_SECONDS * 1e6:.0f} of them to receive it",
+        f"{scale.QUERIES_A_MINUTE} queries a minute",
+        f"Of more than {scale.HELD:,}",
+        f"{scale.IDS_LISTED:,} a query",
+        f"{scale.SEGMENT_REQUESTS_A_SECOND:,} requests a second with up to {messages}",
+        f"{duration(strict.seconds)} for ten million users",
     ):
         assert said in PAGE, said
 
 
-def test_the_formula_without_limits_is_what_is_compared_with_the_measured_rate() -> None:
-    assert f"the formula gives {round(Load(answer=scale.FAST).reading, -2):,.0f} users" in PAGE
-
-
 def test_the_limits_are_those_of_the_code() -> None:
-    assert scale.IDS_A_ROLL_UP == MAX_IDS
+    assert (scale.PAGE_BYTES, scale.MAX_PAGE_SIZE) == (MAX_PAGE_BYTES, MAX_PAGE_SIZE)
+    assert (rollups.LISTED_FIRST, MAX_IDS) == scale.LISTED
+    assert (scale.HELD, scale.IDS_LISTED) == (rollups.MOST_HELD, rollups.IDS_LISTED)
     settings = TargetSegment(config={"write_key": "k"}).settings
     assert settings.batch_max_bytes == scale.BATCH_BYTES
     assert settings.batch_size_rows == scale.BATCH_MESSAGES
 
 
-def test_each_bound_holds_where_it_is_the_least() -> None:
-    assert Load().bound(1) == WAITING
-    assert Load().rate(2) == 2 * Load().rate(1)
-    assert Load().bound(16) == MOESIF
-    assert Load().rate(16) == pytest.approx(500 / 60 * 1000 / 2)
-    assert Load(roll_up=False).rate(16) == pytest.approx(500 / 60 * 1000)
-    assert Load(segment=scale.SEGMENT_EVENTS_A_SECOND).bound(16) == SEGMENT
-    assert Load(page=10_000).queries == 4
-    assert Load(page=4_000).queries == 2
-    assert Load(page=4_001).queries == 3
+def test_one_machine_loads_ten_million_users_in_a_quarter_of_an_hour() -> None:
+    assert Load(TEN_MILLION).seconds <= 15 * 60
 
 
-def test_more_workers_than_help_do_not() -> None:
-    for load in scale.EXAMPLES:
-        assert load.rate(load.enough) == load.rate(load.enough + 100)
-        assert load.enough == 1 or load.rate(load.enough - 1) < load.rate(load.enough)
+def test_each_bound_holds_where_it_is_the_longest() -> None:
+    assert Load(TEN_MILLION, answer=0.01).bound == TAP
+    assert Load(TEN_MILLION).bound == WAITING
+    assert Load(TEN_MILLION, workers=16).bound == MOESIF
+    assert Load(TEN_MILLION, segment=scale.SEGMENT_EVENTS_A_SECOND).bound == SEGMENT
+
+
+@pytest.mark.parametrize(
+    ("active", "lists", "asks"),
+    [(0, 0, False), (1_000, 1, False), (5_000, 2, False), (20_000, 6, False), (31_001, 8, True)],
+)
+def test_the_active_are_listed_as_the_tap_lists_them(active: int, lists: int, asks: bool) -> None:
+    load = Load(TEN_MILLION, active=active / TEN_MILLION)
+
+    assert (load.lists, load.asks) == (lists, asks)
+    assert load.queries == load.pages * (2 if asks else 1) + lists
+
+
+def test_without_the_roll_up_only_pages_are_asked_for() -> None:
+    load = Load(TEN_MILLION, roll_up=False)
+
+    assert load.queries == load.pages
 
 
 @pytest.mark.parametrize(

@@ -62,17 +62,27 @@ class Service:
 
 SERVICES = st.builds(
     Service,
-    most_hits=st.integers(1, 40),
-    most_buckets=st.integers(1, 40),
+    most_hits=st.integers(2, 40),
+    most_buckets=st.integers(2, 40),
     refusal=st.sampled_from(TOO_LARGE),
-    failing=st.frozensets(st.integers(2, 30), max_size=3),
+    failing=st.frozensets(st.integers(2, 60), max_size=3),
     failure=st.sampled_from(FAILURES),
-    late=st.frozensets(st.integers(1, 30), max_size=10),
+    late=st.frozensets(st.integers(1, 60), max_size=10),
     breaks=st.lists(st.integers(1, 8), max_size=3),
     lists=st.booleans(),
 )
 NAMES = st.text("abcXYZ09-_ éß漢🦊", min_size=1, max_size=4)
 CALLS = st.lists(st.sampled_from([200, 302, 404, 500]), max_size=4)
+USERS = st.tuples(st.integers(0, 50), st.integers(1, 4)).flatmap(
+    lambda drawn: st.dictionaries(
+        NAMES,
+        st.integers(1, drawn[1]).flatmap(lambda n: CALLS if n == 1 else st.just([])),
+        min_size=drawn[0],
+        max_size=drawn[0],
+    )
+)
+"""The statuses of each user's calls; of most users one in some has made any."""
+
 SETTINGS = st.fixed_dictionaries(
     {
         "page_size": st.integers(1, 30),
@@ -120,7 +130,7 @@ def buckets_in(answer: dict[str, Any]) -> Iterator[list[Any]]:
 
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(NAMES, CALLS, max_size=40), SETTINGS, SERVICES)
+@given(USERS, SETTINGS, SERVICES)
 def test_each_user_comes_once_with_the_usage_that_one_counts(
     calls: dict[str, list[int]], sizes: dict[str, int], service: Service
 ) -> None:

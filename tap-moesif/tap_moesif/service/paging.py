@@ -31,7 +31,7 @@ from tap_moesif.service.errors import (
 from tap_moesif.service.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from typing_extensions import Buffer
@@ -117,6 +117,8 @@ class Pages:
         size: Says how large the next page is to be.
         after: The sort values of the hit to begin behind.
         count: How many hits stand before, that one included.
+        arrived: Called with the hits of each page as soon as it is there, while the one before may
+            be in use; in another thread, and not to wait for answers.
     """
 
     moesif: Moesif
@@ -124,6 +126,7 @@ class Pages:
     size: PageSize
     after: Sort = field(default_factory=list)
     count: int = 0
+    arrived: Callable[[list[Hit]], None] = lambda _: None
     _last: Future[Sort | None] | None = None
     _read: set[bytes] = field(default_factory=set)
     _ready: SimpleQueue[Page | BaseException] = field(default_factory=SimpleQueue)
@@ -162,11 +165,21 @@ class Pages:
 
     def _fetch(self) -> None:
         try:
-            answered = self.moesif.fetch(self._request(), self._read_page, self._shrink)
+            page = self._next()
         except BaseException as error:  # noqa: BLE001, it is raised where the page is waited for
             self._ended = True
             self._ready.put(error)
             return
+        with self._lock:
+            self._ended = self._ended or page.last
+            self._ready_bytes += page.size
+            self._under_way = False
+        self._ready.put(page)
+        self._go_on()
+
+    def _next(self) -> Page:
+        """Request the next page, and go behind it."""
+        answered = self.moesif.fetch(self._request(), self._read_page, self._shrink)
         found = answered.value
         last = not found.hits or self._is_all(found)
         if found.hits:
@@ -175,13 +188,8 @@ class Pages:
             self.count += len(found.hits)
             self.size.worked(len(found.hits), answered.size, answered.seconds)
             last = last or self._is_end(found)
-        page = Page(found.hits, found.total, answered.asked_at, answered.size, last)
-        with self._lock:
-            self._ended = self._ended or last
-            self._ready_bytes += page.size
-            self._under_way = False
-        self._ready.put(page)
-        self._go_on()
+            self.arrived(found.hits)
+        return Page(found.hits, found.total, answered.asked_at, answered.size, last)
 
     def _is_all(self, found: Found) -> bool:
         """Tell whether the first page is the only one, by all that its answer says."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from tap_moesif.records import Document, Field, Record
-    from tap_moesif.service import Page, Search
+    from tap_moesif.service import Hit, Page, Search
     from tap_moesif.tap import TapMoesif
 
 P = ParamSpec("P")
@@ -290,6 +290,9 @@ class IncrementalStream(MoesifStream):
         bookmarks = {name: state.bookmark(name) for name in self.times}
         return {name: earlier(time, late) for name, time in bookmarks.items() if time}
 
+    def arrived(self, hits: list[Hit]) -> None:
+        """Prepare for the hits of a page that waits to be used; called in another thread."""
+
     def move(self, state: StreamState, scan: Scan) -> None:
         """Move the bookmarks, as a scan is complete."""
         state.move(scan, self.times[0])
@@ -372,7 +375,10 @@ class SearchStream(IncrementalStream):
     def read_scan(self, scan: Scan) -> Iterator[list[Record]]:
         size = PageSize(self.config["page_size"], self.config["max_page_size"])
         began = ""
-        for page in Pages(self._tap.moesif, self.search(scan), size, scan.after, scan.count):
+        pages = Pages(
+            self._tap.moesif, self.search(scan), size, scan.after, scan.count, self.arrived
+        )
+        for page in pages:
             began = began or self.begin(scan, page.asked_at)
             read = 0
             for count, records in self.records_of(page, scan, began):

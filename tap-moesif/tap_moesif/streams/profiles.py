@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from tap_moesif.records import Record
-    from tap_moesif.service import Page
+    from tap_moesif.service import Hit, Page
     from tap_moesif.sync import Scan, StreamState
     from tap_moesif.tap import TapMoesif
 
@@ -63,6 +63,7 @@ class ProfileStream(SearchStream):
             self.fields = (*type(self).fields, usage.traits_field(self._traits))
         super().__init__(tap)
         self._usage: list[usage.RollUps] = []
+        self._asked_ahead: set[int] = set()  # the pages' lists of hits, as `id` has them
 
     @override
     def search(self, scan: Scan) -> Search:
@@ -94,18 +95,31 @@ class ProfileStream(SearchStream):
             yield from super().records_of(page, scan, now)
             return
         all_roll_ups = self._roll_ups(now, max(len(page.hits), page.total - scan.count))
-        parts = cache(lambda: [*self._parts(page)])
-        for roll_ups in all_roll_ups:
-            roll_ups.expect_page(parts)
+        if id(page.hits) in self._asked_ahead:
+            self._asked_ahead.remove(id(page.hits))
+        else:
+            self._expect(page.hits)
         for count, records in super().records_of(page, scan, now):
             for roll_ups in all_roll_ups:
                 roll_ups.complete(records)
             yield count, records
 
-    def _parts(self, page: Page) -> Iterator[Record]:
+    @override
+    def arrived(self, hits: list[Hit]) -> None:
+        if self._usage and all(roll_ups.is_listed for roll_ups in self._usage):
+            self._asked_ahead.add(id(hits))
+            self._expect(hits)
+
+    def _expect(self, hits: list[Hit]) -> None:
+        """Begin to ask about the users of a page."""
+        parts = cache(lambda: [*self._parts(hits)])
+        for roll_ups in self._usage:
+            roll_ups.expect_page(parts)
+
+    def _parts(self, hits: list[Hit]) -> Iterator[Record]:
         """Read the ids of a page, and what roll-ups they bring, before its records are made."""
         reader = PartialReader([self.fields[0], usage.USAGE])
-        for hit in page.hits:
+        for hit in hits:
             if (record := reader.read(hit.source, hit.id)) is not None:
                 yield record
 

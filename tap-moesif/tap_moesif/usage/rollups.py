@@ -81,13 +81,17 @@ class RollUps:
         if users > self._most:
             self._listed = self.moesif.submit(self._list, users)
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether it is known by now who was active, or that this is not listed."""
+        return self._listed is None or self._listed.done()
+
     def expect_page(self, read: Callable[[], Iterable[Record]]) -> None:
         """Begin to ask about the users of a page, where that has to be.
 
         Args:
             read: Reads their ids and what roll-ups they bring along, of most of them.
         """
-        self._asked.clear()
         activity = self._activity
         if activity is None or activity.others:
             self._ask_about(record["id"] for record in read() if self._is_missing(record))
@@ -104,7 +108,7 @@ class RollUps:
         return record.get(self.search.measure.name) is None and is_searchable(record["id"])
 
     def _roll_up(self, identifier: str) -> msgspec.Raw:
-        asked, activity = self._asked.get(identifier), self._activity
+        asked, activity = self._asked.pop(identifier, None), self._activity
         found = asked.result() if asked else activity.roll_ups if activity else {}
         return found.get(identifier, self._none)
 
@@ -118,7 +122,8 @@ class RollUps:
         ]
         for first in range(0, len(unknown), self._most):
             some = unknown[first : first + self._most]
-            self._asked |= dict.fromkeys(some, self.moesif.submit(self._ask, some))
+            # Of the next page's users this may be called in another thread: no copy is made here.
+            self._asked.update(dict.fromkeys(some, self.moesif.submit(self._ask, some)))
 
     @property
     def _activity(self) -> Activity | None:

@@ -441,6 +441,33 @@ def test_the_next_page_is_asked_for_while_one_is_used(moesif: Moesif, engine: En
     assert len(engine.requests) >= 2
 
 
+def test_what_prepares_for_a_page_is_called_as_soon_as_it_is_there(
+    moesif: Moesif, engine: Engine
+) -> None:
+    arrived: list[list[str]] = []
+    pages = Pages(
+        moesif,
+        SEARCH,
+        PageSize(4, 4),
+        arrived=lambda hits: arrived.append([hit.id for hit in hits]),
+    )
+    used = iter(pages)
+    next(used)
+    for _ in range(2):
+        moesif.submit(lambda: None).result(10)  # the one worker has read the second page
+
+    assert arrived[:2] == [ids(engine)[:4], ids(engine)[4:8]]
+    assert [hit.id for page in used for hit in page.hits] == ids(engine)[4:]
+
+
+def test_what_fails_to_prepare_for_a_page_is_told_where_the_page_is_used(moesif: Moesif) -> None:
+    def arrived(_: object) -> None:
+        raise MoesifError("No usage")
+
+    with pytest.raises(MoesifError, match="No usage"):
+        list(Pages(moesif, SEARCH, PageSize(4, 4), arrived=arrived))
+
+
 def test_pages_wait_where_enough_are_waiting(
     moesif: Moesif, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -255,9 +255,30 @@ def test_a_key_that_may_not_read_events_is_told_so(events: Events) -> None:
 
 
 TOO_MANY_BUCKETS = Reply(503, {"error": {"type": "too_many_buckets_exception"}})
+CIRCUIT_BREAKER = Reply(
+    429, {"error": {"type": "circuit_breaking_exception"}}, {"Retry-After": "9"}
+)
+PART_FAILED = Reply(
+    200,
+    {
+        "timed_out": False,
+        "_shards": {"failed": 1, "failures": [{"reason": {"type": "too_many_buckets_exception"}}]},
+        "hits": {"hits": []},
+        "aggregations": {"usage": {"buckets": []}, "active": {"buckets": []}},
+    },
+)
+REFUSALS = pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(Reply(413), id="too_large"),
+        pytest.param(TOO_MANY_BUCKETS, id="buckets"),
+        pytest.param(CIRCUIT_BREAKER, id="circuit_breaker"),
+        pytest.param(PART_FAILED, id="part_of_the_shards"),
+    ],
+)
 
 
-@pytest.mark.parametrize("refusal", [Reply(413), TOO_MANY_BUCKETS])
+@REFUSALS
 def test_fewer_are_listed_where_the_engine_refuses_as_many(events: Events, refusal: Reply) -> None:
     events.calls = {f"u{number:03d}": 1 for number in range(700)}
     events.most, events.refusal = 300, refusal
@@ -269,7 +290,7 @@ def test_fewer_are_listed_where_the_engine_refuses_as_many(events: Events, refus
     assert set(counts(records).values()) == {1}
 
 
-@pytest.mark.parametrize("refusal", [Reply(413), TOO_MANY_BUCKETS])
+@REFUSALS
 def test_fewer_are_asked_about_where_that_is_too_much(events: Events, refusal: Reply) -> None:
     names = [f"u{number:04d}" for number in range(3_000)]
     events.calls, events.most, events.refusal = dict.fromkeys(names, 2), 1_100, refusal
@@ -279,6 +300,17 @@ def test_fewer_are_asked_about_where_that_is_too_much(events: Events, refusal: R
 
     assert [len(ids) for ids in asked(events)] == [3_000, 2_000, 1_000, 1_000, 1_000]
     assert set(counts(records).values()) == {2}
+
+
+def test_usage_of_which_a_part_failed_is_asked_for_again(events: Events) -> None:
+    events.calls = {"a": 2}
+    events.script.append(Reply(200, {**PART_FAILED.body, "_shards": {"failed": 1}}))
+    records = users("ab")
+
+    complete(events, records)
+
+    assert asked(events) == [["a", "b"], ["a", "b"]]
+    assert counts(records) == {"a": 2, "b": 0}
 
 
 def test_batches_are_asked_about_side_by_side(events: Events) -> None:
