@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from catalogs import all_selected
 from commands import Ended, Sandbox, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from postgres import Database
 
@@ -21,14 +23,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(600)  # the first one also installs the other connector
 
 
-def read(services: Sandbox, folder: Path, *arguments: str) -> Ended:
-    """Run tap-moesif against the sandbox, on all the streams it has."""
+def read(
+    services: Sandbox, folder: Path, *arguments: str, streams: Container[str] | None = None
+) -> Ended:
+    """Run tap-moesif against the sandbox, on all the streams it has or on some."""
     config = {
         "management_api_key": "sandbox-management-key",
         "api_url": f"{services.url}/moesif/api/v1",
     }
     discovered = run("tap-moesif", folder, config, "--discover")
-    (folder / "catalog.json").write_text(all_selected(discovered.stdout))
+    (folder / "catalog.json").write_text(all_selected(discovered.stdout, streams))
     ended = run("tap-moesif", folder, config, "--catalog", "catalog.json", *arguments)
     assert ended.code == 0, ended.stderr
     return ended
@@ -195,4 +199,43 @@ def test_a_later_run_into_target_postgres_updates_what_changed(
     assert len(after["users"]) < len(before["users"])
     assert tables(database, before) == {
         stream: {**before[stream], **after.get(stream, {})} for stream in before
+    }
+
+
+def test_a_table_of_usage_is_right_after_three_runs(
+    services: Sandbox, database: Database, third_party: Callable[[str], str], tmp_path: Path
+) -> None:
+    """While calls come late, and each run is an hour behind the one before."""
+    target, config = third_party("target-postgres"), postgres_config(database)
+    now = datetime.now(timezone.utc)
+    over = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    (state := tmp_path / "state.json").write_text("{}")
+    for _ in range(3):
+        over += timedelta(hours=1)
+        services.shift_clock((over + timedelta(minutes=5) - now).total_seconds())
+        usage = read(services, tmp_path, "--state", "state.json", streams={"usage"})
+        state.write_text(json.dumps(load(target, tmp_path, config, usage)))
+        late = [call(over - timedelta(minutes=minutes)) for minutes in (3, 11)]
+        services.put(events=late)
+    first_late = over - timedelta(hours=2)
+
+    events = read(services, tmp_path, streams={"events"}).messages
+    expected = Counter(
+        (record["userId"], f"{record['requestTime'][:13]}:00:00")
+        for record in records_in(events)["events"].values()
+        if record["eventType"] == "api_call" and record["requestTime"] < late[1]["request"]["time"]
+    )
+    rows = database.rows("select * from moesif.usage")
+    assert {(row["userId"], row["startTime"]): row["count"] for row in rows} == expected
+    assert expected["late", f"{first_late - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"] == 2
+
+
+def call(time: datetime) -> dict[str, Any]:
+    return {
+        "_id": f"late-{time:%H%M}",
+        "user_id": "late",
+        "event_type": "api_call",
+        "request": {"time": time.isoformat()[:19], "uri": "https://acme.example/"},
+        "response": {"status": 200},
+        "duration_ms": 5,
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from segment.analytics.client import Client  # type: ignore[import-untyped]  # has no types
 
 from segment_runs import deliver as run
 from segment_runs import record, schema, scripted_segment, sent, summary
@@ -179,3 +181,34 @@ def test_without_company_groups_companies_stay_with_their_users(
     assert (ended.code, segment.requests) == (0, [])
     assert "as a group call of its own" in ended.stderr
     assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 1}
+
+
+SAID_BY_EACH = frozenset({"messageId", "timestamp", "context", "anonymousId"})
+"""What each client says in its own way."""
+
+
+def test_segments_official_client_writes_the_same_messages(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    assert deliver(segment, tmp_path, OF_ZOE).code == 0
+    assert companies(segment, tmp_path, ACME, company_groups=True).code == 0
+    ours = sent(segment)
+    segment.requests.clear()
+
+    track, group = ours
+    integrations = {"Moesif API Analytics": False}
+    time = datetime.fromisoformat(OF_ZOE["endTime"])
+    client = Client("key", host=segment.url)
+    client.track("zoe", track["event"], track["properties"], None, time, None, integrations)
+    client.group("zoe", "acme", group["traits"], None, time, None, integrations)
+    client.shutdown()
+    theirs = sent(segment)
+
+    assert [told(message) for message in ours] == [told(message) for message in theirs]
+    assert datetime.fromisoformat(track["timestamp"]) == datetime.fromisoformat(
+        theirs[0]["timestamp"]
+    )
+
+
+def told(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name not in SAID_BY_EACH}

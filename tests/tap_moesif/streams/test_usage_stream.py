@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from account import DAY, HOUR, MINUTE, NOON, Account, settings
+from moesif_sandbox.seed import SeedPlan, make_seed
 from moesif_sandbox.settings import Settings
 from scripted import Reply
 from tap_moesif import TapMoesif
@@ -237,6 +238,35 @@ def test_every_bucket_is_what_a_count_of_all_events_gives(
     records = run.records("usage")
     assert by_key(records) == counted(calls, NOON, interval, of, by_route=by_route)
     assert len({record["id"] for record in records}) == len(records)
+
+
+@pytest.mark.parametrize("interval", ["hour", "day"])
+def test_the_demos_own_events_are_counted_one_by_one(
+    account: Account, interval: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "MOST_LISTED", 500)
+    documents = make_seed(SeedPlan(now=NOON, users=60, companies=8))["events"]
+    calls = []
+    for document in documents:
+        source: Any = document.source
+        account.put_event(document.id, **source)
+        calls.append(
+            Call(
+                datetime.fromisoformat(source["request"]["time"]),
+                source["user_id"],
+                source.get("company_id"),
+                source["request"]["route"],
+                source.get("response", {}).get("status", 0),
+                source.get("duration_ms"),
+                source["event_type"] == "user_action",
+            )
+        )
+
+    run = read(account, usage_interval=interval, usage_of="both", usage_by_route=True)
+
+    expected = counted(calls, NOON, interval, "both", by_route=True)
+    assert by_key(run.records("usage")) == expected
+    assert max(figures["count"] for figures in expected.values()) > 5
 
 
 @dataclass(frozen=True)
