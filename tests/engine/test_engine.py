@@ -133,7 +133,7 @@ def test_on_defaults_each_user_comes_once_with_the_usage_that_was_counted(
 ) -> None:
     check(sync(settings(moesif)), account)
 
-    assert lists(moesif) == [1_000]
+    assert lists(moesif) == [4_000]
     assert len(moesif.asked("events")) == 1
 
 
