@@ -46,6 +46,18 @@ IMPATIENT = """
 import singer_delivery.files as f
 f.SharedLines.__init__.__kwdefaults__["seconds"] = 0.1
 """
+TAKEN_OVER = """
+import singer_delivery.state.fingerprint_file as f
+from singer_delivery.errors import LeaseLostError
+def confirm(_):
+    raise LeaseLostError(path="postgresql://there/shared", seconds=60)
+f.FingerprintFile.confirm = confirm
+"""
+NO_DRIVER = """
+import sys
+sys.modules["psycopg"] = None
+"""
+NOWHERE = {"changed_only": True, "fingerprints_path": "postgresql://127.0.0.1:1/shared"}
 
 
 ROUTES = {"calls": {"as": "segment.calls"}}
@@ -326,6 +338,9 @@ CASES: dict[str, Case] = {
     "no place for a dry run": fed(SCHEMA, RECORD, dry_run=True, dry_run_path=MISSING),
     "no place for fingerprints": fed(changed_only=True, fingerprints_path=MISSING),
     "fingerprints in use": in_use,
+    "fingerprints taken over": fed(SCHEMA, state("end"), code=TAKEN_OVER, changed_only=True),
+    "no database for fingerprints": fed(SCHEMA, state("end"), **NOWHERE),
+    "no driver for fingerprints": fed(SCHEMA, state("end"), code=NO_DRIVER, **NOWHERE),
     "somebody else's database": partial(with_a_database, "create table other (a)"),
     "a newer version's fingerprints": partial(with_a_database, "pragma user_version = 99"),
     "an unknown application id": to_moesif(answer=lambda _: Reply(401), **VERIFIED),

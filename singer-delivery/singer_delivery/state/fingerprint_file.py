@@ -15,10 +15,9 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from singer_delivery.errors import FingerprintsError, FingerprintsInUseError, OutputError
 from singer_delivery.files import OWNER_ONLY
+from singer_delivery.state.entries import FingerprintEntry, logged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -47,27 +46,6 @@ _MERGE = "INSERT OR REPLACE INTO main.settled VALUES (?, ?, ?, ?)"
 _LOGGED = "SELECT entries FROM {}.log ORDER BY number"
 _HOLDS_SOMETHING = "SELECT EXISTS (SELECT 1 FROM {}.settled)"
 _FIND = "SELECT * FROM {}.settled WHERE subject IN ({})"
-
-_ENTRY = struct.Struct(">q16sI?")
-
-
-class FingerprintEntry(msgspec.Struct, frozen=True, gc=False):
-    """The state of one entity, such as a user.
-
-    Attributes:
-        fingerprint: 16-byte digest of the content.
-        generation: The number of changes before it.
-        acknowledged: Whether the service has taken it, and nothing else was sent since.
-    """
-
-    fingerprint: bytes
-    generation: int
-    acknowledged: bool
-
-
-def packed(entity_key: int, entry: FingerprintEntry) -> bytes:
-    """Return an entry as the log has it."""
-    return _ENTRY.pack(entity_key, entry.fingerprint, entry.generation, entry.acknowledged)
 
 
 class FingerprintFile:
@@ -153,6 +131,13 @@ class FingerprintFile:
             transaction.execute("DELETE FROM main.log")
         self._empty = False
 
+    def confirm(self) -> None:
+        """Do nothing: the lock lasts until the process ends."""
+
+    @property
+    def ends_at(self) -> None:
+        """The lock is not taken over."""
+
     def close(self) -> None:
         """Close the file and release its lock."""
         self._database.close()
@@ -189,12 +174,7 @@ class FingerprintFile:
         return bool(found)
 
     def _logged(self, database: str) -> dict[int, FingerprintEntry]:
-        """Read a log; the last entry of an entity counts."""
-        return {
-            entity_key: FingerprintEntry(*rest)
-            for (entries,) in self._database.execute(_LOGGED.format(database))
-            for entity_key, *rest in _ENTRY.iter_unpack(entries)
-        }
+        return logged(self._database.execute(_LOGGED.format(database)))
 
     def _check(self, database: str) -> None:
         """Check a database's application id and version."""
