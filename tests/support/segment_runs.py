@@ -42,7 +42,7 @@ def deliver(
     folder: Path,
     lines: Iterable[Mapping[str, Any] | str],
     *,
-    before: str = "",
+    before: Any = "",
     **settings: Any,
 ) -> Ended:
     """Run the installed command on some lines, after some code of the test's own."""
