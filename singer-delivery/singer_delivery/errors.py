@@ -245,6 +245,15 @@ class FingerprintsInUseError(OutputError):
     )
 
 
+class FingerprintsMovedError(OutputError):
+    """The fingerprints were moved to a database."""
+
+    sentence = (
+        "The fingerprints in {path} were moved to {place}. Set fingerprints_path to that database."
+    )
+    advice = "Nothing was sent. To go on with the file would lose what the database learned since."
+
+
 class FingerprintsDatabaseError(OutputError):
     """The database of the fingerprints cannot be used."""
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from commands import COMMANDS, Ended, call, feed, run, started
 from scripted import Reply, ScriptedService
 from segment_runs import SUCCESS, record, schema, state
+from singer_delivery.state import fingerprint_file
+from singer_delivery.state.fingerprint_file import APPLICATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +58,12 @@ f.FingerprintFile.confirm = confirm
 NO_DRIVER = """
 import sys
 sys.modules["psycopg"] = None
+"""
+MOVED = f"""
+create table moved (place);
+insert into moved values ('postgresql://there/shared');
+pragma application_id = {APPLICATION};
+pragma user_version = {fingerprint_file.MOVED};
 """
 NOWHERE = {"changed_only": True, "fingerprints_path": "postgresql://127.0.0.1:1/shared"}
 
@@ -342,6 +350,7 @@ CASES: dict[str, Case] = {
     "no database for fingerprints": fed(SCHEMA, state("end"), **NOWHERE),
     "no driver for fingerprints": fed(SCHEMA, state("end"), code=NO_DRIVER, **NOWHERE),
     "somebody else's database": partial(with_a_database, "create table other (a)"),
+    "fingerprints that were moved": partial(with_a_database, MOVED),
     "a newer version's fingerprints": partial(with_a_database, "pragma user_version = 99"),
     "an unknown application id": to_moesif(answer=lambda _: Reply(401), **VERIFIED),
     "nobody reads": with_nobody_reading,

@@ -30,7 +30,8 @@ from singer_delivery.state.entries import FingerprintEntry, logged
 from singer_delivery.state.fingerprint_file import FingerprintFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from uuid import UUID
 
 FORMAT = "singer-delivery fingerprints, format 1"
@@ -212,7 +213,7 @@ class FingerprintDatabase:
         with self._plain_errors(), self._renewed(), self._opened.transaction():
             cursor = self._cursor
             self._check_lease(cursor.execute(_RENEW, self._lease).rowcount)
-            copy_entries(cursor, entries)
+            copy_entries(cursor, sorted(entries.items(), key=itemgetter(0)))
             cursor.execute(_CLEAR, (self._lease["name"],))
         self._empty = False
 
@@ -327,12 +328,17 @@ class FingerprintDatabase:
             self._ends_at = None
             raise LeaseLostError(path=self.place, seconds=LEASE_SECONDS)
 
-    @contextmanager
-    def _plain_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (psycopg.Error, struct.error, OSError) as error:
-            raise FingerprintsDatabaseError(path=self.place, reason=reason_of(error)) from error
+    def _plain_errors(self) -> AbstractContextManager[None]:
+        return plain_errors(self.place)
+
+
+@contextmanager
+def plain_errors(place: str) -> Iterator[None]:
+    """Say what is wrong with the database at a place in a sentence for the operator."""
+    try:
+        yield
+    except (psycopg.Error, struct.error, OSError) as error:
+        raise FingerprintsDatabaseError(path=place, reason=_reason(error)) from error
 
 
 def lease_name(target: str, secrets: Sequence[str]) -> str:
@@ -398,26 +404,26 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
 
 def copy_entries(
     cursor: psycopg.Cursor[Any],
-    entries: Mapping[int, FingerprintEntry],
+    entries: Iterable[tuple[int, FingerprintEntry]],
     merge: LiteralString = _MERGE,
 ) -> None:
     """Copy entries into the table, within a transaction.
 
     Args:
         cursor: A cursor of the transaction.
-        entries: The entries.
+        entries: The entries by their keys, best in the keys' order.
         merge: The statement that takes them from the table `staged`.
     """
     cursor.execute(_STAGE)
     with cursor.copy(_COPY) as copy:
         copy.set_types(["int8", "bytea", "int4", "bool"])
-        for entity_key, entry in sorted(entries.items(), key=itemgetter(0)):
+        for entity_key, entry in entries:
             copy.write_row((entity_key, entry.fingerprint, entry.generation, entry.acknowledged))
     cursor.execute(merge)
     cursor.execute("DROP TABLE staged")
 
 
-def reason_of(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Return what a database said, in one line without its details, which may hold values."""
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary
