@@ -21,7 +21,7 @@ UNWRITTEN = {
     },
     "companies": {
         *("created", "firstSeenTime", "lastSeenTime", "last24HourAggResults"),
-        *("ttfhw_s", "additionalFields"),
+        *("ttfhw_s", "lastSeenUserId", "additionalFields"),
     },
     "subscriptions": {"additionalFields"},
     "events": {"id", "transactionId", "additionalFields"},
