@@ -1,14 +1,18 @@
-"""What `changed_only` costs: its file with many keys, and delivery with it on."""
+"""What `changed_only` costs: its stores with many keys, and delivery with it on."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from benchmarks.contest import Contestant, Result, results_table, table
 from benchmarks.measure import run, script, server
 from benchmarks.sections import our_target
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+from postgres import NoPostgresError, postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +25,9 @@ KEEPS = 0.7
 
 
 def changes(bench: Bench) -> Iterator[str]:
-    """Measure the file, and deliveries of what is new and of what is known."""
-    yield f"## changed_only: a file of {bench.keys:,} keys"
-    yield table(("", "measured"), _file(bench))
+    """Measure the stores, and deliveries of what is new and of what is known."""
+    yield f"## changed_only: {bench.keys:,} keys in a file, and in PostgreSQL beside it"
+    yield table(("", "file", "PostgreSQL"), [*_stores(bench)])
     with server("sink") as segment:
         results = bench.compare(bench.records, *_contestants(bench, segment))
     yield f"## changed_only: {bench.records:,} identify messages"
@@ -53,9 +57,23 @@ def _contestants(bench: Bench, segment: Server) -> Iterator[Contestant]:
         yield Contestant(name, [command], [command], segment, bench.lines, bench.start)
 
 
-def _file(bench: Bench) -> list[tuple[str, str]]:
-    print(f"making a file of {bench.keys:,} keys", file=sys.stderr)
-    file, said = bench.folder / "many.sqlite", bench.folder / "many.json"
-    run(script("keys", file, str(bench.keys)), folder=bench.folder, stdout=said)
+def _stores(bench: Bench) -> Iterator[tuple[str, ...]]:
+    """Measure the file, and a database on this machine where PostgreSQL is installed."""
+    file = bench.folder / "many.sqlite"
+    in_file = _keys(bench, str(file))
     file.unlink()
+    try:
+        with postgres(durable=True) as server:
+            in_database = _keys(bench, server.uri)
+    except NoPostgresError as error:
+        in_database = [(name, "") for name, _ in in_file]
+        print(f"no database is measured: {error}", file=sys.stderr)
+    for (name, one), (_, other) in zip(in_file, in_database, strict=True):
+        yield name, one, other
+
+
+def _keys(bench: Bench, place: str) -> list[tuple[str, str]]:
+    print(f"making {bench.keys:,} keys in {place}", file=sys.stderr)
+    said = bench.folder / "many.json"
+    run(script("keys", place, str(bench.keys)), folder=bench.folder, stdout=said)
     return msgspec.json.decode(said.read_bytes(), type=list[tuple[str, str]])

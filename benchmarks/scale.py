@@ -30,11 +30,10 @@ MAX_PAGE_SIZE = 10_000
 PAGE_USERS = min(MAX_PAGE_SIZE, PAGE_BYTES // USER_BYTES)
 """tap-moesif's pages, once they have grown, of users of 1.7 KB."""
 
-LISTED = (1_000, 4_000)
+LISTED = 4_000
 HELD = 20_000
 IDS_LISTED = 10_000
-"""tap-moesif lists who was active: with roll-ups in growing parts until it holds so many, then by
-ids alone."""
+"""tap-moesif lists who was active: with roll-ups until it holds so many, then by ids alone."""
 
 BATCH_BYTES = 475_000
 BATCH_MESSAGES = 2_500
@@ -85,8 +84,7 @@ class Load:
             return 0
         active, listed, queries = self.users * self.active, 0, 0
         while listed < active:
-            held = listed < HELD
-            listed += LISTED[min(queries, len(LISTED) - 1)] if held else IDS_LISTED
+            listed += LISTED if listed < HELD else IDS_LISTED
             queries += 1
         return queries
 

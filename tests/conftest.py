@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import hypothesis
 import pytest
+
+from postgres import Database, NoPostgresError, postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A slow machine is no failure, and tests here are run side by side.
 hypothesis.settings.register_profile("side_by_side", deadline=None)
@@ -12,3 +19,18 @@ hypothesis.settings.load_profile("side_by_side")
 def _fresh_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("fresh_process"):
         monkeypatch.setenv("FRESH_PROCESSES", "1")
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[Database]:
+    try:
+        with postgres() as server:
+            yield server
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def database(database_server: Database) -> Database:
+    """An empty database, the test's own."""
+    return database_server.create()

@@ -41,7 +41,7 @@ def test_the_page_names_what_the_tables_are_made_of() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     assert (scale.PAGE_BYTES, scale.MAX_PAGE_SIZE) == (MAX_PAGE_BYTES, MAX_PAGE_SIZE)
-    assert (rollups.LISTED_FIRST, MAX_IDS) == scale.LISTED
+    assert scale.LISTED == MAX_IDS
     assert (scale.HELD, scale.IDS_LISTED) == (rollups.MOST_HELD, rollups.IDS_LISTED)
     settings = TargetSegment(config={"write_key": "k"}).settings
     assert settings.batch_max_bytes == scale.BATCH_BYTES
@@ -61,7 +61,7 @@ def test_each_bound_holds_where_it_is_the_longest() -> None:
 
 @pytest.mark.parametrize(
     ("active", "lists", "asks"),
-    [(0, 0, False), (1_000, 1, False), (5_000, 2, False), (20_000, 6, False), (31_001, 8, True)],
+    [(0, 0, False), (4_000, 1, False), (5_000, 2, False), (20_000, 5, False), (31_001, 7, True)],
 )
 def test_the_active_are_listed_as_the_tap_lists_them(active: int, lists: int, asks: bool) -> None:
     load = Load(TEN_MILLION, active=active / TEN_MILLION)

@@ -21,8 +21,8 @@ from singer_delivery.sending.batching import Limits
 from singer_delivery.sending.connection import HttpConnection
 from singer_delivery.sending.lanes import Destination
 from singer_delivery.sending.retry import Advice
-from singer_delivery.state.fingerprint_file import FingerprintFile
 from singer_delivery.state.fingerprints import Fingerprints
+from singer_delivery.state.stores import fingerprint_store
 
 if TYPE_CHECKING:
     import logging
@@ -63,7 +63,12 @@ def build_delivery(
         keeps_state: Whether STATE is written.
     """
     dry_run = _dry_run(settings, service) if settings.dry_run else None
-    fingerprints = _fingerprints(run.target, settings)
+
+    def wait(seconds: float) -> None:
+        wakeup.wait(seconds)
+        interrupt()
+
+    fingerprints = _fingerprints(run.target, settings, sender, wait)
     today = datetime.now(timezone.utc).date().isoformat()
     envelope = len(service.body([]))
     limits = [
@@ -133,12 +138,15 @@ def _dry_run(settings: DeliverySettings, service: Service) -> DryRun:
     return DryRun(service, filled_in(path) if path else None)
 
 
-def _fingerprints(name: str, settings: DeliverySettings) -> Fingerprints | None:
+def _fingerprints(
+    name: str, settings: DeliverySettings, sender: Sender, wait: Callable[[float], None]
+) -> Fingerprints | None:
     if not settings.changed_only or not settings.fingerprints_path:
         return None
-    path = filled_in(settings.fingerprints_path, target=name)
-    file = FingerprintFile(path, keep=not settings.dry_run)
-    return Fingerprints(file, again=bool(settings.full_refresh))
+    store = fingerprint_store(
+        settings.fingerprints_path, name, sender.secrets, keep=not settings.dry_run, wait=wait
+    )
+    return Fingerprints(store, again=bool(settings.full_refresh))
 
 
 def _outcomes(

@@ -22,6 +22,7 @@ from singer_delivery.http import address_errors, key_errors
 from singer_delivery.reading.selection import Selection
 from singer_delivery.sdk import SdkTarget
 from singer_delivery.settings import DeliverySettings, setting_errors
+from singer_delivery.state.stores import store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -119,6 +120,7 @@ class CommandTarget(SdkTarget):
         return config, errors or [
             *address_errors(config, cls.addresses),
             *key_errors(config, cls.key_names()),
+            *store_errors(config, cls.name),
         ]
 
     @classmethod
@@ -126,6 +128,10 @@ class CommandTarget(SdkTarget):
         """Return the names of the secret settings."""
         properties = cls.config_jsonschema["properties"]
         return [name for name, setting in properties.items() if setting.get("secret")]
+
+    def secrets(self) -> list[str]:
+        """Return the values of the secret settings."""
+        return [str(key) for name in self.key_names() if (key := self.config.get(name))]
 
 
 def _leave_quietly() -> None:

@@ -98,14 +98,14 @@ class Delivery:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
         reached = threading.Event()
-        pace = Pace(settings.max_requests_per_second, clock)
+        self._pace = Pace(settings.max_requests_per_second, clock)
         self._lanes = Lanes(
             destination.limits,
             [
                 Lane(
                     f"lane-{number}",
                     destination.connect(),
-                    pace=pace,
+                    pace=self._pace,
                     max_seconds=settings.retry_max_seconds,
                     advice=destination.advice,
                     reached=reached,
@@ -128,6 +128,7 @@ class Delivery:
         """
         if self._fingerprints:
             self._fingerprints.open()
+            self._pace.until = self._fingerprints.ends_at
         self._destination.open()
 
     # For each record the reading thread calls exactly one of send, skip and reject.
@@ -163,6 +164,11 @@ class Delivery:
         self._held.append((record, messages))
         if len(self._held) >= LOOKED_UP_TOGETHER:
             self._release(self._fingerprints)
+
+    def _keep(self, fingerprints: Fingerprints) -> None:
+        """Keep other runs off the fingerprints; requests are sent only as long as they are."""
+        fingerprints.keep(self._clock())
+        self._pace.until = fingerprints.ends_at
 
     def _release(self, fingerprints: Fingerprints) -> None:
         """Look up the records that are held, and send those that have changed."""
@@ -214,6 +220,8 @@ class Delivery:
             Seconds until the next deadline, or None if there is none.
         """
         self._interrupt()
+        if self._fingerprints:
+            self._keep(self._fingerprints)
         if self._held and self._fingerprints:
             self._release(self._fingerprints)
         self._take_reports()
@@ -296,7 +304,9 @@ class Delivery:
     def _time_left(self) -> float | None:
         """Seconds until a batch or a report is due, or None if none is."""
         sync_due = None if self._due is None or self._refusals.holds_state else self._sync_due
-        dues = (self._lanes.deadline, self.reports.due(going_on=self._going_on), sync_due)
+        renewal_at = self._fingerprints.renewal_at if self._fingerprints else None
+        reports_due = self.reports.due(going_on=self._going_on)
+        dues = (self._lanes.deadline, reports_due, sync_due, renewal_at)
         due = min((each for each in dues if each is not None), default=None)
         return None if due is None else max(0.0, due - self._clock())
 

@@ -239,7 +239,47 @@ class FingerprintsInUseError(OutputError):
         "Another run uses the fingerprints in {path}. Let it end first, or give this one a "
         "fingerprints_path of its own."
     )
-    advice = "Nothing was sent by this run. A lock ends with its process, however that ends."
+    advice = (
+        "Nothing was sent by this run. The lock of a file ends with its process, however that "
+        "ends; the lease of a database 60 s later, and the next run waits for that."
+    )
+
+
+class FingerprintsMovedError(OutputError):
+    """The fingerprints were moved to a database."""
+
+    sentence = (
+        "The fingerprints in {path} were moved to {place}. Set fingerprints_path to that database."
+    )
+    advice = "Nothing was sent. To go on with the file would lose what the database learned since."
+
+
+class FingerprintsDatabaseError(OutputError):
+    """The database of the fingerprints cannot be used."""
+
+    sentence = (
+        "Cannot use the fingerprints in {path}: {reason}. State is kept. Check fingerprints_path "
+        "and the database, and run again."
+    )
+    advice = (
+        "What PostgreSQL says is in the sentence. The role needs CREATE in the schema for the "
+        "first run, and later SELECT, INSERT, UPDATE and DELETE on the tables "
+        "`singer_fingerprint…`, and TEMPORARY in the database. A password belongs in `PGPASSWORD` "
+        "or in a password file."
+    )
+
+
+class LeaseLostError(OutputError):
+    """Another run has taken over the fingerprints."""
+
+    sentence = (
+        "Another run has taken over the fingerprints in {path}, since this one did not renew its "
+        "lease for {seconds:g} s. This one stops and writes no more state; the other goes on."
+    )
+    advice = (
+        "This run was suspended for that long, or cut off from the database. Nothing is lost. Find "
+        "out why two runs were started for one job."
+    )
 
 
 class StateNotWrittenError(OutputError):

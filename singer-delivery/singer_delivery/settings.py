@@ -154,8 +154,9 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             "fingerprints_path",
             th.StringType(min_length=1),
             default=".fingerprints/{target}.sqlite",
-            title="Fingerprints file",
-            description="The file in which changed_only keeps digests of what was acknowledged.",
+            title="Fingerprints",
+            description="The file in which changed_only keeps digests of what was acknowledged; or "
+            "postgresql://host/database for runs on many machines, which needs the extra postgres.",
         ),
         th.Property(
             "full_refresh",

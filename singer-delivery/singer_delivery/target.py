@@ -110,7 +110,7 @@ class DeliveryTarget(CommandTarget):
             sender=Sender(
                 user_agent=f"{self.name}/{self.plugin_version}",
                 keys=self.key_names(),
-                secrets=[str(key) for name in self.key_names() if (key := self.config.get(name))],
+                secrets=self.secrets(),
                 addresses=self.located_by or self.addresses,
             ),
             max_body_bytes=self.config_jsonschema["properties"]["batch_max_bytes"]["maximum"],
@@ -303,11 +303,11 @@ class DeliveryTarget(CommandTarget):
             except EnoughSentError:
                 self.finish()
             self._interrupt()
-        except Exception:
-            self._abandon()
+        except Exception as error:
+            self._abandon(error)
             raise
 
-    def _abandon(self) -> None:
+    def _abandon(self, failure: Exception) -> None:
         try:
             if self.delivery.in_flight:
                 self.logger.info(
@@ -315,7 +315,8 @@ class DeliveryTarget(CommandTarget):
                 )
             self.delivery.abandon()
         except DeliveryError as another:
-            self.logger.error("%s", another)  # noqa: TRY400
+            if str(another) != str(failure):
+                self.logger.error("%s", another)  # noqa: TRY400
 
     def _outcome(self) -> tuple[int, str]:
         """Return the exit code of a run that came to its end, and a sentence if it has rejects."""

@@ -8,7 +8,6 @@ import pytest
 
 from commands import Sandbox, sandbox
 from machine import Machine
-from postgres import Database, NoPostgresError, postgres
 from project import PROJECT
 from third_party import NotInstalledError, installed
 from warehouse import read, warehouse
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from postgres import Database
     from warehouse import Lines
 
 
@@ -67,21 +67,6 @@ def machines(_machines: list[Machine], services: Sandbox) -> list[Machine]:
 @pytest.fixture
 def machine(machines: list[Machine]) -> Machine:
     return machines[0]
-
-
-@pytest.fixture(scope="session")
-def database_server() -> Iterator[Database]:
-    try:
-        with postgres() as server:
-            yield server
-    except NoPostgresError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def database(database_server: Database) -> Database:
-    """An empty database, the test's own."""
-    return database_server.create()
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.fresh_process
-
 KILLS = int(os.environ.get("KILLS", "8"))
 RECORDS_A_LIFE = 60
 STATE_EVERY = 7

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_output import sync
 
@@ -132,7 +133,7 @@ def test_on_defaults_each_user_comes_once_with_the_usage_that_was_counted(
 ) -> None:
     check(sync(settings(moesif)), account)
 
-    assert lists(moesif) == [1_000]
+    assert lists(moesif) == [4_000]
     assert len(moesif.asked("events")) == 1
 
 
@@ -229,3 +230,144 @@ def test_of_an_id_that_is_too_long_to_be_indexed_nobody_knows_the_usage(
 
     usage = record.get("last24HourAggResults", {})
     assert usage.get("count") == (1 if searchable else None)
+
+
+def read_usage(moesif: Moesif, **more: object) -> list[dict[str, Any]]:
+    """Read the stream `usage` of the last hours."""
+    config = settings(moesif, start_date=time(timedelta(hours=20)), **more)
+    catalog = TapMoesif(config=config).catalog_dict
+    for stream in catalog["streams"]:
+        [own] = [part["metadata"] for part in stream["metadata"] if not part["breadcrumb"]]
+        own["selected"] = stream["stream"] == "usage"
+    return sync(config, catalog).records("usage")
+
+
+def of_hours(account: Account, *, by_route: bool) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Count what is exact in each hour of a user, and of each route there."""
+    hours: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for user, calls in account.calls.items():
+        for call in calls:
+            key = (user, f"{call['request']['time'][:13]}:00:00.000Z")
+            for each in [key, (*key, call["request"]["route"])] if by_route else [key]:
+                hours[each].append(call)
+    return {key: figures(calls, routes=len(key) == 2) for key, calls in hours.items()}
+
+
+def figures(calls: list[dict[str, Any]], *, routes: bool) -> dict[str, Any]:
+    single = Counter(call["response"]["status"] for call in calls)
+    classes = Counter(call["response"]["status"] // 100 for call in calls)
+    called = Counter(call["request"]["route"] for call in calls)
+    top = sorted(called.items(), key=lambda route: (-route[1], route[0]))[:5]
+    return {
+        "count": len(calls),
+        "errorCount": classes[4] + classes[5],
+        "statusCounts": {f"{number}xx": classes[number] for number in (2, 3, 4, 5)}
+        | {str(status): count for status, count in single.items()},
+        "avgDurationMs": round(sum(call["duration_ms"] for call in calls) / len(calls), 1),
+        **({"topRoutes": [{"route": r, "count": c} for r, c in top]} if routes else {}),
+    }
+
+
+@pytest.mark.parametrize("by_route", [False, True])
+@pytest.mark.parametrize("refused", ["nothing", "many buckets", "composites"])
+def test_each_hour_of_usage_is_what_was_counted(
+    moesif: Moesif, engine: Elasticsearch, refused: str, by_route: bool
+) -> None:
+    account = Account(engine, users=USERS if refused == "nothing" else 700)
+    if refused == "many buckets":
+        account.engine.limit(**{"search.max_buckets": 500})
+    if refused == "composites":
+        answered = moesif.answer
+        moesif.answer = lambda request: (
+            Reply(400) if b'"composite"' in request.body else answered(request)
+        )
+
+    records = read_usage(moesif, usage_by_route=by_route)
+
+    found = {}
+    for record in records:
+        key = (record["userId"], record["startTime"], *filter(None, [record.get("route")]))
+        found[key] = {
+            name: record[name]
+            for name in ("count", "errorCount", "statusCounts", "avgDurationMs", "topRoutes")
+            if name in record
+        }
+        assert record["p90DurationMs"] >= 0
+    assert len(found) == len(records)
+    assert found == of_hours(account, by_route=by_route)
+
+
+def test_days_of_usage_are_hours_together(moesif: Moesif, account: Account) -> None:
+    records = read_usage(moesif, usage_interval="day")
+
+    starts = {record["startTime"][10:] for record in records}
+    assert starts <= {"T00:00:00.000Z"}
+    for record in records:
+        calls = account.calls[record["userId"]]
+        day = [
+            call for call in calls if f"{call['request']['time'][:10]}" == record["startTime"][:10]
+        ]
+        assert record["count"] == len(day)
+
+
+TRAITS = {
+    "calls1h": {"window": "1h", "count": "count"},
+    "errors24h": {"window": "24h", "count": "errorCount"},
+    "missing": {"window": "24h", "count": "count", "status": 404},
+    "failed": {"window": "24h", "count": "count", "status": "5xx", "of": 10},
+    "some": {"window": "24h", "count": "count", "route": "/route/1*"},
+    "other": {"window": "24h", "count": "count", "route": "/*/2"},
+    "routes": {"window": "24h", "count": "distinctRoutes"},
+    "mean": {"window": "24h", "count": "avgDurationMs"},
+    "last": {"window": "24h", "count": "lastEventTime"},
+    "first": {"window": "24h", "count": "firstEventTime"},
+}
+
+
+def test_each_trait_is_what_was_counted(moesif: Moesif, account: Account) -> None:
+    records = sync(settings(moesif, usage_traits=TRAITS, usage_rollup=False)).records()
+
+    assert len(records) == USERS
+    for record in records:
+        calls = account.calls.get(record["id"], [])
+        statuses = [call["response"]["status"] for call in calls]
+        routes = [call["request"]["route"] for call in calls]
+        times = sorted(f"{call['request']['time']}Z" for call in calls)
+        durations = [call["duration_ms"] for call in calls]
+        assert record["usage"] == {
+            "calls1h": 0,
+            "errors24h": sum(status >= 400 for status in statuses),
+            "missing": statuses.count(404),
+            "failed": sum(status >= 500 for status in statuses) / 10,
+            "some": sum(route.startswith("/route/1") for route in routes),
+            "other": routes.count("/route/2"),
+            "routes": len({*routes}),
+            "mean": round(sum(durations) / len(durations), 1) if durations else 0,
+            "last": times[-1] if times else None,
+            "first": times[0] if times else None,
+        }
+
+
+def test_companies_come_with_their_last_seen_users(moesif: Moesif, engine: Elasticsearch) -> None:
+    chance = random.Random(3)
+    companies = [f"c {number}" for number in range(400)]
+    seen: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    users = []
+    for number in range(3_000):
+        company, ago = chance.choice(companies[:350]), chance.randrange(1, 10**6)
+        seen[company].append((ago, f"u{number}"))
+        place = (
+            {"company": {"company_id": company}} if company == "c 7" else {"company_id": company}
+        )
+        last = {"last_seen_time": time(timedelta(seconds=ago))}
+        users.append((f"h{number}", {"user_id": f"u{number}", **place, **last}))
+    engine.put("users", users)
+    engine.put(
+        "companies", [(one, {"company_id": one, "modified_time": time(WEEK)}) for one in companies]
+    )
+
+    records = sync(settings(moesif)).records("companies")
+
+    assert {record["id"]: record.get("lastSeenUserId") for record in records} == {
+        one: min(seen[one])[1] if one in seen else None for one in companies
+    }

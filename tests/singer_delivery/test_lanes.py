@@ -345,6 +345,17 @@ def test_a_pause_that_one_lane_is_asked_for_holds_for_all() -> None:
     assert pace.delay() == 0
 
 
+def test_no_lane_sends_behind_the_end_of_a_lease_until_it_is_renewed() -> None:
+    now = [0.0]
+    pace = Pace(None, lambda: now[0])
+    pace.until = 5.0
+    assert pace.delay() == 0
+    now[0] = 5.0
+    assert pace.delay() > 0
+    pace.until = 10.0
+    assert pace.delay() == 0
+
+
 class Inbox:
     """A lane that only keeps what it is given."""
 

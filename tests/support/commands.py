@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 COMMANDS = Path(sys.executable).parent
 FORKED = (
-    ("tap-moesif", "target-segment", "target-moesif", "moesif-sandbox", "singer-rejects"),
+    (
+        *("tap-moesif", "target-segment", "target-moesif", "moesif-sandbox"),
+        *("singer-rejects", "singer-fingerprints"),
+    ),
     ("meltano",),
 )
 """The commands that are forked, those together that are forked from the same process."""

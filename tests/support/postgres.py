@@ -43,6 +43,11 @@ class Database:
             "database": self.name,
         }
 
+    @property
+    def uri(self) -> str:
+        """Its address for libpq."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{self.name}"
+
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Ask, and give each row by its columns' names."""
         found: list[dict[str, Any]] = json.loads(
@@ -72,13 +77,16 @@ class Database:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Database]:
+def postgres(*, durable: bool = False) -> Iterator[Database]:
     """Run a server on a free port.
+
+    Args:
+        durable: Whether what is committed is on the disk; tests do not wait for that.
 
     Raises:
         NoPostgresError: It is not installed, or there is nobody to run it as.
     """
-    server = _Server(_owner(), Path(tempfile.mkdtemp(prefix="postgres-")))
+    server = _Server(_owner(), Path(tempfile.mkdtemp(prefix="postgres-")), durable=durable)
     try:
         yield Database(server.start(), "postgres")
     finally:
@@ -86,8 +94,9 @@ def postgres() -> Iterator[Database]:
 
 
 class _Server:
-    def __init__(self, owner: str | None, folder: Path) -> None:
+    def __init__(self, owner: str | None, folder: Path, *, durable: bool) -> None:
         self._owner = owner
+        self._sync = "on" if durable else "off"
         self._folder = folder
         if owner is not None:
             shutil.chown(folder, owner)
@@ -97,7 +106,8 @@ class _Server:
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
         with socket.create_server(("127.0.0.1", 0)) as free:
             port: int = free.getsockname()[1]
-        options = f"-F -c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
+        options = f"-c fsync={self._sync} -c listen_addresses=127.0.0.1 -c port={port}"
+        options += " -c unix_socket_directories="
         self._run("pg_ctl", "start", "--wait", f"--log={self._folder}/log", f"--options={options}")
         return port
 

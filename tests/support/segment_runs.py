@@ -41,10 +41,12 @@ def deliver(
     service: ScriptedService,
     folder: Path,
     lines: Iterable[Mapping[str, Any] | str],
+    *,
+    before: Any = "",
     **settings: Any,
 ) -> Ended:
-    """Run the installed command on some lines."""
-    return run("target-segment", folder, config(service, **settings), lines=lines)
+    """Run the installed command on some lines, after some code of the test's own."""
+    return run("target-segment", folder, config(service, **settings), lines=lines, before=before)
 
 
 def sent(service: ScriptedService) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from commands import COMMANDS, Ended, call, feed, run, started
 from scripted import Reply, ScriptedService
 from segment_runs import SUCCESS, record, schema, state
+from singer_delivery.state import fingerprint_file
+from singer_delivery.state.fingerprint_file import APPLICATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +48,24 @@ IMPATIENT = """
 import singer_delivery.files as f
 f.SharedLines.__init__.__kwdefaults__["seconds"] = 0.1
 """
+TAKEN_OVER = """
+import singer_delivery.state.fingerprint_file as f
+from singer_delivery.errors import LeaseLostError
+def confirm(_):
+    raise LeaseLostError(path="postgresql://there/shared", seconds=60)
+f.FingerprintFile.confirm = confirm
+"""
+NO_DRIVER = """
+import sys
+sys.modules["psycopg"] = None
+"""
+MOVED = f"""
+create table moved (place);
+insert into moved values ('postgresql://there/shared');
+pragma application_id = {APPLICATION};
+pragma user_version = {fingerprint_file.MOVED};
+"""
+NOWHERE = {"changed_only": True, "fingerprints_path": "postgresql://127.0.0.1:1/shared"}
 
 
 ROUTES = {"calls": {"as": "segment.calls"}}
@@ -326,7 +346,11 @@ CASES: dict[str, Case] = {
     "no place for a dry run": fed(SCHEMA, RECORD, dry_run=True, dry_run_path=MISSING),
     "no place for fingerprints": fed(changed_only=True, fingerprints_path=MISSING),
     "fingerprints in use": in_use,
+    "fingerprints taken over": fed(SCHEMA, state("end"), code=TAKEN_OVER, changed_only=True),
+    "no database for fingerprints": fed(SCHEMA, state("end"), **NOWHERE),
+    "no driver for fingerprints": fed(SCHEMA, state("end"), code=NO_DRIVER, **NOWHERE),
     "somebody else's database": partial(with_a_database, "create table other (a)"),
+    "fingerprints that were moved": partial(with_a_database, MOVED),
     "a newer version's fingerprints": partial(with_a_database, "pragma user_version = 99"),
     "an unknown application id": to_moesif(answer=lambda _: Reply(401), **VERIFIED),
     "nobody reads": with_nobody_reading,

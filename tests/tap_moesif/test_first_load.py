@@ -135,9 +135,9 @@ def test_each_user_comes_once_with_the_usage_that_one_counts(
     calls: dict[str, list[int]], sizes: dict[str, int], service: Service
 ) -> None:
     with Account() as account, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "MAX_IDS", 8)
-        for name, value in (("LISTED_FIRST", 2), ("MOST_HELD", 5), ("IDS_LISTED", 4)):
-            patch.setattr(rollups, name, value)
+        patch.setattr(measure, "MAX_IDS", 4)
+        patch.setattr(rollups, "MOST_HELD", 5)
+        patch.setattr(rollups, "IDS_LISTED", 4)
         for number, (user, statuses) in enumerate(calls.items()):
             account.user(user, modified_time=number * MINUTE + HOUR)
             for status in statuses:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_nothing_is_sent_and_nothing_claimed(segment: ScriptedService, tmp_path:
 
 
 def test_the_bodies_are_those_that_would_be_sent(segment: ScriptedService, tmp_path: Path) -> None:
-    settings = {"dry_run": True, "dry_run_path": "out/bodies.jsonl"}
+    settings: dict[str, Any] = {"dry_run": True, "dry_run_path": "out/bodies.jsonl"}
     path = tmp_path / "out" / "bodies.jsonl"
     for _ in range(2):  # the second run's file takes the first one's place
         assert deliver(segment, tmp_path, LINES, lanes=1, **settings).code == 0
@@ -105,7 +105,7 @@ def test_a_table_and_three_examples_of_each_stream_are_shown_without_values(
 
 def test_nothing_at_all_is_asked_or_written(segment: ScriptedService, tmp_path: Path) -> None:
     """Neither is the write key verified, nor is a file made but the summary."""
-    settings = {"dry_run": True, "changed_only": True, "cdn_url": segment.url}
+    settings: dict[str, Any] = {"dry_run": True, "changed_only": True, "cdn_url": segment.url}
     ended = deliver(segment, tmp_path, BAD, **settings)
     assert (ended.code, ended.stdout, segment.requests) == (3, "", [])
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "summary.json"}

@@ -28,6 +28,11 @@ pytestmark = pytest.mark.fresh_process
 
 KILLS = int(os.environ.get("KILLS", "8"))
 USERS = 12
+COMMAND = ("target-segment", "--config", "config.json")
+SHORT_LEASE = """
+import singer_delivery.state.fingerprint_database as d
+d.LEASE_SECONDS = 0.3
+"""
 
 
 class Reaper:
@@ -74,7 +79,10 @@ def live(process: subprocess.Popen[bytes], source: dict[str, str]) -> None:
 
 
 @pytest.mark.promise(3)
-def test_killed_anywhere_segment_ends_with_what_the_source_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["file", "database"])
+def test_killed_anywhere_segment_ends_with_what_the_source_says(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     reaper = Reaper(chance)
@@ -82,13 +90,15 @@ def test_killed_anywhere_segment_ends_with_what_the_source_says(tmp_path: Path) 
     kills = 0
     with ScriptedService(reaper.answer) as service:
         config = {"write_key": KEY, "host": service.url, "changed_only": True}
+        if store == "database":
+            config["fingerprints_path"] = request.getfixturevalue("database").uri
         config |= {"lanes": 2, "batch_size_rows": 2, "streams": {"*": {"as": "segment.calls"}}}
         (tmp_path / "config.json").write_text(json.dumps(config))
         while True:
             mortal = kills < KILLS
             for name in chance.sample([*source], 5):
                 source[name] = chance.choice("AB")
-            with started("target-segment", "--config", "config.json", cwd=tmp_path) as process:
+            with started(*COMMAND, cwd=tmp_path, before=SHORT_LEASE) as process:
                 reaper.take(process if mortal else None)
                 live(process, source)
                 assert process.returncode in ({0, -9} if mortal else {0}), f"seed {seed}"
@@ -98,6 +108,6 @@ def test_killed_anywhere_segment_ends_with_what_the_source_says(tmp_path: Path) 
                 break
             kills += 1
         reaper.messages = 0
-        with started("target-segment", "--config", "config.json", cwd=tmp_path) as process:
+        with started(*COMMAND, cwd=tmp_path, before=SHORT_LEASE) as process:
             live(process, source)
         assert reaper.messages == 0, "nothing has changed"

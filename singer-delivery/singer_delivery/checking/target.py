@@ -15,6 +15,7 @@ from singer_delivery.errors import DeliveryError
 from singer_delivery.files import filled_in
 from singer_delivery.http import get, host_of, http_date, no_answer_reason
 from singer_delivery.reading.streams import NotKnown, NotSent
+from singer_delivery.state.stores import fingerprint_database, is_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,10 +80,22 @@ def _files(target: CommandTarget) -> Iterator[Finding]:
     for name in names:
         if (template := getattr(settings, name)) is None:
             continue
+        if name == "fingerprints_path" and is_database(template):
+            yield _database(target, template)
+            continue
         today = datetime.now(timezone.utc).date().isoformat()
         path = filled_in(template, target=target.name, date=today, run_id="check")
         held = lock_finding(name, path) if name == "fingerprints_path" else None
         yield held or file_finding(name, path)
+
+
+def _database(target: CommandTarget, uri: str) -> Finding:
+    try:
+        database = fingerprint_database(uri, target.name, target.secrets(), wait=time.sleep)
+        database.check()
+    except DeliveryError as error:
+        return Finding(Sign.FAILED, "fingerprints_path", str(error))
+    return Finding(Sign.OK, "fingerprints_path", f"{database.place} can be written.")
 
 
 def _routes(target: CommandTarget, catalog: Mapping[str, Any]) -> Iterator[Finding]:

@@ -15,10 +15,14 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from singer_delivery.errors import FingerprintsError, FingerprintsInUseError, OutputError
+from singer_delivery.errors import (
+    FingerprintsError,
+    FingerprintsInUseError,
+    FingerprintsMovedError,
+    OutputError,
+)
 from singer_delivery.files import OWNER_ONLY
+from singer_delivery.state.entries import FingerprintEntry, logged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 APPLICATION = 0x53466702
 """The application id in the file's header, by which another program's database is refused."""
+
+MOVED = 1_000
+"""The version of a file whose entries were moved; its table `moved` says where to."""
 
 BUSY_SECONDS = 60
 CACHE_KIB = 16_384
@@ -46,28 +53,8 @@ _APPEND = "INSERT INTO log (entries) VALUES (?)"
 _MERGE = "INSERT OR REPLACE INTO main.settled VALUES (?, ?, ?, ?)"
 _LOGGED = "SELECT entries FROM {}.log ORDER BY number"
 _HOLDS_SOMETHING = "SELECT EXISTS (SELECT 1 FROM {}.settled)"
+_ALL = "SELECT * FROM main.settled ORDER BY subject"
 _FIND = "SELECT * FROM {}.settled WHERE subject IN ({})"
-
-_ENTRY = struct.Struct(">q16sI?")
-
-
-class FingerprintEntry(msgspec.Struct, frozen=True, gc=False):
-    """The state of one entity, such as a user.
-
-    Attributes:
-        fingerprint: 16-byte digest of the content.
-        generation: The number of changes before it.
-        acknowledged: Whether the service has taken it, and nothing else was sent since.
-    """
-
-    fingerprint: bytes
-    generation: int
-    acknowledged: bool
-
-
-def packed(entity_key: int, entry: FingerprintEntry) -> bytes:
-    """Return an entry as the log has it."""
-    return _ENTRY.pack(entity_key, entry.fingerprint, entry.generation, entry.acknowledged)
 
 
 class FingerprintFile:
@@ -153,6 +140,39 @@ class FingerprintFile:
             transaction.execute("DELETE FROM main.log")
         self._empty = False
 
+    def entries(self) -> Iterator[tuple[int, FingerprintEntry]]:
+        """Yield all merged entries in the order of their keys.
+
+        Raises:
+            OutputError: They cannot be read.
+        """
+        with self._plain_errors():
+            for entity_key, fingerprint, generation, acknowledged in self._database.execute(_ALL):
+                entry = FingerprintEntry(fingerprint, generation, bool(acknowledged))
+                yield entity_key, entry
+
+    def mark_moved(self, place: str) -> None:
+        """Let no run use the file from now on.
+
+        Args:
+            place: Where its entries were moved to.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        with self._plain_errors(), self._database as transaction:
+            transaction.execute("BEGIN")
+            transaction.execute("CREATE TABLE moved (place TEXT NOT NULL)")
+            transaction.execute("INSERT INTO moved VALUES (?)", (place,))
+            transaction.execute(f"PRAGMA user_version = {MOVED}")
+
+    def confirm(self) -> None:
+        """Do nothing: the lock lasts until the process ends."""
+
+    @property
+    def ends_at(self) -> None:
+        """The lock is not taken over."""
+
     def close(self) -> None:
         """Close the file and release its lock."""
         self._database.close()
@@ -189,12 +209,7 @@ class FingerprintFile:
         return bool(found)
 
     def _logged(self, database: str) -> dict[int, FingerprintEntry]:
-        """Read a log; the last entry of an entity counts."""
-        return {
-            entity_key: FingerprintEntry(*rest)
-            for (entries,) in self._database.execute(_LOGGED.format(database))
-            for entity_key, *rest in _ENTRY.iter_unpack(entries)
-        }
+        return logged(self._database.execute(_LOGGED.format(database)))
 
     def _check(self, database: str) -> None:
         """Check a database's application id and version."""
@@ -204,6 +219,9 @@ class FingerprintFile:
         )
         if application != APPLICATION and not _is_empty(self._database, database):
             raise sqlite3.DatabaseError("it is a database of something else")
+        if version == MOVED:
+            [[place]] = self._database.execute(f"SELECT place FROM {database}.moved")  # noqa: S608
+            raise FingerprintsMovedError(path=self._path, place=place)
         if version > FORMAT:
             raise sqlite3.DatabaseError("a newer version of this program wrote it")
 

@@ -3,7 +3,7 @@
 An entry is stored as not acknowledged before its message is sent, and as acknowledged afterwards.
 After a run was killed, what may not have arrived is sent again: with the same id if it is
 unchanged, and with another id if the service could take it for a repeat. Neither ids nor values can
-be read from the file.
+be read from the store.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from singer_delivery.state.fingerprint_file import FingerprintEntry, packed
+from singer_delivery.state.entries import FingerprintEntry, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from singer_delivery.sending.batching import Message
-    from singer_delivery.state.fingerprint_file import FingerprintFile
+    from singer_delivery.state.entries import FingerprintStore
 
 STORE_EVERY = 10_000
 """Entries that are stored together, unless a batch or a STATE line is due before."""
 
 MERGE_EVERY = 200_000
 """Entries that are kept in memory and then merged together; a message makes two."""
+
+RENEW_BEFORE_SECONDS = 40.0
+"""How long before its end a lease is renewed."""
 
 ID_CHARACTERS = 32
 """The length of an id that is made of the content: 128 bits in hexadecimal digits."""
@@ -37,37 +40,37 @@ class Fingerprints:
     """Decides which messages are changes; used by one thread.
 
     Args:
-        file: Keeps the entries between runs.
+        store: Keeps the entries between runs.
         again: Whether to send unchanged messages too.
     """
 
-    def __init__(self, file: FingerprintFile, *, again: bool = False) -> None:
-        self._file = file
+    def __init__(self, store: FingerprintStore, *, again: bool = False) -> None:
+        self._store = store
         self._again = again
         self._on_their_way: dict[int, int] = {}  # number of messages in flight
-        self._recent: dict[int, FingerprintEntry] = {}  # entries that are not merged into the file
+        self._recent: dict[int, FingerprintEntry] = {}  # entries that are not merged into the store
         self._unstored: list[bytes] = []
         self._unmerged = 0  # entries
         self._sent = False  # whether an unstored entry belongs to a message in the next batch
         self._found: dict[int, FingerprintEntry] = {}  # the result of the last look-up
 
     def open(self) -> None:
-        """Open the file.
+        """Open the store.
 
         Raises:
             OutputError: It cannot be used.
         """
-        self._file.open()
+        self._store.open()
 
     def look_up(self, entity_keys: Iterable[int | None]) -> None:
         """Look up entries for `send`; many at once cost less.
 
         Raises:
-            OutputError: The file cannot be read.
+            OutputError: The store cannot be read.
         """
         recent = self._recent
         wanted = [each for each in entity_keys if each is not None and each not in recent]
-        self._found = self._file.find(wanted) if wanted else {}
+        self._found = self._store.find(wanted) if wanted else {}
 
     def send(self, message: Message) -> bool:
         """Return whether a message must be sent, and note it.
@@ -121,30 +124,53 @@ class Fingerprints:
                 self.store()
 
     def store(self) -> None:
-        """Store the noted entries.
+        """Store the noted entries; if there are none, make sure that the store is still this run's.
 
         Raises:
-            OutputError: It cannot be stored.
+            OutputError: It cannot be stored, or another run has taken the store over.
         """
         if self._unstored:
-            self._file.append(b"".join(self._unstored))
+            self._store.append(b"".join(self._unstored))
             self._unmerged += len(self._unstored)
             self._unstored.clear()
+        else:
+            self._store.confirm()
         self._sent = False
         if self._unmerged >= MERGE_EVERY:
             self._merge()
 
+    @property
+    def ends_at(self) -> float | None:
+        """When another run may take the store over unless this one renews its lease, if ever."""
+        return self._store.ends_at
+
+    @property
+    def renewal_at(self) -> float | None:
+        """When `keep` has to be called, if ever."""
+        ends_at = self._store.ends_at
+        return None if ends_at is None else ends_at - RENEW_BEFORE_SECONDS
+
+    def keep(self, now: float) -> None:
+        """Renew the lease of the store when it is time.
+
+        Raises:
+            OutputError: Another run has taken the store over, or it cannot be reached.
+        """
+        if (renewal_at := self.renewal_at) is not None and renewal_at <= now:
+            self._store.confirm()
+
     def close(self) -> None:
-        """Store the noted entries, and close the file.
+        """Store the noted entries, and close the store.
 
         Raises:
             OutputError: It cannot be stored.
         """
         try:
-            self.store()
+            if self._unstored:
+                self.store()
             self._merge()
         finally:
-            self._file.close()
+            self._store.close()
 
     def _last(self, entity_key: int) -> FingerprintEntry | None:
         return self._recent.get(entity_key) or self._found.get(entity_key)
@@ -154,7 +180,7 @@ class Fingerprints:
         self._unstored.append(packed(entity_key, last))
 
     def _merge(self) -> None:
-        self._file.merge(self._recent)
+        self._store.merge(self._recent)
         self._found |= self._recent  # until the next look-up
         self._recent = {entity_key: self._recent[entity_key] for entity_key in self._on_their_way}
         self._unmerged = 0

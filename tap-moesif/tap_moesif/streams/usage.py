@@ -16,6 +16,7 @@ from tap_moesif.service.page_size import PageSize
 from tap_moesif.streams.base import WRITTEN_AT_ONCE, IncrementalStream
 from tap_moesif.sync import earlier
 from tap_moesif.usage import EVENTS_BEGAN, EVENTS_SCOPE, clock
+from tap_moesif.usage.bucket_pages import BucketPages
 from tap_moesif.usage.buckets import (
     DIALECTS,
     INTERVALS,
@@ -25,7 +26,6 @@ from tap_moesif.usage.buckets import (
     BucketSearch,
 )
 from tap_moesif.usage.rollup import FIGURES, TOP_ROUTES
-from tap_moesif.usage.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ class Usage(IncrementalStream):
         self.begin(scan, self._tap.moesif.now(clock(self.required)))
         dialects = [*DIALECTS]
         for search, after in self._left(scan):
-            walk = Walk(
+            pages = BucketPages(
                 self._tap.moesif,
                 self.required,
                 search,
@@ -120,8 +120,8 @@ class Usage(IncrementalStream):
                 self._end(scan),
                 after,
             )
-            self._skip_to_start(walk, scan)
-            for buckets in walk:
+            self._skip_to_start(pages, scan)
+            for buckets in pages:
                 for first in range(0, len(buckets), WRITTEN_AT_ONCE):
                     some = buckets[first : first + WRITTEN_AT_ONCE]
                     scan.count += len(some)
@@ -137,14 +137,14 @@ class Usage(IncrementalStream):
         for search in dropwhile(lambda search: search.name != name, searches):
             yield search, tuple(key) if key and search.name == name else None
 
-    def _skip_to_start(self, walk: Walk, scan: Scan) -> None:
+    def _skip_to_start(self, pages: BucketPages, scan: Scan) -> None:
         """Begin with the first bucket that a scan is for."""
         if START in scan.since:
-            walk.start = self._interval.floor(scan.since[START])
+            pages.start = self._interval.floor(scan.since[START])
         elif scan.start:
-            walk.start = max(walk.start, self._interval.ceil(scan.start))
-        elif walk.after is None:
-            walk.start = walk.first() or walk.end
+            pages.start = max(pages.start, self._interval.ceil(scan.start))
+        elif pages.after is None:
+            pages.start = pages.first() or pages.end
 
     def _end(self, scan: Scan) -> int:
         """Return the end of the last bucket: it is over, and begins before the `end_date`."""

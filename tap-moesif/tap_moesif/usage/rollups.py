@@ -33,9 +33,6 @@ T = TypeVar("T")
 
 logger = logging.getLogger("tap-moesif")
 
-LISTED_FIRST = 1_000
-"""Of those who were active, with their roll-ups, in the first answer; then the most ids."""
-
 IDS_LISTED = 10_000
 """Ids in one answer that holds no roll-ups: the most buckets that every engine gives."""
 
@@ -162,7 +159,7 @@ class RollUps:
 
     def _listing(self, users: int) -> Activity | None:
         activity = Activity()
-        held, ids = PageSize(LISTED_FIRST, self._most), PageSize(IDS_LISTED, IDS_LISTED)
+        held, ids = PageSize(self._most, self._most), PageSize(IDS_LISTED, IDS_LISTED)
         after, listed, estimate = None, 0, 0
         while True:
             with_roll_ups = len(activity.roll_ups) < MOST_HELD

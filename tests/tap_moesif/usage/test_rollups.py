@@ -144,17 +144,17 @@ def test_of_many_users_only_the_active_are_asked_about_and_those_in_their_list(
     complete(events, records, expected=MANY)
 
     assert asked(events) == []
-    assert listed(events) == [(1_000, True)]
+    assert listed(events) == [(4_000, True)]
     assert counts(records) == {"a": 0, "b": 3, "c": 0}
 
 
-def test_a_long_list_comes_in_parts_that_grow(events: Events) -> None:
-    events.calls = {f"u{number:05d}": number + 1 for number in range(3_100)}
+def test_a_long_list_comes_in_parts(events: Events) -> None:
+    events.calls = {f"u{number:05d}": number + 1 for number in range(9_000)}
 
     records = users(events.calls)
     complete(events, records, expected=MANY)
 
-    assert listed(events) == [(1_000, True), (4_000, True)]
+    assert listed(events) == [(4_000, True)] * 3
     assert counts(records) == events.calls
 
 
@@ -162,14 +162,14 @@ def test_of_more_than_can_be_held_the_ids_are_listed_and_these_asked_about(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollups, "MOST_HELD", 1_000)
-    events.calls = {f"u{number:05d}": number + 1 for number in range(2_500)}
-    records = users(["idle", "u00003", "u02400", "u02499"])
+    events.calls = {f"u{number:05d}": number + 1 for number in range(5_500)}
+    records = users(["idle", "u00003", "u04400", "u05499"])
 
     complete(events, records, expected=MANY)
 
-    assert listed(events) == [(1_000, True), (10_000, False)]
-    assert asked(events) == [["u02400", "u02499"]]
-    assert counts(records) == {"idle": 0, "u00003": 4, "u02400": 2_401, "u02499": 2_500}
+    assert listed(events) == [(4_000, True), (10_000, False)]
+    assert asked(events) == [["u04400", "u05499"]]
+    assert counts(records) == {"idle": 0, "u00003": 4, "u04400": 4_401, "u05499": 5_500}
 
 
 def test_where_most_were_active_each_is_asked_about(events: Events) -> None:
@@ -178,7 +178,7 @@ def test_where_most_were_active_each_is_asked_about(events: Events) -> None:
 
     complete(events, records, expected=6_000)
 
-    assert listed(events) == [(1_000, True)]
+    assert listed(events) == [(4_000, True)]
     assert [len(ids) for ids in asked(events)] == [4_000, 500]
     assert set(counts(records).values()) == {1}
 
@@ -193,7 +193,7 @@ def test_a_list_of_which_the_estimate_was_wrong_ends_where_it_costs_too_much(
 
     complete(events, records, expected=6_000)
 
-    assert listed(events) == [(1_000, True), (4_000, True)]
+    assert listed(events) == [(4_000, True)]
     assert counts(records) == {"u00001": 1, "idle": 0}
 
 
@@ -286,7 +286,7 @@ def test_fewer_are_listed_where_the_engine_refuses_as_many(events: Events, refus
 
     complete(events, records, expected=MANY)
 
-    assert listed(events) == [(1_000, True), (500, True), (250, True), (250, True), (250, True)]
+    assert listed(events) == [(n, True) for n in (4_000, 2_000, 1_000, 500, 250, 250, 250)]
     assert set(counts(records).values()) == {1}
 
 

@@ -1,4 +1,4 @@
-"""A walk through the usage of a time, hour by hour or day by day, in the order of keys.
+"""The usage of a time, hour by hour or day by day: some buckets at a time, in the order of keys.
 
 Each list begins behind the last key of the one before. The time that a list looks at begins with
 that key's bucket and is so long that the list is about full: an engine looks at every call of that
@@ -33,8 +33,8 @@ FIRST_WIDTH = 24
 
 
 @dataclass(slots=True)
-class Walk:
-    """A walk through the usage of a time.
+class BucketPages:
+    """The usage of a time, some buckets at a time.
 
     Args:
         moesif: The API.

@@ -1,0 +1,430 @@
+"""The tables of `fingerprints` in PostgreSQL, for runs on many machines.
+
+A run holds a lease: a row with its owner and the time at which it ends, by the server's clock. Each
+write renews it in the same transaction, and fails if another run has taken it over. Look-ups read
+`singer_fingerprints`; entries are appended to `singer_fingerprint_log`, packed, and copied from
+there once the log has grown, as in the file.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
+from uuid import uuid4
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from singer_delivery.errors import (
+    FingerprintsDatabaseError,
+    FingerprintsInUseError,
+    LeaseLostError,
+)
+from singer_delivery.state.entries import FingerprintEntry, logged
+from singer_delivery.state.fingerprint_file import FingerprintFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from uuid import UUID
+
+FORMAT = "singer-delivery fingerprints, format 1"
+"""The comment on the table, by which tables of something else are refused."""
+
+LEASE_SECONDS = 60.0
+"""How long a lease lasts: the time after which the next run takes over from one that was killed."""
+
+LOOK_SECONDS = 1.0
+"""How often a run that waits for a lease looks whether it is renewed."""
+
+CREATION = 0x53466702
+"""The advisory lock under which the tables are created."""
+
+CONNECTION = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""libpq's parameters by which a server that is gone is noticed; the URI may set others."""
+
+_CREATE: Sequence[LiteralString] = (
+    """CREATE TABLE singer_fingerprints (
+        entity_key bigint PRIMARY KEY,
+        fingerprint bytea NOT NULL, generation integer NOT NULL, acknowledged boolean NOT NULL
+    )""",
+    """CREATE TABLE singer_fingerprint_log (
+        number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        lease text NOT NULL, entries bytea NOT NULL
+    )""",
+    # Digests do not get smaller.
+    "ALTER TABLE singer_fingerprint_log ALTER entries SET STORAGE EXTERNAL",
+    """CREATE TABLE singer_fingerprint_leases (
+        name text PRIMARY KEY, owner uuid NOT NULL, ends_at timestamptz NOT NULL
+    )""",
+    "COMMENT ON TABLE singer_fingerprints IS 'singer-delivery fingerprints, format 1'",
+)
+_FOUND = (
+    "SELECT to_regclass('singer_fingerprints') IS NOT NULL,"
+    " obj_description(to_regclass('singer_fingerprints'), 'pg_class')"
+)
+_HOLDS_SOMETHING = "SELECT EXISTS (SELECT FROM singer_fingerprints)"
+_FIND = """
+SELECT entity_key, fingerprint, generation, acknowledged
+FROM singer_fingerprints WHERE entity_key = ANY(%s::bigint[])
+"""
+_ACQUIRE = """
+INSERT INTO singer_fingerprint_leases AS held (name, owner, ends_at)
+VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at
+WHERE held.ends_at <= clock_timestamp()
+RETURNING owner
+"""
+_HELD = """
+SELECT owner, ends_at, extract(epoch FROM ends_at - clock_timestamp())::float8
+FROM singer_fingerprint_leases WHERE name = %s
+"""
+_RENEW = """
+UPDATE singer_fingerprint_leases
+SET ends_at = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE name = %(name)s AND owner = %(owner)s RETURNING name
+"""
+_RELEASE = "DELETE FROM singer_fingerprint_leases WHERE name = %(name)s AND owner = %(owner)s"
+_APPEND = f"""
+WITH renewed AS ({_RENEW})
+INSERT INTO singer_fingerprint_log (lease, entries) SELECT name, %(entries)s FROM renewed
+"""  # noqa: S608, constants
+_LOGGED = "SELECT entries FROM singer_fingerprint_log WHERE lease = %s ORDER BY number"
+_STAGE = "CREATE TEMP TABLE staged (LIKE singer_fingerprints) ON COMMIT DROP"
+_COPY = "COPY staged FROM STDIN (FORMAT BINARY)"
+_MERGE = """
+INSERT INTO singer_fingerprints SELECT * FROM staged
+ON CONFLICT (entity_key) DO UPDATE SET
+    fingerprint = excluded.fingerprint, generation = excluded.generation,
+    acknowledged = excluded.acknowledged
+"""
+_CLEAR = "DELETE FROM singer_fingerprint_log WHERE lease = %s"
+
+
+class _Held(NamedTuple):
+    """A lease that another run holds, and the seconds until it ends."""
+
+    owner: UUID
+    ends_at: Any
+    seconds: float
+
+
+class FingerprintDatabase:
+    """Keeps what was sent last of each entity; used by one thread of one run at a time.
+
+    Args:
+        uri: A connection URI, `postgresql://…`; libpq's environment variables and password file
+            complete it.
+        lease: The name of what only one run at a time may do, from `lease_name`.
+        keep: Whether it is written; otherwise it is only read, even while another run writes it.
+        wait: Waits for seconds; raises where a signal ends the run.
+        clock: A monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        lease: str,
+        keep: bool = True,
+        wait: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.place = place_of(uri)
+        self._uri = uri
+        self._keep = keep
+        self._wait = wait
+        self._clock = clock
+        self._lease = {"name": lease, "owner": uuid4(), "seconds": LEASE_SECONDS}
+        self._connection: psycopg.Connection[Any] | None = None
+        self._ends_at: float | None = None
+        self._empty = True  # nothing is merged yet, as in a first run: nothing to be found
+        self._beside: FingerprintFile | None = None  # what is not kept
+
+    def open(self) -> None:
+        """Connect, take the lease, and merge what a killed run left in its log.
+
+        Raises:
+            OutputError: The database cannot be used, or another run renews its lease.
+        """
+        try:
+            with self._plain_errors():
+                self._connect()
+                if self._keep:
+                    self._prepare()
+                    self._acquire()
+                    self._empty = self._is_empty()
+                    self.merge(self._logged())
+                else:
+                    self._read_only()
+        except BaseException:
+            self.close()
+            raise
+
+    def find(self, keys: Collection[int]) -> dict[int, FingerprintEntry]:
+        """Return the merged entries of these entities, in one round trip.
+
+        Raises:
+            OutputError: They cannot be read.
+        """
+        found: dict[int, FingerprintEntry] = {}
+        if not self._empty:
+            with self._plain_errors():
+                rows = self._cursor.execute(_FIND, ([*keys],))
+                found = {entity_key: FingerprintEntry(*rest) for entity_key, *rest in rows}
+        return found | self._beside.find(keys) if self._beside else found
+
+    def append(self, entries: bytes) -> None:
+        """Append entries, made by `packed`, to the log and renew the lease, in one round trip.
+
+        Raises:
+            OutputError: They cannot be stored.
+        """
+        if self._beside:
+            self._beside.append(entries)
+            return
+        with self._plain_errors(), self._renewed():
+            written = self._cursor.execute(_APPEND, {**self._lease, "entries": entries})
+            self._check_lease(written.rowcount)
+
+    def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
+        """Copy the entries of the log to where they are looked up; the log is empty afterwards.
+
+        Raises:
+            OutputError: It cannot be done; they stay in the log then.
+        """
+        if self._beside:
+            self._beside.merge(entries)
+            return
+        if not entries:
+            return
+        with self._plain_errors(), self._renewed(), self._opened.transaction():
+            cursor = self._cursor
+            self._check_lease(cursor.execute(_RENEW, self._lease).rowcount)
+            copy_entries(cursor, sorted(entries.items(), key=itemgetter(0)))
+            cursor.execute(_CLEAR, (self._lease["name"],))
+        self._empty = False
+
+    def confirm(self) -> None:
+        """Renew the lease.
+
+        Raises:
+            OutputError: Another run has taken it over.
+        """
+        if self._beside:
+            return
+        with self._plain_errors(), self._renewed():
+            self._check_lease(self._cursor.execute(_RENEW, self._lease).rowcount)
+
+    @property
+    def ends_at(self) -> float | None:
+        """When the lease ends, by the clock, if it is not renewed."""
+        return self._ends_at
+
+    def close(self) -> None:
+        """Release the lease, if it is still this run's, and disconnect."""
+        if self._ends_at is not None:
+            with suppress(psycopg.Error):  # it ends by itself
+                self._cursor.execute(_RELEASE, self._lease)
+        self._disconnect()
+
+    def check(self) -> None:
+        """Try everything that a run begins with, and leave nothing behind.
+
+        Raises:
+            OutputError: A run that starts now would fail.
+        """
+        try:
+            with self._plain_errors():
+                self._connect()
+                with self._opened.transaction(force_rollback=True):
+                    self._prepare()
+                    if not self._cursor.execute(_ACQUIRE, self._wanted).rowcount:
+                        raise FingerprintsInUseError(path=self.place)
+        finally:
+            self._disconnect()
+
+    @property
+    def _opened(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            raise psycopg.OperationalError("it is not open")
+        return self._connection
+
+    @property
+    def _cursor(self) -> psycopg.Cursor[Any]:
+        return self._opened.cursor(binary=True)
+
+    @property
+    def _wanted(self) -> tuple[object, ...]:
+        return self._lease["name"], self._lease["owner"], self._lease["seconds"]
+
+    def _connect(self) -> None:
+        self._connection = connected(self._uri)
+
+    def _disconnect(self) -> None:
+        self._ends_at = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._beside:
+            self._beside.close()
+
+    def _is_empty(self) -> bool:
+        [[found]] = self._cursor.execute(_HOLDS_SOMETHING)
+        return not found
+
+    def _prepare(self) -> None:
+        prepare(self._opened)
+
+    def _read_only(self) -> None:
+        self._beside = FingerprintFile(Path(os.devnull, "none"), keep=False)
+        self._beside.open()
+        self._cursor.execute("SET default_transaction_read_only = on")
+        if exists(self._opened):
+            self._empty = self._is_empty()
+            self._beside.merge(self._logged())
+
+    def _logged(self) -> dict[int, FingerprintEntry]:
+        return logged(self._cursor.execute(_LOGGED, (self._lease["name"],)))
+
+    def _acquire(self) -> None:
+        """Take the lease, at its end if another run has it and does not renew it."""
+        seen: _Held | None = None
+        while True:
+            now = self._clock()
+            if self._cursor.execute(_ACQUIRE, self._wanted).rowcount:
+                self._ends_at = now + LEASE_SECONDS
+                return
+            found = self._cursor.execute(_HELD, (self._lease["name"],)).fetchone()
+            if found is None:
+                continue  # it was released this moment
+            held = _Held(*found)
+            if seen and seen[:2] != held[:2]:
+                raise FingerprintsInUseError(path=self.place)
+            seen = held
+            self._wait(min(max(held.seconds, 0.0), LOOK_SECONDS))
+
+    @contextmanager
+    def _renewed(self) -> Iterator[None]:
+        """Note that the lease is renewed, counted from before the server did it."""
+        now = self._clock()
+        yield
+        self._ends_at = now + LEASE_SECONDS
+
+    def _check_lease(self, rows: int) -> None:
+        if not rows:
+            self._ends_at = None
+            raise LeaseLostError(path=self.place, seconds=LEASE_SECONDS)
+
+    def _plain_errors(self) -> AbstractContextManager[None]:
+        return plain_errors(self.place)
+
+
+@contextmanager
+def plain_errors(place: str) -> Iterator[None]:
+    """Say what is wrong with the database at a place in a sentence for the operator."""
+    try:
+        yield
+    except (psycopg.Error, struct.error, OSError) as error:
+        raise FingerprintsDatabaseError(path=place, reason=_reason(error)) from error
+
+
+def lease_name(target: str, secrets: Sequence[str]) -> str:
+    """Name the lease of a target that sends with these keys, which cannot be read from it."""
+    return f"{target} {sha256(chr(0).join(secrets).encode()).hexdigest()[:32]}"
+
+
+def place_of(uri: str) -> str:
+    """Return a URI without its user, password and options."""
+    try:
+        found = conninfo_to_dict(uri)
+    except psycopg.Error:
+        return "postgresql://…"  # what cannot be read may hold a password anywhere
+    host, port = found.get("host"), found.get("port")
+    return f"postgresql://{host or ''}{f':{port}' if port else ''}/{found.get('dbname') or ''}"
+
+
+def connected(uri: str) -> psycopg.Connection[Any]:
+    """Connect; each statement is a transaction, unless one is begun.
+
+    Raises:
+        psycopg.Error: It is not possible.
+    """
+    try:
+        given = conninfo_to_dict(uri)
+    except psycopg.Error:
+        raise psycopg.ProgrammingError("it is no URI that PostgreSQL understands") from None
+    others = {name: value for name, value in CONNECTION.items() if name not in given}
+    return psycopg.connect(make_conninfo(uri, **others), autocommit=True)
+
+
+def exists(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether the tables are there.
+
+    Raises:
+        psycopg.Error: They are of something else.
+    """
+    [[there, comment]] = connection.execute(_FOUND)
+    if there and comment != FORMAT:
+        newer = (comment or "").startswith(FORMAT.rpartition(" ")[0])
+        raise psycopg.DataError(
+            "a newer version of this program wrote its tables"
+            if newer
+            else "its table singer_fingerprints is of something else"
+        )
+    return bool(there)
+
+
+def prepare(connection: psycopg.Connection[Any]) -> None:
+    """Create the tables where there are none.
+
+    Raises:
+        psycopg.Error: They cannot be created, or are of something else.
+    """
+    if exists(connection):
+        return
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION,))
+        if not exists(connection):
+            for statement in _CREATE:
+                connection.execute(statement)
+
+
+def copy_entries(
+    cursor: psycopg.Cursor[Any],
+    entries: Iterable[tuple[int, FingerprintEntry]],
+    merge: LiteralString = _MERGE,
+) -> None:
+    """Copy entries into the table, within a transaction.
+
+    Args:
+        cursor: A cursor of the transaction.
+        entries: The entries by their keys, best in the keys' order.
+        merge: The statement that takes them from the table `staged`.
+    """
+    cursor.execute(_STAGE)
+    with cursor.copy(_COPY) as copy:
+        copy.set_types(["int8", "bytea", "int4", "bool"])
+        for entity_key, entry in entries:
+            copy.write_row((entity_key, entry.fingerprint, entry.generation, entry.acknowledged))
+    cursor.execute(merge)
+    cursor.execute("DROP TABLE staged")
+
+
+def _reason(error: Exception) -> str:
+    """Return what a database said, in one line without its details, which may hold values."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return error.diag.message_primary
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,107 @@
+"""`singer-fingerprints move FILE URI` moves fingerprints from a file to a database."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, LiteralString
+
+from singer_delivery.errors import FingerprintsInUseError, OutputError
+from singer_delivery.state.fingerprint_file import FingerprintFile
+from singer_delivery.state.stores import is_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from singer_delivery.state.entries import FingerprintEntry
+
+_LIVE = "SELECT EXISTS (SELECT FROM singer_fingerprint_leases WHERE ends_at > clock_timestamp())"
+_MERGE: LiteralString = """
+INSERT INTO singer_fingerprints AS held SELECT * FROM staged
+ON CONFLICT (entity_key) DO UPDATE SET
+    fingerprint = excluded.fingerprint,
+    generation = greatest(held.generation, excluded.generation)
+        + (held.fingerprint <> excluded.fingerprint)::integer,
+    acknowledged = held.acknowledged AND excluded.acknowledged
+        AND held.fingerprint = excluded.fingerprint
+"""
+"""What both know is known only if they agree; anything else is sent once more, with a new id."""
+
+
+def move(path: Path, uri: str) -> int:
+    """Move all entries of a file to a database, and let no run use the file again.
+
+    The file is marked when the database has committed. If the command is killed in between, it is
+    run once more.
+
+    Args:
+        path: The file.
+        uri: The URI of the database.
+
+    Returns:
+        The number of entries.
+
+    Raises:
+        OutputError: The file or the database cannot be used, or a run uses it; the file is as it
+            was then.
+    """
+    # psycopg is an extra.
+    from singer_delivery.state import fingerprint_database as database  # noqa: PLC0415
+
+    place = database.place_of(uri)
+    moved = 0
+
+    def entries(file: FingerprintFile) -> Iterator[tuple[int, FingerprintEntry]]:
+        nonlocal moved
+        for each in file.entries():
+            moved += 1
+            yield each
+
+    with closing(FingerprintFile(path)) as file:
+        file.open()
+        with database.plain_errors(place), closing(database.connected(uri)) as connection:
+            database.prepare(connection)
+            with connection.transaction(), connection.cursor(binary=True) as cursor:
+                # A run that starts now waits for its lease until everything is there.
+                cursor.execute("LOCK TABLE singer_fingerprint_leases IN EXCLUSIVE MODE")
+                [[used]] = cursor.execute(_LIVE)
+                if used:
+                    raise FingerprintsInUseError(path=place)
+                database.copy_entries(cursor, entries(file), _MERGE)
+        file.mark_moved(place)
+    return moved
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        0 if everything was moved, 1 if nothing was.
+    """
+    parser = argparse.ArgumentParser(
+        prog="singer-fingerprints",
+        description="Move the fingerprints of changed_only from a file to a database. No run may "
+        "use either meanwhile, and none can use the file afterwards.",
+        epilog="Exit codes: 0 everything was moved, 1 nothing was, 2 wrong usage.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="move")
+    moving = commands.add_parser("move", help="move from a file to a database")
+    moving.add_argument("file", type=Path, help="what fingerprints_path names today")
+    moving.add_argument("uri", help="postgresql://…, what it will name")
+    given = parser.parse_args(arguments)
+    if not is_database(given.uri):
+        moving.error("the URI of a database begins with postgresql://")
+    if not given.file.is_file():
+        moving.error(f"there is no file {given.file}")
+    try:
+        moved = move(given.file, given.uri)
+    except ImportError:
+        sys.stderr.write("PostgreSQL's driver is not installed: singer-delivery[postgres].\n")
+        return 1
+    except OutputError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"Moved {moved} fingerprints. Set fingerprints_path to the database.\n")
+    return 0

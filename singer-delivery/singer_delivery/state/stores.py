@@ -1,0 +1,79 @@
+"""Where the fingerprints are, by `fingerprints_path`: a file, or a database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from singer_delivery.files import filled_in
+from singer_delivery.state.fingerprint_file import FingerprintFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from singer_delivery.state.entries import FingerprintStore
+    from singer_delivery.state.fingerprint_database import FingerprintDatabase
+
+POSTGRES = ("postgresql://", "postgres://")
+
+
+def is_database(path: str) -> bool:
+    """Return whether `fingerprints_path` names a database."""
+    return path.startswith(POSTGRES)
+
+
+def store_errors(config: Mapping[str, Any], target: str) -> Iterator[str]:
+    """Check that the driver of the database that the settings name is installed.
+
+    Args:
+        config: The settings of a target.
+        target: The name of its package.
+
+    Yields:
+        A sentence if it is not.
+    """
+    if not config.get("changed_only") or not is_database(config.get("fingerprints_path", "")):
+        return
+    try:
+        import psycopg  # noqa: F401, PLC0415, an extra
+    except ImportError:
+        yield (
+            "Setting fingerprints_path: it names a PostgreSQL database, whose driver is not "
+            f"installed. Install {target}[postgres]."
+        )
+
+
+def fingerprint_store(
+    path: str,
+    target: str,
+    secrets: Sequence[str],
+    *,
+    keep: bool,
+    wait: Callable[[float], None],
+) -> FingerprintStore:
+    """Return the store of a run, which is not open.
+
+    Args:
+        path: The setting `fingerprints_path`.
+        target: The name of the target.
+        secrets: The keys it sends with.
+        keep: Whether the store is written.
+        wait: Waits for seconds; raises where a signal ends the run.
+    """
+    if is_database(path):
+        return fingerprint_database(path, target, secrets, keep=keep, wait=wait)
+    return FingerprintFile(filled_in(path, target=target), keep=keep)
+
+
+def fingerprint_database(
+    uri: str,
+    target: str,
+    secrets: Sequence[str],
+    *,
+    keep: bool = True,
+    wait: Callable[[float], None],
+) -> FingerprintDatabase:
+    """Return the database of a run, which is not connected; see `fingerprint_store`."""
+    from singer_delivery.state import fingerprint_database as module  # noqa: PLC0415, an extra
+
+    lease = module.lease_name(target, secrets)
+    return module.FingerprintDatabase(uri, lease=lease, keep=keep, wait=wait)

@@ -1,0 +1,257 @@
+"""The tables of fingerprints in PostgreSQL: the lease, the format, and a server that is gone."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, LiteralString
+
+import psycopg
+import pytest
+
+from fingerprint_runs import deliver, fingerprint, message, no_wait, opened, send
+from singer_delivery.errors import (
+    FingerprintsDatabaseError,
+    FingerprintsInUseError,
+    Interrupted,
+    LeaseLostError,
+)
+from singer_delivery.state.fingerprint_database import FORMAT, LEASE_SECONDS, place_of
+from singer_delivery.state.fingerprints import RENEW_BEFORE_SECONDS
+from singer_delivery.state.stores import fingerprint_database, store_errors
+
+if TYPE_CHECKING:
+    from postgres import Database
+
+LEASES = "SELECT name FROM singer_fingerprint_leases ORDER BY name"
+END = "UPDATE singer_fingerprint_leases SET ends_at = clock_timestamp()"
+
+
+def run(database: Database, statement: LiteralString) -> list[tuple[object, ...]]:
+    with psycopg.connect(database.uri, autocommit=True) as connection:
+        found = connection.execute(statement)
+        return found.fetchall() if found.description else []
+
+
+def test_a_run_that_was_killed_is_taken_over_when_its_lease_has_ended(database: Database) -> None:
+    source = f"""
+import os, signal, time
+from singer_delivery.state.entries import FingerprintEntry, packed
+from singer_delivery.state.stores import fingerprint_store
+store = fingerprint_store({database.uri!r}, "target", ["key-CANARY"], keep=True, wait=time.sleep)
+store.open()
+store.append(packed(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ended = subprocess.run([sys.executable, "-c", source], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            run(database, END)
+
+    with closing(opened(database.uri, wait=wait)) as after:
+        assert deliver(after, message(1, "A")) == []
+    assert len(waits) == 3
+    assert all(0 < seconds <= 1 for seconds in waits)
+
+
+def test_a_run_that_waits_for_a_lease_can_be_stopped(database: Database) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise Interrupted(15)
+
+    with closing(opened(database.uri)), pytest.raises(Interrupted):
+        opened(database.uri, wait=interrupt)
+
+
+def test_who_has_lost_the_lease_stores_nothing_and_claims_nothing(database: Database) -> None:
+    first = opened(database.uri)
+    deliver(first, message(1, "A"))
+    first.store()
+    run(database, END)
+    with closing(opened(database.uri)) as second:
+        assert deliver(second, message(1, "B"), message(2, "B")) == [1, 0]
+        assert send(first, message(3, "A")) == 0
+        with pytest.raises(LeaseLostError, match="writes no more state"):
+            first.leave()
+        first._unstored.clear()
+        with pytest.raises(LeaseLostError):
+            first.store()  # as before each STATE, with nothing to store
+        with pytest.raises(LeaseLostError):
+            first._store.merge({1: first._recent[1]})
+        first._store.close()
+        assert len(run(database, LEASES)) == 1, "the other's is left alone"
+    with closing(opened(database.uri)) as third:
+        assert deliver(third, message(1, "B"), message(2, "B")) == []
+
+
+def test_a_lease_that_ended_and_that_nobody_wanted_is_renewed(database: Database) -> None:
+    with closing(opened(database.uri)) as only:
+        run(database, END)
+        only.store()
+        [(left,)] = run(
+            database,
+            "SELECT extract(epoch FROM ends_at - clock_timestamp())::int"
+            " FROM singer_fingerprint_leases",
+        )
+        assert left in range(int(LEASE_SECONDS) - 20, int(LEASE_SECONDS) + 1)
+
+
+def test_a_lease_is_renewed_in_time_and_not_at_each_turn(database: Database) -> None:
+    now = 1_000.0
+    store = fingerprint_database(database.uri, "target", ["key"], wait=no_wait)
+    store._clock = lambda: now
+    store.open()
+    with closing(store):
+        assert store.ends_at == now + LEASE_SECONDS
+        now += LEASE_SECONDS - RENEW_BEFORE_SECONDS
+        store.confirm()
+        assert store.ends_at == now + LEASE_SECONDS
+    assert store.ends_at is None
+
+
+def test_each_target_and_key_has_a_lease_of_its_own(database: Database) -> None:
+    owners = [("target-segment", "a"), ("target-segment", "b"), ("target-moesif", "a")]
+    with ExitStack() as stack:
+        for target, key in owners:
+            store = fingerprint_database(database.uri, target, [key], wait=no_wait)
+            stack.callback(store.close)
+            store.open()
+        names = [str(name) for (name,) in run(database, LEASES)]
+    assert [name.split()[0] for name in names] == ["target-moesif", *["target-segment"] * 2]
+    assert not run(database, LEASES), "they were released"
+
+
+def test_the_log_of_another_key_is_left_to_its_own_runs(database: Database) -> None:
+    other = fingerprint_database(database.uri, "target", ["other"], wait=no_wait)
+    other.open()
+    mine = opened(database.uri)
+    deliver(mine, message(1, "A"))
+    mine.store()
+    mine._store.close()
+    other.close()
+    with closing(fingerprint_database(database.uri, "target", ["other"], wait=no_wait)) as o:
+        o.open()
+    assert run(database, "SELECT count(*) FROM singer_fingerprint_log") == [(1,)]
+    assert run(database, "SELECT count(*) FROM singer_fingerprints") == [(0,)]
+    with closing(opened(database.uri)) as again:
+        assert deliver(again, message(1, "A")) == []
+
+
+def test_reading_only_makes_no_table(database: Database) -> None:
+    with closing(opened(database.uri, keep=False)) as beside:
+        assert deliver(beside, message(1, "A"), message(1, "A")) == [0]
+    assert run(database, "SELECT to_regclass('singer_fingerprints')") == [(None,)]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [("of something else", "of something else"), (f"{FORMAT}0", "a newer version")],
+)
+def test_tables_of_something_else_are_left_alone(
+    database: Database, comment: str, said: str, keep: bool
+) -> None:
+    database.run("CREATE TABLE singer_fingerprints (a int);")
+    database.run(f"COMMENT ON TABLE singer_fingerprints IS '{comment}'")
+    with pytest.raises(FingerprintsDatabaseError, match=said):
+        opened(database.uri, keep=keep)
+    assert run(database, "SELECT to_regclass('singer_fingerprint_log')") == [(None,)]
+
+
+def test_the_comment_on_the_table_is_the_format(database: Database) -> None:
+    opened(database.uri).close()
+    assert run(database, "SELECT obj_description('singer_fingerprints'::regclass)") == [(FORMAT,)]
+
+
+def test_a_log_that_is_torn_is_said(database: Database) -> None:
+    opened(database.uri).close()
+    with closing(opened(database.uri)) as first:
+        deliver(first, message(1, "A"))
+        first.store()
+        run(database, "UPDATE singer_fingerprint_log SET entries = '\\x00'")
+        first._store.close()
+        first._unstored.clear()
+        first._recent.clear()
+    with pytest.raises(FingerprintsDatabaseError, match="fingerprints_path"):
+        opened(database.uri)
+
+
+def test_a_server_that_goes_away_is_said(database: Database) -> None:
+    first = opened(database.uri)
+    deliver(first, message(1, "A"))
+    run(
+        database,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    with pytest.raises(FingerprintsDatabaseError, match="Check fingerprints_path"):
+        first.store()
+    with pytest.raises(FingerprintsDatabaseError):
+        first.close()
+
+
+def test_a_role_that_may_not_write_is_said(database: Database) -> None:
+    opened(database.uri).close()
+    run(database, "CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    try:
+        uri = database.uri.replace("postgres@", "reader@")
+        with pytest.raises(FingerprintsDatabaseError, match="permission denied"):
+            opened(uri)
+        opened(uri, keep=False).close()
+    finally:
+        run(database, "DROP OWNED BY reader; DROP ROLE reader")
+
+
+@pytest.mark.parametrize(
+    ("uri", "place"),
+    [
+        (
+            "postgresql://jane:CANARY@127.0.0.1:1/shared?options=CANARY",
+            "postgresql://127.0.0.1:1/shared",
+        ),
+        ("postgres://jane:CANARY%zz@127.0.0.1:1/shared", "postgresql://…"),
+        ("postgresql:///shared?password=CANARY&host=/nowhere", "postgresql:///nowhere/shared"),
+        ("postgresql://127.0.0.1:1/?passwort=CANARY", "postgresql://…"),
+    ],
+)
+def test_a_place_is_named_without_its_password(uri: str, place: str) -> None:
+    assert place_of(uri) == place
+    for keep in (True, False):
+        with pytest.raises(FingerprintsDatabaseError) as raised:
+            opened(uri, keep=keep)
+        assert place in str(raised.value)
+        assert "CANARY" not in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_check_tries_everything_and_leaves_nothing(database: Database) -> None:
+    def check() -> None:
+        fingerprint_database(database.uri, "target", ["key-CANARY"], wait=no_wait).check()
+
+    check()
+    assert run(database, "SELECT to_regclass('singer_fingerprints')") == [(None,)]
+    with closing(opened(database.uri)), pytest.raises(FingerprintsInUseError):
+        check()
+    check()
+    assert not run(database, LEASES)
+
+
+def test_without_its_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    config = {"changed_only": True, "fingerprints_path": "postgresql://there/shared"}
+    [said] = store_errors(config, "target-segment")
+    assert "Install target-segment[postgres]" in said
+    assert not [*store_errors({**config, "changed_only": False}, "target-segment")]
+    assert not [*store_errors({**config, "fingerprints_path": "file"}, "target-segment")]
+
+
+def test_nobody_can_be_read_from_the_tables(database: Database) -> None:
+    with closing(opened(database.uri)) as first:
+        deliver(first, message(1, "A"))
+    dumped = str(run(database, "SELECT * FROM singer_fingerprint_leases, singer_fingerprints"))
+    assert "CANARY" not in dumped

@@ -1,0 +1,64 @@
+"""Runs on fingerprints, without a target around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from singer_delivery.sending.batching import Message
+from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, Fingerprints
+from singer_delivery.state.stores import fingerprint_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def no_wait(_seconds: float) -> None:
+    pytest.fail("nobody else has the lease")
+
+
+def opened(
+    place: str,
+    *,
+    keep: bool = True,
+    again: bool = False,
+    wait: Callable[[float], None] = no_wait,
+) -> Fingerprints:
+    """Open the fingerprints at a place, as `fingerprints_path` names it."""
+    store = fingerprint_store(place, "target", ["key-CANARY"], keep=keep, wait=wait)
+    fingerprints = Fingerprints(store, again=again)
+    fingerprints.open()
+    return fingerprints
+
+
+def fingerprint(said: str) -> bytes:
+    return said.encode().ljust(FINGERPRINT_BYTES, b".")
+
+
+def message(entity_key: int, said: str) -> Message:
+    return Message("key", b"", 0, entity_key, fingerprint(said))
+
+
+def send(fingerprints: Fingerprints, each: Message) -> int | None:
+    """Send a message; give its generation, or None if it need not be sent."""
+    fingerprints.look_up([each.entity_key])
+    if not fingerprints.send(each):
+        return None
+    last = fingerprints._last(each.entity_key or 0)
+    return last.generation if last else -1
+
+
+def deliver(fingerprints: Fingerprints, *messages: Message) -> list[int]:
+    """Deliver each message that is a change; give their generations."""
+    generations = []
+    for each in messages:
+        if (generation := send(fingerprints, each)) is not None:
+            generations.append(generation)
+            fingerprints.resolve(each, acknowledged=True)
+    return generations
+
+
+def killed(fingerprints: Fingerprints) -> None:
+    """Leave the store as SIGKILL does: what was not stored is gone."""
+    fingerprints._store.close()
