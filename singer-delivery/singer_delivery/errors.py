@@ -305,10 +305,10 @@ class CountsError(DeliveryError):
 
 
 class DefectError(DeliveryError):
-    """An error that nobody expected."""
+    """An unexpected error."""
 
     sentence = "Stopped by a defect: {place}. Report that place, and run again."
-    advice = "Nothing is lost: STATE stands only behind what was acknowledged."
+    advice = "Nothing is lost: STATE never passes a record whose outcome is open."
 
 
 class Interrupted(DeliveryError):  # noqa: N818, a signal is no error

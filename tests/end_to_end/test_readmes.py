@@ -4,8 +4,8 @@ Each document's `sh` blocks are run in their order by a shell, in a copy of this
 sandbox in the place of the two services. Only these are not run whole: `make` says what it would
 do (`make -n`; that the demo, the tests and the rest work is tested elsewhere), and of a benchmark
 the options are looked up in its `--help`. What installs the packages is run by tests of its own.
-`yaml` blocks are Meltano projects, which are installed and run together, or settings, with which a
-target is run.
+`yaml` blocks are Meltano projects, which are installed and run together, or settings, which a
+connector takes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from singer_sdk.exceptions import ConfigValidationError
 
 from commands import COMMANDS, Sandbox, run
 from project import PROJECT, meltano
 from scripted import Reply, ScriptedService
+from tap_moesif import TapMoesif
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,16 +190,22 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize(("target", "text"), SETTINGS)
-def test_settings_that_are_shown_are_settings(tmp_path: Path, target: str, text: str) -> None:
-    key = "write_key" if target == "target-segment" else "application_id"
-    settings = {**yaml.safe_load(text), key: "k", "verify_write_key": False}
-    if target != "target-segment":
+@pytest.mark.parametrize(("connector", "text"), SETTINGS)
+def test_settings_that_are_shown_are_settings(tmp_path: Path, connector: str, text: str) -> None:
+    shown = yaml.safe_load(text)
+    if connector == "tap-moesif":
+        TapMoesif(config={**shown, "management_api_key": "k"})
+        with pytest.raises(ConfigValidationError):
+            TapMoesif(config={"management_api_key": "k", "usage_traits": {"any": {}}})
+        return
+    key = "write_key" if connector == "target-segment" else "application_id"
+    settings = {**shown, key: "k", "verify_write_key": False}
+    if connector != "target-segment":
         del settings["verify_write_key"]
-    ended = run(target, tmp_path, settings)
+    ended = run(connector, tmp_path, settings)
     assert (ended.code, ended.stdout) == (0, ""), ended.stderr
     spoilt = {**settings, "streams": {"any": {"call": "shout"}}}
-    assert run(target, tmp_path, spoilt).code == 1
+    assert run(connector, tmp_path, spoilt).code == 1
 
 
 def test_every_make_target_that_a_sentence_names_is_there() -> None:
@@ -213,7 +221,8 @@ def test_every_make_target_that_a_sentence_names_is_there() -> None:
 
 
 def example(document: str) -> dict[str, Any]:
-    [shown] = [json.loads(text) for text in blocks(PROJECT / document, "json")]
+    """Give the first JSON block of a document."""
+    shown = json.loads(blocks(PROJECT / document, "json")[0])
     assert isinstance(shown, dict)
     return shown
 

@@ -49,7 +49,7 @@ def advice_for(
         stream: The stream.
         calls: The calls that the target can make.
         known: The shapes that the target has besides Segment's own.
-        pattern: The key under `streams` that fits but says too little, if there is one.
+        pattern: The key under `streams` that matches but is incomplete, if there is one.
     """
     what, key, line = _line_for(stream, calls, known)
     why = (
@@ -65,7 +65,7 @@ def advice_for(
 def _line_for(
     stream: InputStream, calls: Sequence[str], known: Mapping[str, KnownShape]
 ) -> tuple[str, str, str]:
-    """Return what a stream looks like, the key of its line and what the line says."""
+    """Return what a stream looks like, and the key and value of the line to add."""
     for name, shape in known.items():
         if shape.fits(stream):
             return (

@@ -1,4 +1,4 @@
-"""A route, applied to records: what their names decide is worked out once for all of them."""
+"""Applies a route to records; what depends on field names alone is computed once for each set."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     Call = dict[str, Any]
 
 MAX_BINDINGS = 64
-"""For how many sets of names, beyond the schema's, a route stays worked out."""
+"""How many sets of field names, besides the schema's own, are kept."""
 
 NOT_GONE = (None, False, "", "false", "False", "FALSE", 0)
-"""What a column such as `_fivetran_deleted` says of a row that is still there."""
+"""Values of a column such as `_fivetran_deleted` for a row that still exists."""
 
 SUSPICIOUS_IDS = frozenset({"undefined", "null", "None", "nil", "NaN", "[object Object]"})
-"""Text that a program has written where it had no id."""
+"""Texts that a program writes when it has no id."""
 
 
 class StreamRoute:
-    """Makes calls of the records of one stream.
+    """Turns the records of one stream into calls.
 
     Args:
-        route: How.
-        schema: Of the records, after all stream maps.
+        route: The route of the stream.
+        schema: The schema of the records, after all stream maps.
         warn: Logs a warning for the operator.
     """
 
@@ -65,14 +65,14 @@ class StreamRoute:
         self._others: dict[frozenset[str], BoundRoute] = {}
 
     def __call__(self, record: Record) -> Call:
-        """Make a record into a call.
+        """Turn a record into a call.
 
         Args:
-            record: Its values still encoded; it is changed.
+            record: The record, with its values still encoded; it is modified.
 
         Raises:
-            RecordRejected: It lacks what the call must have.
-            RecordSkipped: It says that it is gone.
+            RecordRejected: A value that the call needs is missing.
+            RecordSkipped: The record is marked as deleted.
         """
         bound = self._bound
         if not record.keys() <= self._names:
@@ -91,12 +91,12 @@ class StreamRoute:
 
 
 class BoundRoute:
-    """Makes calls of records that have some of a set of names.
+    """Turns records whose fields are among a set of names into calls.
 
     Args:
-        route: How.
-        schema: Of the records.
-        names: That they may have.
+        route: The route of the stream.
+        schema: The schema of the records.
+        names: The field names that the records may have.
         warn: Logs a warning for the operator.
     """
 
@@ -155,7 +155,7 @@ class BoundRoute:
         )
 
     def __call__(self, record: Record) -> Call:
-        """Make a record into a call, as `StreamRoute` does."""
+        """Turn a record into a call, as `StreamRoute` does."""
         route = self._route
         if self._restores:
             record = self._restored(record)
@@ -241,7 +241,7 @@ class BoundRoute:
                 raise RecordRejected("path_not_found", f"{setting}, which it does not have.")
 
     def _add_context(self, call: Call, record: Record) -> None:
-        """Add the context to a call; the values of a single object stay encoded."""
+        """Add the context to a call; if it comes from a single object, its values stay encoded."""
         context: Any = {}
         if isinstance(self._context, str):
             raw = paths.take(record, self._context)
@@ -255,7 +255,7 @@ class BoundRoute:
             call["context"] = context
 
     def _context_of(self, record: Record) -> dict[str, Any]:
-        """Make a context of the fields that have places in it by the route, or by their names."""
+        """Build a context from the fields that the route, or their names, assign to it."""
         context: dict[str, Any] = {}
         for place, path in (self._context or {}).items():  # type: ignore[union-attr]
             _set(context, place.split("."), decode_exactly(paths.take(record, path) or NULL))
@@ -265,7 +265,7 @@ class BoundRoute:
         return context
 
     def _content_of(self, record: Record, name: str) -> Record | object:
-        """The traits or properties of a record, or what is no object in their place."""
+        """Return the traits or properties of a record, or the value there that is not an object."""
         route, content = self._route, record
         if name in route.content:
             pass
@@ -291,7 +291,7 @@ _EITHER = frozenset({"userId", "anonymousId"})
 
 
 def _spread(record: Record, name: str) -> Record:
-    """Put the fields of an object beside it, in its place; those that are there stay."""
+    """Replace a field by the fields of its object; fields that exist are kept."""
     inner = as_object(record.get(name, NULL))
     if inner is None:
         return record
@@ -311,7 +311,7 @@ def _without_empty_id(call: Call) -> None:
 
 
 def object_or_text(raw: msgspec.Raw) -> Record | object:
-    """Return the fields of an object, or of one in a text; decode any other value."""
+    """Return the fields of an object, also of one written as text; decode any other value."""
     found = as_object(raw)
     if found is None:
         found = as_object(object_in_text(raw))
@@ -319,7 +319,7 @@ def object_or_text(raw: msgspec.Raw) -> Record | object:
 
 
 def _set(context: Any, place: tuple[str, ...] | list[str], value: object) -> None:  # noqa: ANN401
-    """Put a value into a context; a null, or what does not fit, leaves it as it is."""
+    """Set a value in a context, unless it is null or does not fit there."""
     *parents, name = place
     if value is None:
         return

@@ -1,4 +1,4 @@
-"""Calls: identify, group, track and their kin, in the terms of Segment's specification ("Spec").
+"""Calls: identify, group, track and so on, in the terms of Segment's specification ("Spec").
 
 A call is a dict: `type`, `userId`, `anonymousId`, `groupId`, `previousId`, `event`, `name`,
 `category`, `timestamp`, `messageId`, `context`, `integrations`, and `traits` or `properties`, whose

@@ -24,10 +24,10 @@ WITHOUT_ID = frozenset({"no_user_anon_id", "id_required"})
 
 
 class ToMessages(Protocol):
-    """Makes a call's messages."""
+    """Turns a call into messages."""
 
     def __call__(self, call: Call, extracted: str | None, distinction: bytes) -> Sequence[Message]:
-        """Make the messages of a call.
+        """Turn a call into messages.
 
         Args:
             call: In the terms of `singer_delivery.routing.calls`; it is modified.
@@ -78,7 +78,7 @@ class RoutedStream:
         """Encode a record.
 
         Args:
-            record: Its values still encoded; it is changed.
+            record: The record, with its values still encoded; it is modified.
             extracted: The `time_extracted` of its line.
 
         Raises:
@@ -106,7 +106,7 @@ class RoutedStream:
         return b"" if NULL in values else b"\0".join(map(bytes, values))
 
     def _distinction(self, call: Call, extracted: str | None) -> bytes:
-        """Return what distinguishes an event without a key; its own time is in the call."""
+        """Return what distinguishes an event without a key, besides the time in its call."""
         if "timestamp" in call:
             return b""
         self._warn(

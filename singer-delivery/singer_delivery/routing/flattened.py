@@ -1,7 +1,7 @@
 """Restores records that singer-sdk has flattened.
 
-Flattening makes `company__id` of the `id` in `company`, and JSON text of an object or a list that
-it does not go into. Of a stream whose shape is known both can be undone.
+Flattening turns the `id` in `company` into `company__id`, and writes objects and lists below its
+maximum depth as JSON text. If the shape of a stream is known, both can be undone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Unflatten:
     """Restores the records of one stream.
 
     Args:
-        columns: For a name that flattening has made, the names of the object and of what is in it.
+        columns: For each flattened name, the name of the object and of the field in it.
         texts: Names of objects that may be written as JSON text.
     """
 
@@ -35,7 +35,7 @@ class Unflatten:
         self._texts = texts
 
     def __bool__(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether there is anything to restore."""
         return bool(self._columns or self._texts)
 
     def __call__(self, record: Record) -> Record:
@@ -60,8 +60,8 @@ def unflatten(
     """Return what restores the records of a stream.
 
     Args:
-        schema: The stream's.
-        names: Of its records' fields.
+        schema: The schema of the stream.
+        names: The field names of its records.
         objects: Names of the fields that hold objects.
     """
     known = {name.lower(): name for name in objects}

@@ -1,7 +1,7 @@
 """Dotted paths into records whose values are still encoded.
 
-A name is first looked for as it is written, dots and all, then step by step into objects. It fits
-in any letter case where exactly one does.
+A name is first looked up as it is written, dots included, then step by step in objects. Its letter
+case does not matter if only one field matches.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def get(record: Record, path: str) -> msgspec.Raw | None:
 
 
 def put(record: Record, path: str, value: msgspec.Raw) -> None:
-    """Put a value at a path of a record; objects on the way are made.
+    """Put a value at a path of a record; missing objects on the way are created.
 
     Raises:
-        RecordRejected: What stands on the way is no object.
+        RecordRejected: A value on the way is not an object.
     """
     name, dot, rest = path.partition(".")
     if not dot:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 class Route:
     """How the records of one stream become calls.
 
-    Paths are dotted, and fit in any letter case where exactly one name does.
+    Paths are dotted; their letter case does not matter if only one name matches.
 
     Attributes:
-        call: Which call; with `by_type` that of records that do not say.
+        call: Which call; with `by_type`, the call for records that do not have a type.
         shape: The known shape the records have, as `as` in the settings names it; else empty.
         fields: For a field of the call, the paths where its value may be, the first choice first.
         literals: For a field of the call, its value where no path gives one.
@@ -30,12 +30,12 @@ class Route:
         dropped: Names, in lower case, that belong to no content.
         dropped_prefixes: The beginnings of such names.
         context_columns: Whether a warehouse's `context_*` columns are folded back into the context.
-        lower_case: Whether names are written in lower case first, as Snowflake's are not.
+        lower_case: Whether names are lower-cased first, as for Snowflake, which has upper case.
         objects: Names of fields that hold objects, which flattening takes apart or writes as text.
         exclude: Paths left out of the content.
-        rename: Paths in the content, and where to their values go.
+        rename: Paths in the content, and the paths to which their values move.
         required: For a field of the call that must be there, the setting that says so.
-        without_id: What becomes of a record that has not the id that its call needs.
+        without_id: What happens to a record that lacks the id that its call needs.
     """
 
     call: str

@@ -27,7 +27,7 @@ EVERY_STREAM = "*"
 """The pattern whose `call: ignore` leaves out what nothing else explains."""
 
 LOADER_TEST_STREAM = "meltano_test_stream"
-"""The stream of `meltano config test`, for which nobody sets a route."""
+"""The stream of `meltano config test`, which has no route."""
 
 
 class KnownShape(NamedTuple):
@@ -212,9 +212,9 @@ class Router:
 
 
 def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
-    """The route of a stream of which only the settings say something.
+    """Return the route of a stream that only the settings describe.
 
-    What is about a row and not of it, where it looks like a call or a warehouse's, is no content.
+    If it looks like a call or a warehouse's table, metadata about the row is not content.
     """
     names = stream.fields
     if envelope := shapes.envelope_of(names):

@@ -81,7 +81,7 @@ def envelope_of(names: Iterable[str]) -> frozenset[str]:
 
 
 def looks_like_calls(names: Iterable[str]) -> bool:
-    """Return whether records look like calls, so far as their names say."""
+    """Return whether the field names of records look like those of calls."""
     lower = {name.lower().replace("_", "") for name in names}
     of_somebody = not lower.isdisjoint({"userid", "anonymousid"})
     return bool(envelope_of(names)) or (
@@ -146,7 +146,7 @@ def table_of(stream: str) -> str:
 
 
 def warehouse_route(stream: str) -> Route:
-    """Return the route by which the rows of a table become the calls that they were."""
+    """Return the route that turns the rows of a table back into calls."""
     table = table_of(stream)
     call = TABLES.get(table, "track")
     return Route(

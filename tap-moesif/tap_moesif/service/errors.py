@@ -82,7 +82,7 @@ class NoOrderByIdError(RejectedQueryError):
 
     sentence = (
         "{answer}: its search engine does not sort by _id (indices.id_field_data.enabled is "
-        "false), without which no walk through all documents is complete. Ask whoever runs it to "
+        "false), without which no walk through all documents is complete. Ask its operator to "
         "allow that."
     )
     advice = "Ask Moesif's support."
@@ -127,7 +127,7 @@ class OtherStateError(MoesifError):
 
 
 class StateOfStreamError(MoesifError):
-    """The state of a stream cannot be gone on from."""
+    """The state of a stream cannot be resumed."""
 
     sentence = (
         "The state of '{stream}' {what}. Take this stream out of the state, or run with "

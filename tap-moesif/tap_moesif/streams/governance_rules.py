@@ -28,7 +28,7 @@ class GovernanceRules(ListStream):
         Field(
             "appliedToUnidentified",
             Kind.BOOLEAN,
-            "Whether it applies to calls of nobody that is known.",
+            "Whether it applies to calls of unidentified users.",
             ("applied_to_unidentified",),
         ),
         Field("cohorts", Kind.LIST, "The cohorts it applies to, untouched.", ("cohorts",)),

@@ -175,14 +175,6 @@ def test_what_is_left_is_taken_last(stream: str) -> None:
         assert all(field.kind is not Kind.REST for field in level[:-1])
 
 
-def test_each_stream_has_a_field_that_no_other_has() -> None:
-    names = {stream: {field.name for field in fields} for stream, fields in ALL.items()}
-
-    for stream, own in names.items():
-        others = set[str]().union(*(names[other] for other in ALL if other != stream))
-        assert own - others, stream
-
-
 @STREAMS
 def test_an_object_that_keeps_the_unknown_calls_its_fields_as_the_document_does(
     fields: tuple[Field, ...],
