@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import latency, sections, windows
+from benchmarks import latency, sections, usage, windows
 from benchmarks.changes import changes
 from benchmarks.measure import CommandFailedError
 
@@ -26,6 +26,7 @@ SECTIONS = {
     "tap": sections.tap,
     "pair": sections.pair,
     "latency": latency.latency,
+    "usage": usage.usage,
     "windows": windows.windows,
 }
 RECORDS = 50_000
