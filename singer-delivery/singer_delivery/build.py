@@ -144,7 +144,12 @@ def _fingerprints(
     if not settings.changed_only or not settings.fingerprints_path:
         return None
     store = fingerprint_store(
-        settings.fingerprints_path, name, sender.secrets, keep=not settings.dry_run, wait=wait
+        settings.fingerprints_path,
+        name,
+        sender.secrets,
+        shared=settings.fingerprints_lease,
+        keep=not settings.dry_run,
+        wait=wait,
     )
     return Fingerprints(store, again=bool(settings.full_refresh))
 

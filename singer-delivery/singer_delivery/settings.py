@@ -25,7 +25,7 @@ takes gzip, and `null_traits` an encoder that heeds the setting.
 """
 
 _SETTINGS_OF: dict[Feature, tuple[str, ...]] = {
-    "changed_only": ("changed_only", "fingerprints_path", "full_refresh"),
+    "changed_only": ("changed_only", "fingerprints_path", "fingerprints_lease", "full_refresh"),
     "compression": ("compression",),
     "null_traits": ("null_traits",),
 }
@@ -159,6 +159,13 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             "postgresql://host/database for runs on many machines, which needs the extra postgres.",
         ),
         th.Property(
+            "fingerprints_lease",
+            th.StringType(min_length=1),
+            title="Shared lease",
+            description="A name under which several runs may use the fingerprints in PostgreSQL at "
+            "once, such as the windows of a backfill. No two of them may read the same user.",
+        ),
+        th.Property(
             "full_refresh",
             th.BooleanType(),
             default=False,
@@ -249,6 +256,7 @@ class DeliverySettings:
     max_rejects: int
     changed_only: bool | None
     fingerprints_path: str | None
+    fingerprints_lease: str | None
     full_refresh: bool | None
     dry_run: bool
     dry_run_path: str | None

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from meltano_airflow.backfill import (
+    changes,
     check_heard,
     dates,
     handed_over,
@@ -83,6 +84,14 @@ def test_a_windows_state_is_its_own_and_a_retrys_is_the_same() -> None:
     assert suffix(RUN, 3, 0) == "backfill-manual-2026-11-25T03-09-46-558187-00-00-3"
     assert suffix(RUN, 3, 0) != suffix(RUN, 3, 1), "cleared by hand, it is read anew"
     assert len({suffix(RUN, number, again) for number in (1, 2, 11) for again in (0, 1)}) == 6
+
+
+def test_windows_send_everything_or_changes_under_one_lease() -> None:
+    assert changes("target-segment", RUN, wanted=False) == {"TARGET_SEGMENT_CHANGED_ONLY": "false"}
+    assert changes("target-segment", RUN, wanted=True) == {
+        "TARGET_SEGMENT_CHANGED_ONLY": "true",
+        "TARGET_SEGMENT_FINGERPRINTS_LEASE": "backfill-manual-2026-11-25T03-09-46-558187-00-00",
+    }
 
 
 def test_the_state_of_a_window_is_found_and_no_others() -> None:

@@ -45,6 +45,7 @@ def delivery_settings(**changes: Any) -> DeliverySettings:
         "max_rejects": -1,
         "changed_only": False,
         "fingerprints_path": "",
+        "fingerprints_lease": None,
         "full_refresh": False,
         "dry_run": False,
         "dry_run_path": None,

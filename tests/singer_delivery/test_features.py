@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from target_webhook import TargetWebhook
 
-OTHERS = {"changed_only", "fingerprints_path", "full_refresh", "null_traits", "compression"}
+CHANGED_ONLY = {"changed_only", "fingerprints_path", "fingerprints_lease", "full_refresh"}
+OTHERS = {*CHANGED_ONLY, "null_traits", "compression"}
 
 
 @pytest.fixture(scope="module")

@@ -255,3 +255,80 @@ def test_nobody_can_be_read_from_the_tables(database: Database) -> None:
         deliver(first, message(1, "A"))
     dumped = str(run(database, "SELECT * FROM singer_fingerprint_leases, singer_fingerprints"))
     assert "CANARY" not in dumped
+
+
+def test_runs_that_share_a_lease_work_at_once_and_see_what_the_others_stored(
+    database: Database,
+) -> None:
+    one = opened(database.uri, shared="backfill")
+    with closing(opened(database.uri, shared="backfill")) as other:
+        assert deliver(one, message(1, "A")) == [0]
+        one.store()
+        assert deliver(other, message(1, "A"), message(2, "A")) == [0]
+        other.store()
+        assert deliver(one, message(2, "A")) == []
+        one.close()
+        assert deliver(other, message(3, "A")) == [0], "the lease is still theirs"
+    assert len(run(database, LEASES)) == 1, "others may go on"
+
+    def end(_seconds: float) -> None:
+        run(database, END)
+
+    with closing(opened(database.uri, wait=end)) as scheduled:
+        assert deliver(scheduled, *(message(number, "A") for number in (1, 2, 3))) == []
+
+
+@pytest.mark.parametrize("shared", [None, "another"])
+def test_a_shared_lease_keeps_all_other_runs_off(database: Database, shared: str | None) -> None:
+    with closing(opened(database.uri, shared="backfill")) as window:
+
+        def wait(_seconds: float) -> None:
+            window.store()
+
+        with pytest.raises(FingerprintsInUseError):
+            opened(database.uri, shared=shared, wait=wait)
+
+
+def test_a_window_that_was_killed_goes_on_at_once_with_what_it_had_stored(
+    database: Database,
+) -> None:
+    killed = opened(database.uri, shared="backfill")
+    deliver(killed, message(1, "A"))
+    assert send(killed, message(2, "A")) == 0
+    killed.leave()
+    with closing(opened(database.uri, shared="backfill")) as again:
+        assert deliver(again, message(1, "A")) == []
+        assert send(again, message(2, "A")) == 0, "the repeat has the same id"
+        assert deliver(again, message(1, "B"), message(2, "B")) == [1, 1]
+    killed._store.close()
+
+
+def test_windows_that_were_taken_over_store_nothing(database: Database) -> None:
+    windows = [opened(database.uri, shared="backfill") for _ in range(2)]
+    run(database, END)
+    with closing(opened(database.uri)):
+        for window in windows:
+            assert send(window, message(1, "A")) == 0
+            with pytest.raises(LeaseLostError):
+                window.leave()
+            window._store.close()
+        assert run(database, "SELECT count(*) FROM singer_fingerprints") == [(0,)]
+
+
+def test_what_a_killed_run_left_is_merged_by_the_first_of_the_windows(database: Database) -> None:
+    alone = opened(database.uri)
+    deliver(alone, message(1, "A"))
+    alone.store()
+    run(database, END)
+    with closing(opened(database.uri, shared="backfill")) as first:
+        assert deliver(first, message(1, "B")) == [1]
+        first.store()
+        with closing(opened(database.uri, shared="backfill")) as second:
+            assert deliver(second, message(1, "B")) == []
+    alone._store.close()
+
+
+def test_a_file_has_no_lease_to_share() -> None:
+    config = {"changed_only": True, "fingerprints_lease": "backfill", "fingerprints_path": "file"}
+    [said] = store_errors(config, "target-segment")
+    assert said.startswith("Setting fingerprints_lease: ")

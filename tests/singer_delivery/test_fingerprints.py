@@ -29,13 +29,19 @@ if TYPE_CHECKING:
     from singer_delivery.state.fingerprints import Fingerprints
 
 
-@pytest.fixture(params=["file", "database"])
+STORES = ["file", "database"]
+
+
+@pytest.fixture(params=[*STORES, "shared"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """What `fingerprints_path` says of a store that nobody has used."""
     if request.param == "file":
         return str(tmp_path / "below" / "fingerprints.sqlite")
     database: Database = request.getfixturevalue("database")
-    return database.uri
+    return f"{database.uri}#backfill" if request.param == "shared" else database.uri
+
+
+alone = pytest.mark.parametrize("place", STORES, indirect=True)
 
 
 @pytest.fixture
@@ -222,6 +228,7 @@ def live_and_die(place: str, changes: Changes, chance: random.Random, merge_ever
     assert arrived == source
 
 
+@alone
 def test_the_log_is_merged_and_what_it_held_is_found(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +258,7 @@ def rows(place: str) -> tuple[int, ...]:
         return tuple(counts)
 
 
+@alone
 def test_a_second_run_is_told_so_until_the_first_has_ended(place: str) -> None:
     with closing(opened(place)) as first:
 

@@ -92,6 +92,18 @@ def test_what_both_know_differently_is_sent_once_more_with_a_new_id(
         assert deliver(run, message(-2, "A"), message(7, "A")) == []
 
 
+def test_what_a_killed_run_left_in_the_database_does_not_come_over_what_is_moved(
+    file: str, database: Database
+) -> None:
+    run = opened(database.uri)
+    assert deliver(run, *(message(1, said) for said in "XYZ")) == [0, 1, 2]
+    run.store()
+    killed(run)
+    assert move(file, database.uri).code == 0
+    with closing(opened(database.uri)) as after:
+        assert deliver(after, message(1, "Z")) == [4], "the file knew B"
+
+
 def test_nothing_is_moved_while_a_run_uses_either(file: str, database: Database) -> None:
     for place in (file, database.uri):
         with closing(opened(place)):

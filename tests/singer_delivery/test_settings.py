@@ -31,7 +31,10 @@ def test_defaults_are_filled_in() -> None:
 @pytest.mark.parametrize(
     ("feature", "names"),
     [
-        ("changed_only", {"changed_only", "fingerprints_path", "full_refresh"}),
+        (
+            "changed_only",
+            {"changed_only", "fingerprints_path", "fingerprints_lease", "full_refresh"},
+        ),
         ("compression", {"compression"}),
         ("null_traits", {"null_traits"}),
     ],

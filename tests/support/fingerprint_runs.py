@@ -21,12 +21,24 @@ def no_wait(_seconds: float) -> None:
 def opened(
     place: str,
     *,
+    shared: str | None = None,
     keep: bool = True,
     again: bool = False,
     wait: Callable[[float], None] = no_wait,
 ) -> Fingerprints:
-    """Open the fingerprints at a place, as `fingerprints_path` names it."""
-    store = fingerprint_store(place, "target", ["key-CANARY"], keep=keep, wait=wait)
+    """Open the fingerprints at a place, as `fingerprints_path` names it.
+
+    Args:
+        place: The place; behind a # stands a lease to share.
+        shared: A lease to share.
+        keep: Whether they are written.
+        again: Whether what is known is sent too.
+        wait: Waits for a lease.
+    """
+    place, _, lease = place.partition("#")
+    store = fingerprint_store(
+        place, "target", ["key-CANARY"], shared=shared or lease or None, keep=keep, wait=wait
+    )
     fingerprints = Fingerprints(store, again=again)
     fingerprints.open()
     return fingerprints

@@ -195,6 +195,24 @@ def test_a_run_that_was_suspended_and_is_taken_over_sends_and_claims_nothing(
     assert plans(segment, tmp_path, *both, **changed) == ["b free"]
 
 
+def test_windows_under_one_lease_deliver_at_once_and_the_next_run_knows_it_all(
+    segment: ScriptedService, tmp_path: Path, database: Database
+) -> None:
+    changed = {"changed_only": True, "fingerprints_path": database.uri}
+    shared = {**changed, "fingerprints_lease": "backfill"}
+    (tmp_path / "first.json").write_text(json.dumps(config(segment, **shared)))
+    with started(*FIRST, cwd=tmp_path, before=SHORT_LEASE) as first:
+        feed(first, IDENTIFY, state("begun"))
+        assert next_line(first) == "begun"
+        assert plans(segment, tmp_path, person("b", "free"), **shared) == ["b free"]
+        refused = deliver(segment, tmp_path, [IDENTIFY], before=SHORT_LEASE, **changed)
+        assert (refused.code, "Another run" in refused.stderr) == (1, True)
+        feed(first, person("a", "free"), state("end"))
+        assert first.communicate(timeout=60)[0] == b'"end"\n'
+    both = [person("a", "free"), person("b", "free")]
+    assert plans(segment, tmp_path, *both, before=SHORT_LEASE, **changed) == []
+
+
 def test_what_is_not_acknowledged_is_sent_again_with_its_id(
     segment: ScriptedService, tmp_path: Path, changed: dict[str, Any]
 ) -> None:

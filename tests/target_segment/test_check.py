@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from postgres import Database
+
 USERS = schema("users", "id", "email", mark="users")
 IN_THE_US: dict[str, Any] = {"integrations": {"Segment.io": {"apiKey": "x"}}}
 IN_THE_EU = {"integrations": {"Segment.io": {"apiHost": "events.eu1.segmentapis.com/v1"}}}
@@ -239,3 +241,22 @@ def test_one_identify_is_sent_if_that_is_wanted(
     )
     assert f"messageId `{message['messageId']}`" in out
     assert "jane.canary" not in out
+
+
+def test_a_database_of_fingerprints_is_tried_and_its_password_is_not_told(
+    segment: Segment, tmp_path: Path, database: Database
+) -> None:
+    gone = "postgresql://jane:secret-CANARY@127.0.0.1:1/shared"
+    with ScriptedService(segment) as service:
+        for uri, code, said in (
+            (database.uri, 0, f"postgresql://127.0.0.1:{database.port}/{database.name} can be"),
+            (gone, 1, "Cannot use the fingerprints in postgresql://127.0.0.1:1/shared"),
+        ):
+            config = {"write_key": KEY, "host": service.url, "changed_only": True}
+            config["fingerprints_path"] = uri
+            for arguments in (["--check"], [])[: 1 + code]:
+                ended = run("target-segment", tmp_path, config, *arguments, lines=[USERS])
+                assert ended.code == code, ended.stderr
+                assert said in ended.stdout + ended.stderr
+                assert ended.says_plainly("CANARY")
+    assert database.run("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'singer%'") == "0\n"

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import Param, dag, get_current_context, task
 
 from meltano_airflow import backfill
-from meltano_airflow.runs import MOESIF, ask, deliver, setting
+from meltano_airflow.runs import MOESIF, ask, deliver
 from meltano_airflow.tasks import (
     BEGAN,
     log,
@@ -44,6 +44,11 @@ TIME = {"type": ["null", "string"], "format": "date-time"}
             description="The job's loader, with its mappers before it.",
         ),
         "windows": Param(8, type="integer", minimum=1, maximum=MOST_WINDOWS),
+        "changed_only": Param(
+            False,
+            type="boolean",
+            description="Send only what changed; the loader's fingerprints_path is PostgreSQL.",
+        ),
         "tap": Param(MOESIF, type="string", description="The job's extractor."),
     },
 )
@@ -85,8 +90,9 @@ def moesif_backfill() -> None:
                 steps,
                 {
                     **backfill.settings(tap, window, RUNS.queries),
-                    # Windows at once would want the same file of fingerprints.
-                    setting(steps[-1], "changed_only"): "false",
+                    **backfill.changes(
+                        steps[-1], context["run_id"], wanted=context["params"]["changed_only"]
+                    ),
                 },
                 log,
             )

@@ -91,7 +91,10 @@ def _files(target: CommandTarget) -> Iterator[Finding]:
 
 def _database(target: CommandTarget, uri: str) -> Finding:
     try:
-        database = fingerprint_database(uri, target.name, target.secrets(), wait=time.sleep)
+        shared = target.settings.fingerprints_lease
+        database = fingerprint_database(
+            uri, target.name, target.secrets(), shared=shared, wait=time.sleep
+        )
         database.check()
     except DeliveryError as error:
         return Finding(Sign.FAILED, "fingerprints_path", str(error))

@@ -4,6 +4,9 @@ A run holds a lease: a row with its owner and the time at which it ends, by the 
 write renews it in the same transaction, and fails if another run has taken it over. Look-ups read
 `singer_fingerprints`; entries are appended to `singer_fingerprint_log`, packed, and copied from
 there once the log has grown, as in the file.
+
+Runs that share a lease, such as the windows of a backfill, read different entities. They copy
+entries at once and use no log, so that a run which is started again sees what it had stored.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -84,7 +87,7 @@ _ACQUIRE = """
 INSERT INTO singer_fingerprint_leases AS held (name, owner, ends_at)
 VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at
-WHERE held.ends_at <= clock_timestamp()
+WHERE held.ends_at <= clock_timestamp() OR held.owner = excluded.owner
 RETURNING owner
 """
 _HELD = """
@@ -128,6 +131,7 @@ class FingerprintDatabase:
         uri: A connection URI, `postgresql://…`; libpq's environment variables and password file
             complete it.
         lease: The name of what only one run at a time may do, from `lease_name`.
+        shared: A name under which several runs have the lease together.
         keep: Whether it is written; otherwise it is only read, even while another run writes it.
         wait: Waits for seconds; raises where a signal ends the run.
         clock: A monotonic clock, in seconds.
@@ -138,6 +142,7 @@ class FingerprintDatabase:
         uri: str,
         *,
         lease: str,
+        shared: str | None = None,
         keep: bool = True,
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -147,7 +152,9 @@ class FingerprintDatabase:
         self._keep = keep
         self._wait = wait
         self._clock = clock
-        self._lease = {"name": lease, "owner": uuid4(), "seconds": LEASE_SECONDS}
+        self._shared = shared is not None
+        owner = uuid5(NAMESPACE_OID, f"{lease} {shared}") if shared is not None else uuid4()
+        self._lease = {"name": lease, "owner": owner, "seconds": LEASE_SECONDS}
         self._connection: psycopg.Connection[Any] | None = None
         self._ends_at: float | None = None
         self._empty = True  # nothing is merged yet, as in a first run: nothing to be found
@@ -165,8 +172,8 @@ class FingerprintDatabase:
                 if self._keep:
                     self._prepare()
                     self._acquire()
-                    self._empty = self._is_empty()
-                    self.merge(self._logged())
+                    self._merge_log()
+                    self._empty = not self._shared and self._is_empty()
                 else:
                     self._read_only()
         except BaseException:
@@ -195,6 +202,9 @@ class FingerprintDatabase:
         if self._beside:
             self._beside.append(entries)
             return
+        if self._shared:
+            self._copy(logged([(entries,)]))
+            return
         with self._plain_errors(), self._renewed():
             written = self._cursor.execute(_APPEND, {**self._lease, "entries": entries})
             self._check_lease(written.rowcount)
@@ -208,14 +218,8 @@ class FingerprintDatabase:
         if self._beside:
             self._beside.merge(entries)
             return
-        if not entries:
-            return
-        with self._plain_errors(), self._renewed(), self._opened.transaction():
-            cursor = self._cursor
-            self._check_lease(cursor.execute(_RENEW, self._lease).rowcount)
-            copy_entries(cursor, sorted(entries.items(), key=itemgetter(0)))
-            cursor.execute(_CLEAR, (self._lease["name"],))
-        self._empty = False
+        if entries and not self._shared:
+            self._copy(entries)
 
     def confirm(self) -> None:
         """Renew the lease.
@@ -234,8 +238,8 @@ class FingerprintDatabase:
         return self._ends_at
 
     def close(self) -> None:
-        """Release the lease, if it is still this run's, and disconnect."""
-        if self._ends_at is not None:
+        """Release the lease, if it is still this run's alone, and disconnect."""
+        if self._ends_at is not None and not self._shared:
             with suppress(psycopg.Error):  # it ends by itself
                 self._cursor.execute(_RELEASE, self._lease)
         self._disconnect()
@@ -295,6 +299,28 @@ class FingerprintDatabase:
         if exists(self._opened):
             self._empty = self._is_empty()
             self._beside.merge(self._logged())
+
+    def _merge_log(self) -> None:
+        """Merge what a killed run left; of runs that share the lease only one finds it."""
+        with self._transaction():
+            self._merge(self._logged())
+
+    def _copy(self, entries: Mapping[int, FingerprintEntry]) -> None:
+        with self._plain_errors(), self._transaction():
+            self._merge(entries)
+        self._empty = False
+
+    def _merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
+        if entries:
+            copy_entries(self._cursor, sorted(entries.items(), key=itemgetter(0)))
+            self._cursor.execute(_CLEAR, (self._lease["name"],))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Do something as long as the lease is this run's; others wait for its row meanwhile."""
+        with self._renewed(), self._opened.transaction():
+            self._check_lease(self._cursor.execute(_RENEW, self._lease).rowcount)
+            yield
 
     def _logged(self) -> dict[int, FingerprintEntry]:
         return logged(self._cursor.execute(_LOGGED, (self._lease["name"],)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
 from singer_delivery.errors import FingerprintsInUseError, OutputError
+from singer_delivery.state.entries import logged
 from singer_delivery.state.fingerprint_file import FingerprintFile
 from singer_delivery.state.stores import is_database
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from singer_delivery.state.entries import FingerprintEntry
 
 _LIVE = "SELECT EXISTS (SELECT FROM singer_fingerprint_leases WHERE ends_at > clock_timestamp())"
+_LOGGED = "SELECT entries FROM singer_fingerprint_log ORDER BY number"
+_CLEAR = "DELETE FROM singer_fingerprint_log"
 _MERGE: LiteralString = """
 INSERT INTO singer_fingerprints AS held SELECT * FROM staged
 ON CONFLICT (entity_key) DO UPDATE SET
@@ -69,6 +72,10 @@ def move(path: Path, uri: str) -> int:
                 [[used]] = cursor.execute(_LIVE)
                 if used:
                     raise FingerprintsInUseError(path=place)
+                # What killed runs left is older, and must not be merged over what is moved.
+                left = logged(cursor.execute(_LOGGED))
+                database.copy_entries(cursor, left.items())
+                cursor.execute(_CLEAR)
                 database.copy_entries(cursor, entries(file), _MERGE)
         file.mark_moved(place)
     return moved

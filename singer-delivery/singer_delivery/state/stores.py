@@ -22,16 +22,23 @@ def is_database(path: str) -> bool:
 
 
 def store_errors(config: Mapping[str, Any], target: str) -> Iterator[str]:
-    """Check that the driver of the database that the settings name is installed.
+    """Check that the store of fingerprints can be what the settings say.
 
     Args:
         config: The settings of a target.
         target: The name of its package.
 
     Yields:
-        A sentence if it is not.
+        A sentence for what is wrong.
     """
-    if not config.get("changed_only") or not is_database(config.get("fingerprints_path", "")):
+    if not config.get("changed_only"):
+        return
+    if not is_database(config.get("fingerprints_path", "")):
+        if config.get("fingerprints_lease"):
+            yield (
+                "Setting fingerprints_lease: runs share a lease only where fingerprints_path names "
+                "a PostgreSQL database."
+            )
         return
     try:
         import psycopg  # noqa: F401, PLC0415, an extra
@@ -47,6 +54,7 @@ def fingerprint_store(
     target: str,
     secrets: Sequence[str],
     *,
+    shared: str | None = None,
     keep: bool,
     wait: Callable[[float], None],
 ) -> FingerprintStore:
@@ -56,11 +64,12 @@ def fingerprint_store(
         path: The setting `fingerprints_path`.
         target: The name of the target.
         secrets: The keys it sends with.
+        shared: The setting `fingerprints_lease`; a file has no lease to share.
         keep: Whether the store is written.
         wait: Waits for seconds; raises where a signal ends the run.
     """
     if is_database(path):
-        return fingerprint_database(path, target, secrets, keep=keep, wait=wait)
+        return fingerprint_database(path, target, secrets, shared=shared, keep=keep, wait=wait)
     return FingerprintFile(filled_in(path, target=target), keep=keep)
 
 
@@ -69,6 +78,7 @@ def fingerprint_database(
     target: str,
     secrets: Sequence[str],
     *,
+    shared: str | None = None,
     keep: bool = True,
     wait: Callable[[float], None],
 ) -> FingerprintDatabase:
@@ -76,4 +86,4 @@ def fingerprint_database(
     from singer_delivery.state import fingerprint_database as module  # noqa: PLC0415, an extra
 
     lease = module.lease_name(target, secrets)
-    return module.FingerprintDatabase(uri, lease=lease, keep=keep, wait=wait)
+    return module.FingerprintDatabase(uri, lease=lease, shared=shared, keep=keep, wait=wait)

@@ -88,7 +88,27 @@ def suffix(run_id: str, number: int, cleared: int) -> str:
         cleared: After how many tries it was cleared the last time.
     """
     again = f"-{cleared}" if cleared else ""
-    return f"backfill-{re.sub('[^A-Za-z0-9]+', '-', run_id)}-{number}{again}"
+    return f"{_name(run_id)}-{number}{again}"
+
+
+def changes(loader: str, run_id: str, *, wanted: bool) -> dict[str, str]:
+    """Give the variables by which a window's loader sends changes only, or everything.
+
+    Args:
+        loader: The loader.
+        run_id: Airflow's, of the run. Its windows share a lease on the loader's fingerprints.
+        wanted: Whether to send changes only.
+    """
+    if not wanted:  # windows at once would want the same file of fingerprints
+        return {setting(loader, "changed_only"): "false"}
+    return {
+        setting(loader, "changed_only"): "true",
+        setting(loader, "fingerprints_lease"): _name(run_id),
+    }
+
+
+def _name(run_id: str) -> str:
+    return f"backfill-{re.sub('[^A-Za-z0-9]+', '-', run_id)}"
 
 
 def state_of(suffix: str, printed: str) -> str:
