@@ -22,6 +22,7 @@ from tap_moesif.contact.shapes import (
 from tap_moesif.records import utc
 from tap_moesif.service.page_size import MAX_PAGE_SIZE
 from tap_moesif.service.queries import LAST_SEEN, MODIFIED_TIME, between, everything
+from tap_moesif.streams import STREAMS
 from tap_moesif.streams.common import CREATED, METADATA
 from tap_moesif.streams.companies import Companies
 from tap_moesif.streams.events import Events
@@ -53,7 +54,9 @@ PUBLISHED_SCOPES = frozenset(
         *("read:billing_reports", "read:governance_rules", "read:plans", "delete:users"),
         *("delete:companies", "create:cohorts", "update:cohorts", "delete:cohorts"),
     }
-)
+).union(*(stream.scopes for stream in STREAMS))
+"""Scopes that Moesif's documents name; of a key's only these are shown."""
+
 ENRICHMENT = ("enrichment", "enrichments", "clearbit")
 ROLL_UPS = ("last24HourAggResults", "last_24_hour_agg_results")
 
