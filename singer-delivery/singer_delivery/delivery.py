@@ -428,6 +428,6 @@ def write_state(value: msgspec.Raw) -> None:
         else:
             binary.write(line)
         sys.stdout.flush()
-    except (OSError, ValueError, AttributeError) as error:  # it is None where nobody has opened it
+    except (OSError, ValueError, AttributeError) as error:  # it is None if it was never opened
         reason = getattr(error, "strerror", None) or "it is closed"
         raise StateNotWrittenError(reason=reason) from error

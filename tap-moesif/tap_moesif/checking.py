@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tap_moesif.tap import TapMoesif
 
 ATTEMPTS = 2
-"""A run would try longer; whoever waits for a table would not."""
+"""Fewer than in a run: a person is waiting for the table."""
 
 
 def check_tap(tap: TapMoesif) -> Iterator[Finding]:

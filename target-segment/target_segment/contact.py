@@ -50,7 +50,7 @@ class Contact:
     Attributes:
         write_key: The write key of the source.
         address: Where the API is, ending in `/v1`.
-        cdn: Where write keys are looked up, ending in `/v1`; None where there is nobody to ask.
+        cdn: Where write keys are looked up, ending in `/v1`; None if there is no such service.
         now: Returns the current time as ISO 8601.
     """
 
@@ -143,7 +143,7 @@ class Contact:
 
 
 def _said(answer: object, content: bytes) -> Iterator[str]:
-    """Tell what an answer says, so far as it can be nobody's data."""
+    """Tell what an answer says, without what could be personal data."""
     if not isinstance(answer, dict):
         yield "no JSON object" if content else "an empty body"
         return
@@ -169,7 +169,7 @@ def _member(value: object, name: str) -> Any:  # noqa: ANN401, JSON
 
 
 def default_cdn(address: str, configured: str | None) -> str | None:
-    """Return where to ask about a write key: nobody but Segment knows its own."""
+    """Return the address that knows write keys, which is Segment's own only."""
     if configured:
         return versioned(configured)
     return versioned(CDN) if region_of(address) else None

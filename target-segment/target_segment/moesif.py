@@ -201,13 +201,12 @@ def check_action(record: Record) -> None:
 
 
 def check_user(call: Call, shape: str) -> None:
-    """Check that there is somebody whose call of a company it could be.
+    """Check that a call has a user.
 
-    A company's usage has nobody unless a route names somebody, and neither has a company without
-    users.
+    A company's usage has none unless a route names one, and a company without users has none.
 
     Raises:
-        RecordSkipped: There is nobody.
+        RecordSkipped: There is no user.
     """
     if call.keys() & {"userId", "anonymousId"}:
         return

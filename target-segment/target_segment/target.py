@@ -154,7 +154,7 @@ class TargetSegment(DeliveryTarget):
 
     @property
     def _is_verifiable(self) -> bool:
-        """Whether there is somebody to ask about the write key."""
+        """Whether there is a service that knows the write key."""
         return bool(region_of(self._address) or self.config.get("cdn_url"))
 
     @override

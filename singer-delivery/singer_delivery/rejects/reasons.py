@@ -49,7 +49,7 @@ class Reason(msgspec.Struct):
         try:
             before = msgspec.json.decode(earlier, type=_Earlier | None) or _Earlier()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            before = _Earlier()  # somebody has edited it
+            before = _Earlier()  # it was edited
         first = before.first_rejected_at or before.at or self.first_rejected_at or self.at
         attempts = max(0, before.attempts) + self.attempts
         return msgspec.json.encode(

@@ -69,7 +69,7 @@ def shape(value: Any, names: Collection[str], depth: int = DEPTH) -> str:  # noq
 
 
 def about(count: int) -> str:
-    """Return a count, rounded so that it tells nobody's.
+    """Return a count, rounded so that it identifies no account.
 
     >>> about(0), about(7), about(4321)
     ('none', 'fewer than 10', 'about 4,000')
@@ -122,7 +122,7 @@ def moves_with_calls(documents: Sequence[Mapping[str, Any]]) -> str:
         return f"no: {share(later, len(gaps))} were seen more than an hour after they were modified"
     if 2 * equal > len(gaps):
         return f"probably: {share(equal, len(gaps))} have both times within 5 minutes"
-    return "unknown: nobody was seen after being modified"
+    return "unknown: no user was seen after being modified"
 
 
 def _gap(document: Mapping[str, Any]) -> timedelta | None:

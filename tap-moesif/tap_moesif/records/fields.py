@@ -14,7 +14,7 @@ class Kind(Enum):
     """What a field holds."""
 
     ID = "a non-empty string; a number is written as one"
-    REFERENCE = "the id of another document, written likewise"
+    REFERENCE = "the id of another document, written in the same way"
     STRING = "a string"
     TIME = "UTC, ISO 8601 with milliseconds and Z"
     INTEGER = "a whole number of 64 bits"

@@ -62,7 +62,7 @@ class Fields:
             raws = [raw for raw in field.raw if raw not in self.known]
             steps = [_Step(field, raw, path, drop, type_mismatch) for raw in raws]
             self._steps += [
-                # Under a second name, somebody has to look whether there was a first.
+                # A second name counts only where the first has no value.
                 (raw, field.name, step.exact, step.convert, step)
                 if step is steps[0]
                 else (raw, field.name, None, None, step)
@@ -121,7 +121,7 @@ class Fields:
         return record, self.keep(left, record)
 
     def whole(self, value: Any) -> Record:  # noqa: ANN401
-        """Make a record of an object that has a place for everything; raises likewise."""
+        """Make a record of an object that has a place for everything; raises as `part` does."""
         return self.part(value)[0]
 
 

@@ -1,4 +1,4 @@
-"""Where somebody was, which Moesif writes in several ways, in one; pure."""
+"""Makes one form of the several in which Moesif writes where a user was; pure."""
 
 from __future__ import annotations
 

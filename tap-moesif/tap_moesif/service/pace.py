@@ -20,7 +20,7 @@ class Pace:
     """Keeps all threads together within so many requests in any sixty seconds.
 
     So they are within it in any calendar minute too. `with pace:` stands around a request, which
-    counts from its start to sixty seconds behind its end: nobody here knows when in between the
+    counts from its start to sixty seconds behind its end: this side cannot know when in between the
     service saw it. No more threads may use it than the limit.
 
     Args:

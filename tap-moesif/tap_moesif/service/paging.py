@@ -138,7 +138,7 @@ class Pages:
     def __iter__(self) -> Iterator[Page]:
         """Return page after page, of which the last may be empty.
 
-        A page is held in memory as long as its hits are: whoever has used them clears them.
+        A page is held in memory as long as its hits are: the caller clears them once they are used.
         """
         try:
             while True:

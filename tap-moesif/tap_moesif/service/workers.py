@@ -1,4 +1,4 @@
-"""Threads that wait for answers, so that nobody else has to."""
+"""Threads that wait for answers, so that the reading thread does not."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Workers:
             else:
                 try:
                     future.set_result(task())
-                except BaseException as error:  # noqa: BLE001, whoever waits for it is told
+                except BaseException as error:  # noqa: BLE001, raised again by the future
                     future.set_exception(error)
             del item, task, future  # or what was answered would stay until the next task
             self._idle.release()

@@ -79,7 +79,7 @@ class ProfileStream(SearchStream):
     def since(self, state: StreamState) -> dict[str, str]:
         since = super().since(state)
         if since and self._windows:
-            # Whoever had usage then has other usage now, or none: which is as much a change.
+            # Those who had usage then have other usage now, or none, which is a change too.
             rolled_up = state.rolled_up or str(state.bookmark(SEEN))
             since[SEEN] = min(since[SEEN], earlier(rolled_up, max(self._windows)))
         return since

@@ -57,7 +57,7 @@ class Activity:
         self.others.update(ids)
 
     def is_unknown(self, identifier: str) -> bool:
-        """Tell whether somebody's roll-up has to be asked for."""
+        """Tell whether the roll-up of an id has to be requested."""
         return (
             self.others is not None
             and identifier not in self.roll_ups

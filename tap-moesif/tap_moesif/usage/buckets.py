@@ -115,7 +115,7 @@ DIALECTS = tuple(
 
 
 class Bucket(NamedTuple):
-    """The API calls of somebody in a time.
+    """The API calls of a user or company in a time.
 
     Attributes:
         key: Which.
@@ -244,8 +244,8 @@ class BucketSearch:
 
         Raises:
             LookupError: The answer has not the shape of one.
-            TypeError: Likewise.
-            ValueError: Likewise.
+            TypeError: A value is of another type.
+            ValueError: A value is out of range.
         """
         found = answer["aggregations"]["usage"]["buckets"]
         buckets = [self._bucket(bucket, self._key(bucket["key"])) for bucket in found]
@@ -293,7 +293,7 @@ class BucketSearch:
     def _body(
         self, start: int, end: int, filters: Sequence[Answer], aggregations: Answer
     ) -> Answer:
-        # Whoever cannot be listed is not found either, so that the total tells what is left.
+        # Ids that cannot be listed are left out of the total too, so it tells what is left.
         known: list[Answer] = [{"exists": {"field": field}} for field in self.fields.values()]
         return aggregated(calls_in(utc(start), utc(end), *known, *filters), aggregations)
 

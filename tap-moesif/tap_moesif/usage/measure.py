@@ -30,7 +30,7 @@ MAX_IDS = 4_000
 
 ROUTES_OF_A_SHARD = 1_000
 """Routes that each shard counts for an id. With the engine's own 17, the top five come out wrong
-for whoever calls more routes than that."""
+for users who call more routes than that."""
 
 PRECISION = 40_000
 """Up to so many the engine's estimate of how many different values there are is nearly exact."""
@@ -63,7 +63,7 @@ class Measure:
         name: The field of a record that holds it.
         aggregations: The engine's, of the calls of each id.
         read: Reads them out of an id's bucket.
-        none: That of somebody who made no call.
+        none: The value for a user or company without calls.
         buckets: Buckets that the engine makes for each id.
     """
 

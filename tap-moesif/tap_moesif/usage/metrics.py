@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXACT_ROUTES = 500
-"""Up to so many routes of somebody are counted nearly exactly. An engine takes 8 bytes for each of
+"""Up to this many routes of a user are counted nearly exactly. An engine takes 8 bytes for each of
 these, for each id of a query on each shard (engine, "Cardinality aggregation"): with 40,000 of
 them, its most, Elasticsearch 6.8 ran out of memory and ended."""
 

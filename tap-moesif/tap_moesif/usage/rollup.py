@@ -1,4 +1,4 @@
-"""The roll-up of somebody's API usage: its field, its window, and that of no usage; pure."""
+"""The roll-up of API usage: its field, its window, and the roll-up of no usage; pure."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def window(sync_began: datetime, length: timedelta = WINDOW) -> tuple[str, str]:
 
 
 def is_searchable(identifier: str) -> bool:
-    """Tell whether an id can be searched for; of another, nobody knows the usage."""
+    """Tell whether an id can be searched for; the usage of another is unknown."""
     return len(identifier.encode("utf-16-le")) // 2 <= MAX_ID_UNITS
 
 
 def no_usage() -> dict[str, Any]:
-    """Return the roll-up of somebody who made no call."""
+    """Return the roll-up of a user or company without API calls."""
     return {
         "count": 0,
         "errorCount": 0,

@@ -1,4 +1,4 @@
-"""Adds roll-ups of usage to records, and asks for nobody's who is known to have made no call.
+"""Adds roll-ups of usage to records, without a query for those who are known to have made no call.
 
 Where many users are to be read, those who were active are listed first, out of the events
 themselves: with their roll-ups as long as these can be held, then by their ids alone. A user who is

@@ -153,8 +153,8 @@ def read_usage(answer: dict[str, Any], read: Read = read_roll_up) -> dict[str, R
 
     Raises:
         LookupError: The answer has not the shape of one, or is not all of it.
-        TypeError: Likewise.
-        ValueError: Likewise.
+        TypeError: A value is of another type.
+        ValueError: A value is out of range.
     """
     try:
         usage = answer["aggregations"]["usage"]
