@@ -18,8 +18,9 @@ from singer_delivery.errors import (
     Interrupted,
     LeaseLostError,
 )
-from singer_delivery.state.fingerprint_database import FORMAT, LEASE_SECONDS, place_of
+from singer_delivery.state.fingerprint_database import LEASE_SECONDS
 from singer_delivery.state.fingerprints import RENEW_BEFORE_SECONDS
+from singer_delivery.state.postgres import FORMAT, place_of
 from singer_delivery.state.stores import fingerprint_database, store_errors
 
 if TYPE_CHECKING:

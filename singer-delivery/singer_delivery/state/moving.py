@@ -51,7 +51,7 @@ def move(path: Path, uri: str) -> int:
             was then.
     """
     # psycopg is an extra.
-    from singer_delivery.state import fingerprint_database as database  # noqa: PLC0415
+    from singer_delivery.state import postgres as database  # noqa: PLC0415
 
     place = database.place_of(uri)
     moved = 0
