@@ -33,7 +33,7 @@ def promtool() -> str:
 
 def checked(*command: str | Path, text: str = "") -> None:
     ended = subprocess.run(
-        command, input=text, cwd=RULES, capture_output=True, text=True, timeout=60, check=False
+        command, input=text, cwd=RULES, capture_output=True, text=True, timeout=100, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
