@@ -48,9 +48,9 @@ test: install  ## Run the tests, on all cores; the next ones and test-wheels run
 quick: install  ## Run the unit tests of everything
 	@$(BIN)/python -m pytest $(ALL_CORES) -m 'not (slow or fresh_process or orchestration or engine)' --ignore=tests/end_to_end
 
-test-orchestration: install  ## Run Meltano's jobs by cron, by systemd's unit and under a real Airflow
+test-orchestration: install  ## Run Meltano's jobs on two machines, by cron, systemd's unit and a real Airflow
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
-	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m orchestration tests/orchestration tests/end_to_end/test_schedule.py
+	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m orchestration
 
 test-engine: install  ## Run the tap's queries against a real Elasticsearch; needs Java, and Maven to fetch it
 	@mvn --quiet --batch-mode dependency:get -Dtransitive=false -Dartifact=org.elasticsearch.distribution.zip:elasticsearch:$(ELASTICSEARCH):zip || echo 'Elasticsearch cannot be fetched.' >&2
@@ -70,8 +70,8 @@ test-prerelease: install  ## Run the connectors' tests with the newest pre-relea
 	@$(BIN)/uv pip install --python $(PRERELEASE)/bin/python --prerelease allow --upgrade-package singer-sdk singer-sdk
 	@$(PRERELEASE)/bin/python -m pytest $(ALL_CORES) $(UNIT_TESTS)
 
-test-wheels: install  ## Install as the README says in empty environments, and run that (WHEELS=dist: those)
-	@WHEELS=$(WHEELS) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m wheels tests/end_to_end/test_wheels.py tests/end_to_end/test_install.py
+test-wheels: install  ## Install connectors into empty environments, and run them (WHEELS=dist: those)
+	@WHEELS=$(WHEELS) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m wheels
 
 sandbox: install  ## Serve Moesif and Segment, and open their page (OPEN=--no-open: don't)
 	@$(BIN)/moesif-sandbox --port 8700 $(OPEN)

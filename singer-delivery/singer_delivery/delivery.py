@@ -255,12 +255,17 @@ class Delivery:
         if self.summary.undelivered:
             raise CountsError(count=self.summary.undelivered)
 
+    def stop(self) -> bool:
+        """Send nothing more; return whether requests are in flight."""
+        self._stop.set()
+        return self._lanes.busy
+
     def abandon(self) -> None:
         """End early: wait `STOP_SECONDS` at most for what is in flight.
 
         STATE is written only for acknowledged records.
         """
-        self._stop.set()
+        self.stop()
         deadline = self._clock() + STOP_SECONDS
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
@@ -278,11 +283,6 @@ class Delivery:
             OutputError: The file for Prometheus cannot be written.
         """
         self.reports.measure(self.as_dict(exit_code or 0), exit_code)
-
-    @property
-    def in_flight(self) -> bool:
-        """Whether requests are sent, or wait to be."""
-        return self._lanes.busy
 
     @property
     def seconds(self) -> float:

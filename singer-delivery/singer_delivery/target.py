@@ -309,7 +309,7 @@ class DeliveryTarget(CommandTarget):
 
     def _abandon(self, failure: Exception) -> None:
         try:
-            if self.delivery.in_flight:
+            if self.delivery.stop():
                 self.logger.info(
                     "The run ends: waiting for the requests in flight, %d s at most.", STOP_SECONDS
                 )

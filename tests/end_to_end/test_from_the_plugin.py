@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from commands import Ended, Sandbox
     from postgres import Database
 
-pytestmark = pytest.mark.timeout(600)  # the first one also installs the plugins
+pytestmark = [
+    pytest.mark.orchestration,
+    pytest.mark.timeout(600),  # the first one also installs the plugins
+]
 
 PAGE = PROJECT / "docs" / "from-the-plugin.md"
 LOOK, SEND, SWITCH, CUT = blocks(PAGE, "sh")

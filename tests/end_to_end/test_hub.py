@@ -24,6 +24,7 @@ EMPTY = {
 }
 
 
+@pytest.mark.wheels
 @pytest.mark.timeout(600)
 def test_the_connectors_are_added_by_their_definitions_and_run(
     services: Sandbox,

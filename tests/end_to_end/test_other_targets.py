@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     Records = dict[str, dict[str, Any]]
 
-pytestmark = pytest.mark.timeout(600)  # the first one also installs the other connector
+pytestmark = [
+    pytest.mark.wheels,
+    pytest.mark.timeout(600),  # the first one also installs the other connector
+]
 
 
 def read(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-pytestmark = pytest.mark.fresh_process
 
 KILLS = int(os.environ.get("KILLS", "8"))
 USERS = 12
