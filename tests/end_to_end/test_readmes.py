@@ -29,7 +29,7 @@ from tap_moesif import TapMoesif
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("project")
+pytestmark = pytest.mark.xdist_group("readmes")
 
 READMES = [PROJECT / "README.md", *sorted(PROJECT.glob("[!.]*/README.md"))]
 DOCUMENTS = [*READMES, *(PROJECT / name for name in ("CONTRIBUTING.md", "SECURITY.md"))]
