@@ -4,7 +4,7 @@
 
 FILE is what `workload.py` has made. One user in fifty was active. `POST /touch` changes one user
 in twenty, as an hour does. It runs as a process of its own, like those of `servers.py`, and
-`GET /count` says likewise what was asked for since the last time.
+`GET /count` says what was asked for since the last time.
 """
 
 from __future__ import annotations

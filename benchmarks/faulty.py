@@ -107,7 +107,7 @@ class Service(ThreadingHTTPServer):
         self._answer = nothing()
 
     def take(self, body: bytes) -> Reply:
-        """Decide on a batch; kill whoever sent it if that is the fault."""
+        """Decide on a batch; kill its sender if that is the fault."""
         with self._lock:
             reply = self._answer(body)
             if reply.keeps:

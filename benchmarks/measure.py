@@ -137,7 +137,7 @@ class Server:
 
 @contextlib.contextmanager
 def server(*arguments: str | Path, module: str = "servers") -> Iterator[Server]:
-    """Run one of `servers.py`, or what another module serves likewise."""
+    """Run a server of `servers.py`, or of another module with the same command line."""
     with subprocess.Popen(  # noqa: S603, our own
         script(module, *arguments), stdout=subprocess.PIPE, env=_environment()
     ) as process:

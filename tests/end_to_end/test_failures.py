@@ -95,8 +95,8 @@ def test_a_rejects_file_is_sent_again_as_the_page_says(tmp_path: Path) -> None:
         lines = [target_failures.SCHEMA, target_failures.BAD]
         assert deliver(segment, tmp_path, lines, streams=target_failures.ROUTES).code == 3
         [rejects] = (tmp_path / "rejects").iterdir()
-        mended = rejects.read_text().replace('"userId": ""', '"userId": "mended"')
-        (tmp_path / "rejects" / "target-segment-2026-01-31.singer.jsonl").write_text(mended)
+        fixed = rejects.read_text().replace('"userId": ""', '"userId": "fixed"')
+        (tmp_path / "rejects" / "target-segment-2026-01-31.singer.jsonl").write_text(fixed)
         subprocess.run(
             ["/bin/sh", "-e", "-c", again],
             cwd=tmp_path,
@@ -105,7 +105,7 @@ def test_a_rejects_file_is_sent_again_as_the_page_says(tmp_path: Path) -> None:
             check=True,
             timeout=60,
         )
-        assert [message["userId"] for message in sent(segment)] == ["mended"]
+        assert [message["userId"] for message in sent(segment)] == ["fixed"]
 
 
 @pytest.mark.fresh_process

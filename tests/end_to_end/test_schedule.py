@@ -70,12 +70,12 @@ def summary(machine: Machine) -> dict[str, Any]:
 def test_the_pages_commands_run_one_after_the_other(machine: Machine, services: Sandbox) -> None:
     assert machine.meltano("run", JOB).code == 0
     (rejects := machine.project / "output" / "rejects").mkdir()
-    mended, old = (
+    fixed, old = (
         rejects / f"target-segment-{date}.singer.jsonl" for date in ("2026-01-31", "2025-01-31")
     )
-    fields = {"messageId": "m", "type": "identify", "userId": "mended"}
+    fields = {"messageId": "m", "type": "identify", "userId": "fixed"}
     lines = (schema("calls", *fields), record("calls", **fields))
-    mended.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    fixed.write_text("".join(json.dumps(line) + "\n" for line in lines))
     old.write_text("")
     os.utime(old, (0, 0))
     for block in blocks(PAGE, "sh"):
@@ -83,8 +83,8 @@ def test_the_pages_commands_run_one_after_the_other(machine: Machine, services: 
             continue
         ended = end(machine.start(["/bin/sh", "-e", "-c", block], os.environ))
         assert ended.code == 0, block + ended.stderr
-    assert "mended" in accepted_users(services)
-    assert [*rejects.iterdir()] == [mended]
+    assert "fixed" in accepted_users(services)
+    assert [*rejects.iterdir()] == [fixed]
     assert "bookmarks" in (machine.project / "output" / "state.json").read_text()
 
 

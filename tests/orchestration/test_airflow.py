@@ -260,7 +260,7 @@ def test_every_user_reaches_segment_and_repeats_carry_the_same_id(story: Story) 
     messages = Counter(message["userId"] for message in story.received["accepted"])
     assert len(messages) == USERS
     twice = {user for user, count in messages.items() if count > 1}
-    assert twice <= story.touched, "whoever did not change is accepted once"
+    assert twice <= story.touched, "a user who did not change is accepted once"
     assert max(messages.values()) <= 2
     assert story.received["counts"]["discarded"] == 0
 

@@ -30,7 +30,7 @@ class Account(ScriptedService):
         searches: How many pages of users were searched for; the last user of all is no page.
         whole_sources: Whether documents are answered whole, whatever `_source` says.
         lists: What is answered to a GET, by path.
-        replies: Likewise, the whole of it.
+        replies: The whole answers to GETs, by path.
         dated: Whether answers say in their `Date` what the clock shows.
         limits: What the search engine refuses.
     """

@@ -31,7 +31,7 @@ SYSTEMD = {
     "USER": "moesif-segment",
     "INVOCATION_ID": "0123456789abcdef0123456789abcdef",
 }
-"""Likewise systemd, a service that has a user."""
+"""The environment that systemd gives a service with a user."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Connectors that nobody here wrote, each installed in an environment of its own.
 
-They need not share our dependencies, and whoever runs them beside ours keeps them apart as well.
+They need not share our dependencies, and users keep them apart as well.
 """
 
 from __future__ import annotations

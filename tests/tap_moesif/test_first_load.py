@@ -41,7 +41,7 @@ class Service:
 
     Attributes:
         most_hits: In a page; more are refused.
-        most_buckets: In an answer, likewise.
+        most_buckets: The most buckets in an answer.
         refusal: What more are refused with.
         failing: Which answers are failures, by number.
         failure: What these are.

@@ -38,7 +38,7 @@ def rejected_file(segment: ScriptedService, folder: Path, lines: list[dict[str, 
 
 @pytest.mark.promise(4, 13)
 @pytest.mark.fresh_process
-def test_what_is_mended_is_sent_without_the_reason_and_twice_with_the_same_id(
+def test_what_is_fixed_is_sent_without_the_reason_and_twice_with_the_same_id(
     tmp_path: Path,
 ) -> None:
     lines = [
@@ -48,7 +48,7 @@ def test_what_is_mended_is_sent_without_the_reason_and_twice_with_the_same_id(
     with scripted_segment() as segment:
         path = rejected_file(segment, tmp_path, lines)
         path.write_text(path.read_text().replace('"userId": ""', '"userId": "u"'))
-        mended, ids = path.read_bytes(), []
+        fixed, ids = path.read_bytes(), []
         for _ in range(2):
             ended = replay(segment, tmp_path, path)
             assert (ended.code, ended.stdout) == (0, ""), ended.stderr
@@ -57,7 +57,7 @@ def test_what_is_mended_is_sent_without_the_reason_and_twice_with_the_same_id(
             ids.append(sorted(message["messageId"] for message in sent(segment)))
             segment.requests.clear()
         assert ids[0] == ids[1]
-        assert path.read_bytes() == mended, "a replay takes nothing out of its file"
+        assert path.read_bytes() == fixed, "a replay takes nothing out of its file"
 
 
 def test_what_is_rejected_again_goes_behind_what_is_being_replayed(tmp_path: Path) -> None:
@@ -69,18 +69,18 @@ def test_what_is_rejected_again_goes_behind_what_is_being_replayed(tmp_path: Pat
     with scripted_segment() as segment:
         path = rejected_file(segment, tmp_path, lines)
         before = path.read_text().splitlines()
-        mended = [
+        fixed = [
             line if number % 3 else line.replace('"userId": ""', '"userId": "u"')
             for number, line in enumerate(before)
         ]
-        path.write_text("\n".join(mended) + "\n")
+        path.write_text("\n".join(fixed) + "\n")
         assert path.stat().st_size > 2 * CHUNK_BYTES
         ended = replay(segment, tmp_path, path)
         assert ended.code == 3
         good = [n for n in range(300) if (n + 1) % 3 == 0]
         assert sorted(message["traits"]["n"] for message in sent(segment)) == good
         after = [json.loads(line) for line in path.read_text().splitlines()]
-        assert after[:301] == [json.loads(line) for line in mended]
+        assert after[:301] == [json.loads(line) for line in fixed]
         again = [m["record"]["traits"]["n"] for m in after[301:] if m["type"] == "RECORD"]
         assert again == [n for n in range(300) if n not in good]
         assert summary(tmp_path)["read"] == 300
@@ -104,8 +104,8 @@ def test_a_signal_while_replaying_leaves_what_was_not_sent_for_the_next_replay(
     with scripted_segment() as segment:
         assert deliver(segment, tmp_path, lines).code == 3
         [path] = (tmp_path / "rejects").iterdir()
-        mended = path.read_text().replace('"userId": ""', '"userId": "u"')
-        path.write_text(mended)
+        fixed = path.read_text().replace('"userId": ""', '"userId": "u"')
+        path.write_text(fixed)
         segment.answer = slow
         settings = config(segment, lanes=1, batch_size_rows=2)
         (tmp_path / "config.json").write_text(json.dumps(settings))
@@ -125,9 +125,9 @@ def test_a_signal_while_replaying_leaves_what_was_not_sent_for_the_next_replay(
         assert (target.returncode, stdout) == (143, b"")
         first = [message["messageId"] for message in sent(segment)]
         assert 0 < summary(tmp_path)["delivered"] <= len(first) < 9
-        assert path.read_text() == mended, "nothing was rejected twice"
+        assert path.read_text() == fixed, "nothing was rejected twice"
         segment.requests.clear()
-        ended = deliver(segment, tmp_path, mended.splitlines())
+        ended = deliver(segment, tmp_path, fixed.splitlines())
         assert ended.code == 0, ended.stderr
         again = [message["messageId"] for message in sent(segment)]
         assert len({*again}) == 9

@@ -229,12 +229,12 @@ def test_a_rejects_file_that_a_kill_has_torn_is_replayed(
 ) -> None:
     run("target-segment", tmp_path, config(segment), lines=[SCHEMA, record(1, id="")])
     [path] = (tmp_path / "rejects").iterdir()
-    mended = path.read_text().replace('"id": ""', '"id": "mended"')
-    path.write_text(mended + mended.splitlines()[-1][:40])
+    fixed = path.read_text().replace('"id": ""', '"id": "fixed"')
+    path.write_text(fixed + fixed.splitlines()[-1][:40])
     ended = run("target-segment", tmp_path, config(segment), "--input", str(path))
     assert ended.code == 0, ended.stderr
     assert "an incomplete line" in ended.stderr
-    assert [message["userId"] for message in sent(segment)] == ["mended"]
+    assert [message["userId"] for message in sent(segment)] == ["fixed"]
 
 
 def test_half_a_line_of_a_tap_ends_the_run(segment: ScriptedService, tmp_path: Path) -> None:

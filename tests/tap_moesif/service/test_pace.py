@@ -86,7 +86,7 @@ def test_a_pause_holds_every_request_back() -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_share_one_limit(threads: int) -> None:
-    """Of ten requests, three may go in a minute, whoever sends them."""
+    """Of ten requests, three may go in a minute, from all threads together."""
     clock, waits = Clock(), list[float]()
     pace = Pace(3, clock, waits.append)
     left = threading.Semaphore(10)

@@ -213,7 +213,7 @@ def test_every_trait_is_what_a_count_of_all_events_gives(calls: list[Call], trai
 def test_a_trait_falls_back_with_time_whatever_its_window(
     calls: list[Call], windows: set[str], gaps: list[int], rollup: bool
 ) -> None:
-    """As the calls grow old, whoever's trait has changed is emitted again, with its new value."""
+    """As the calls grow old, users whose traits have changed are emitted again."""
     traits = {f"calls{window}": {"window": window, "count": "count"} for window in windows}
     table: dict[str, Any] = {}
     state = None

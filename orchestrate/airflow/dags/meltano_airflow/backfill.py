@@ -37,9 +37,9 @@ def dates(start: str | None, end: str | None, began: str) -> dict[str, str]:
     """Give the dates between which everything is to be read.
 
     Args:
-        start: As it was asked for; none is the beginning.
-        end: Likewise; none is when the backfill began.
-        began: That.
+        start: The first date; None is the beginning.
+        end: The date after the last; None is the time when the backfill began.
+        began: The time when the backfill began.
 
     Raises:
         UselessRetryError: There is no time between.

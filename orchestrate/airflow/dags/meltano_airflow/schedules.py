@@ -110,8 +110,8 @@ def read(found: Mapping[str, Any]) -> list[Schedule]:
     """Read Meltano's list.
 
     Raises:
-        LookupError: It is none.
-        TypeError: Likewise.
+        LookupError: A part of the list is missing.
+        TypeError: A part of it has another type.
     """
     return [
         *map(Schedule.of_job, found["job"]),

@@ -26,7 +26,7 @@ log = logging.getLogger("meltano").info
 
 
 def project() -> Project:
-    """Find the project on this machine, which need not be that of whoever read the DAG file."""
+    """Find the project on this machine, which need not be the one that read the DAG file."""
     return Project.here(os.environ, DAGS)
 
 
