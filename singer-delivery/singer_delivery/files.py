@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from singer_delivery.errors import OutputError
+
 OWNER_ONLY = 0o600
 """The mode of files that hold records."""
 
@@ -85,11 +87,15 @@ class SharedLines:
 
     Args:
         path: The file; it is created by the first append.
+        failure: The error of such a file, which every method raises with its path and a reason.
         seconds: How long to wait for the lock.
     """
 
-    def __init__(self, path: Path, *, seconds: float = LOCK_SECONDS) -> None:
+    def __init__(
+        self, path: Path, failure: type[OutputError], *, seconds: float = LOCK_SECONDS
+    ) -> None:
         self._path = path
+        self._failure = failure
         self._seconds = seconds
         self._file: int | None = None
         self._end: int | None = None  # of what this process appended last
@@ -98,21 +104,22 @@ class SharedLines:
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
-        """Hold the lock of the file.
+        """Hold the lock of the file, which `append` and whatever else is done inside needs.
 
         Yields:
             Whether the last append to the file was this process's own.
 
         Raises:
-            OSError: It cannot be opened, locked or repaired.
+            OutputError: It cannot be opened, locked, repaired or written.
         """
-        while True:
-            file = self._opened()
-            with locked(file, seconds=self._seconds):
-                if self._is_in_place(file):
-                    yield _without_torn_line(file) == self._end
-                    return
-            self.close()
+        with self._plain_errors():
+            while True:
+                file = self._opened()
+                with locked(file, seconds=self._seconds):
+                    if self._is_in_place(file):
+                        yield _without_torn_line(file) == self._end
+                        return
+                self.close()
 
     def append(self, text: bytes) -> None:
         """Append whole lines; call it while the file is `locked`.
@@ -135,24 +142,25 @@ class SharedLines:
         """Write everything appended to the disk.
 
         Raises:
-            OSError: It cannot be brought there. So says each later call too, for the system forgets
-                what it could not write, and would call the next attempt a success.
+            OutputError: It cannot be brought there. So says each later call too, for the system
+                forgets what it could not write, and would call the next attempt a success.
         """
-        if self._lost:
-            raise self._lost
-        if self._unsynced and self._file is not None:
-            try:
-                os.fsync(self._file)
-            except OSError as error:
-                self._lost = error
-                raise
-            self._unsynced = False
+        with self._plain_errors():
+            if self._lost:
+                raise self._lost
+            if self._unsynced and self._file is not None:
+                try:
+                    os.fsync(self._file)
+                except OSError as error:
+                    self._lost = error
+                    raise
+                self._unsynced = False
 
     def close(self) -> None:
         """Write everything to the disk, and close the file.
 
         Raises:
-            OSError: It cannot be written.
+            OutputError: It cannot be written.
         """
         if self._file is None:
             return
@@ -161,6 +169,13 @@ class SharedLines:
         finally:
             os.close(self._file)
             self._file = self._end = None
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._failure(path=self._path, reason=error.strerror) from error
 
     def _opened(self) -> int:
         if self._file is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from singer_delivery.errors import OutputError
+from singer_delivery.errors import OutputError, RejectsFileError
 from singer_delivery.files import SharedLines, locked
 from singer_delivery.rejects.file import Rejects
 
@@ -218,7 +218,7 @@ def test_a_new_file_and_its_new_folders_are_on_the_disk_before_anything_claims_i
 
 def test_a_lock_that_is_kept_too_long_is_said(tmp_path: Path) -> None:
     file = rejects(tmp_path / "rejects.jsonl")
-    file._file = SharedLines(file.path, seconds=0.01)
+    file._file = SharedLines(file.path, RejectsFileError, seconds=0.01)
     said = r"another process has kept it locked for 0\.01 s.*rejects_path"
     with (
         file.path.open("ab") as other,

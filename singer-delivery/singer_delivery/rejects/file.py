@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_delivery.errors import OutputError, RejectsFileError
+from singer_delivery.errors import RejectsFileError
 from singer_delivery.files import SharedLines
 from singer_delivery.rejects.reasons import Reason, with_reason
 
@@ -33,7 +33,7 @@ class Rejects:
         self.path = path
         self._now = now
         self._keep = keep
-        self._file = SharedLines(path)
+        self._file = SharedLines(path, RejectsFileError)
         self._schemas: dict[str, bytes] = {}
         self._written: dict[str, bytes] = {}
 
@@ -58,15 +58,12 @@ class Rejects:
             return
         record = with_reason(line, Reason(reason, detail, self._now(), attempts)) + b"\n"
         schema = self._schemas.get(stream)
-        try:
-            with self._file.locked() as is_ours:
-                if not is_ours:
-                    self._written.clear()  # another process may have written schemas since
-                if schema is not None and self._written.get(stream) != schema:
-                    record = schema + b"\n" + record
-                self._file.append(record)
-        except OSError as error:
-            raise self._cannot(error) from error
+        with self._file.locked() as is_ours:
+            if not is_ours:
+                self._written.clear()  # another process may have written schemas since
+            if schema is not None and self._written.get(stream) != schema:
+                record = schema + b"\n" + record
+            self._file.append(record)
         if schema is not None:
             self._written[stream] = schema
 
@@ -76,10 +73,7 @@ class Rejects:
         Raises:
             OutputError: The file cannot be written.
         """
-        try:
-            self._file.sync()
-        except OSError as error:
-            raise self._cannot(error) from error
+        self._file.sync()
 
     def close(self) -> None:
         """Close the file.
@@ -87,10 +81,4 @@ class Rejects:
         Raises:
             OutputError: The file cannot be written.
         """
-        try:
-            self._file.close()
-        except OSError as error:
-            raise self._cannot(error) from error
-
-    def _cannot(self, error: OSError) -> OutputError:
-        return RejectsFileError(path=self.path, reason=error.strerror)
+        self._file.close()

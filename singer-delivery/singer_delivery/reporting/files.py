@@ -43,5 +43,5 @@ def write_summary(
         path = filled_in(settings.history_path, target=run.target)
         try:
             add_to_history(path, run, summary, sentence)
-        except OSError as error:
-            yield HistoryFileError(path=path, reason=error.strerror)
+        except HistoryFileError as error:
+            yield error

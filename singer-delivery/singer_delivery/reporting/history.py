@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from singer_delivery.errors import HistoryFileError
 from singer_delivery.files import SharedLines
 from singer_delivery.reporting.run import utc_now
 
@@ -65,7 +66,7 @@ def add_to_history(path: Path, run: Run, summary: Mapping[str, Any], sentence: s
         sentence: What it ended with.
 
     Raises:
-        OSError: The file cannot be written.
+        HistoryFileError: The file cannot be written.
     """
     record = {
         "run_id": run.id,
@@ -78,7 +79,7 @@ def add_to_history(path: Path, run: Run, summary: Mapping[str, Any], sentence: s
     }
     line = {"type": "RECORD", "stream": STREAM, "record": record}
     text = msgspec.json.encode(line) + b"\n"
-    file = SharedLines(path)
+    file = SharedLines(path, HistoryFileError)
     with file.locked():
         is_new = not path.stat().st_size
         file.append(msgspec.json.encode(SCHEMA) + b"\n" + text if is_new else text)

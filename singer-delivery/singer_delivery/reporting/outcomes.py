@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_delivery.errors import OutcomesFileError, OutputError
+from singer_delivery.errors import OutcomesFileError
 from singer_delivery.files import SharedLines
 
 if TYPE_CHECKING:
@@ -95,12 +95,11 @@ class Outcomes:
         endpoints: Sequence[Endpoint],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._path = path
         self._run_id = run.id
         self._target = run.target
         self._calls = [endpoint.name for endpoint in endpoints]
         self._clock = clock
-        self._file = SharedLines(path)
+        self._file = SharedLines(path, OutcomesFileError)
         self._schema = msgspec.json.encode(SCHEMA) + b"\n"
         self._encode_lines = msgspec.json.Encoder().encode_lines
         self._lines: list[_RecordLine] = []
@@ -157,10 +156,7 @@ class Outcomes:
             OutputError: The file cannot be written.
         """
         self._write()
-        try:
-            self._file.sync()
-        except OSError as error:
-            raise self._cannot(error) from error
+        self._file.sync()
 
     def close(self) -> None:
         """Write everything to the disk, and close the file.
@@ -171,21 +167,12 @@ class Outcomes:
         try:
             self._write()
         finally:
-            try:
-                self._file.close()
-            except OSError as error:
-                raise self._cannot(error) from error
+            self._file.close()
 
     def _write(self) -> None:
         if not self._lines:
             return
         text = self._encode_lines(self._lines)
-        try:
-            with self._file.locked() as is_ours:
-                self._file.append(text if is_ours else self._schema + text)
-        except OSError as error:
-            raise self._cannot(error) from error
+        with self._file.locked() as is_ours:
+            self._file.append(text if is_ours else self._schema + text)
         self._lines.clear()
-
-    def _cannot(self, error: OSError) -> OutputError:
-        return OutcomesFileError(path=self._path, reason=error.strerror)

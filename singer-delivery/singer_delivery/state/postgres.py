@@ -67,7 +67,7 @@ def plain_errors(place: str) -> Iterator[None]:
     try:
         yield
     except (psycopg.Error, struct.error, OSError) as error:
-        raise FingerprintsDatabaseError(path=place, reason=_reason(error)) from error
+        raise FingerprintsDatabaseError(path=place, reason=_reason(error).rstrip(".? ")) from error
 
 
 def place_of(uri: str) -> str:
