@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from singer_delivery.delivery import Delivery, write_state
+from singer_delivery.delivery import Delivery
 from singer_delivery.files import filled_in
 from singer_delivery.http import host_of
 from singer_delivery.rejects.file import Rejects
@@ -23,6 +23,7 @@ from singer_delivery.sending.lanes import Destination
 from singer_delivery.sending.retry import Advice
 from singer_delivery.state.fingerprints import Fingerprints
 from singer_delivery.state.stores import fingerprint_store
+from singer_delivery.state.writer import write_state
 
 if TYPE_CHECKING:
     import logging

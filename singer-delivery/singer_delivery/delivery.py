@@ -8,13 +8,12 @@ reading thread calls it before each read and while it waits.
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import time
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.errors import CountsError, DeliveryError, RecordRejected, StateNotWrittenError
+from singer_delivery.errors import CountsError, DeliveryError, RecordRejected
 from singer_delivery.sending.batching import RecordHandle
 from singer_delivery.sending.lane import (
     Acknowledged,
@@ -28,12 +27,10 @@ from singer_delivery.sending.lane import (
 from singer_delivery.sending.lanes import Lanes
 from singer_delivery.sending.pace import Pace
 from singer_delivery.sending.refusals import RejectionStreak
-from singer_delivery.state.checkpoints import Checkpoints
+from singer_delivery.state.writer import StateWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import msgspec
 
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.rejects.file import Rejects
@@ -83,7 +80,6 @@ class Delivery:
         self.rejects = rejects
         self._destination = destination
         self._wakeup = wakeup
-        self._checkpoint = checkpoint
         self._interrupt = interrupt
         self._fingerprints = fingerprints
         self._numbers = count(1)
@@ -92,9 +88,13 @@ class Delivery:
         self._clock = clock
         self._started = clock()
         reports.start(self._started)
-        self._checkpoints = Checkpoints()
-        self._due: Any = None  # the newest STATE that may be written, until it is
-        self._sync_due = self._started  # the files need not be on the disk before
+        self._states = StateWriter(
+            checkpoint,
+            [rejects.sync, reports.sync, *([fingerprints.store] if fingerprints else [])],
+            held=lambda: self._refusals.holds_state,
+            seconds=reports.sync_seconds,
+            clock=clock,
+        )
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
         reached = threading.Event()
@@ -142,7 +142,7 @@ class Delivery:
             key: The values of its key properties as text, if `reports_outcomes`.
         """
         self.summary.read[stream] += 1
-        interval = self._checkpoints.record()
+        interval = self._states.checkpoints.record()
         return RecordHandle(stream, line, interval, next(self._numbers), key)
 
     @property
@@ -210,8 +210,8 @@ class Delivery:
 
     def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
         """Note a STATE line; it is written once every record before it is resolved."""
-        self._checkpoints.state(value)
-        self._write_checkpoint()
+        self._states.checkpoints.state(value)
+        self._states.write()
 
     def poll(self) -> float | None:
         """Process the lanes' reports, and send the batches that have waited long enough.
@@ -250,7 +250,7 @@ class Delivery:
             self.wait()
         if error := self._refusals.at_the_end():
             raise error
-        self._write_checkpoint(at_once=True)
+        self._states.write(at_once=True)
         self._close()
         if self.summary.undelivered:
             raise CountsError(count=self.summary.undelivered)
@@ -270,7 +270,7 @@ class Delivery:
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
             self._take_reports(also_after_failure=True)
-        self._write_checkpoint(at_once=True)
+        self._states.write(at_once=True)
         self._close()
 
     def measure(self, exit_code: int | None = None) -> None:
@@ -303,10 +303,9 @@ class Delivery:
 
     def _time_left(self) -> float | None:
         """Seconds until a batch or a report is due, or None if none is."""
-        sync_due = None if self._due is None or self._refusals.holds_state else self._sync_due
         renewal_at = self._fingerprints.renewal_at if self._fingerprints else None
         reports_due = self.reports.due(going_on=self._going_on)
-        dues = (self._lanes.deadline, reports_due, sync_due, renewal_at)
+        dues = (self._lanes.deadline, reports_due, self._states.due, renewal_at)
         due = min((each for each in dues if each is not None), default=None)
         return None if due is None else max(0.0, due - self._clock())
 
@@ -326,7 +325,7 @@ class Delivery:
                 break
             error = self._take(report)
             failure = failure or error
-        self._write_checkpoint(at_once=failure is not None)
+        self._states.write(at_once=failure is not None)
         if failure and not also_after_failure:
             self._stop.set()
             raise failure
@@ -381,29 +380,7 @@ class Delivery:
 
     def _resolve(self, record: RecordHandle, outcome: str) -> None:
         self.reports.resolved(record, outcome)
-        self._checkpoints.resolve(record.interval)
-
-    def _write_checkpoint(self, *, at_once: bool = False) -> None:
-        """Write the newest STATE that is due, behind the files that it vouches for.
-
-        Args:
-            at_once: Also where the files were brought to the disk a moment ago.
-        """
-        value = self._checkpoints.due()
-        if value is not None:
-            self._due = value
-        if self._due is None or self._refusals.holds_state:
-            return
-        now = self._clock()
-        if now < self._sync_due and not at_once:
-            return
-        self._sync_due = now + self.reports.sync_seconds
-        self.rejects.sync()
-        self.reports.sync()
-        if self._fingerprints:
-            self._fingerprints.store()
-        self._checkpoint(self._due)
-        self._due = None
+        self._states.checkpoints.resolve(record.interval)
 
     def _close(self) -> None:
         self.reports.progress.end()
@@ -413,21 +390,3 @@ class Delivery:
         self.reports.close()
         if self._fingerprints:
             self._fingerprints.close()
-
-
-def write_state(value: msgspec.Raw) -> None:
-    """Write the value of a STATE line to standard output, byte for byte as it was read.
-
-    Raises:
-        OutputError: Standard output is closed or full.
-    """
-    line = bytes(value) + b"\n"
-    try:
-        if (binary := getattr(sys.stdout, "buffer", None)) is None:
-            sys.stdout.write(line.decode())
-        else:
-            binary.write(line)
-        sys.stdout.flush()
-    except (OSError, ValueError, AttributeError) as error:  # it is None if it was never opened
-        reason = getattr(error, "strerror", None) or "it is closed"
-        raise StateNotWrittenError(reason=reason) from error

@@ -334,7 +334,7 @@ def test_a_checkpoint_waits_until_the_rejects_are_on_the_disk(
     run = run_of()
     happened: list[str] = []
     monkeypatch.setattr("os.fsync", lambda _: happened.append("fsync"))
-    run.delivery._checkpoint = lambda _: happened.append("state")
+    monkeypatch.setattr(run.delivery._states, "_write", lambda _: happened.append("state"))
     run.delivery.reject(run.delivery.record("s", b'{"record":{}}'), RecordRejected("why", "so"))
     run.delivery.state(1)
     folder, file, state = happened
