@@ -37,7 +37,7 @@ _COMPANIES = ("company.company_id.raw", "company_id.raw")
 
 _REFUSALS = (
     *(ForbiddenError, NotFoundError, RejectedQueryError),
-    *(LookupError, TypeError, ValueError),
+    *(LookupError, TypeError, ValueError, AttributeError),
 )
 """Behind these companies are read all the same: of their users nothing is to be known."""
 
@@ -121,9 +121,7 @@ def read_last_users(answer: dict[str, Any]) -> dict[str, str]:
     """Read users' ids by companies' ids.
 
     Raises:
-        LookupError: The answer has not the shape of one.
-        TypeError: The same.
-        ValueError: The same.
+        LookupError, TypeError, ValueError, AttributeError: It has not the shape of such an answer.
     """
     users = {}
     for number, _ in enumerate(_COMPANIES):

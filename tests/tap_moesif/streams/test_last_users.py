@@ -80,8 +80,19 @@ def test_many_companies_take_few_queries_and_smaller_ones_where_that_is_refused(
     assert last(sync(settings(account))) == expected
 
 
+def found(hit: Any) -> Reply:
+    bucket = {"key": "c1", "doc_count": 1, "last": {"hits": {"hits": [hit]}}}
+    aggregations = {f"by{number}": {"buckets": [bucket]} for number in range(2)}
+    return Reply(200, {"hits": {"hits": []}, "aggregations": aggregations})
+
+
 @pytest.mark.parametrize(
-    "reply", [Reply(401), Reply(400), Reply(404), Reply(200, {"hits": {"hits": []}})]
+    "reply",
+    [
+        *(Reply(401), Reply(400), Reply(404), Reply(200, {"hits": {"hits": []}})),
+        Reply(200, {"hits": {"hits": []}, "aggregations": []}),
+        *map(found, ["text", None, {"_source": "text"}, {"_source": {}}, {"_source": [1]}]),
+    ],
 )
 def test_companies_are_read_all_the_same_where_moesif_does_not_tell(
     account: Account, reply: Reply, caplog: pytest.LogCaptureFixture
