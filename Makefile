@@ -16,6 +16,9 @@ PRERELEASE := .venv-prerelease
 ALL_CORES := --numprocesses=$(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist=loadgroup
 UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/target_moesif
 
+# The tests start hundreds of processes: none of them compiles again what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install airflow demo test quick test-orchestration test-engine test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
 

@@ -12,7 +12,6 @@ import random
 import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from singer_delivery.rejects.file import Rejects
@@ -45,7 +44,6 @@ def write_for_ever(path: Path, writer: int, said: int) -> None:
 def main() -> None:
     path, kills = Path(sys.argv[1]), int(sys.argv[2])
     read, said = os.pipe()
-    os.set_blocking(read, False)
 
     def started(writer: int) -> int:
         process = os.fork()
@@ -55,23 +53,25 @@ def main() -> None:
 
     writers = [started(number) for number in range(WRITERS)]
     for _ in range(kills):
+        show(read)  # on a slow machine too, something is written between two kills
         time.sleep(random.uniform(0.005, 0.05))
         victim = random.randrange(WRITERS)
         os.kill(writers[victim], signal.SIGKILL)
         os.waitpid(writers[victim], 0)
         writers[victim] = started(victim)
-        show(read)
     for process in writers:
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
-    show(read)
+    os.close(said)
+    while show(read):
+        pass
 
 
-def show(read: int) -> None:
-    """Pass on what was said so far."""
-    with suppress(BlockingIOError):
-        while said := os.read(read, 1 << 16):
-            sys.stdout.buffer.write(said)
+def show(read: int) -> bool:
+    """Wait until something is said, and pass it on; false where no more will be."""
+    ids = os.read(read, 1 << 16)
+    sys.stdout.buffer.write(ids)
+    return bool(ids)
 
 
 if __name__ == "__main__":
