@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 # A slow machine is no failure, and tests here are run side by side.
 hypothesis.settings.register_profile("side_by_side", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("side_by_side")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "database_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 SCHEMA = schema("calls", "messageId", "type", "userId", "event")
 CALL = record("calls", type="track", userId="u", event="é")

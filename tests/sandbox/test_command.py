@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 NOW = ("--now", "2026-03-10T15:30:00Z", "--users", "30")
 
 

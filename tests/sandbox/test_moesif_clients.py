@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 NODE_CLIENT = "moesifapi@3.1.3"
 NODE_CALLS = Path(__file__).with_name("moesif_client.js")
 NPM_OPTIONS = ("--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund",

@@ -8,6 +8,8 @@ from segment.analytics.client import Client  # type: ignore[import-untyped]  # h
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 TRAITS = {"email": "ann@mail.example", "größe": "㊗️🎉", "nested": {"list": [1, 2.5, None, True]}}
 
 

@@ -323,6 +323,7 @@ def test_another_sandbox_says_where_it_is() -> None:
     assert commands.endswith(".venv/bin/meltano run moesif-to-segment")
 
 
+@pytest.mark.slow
 def test_the_command_without_meltano_runs_as_it_is_shown(
     start: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
@@ -338,6 +339,7 @@ def test_the_command_without_meltano_runs_as_it_is_shown(
 # How much it holds ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_it_is_as_small_with_many_users_and_messages_as_with_few(
     start: Callable[..., Sandbox],
 ) -> None:

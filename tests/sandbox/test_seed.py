@@ -153,6 +153,7 @@ def test_one_user_in_twenty_draws_a_curve_over_seven_days() -> None:
         assert days[max(day for day in days if day < newest)] > days[oldest]
 
 
+@pytest.mark.slow
 def test_there_are_fewer_events_a_user_when_users_are_many() -> None:
     data = make_seed(SeedPlan(NOW, users=200, companies=5, events_per_user=300))
     assert 0 < len(data["events"]) <= 50_000

@@ -33,6 +33,7 @@ def test_a_link_to_the_file_is_the_same_file(path: Path) -> None:
             opened(str(link))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_locks_nobody_out(path: Path) -> None:
     source = f"""
 import os, signal, pathlib
@@ -123,6 +124,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         opened(str(tmp_path / "file" / "below.sqlite"))
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_said_and_what_was_stored_stays(path: Path) -> None:
     """A limit on the size of files stands in for the disk."""
     source = f"""

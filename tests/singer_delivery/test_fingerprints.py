@@ -167,6 +167,7 @@ CHANCE = st.randoms(use_true_random=False)
 MERGE_EVERY = st.integers(1, 6)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CHANGES, CHANCE, MERGE_EVERY)
 def test_whatever_is_killed_when_the_service_ends_with_what_was_sent_last(

@@ -18,6 +18,8 @@ from singer_delivery.state.fingerprint_file import FingerprintFile
 if TYPE_CHECKING:
     from postgres import Database
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:

@@ -228,6 +228,7 @@ def test_a_lock_that_is_kept_too_long_is_said(tmp_path: Path) -> None:
         file.add("users", RECORD, "r", "d")
 
 
+@pytest.mark.slow
 @pytest.mark.promise(13)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_four_writers_killed_at_random_lose_nothing_that_was_synced(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from commands import Ended, call
 from singer_delivery.rejects.file import Rejects
 from singer_delivery.rejects.listing import FIRST
@@ -121,6 +123,7 @@ def test_wrong_usage_and_help_are_said() -> None:
         assert "singer-rejects" in ended.stdout + ended.stderr
 
 
+@pytest.mark.slow
 def test_a_file_of_any_size_needs_little_memory(tmp_path: Path) -> None:
     """Forty megabytes of rejects, in a process that may not have that much more."""
     path = tmp_path / "r.jsonl"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.tap_moesif.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 KEY = "management-key-CANARY"
 EMPTY = {"hits": {"total": 0, "hits": []}}
 DEFAULT = {"cohorts", "companies", "subscriptions", "users"}

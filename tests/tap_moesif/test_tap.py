@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     MoesifWith = Callable[[Documents], ScriptedService]
     Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
+pytestmark = pytest.mark.slow
+
 COMMAND = Path(sys.executable).parent / "tap-moesif"
 KEY = "management-key-nobody-may-see"
 PERSON = "zoe@example.com"

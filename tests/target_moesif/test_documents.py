@@ -156,6 +156,7 @@ def pruned(value: Any) -> Any:
     return {name: pruned(inner) for name, inner in value.items() if inner is not None}
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), NESTED))
 def test_nulls_are_left_out_of_objects_at_any_depth_and_nothing_else_is(
     metadata: dict[str, Any],

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 KEY = "application-CANARY"
 EMAIL = "jane.canary@example.com"
 CREATED = Reply(201)

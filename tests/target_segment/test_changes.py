@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from postgres import Database
     from scripted import ScriptedService
 
+pytestmark = pytest.mark.slow
+
 IDENTIFY = schema("people", "userId", "traits")
 TRACK = schema("orders", "userId", "event")
 FIRST = ("target-segment", "--config", "first.json")

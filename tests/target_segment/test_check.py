@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from postgres import Database
 
+pytestmark = pytest.mark.slow
+
 USERS = schema("users", "id", "email", mark="users")
 IN_THE_US: dict[str, Any] = {"integrations": {"Segment.io": {"apiKey": "x"}}}
 IN_THE_EU = {"integrations": {"Segment.io": {"apiHost": "events.eu1.segmentapis.com/v1"}}}

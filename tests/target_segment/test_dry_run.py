@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from scripted import ScriptedService
 
+pytestmark = pytest.mark.slow
+
 LINES = [
     schema("people", "userId", "traits"),
     *(record("people", userId=f"u{n}", traits={"n": n}) for n in range(5)),

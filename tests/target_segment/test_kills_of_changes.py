@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 KILLS = int(os.environ.get("KILLS", "8"))
 USERS = 12

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 ROUTES = {"people": {"call": "identify", "user_id": "id"}}
 LINES = [schema("people", "id"), record("people", id="u"), state("end")]
 

@@ -18,6 +18,8 @@ from singer_delivery.reading.lines import CHUNK_BYTES
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def replay(segment: ScriptedService, folder: Path, path: Path) -> Ended:
     """Run `target-segment < path`."""

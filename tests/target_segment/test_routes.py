@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from scripted import ScriptedService
 
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).parents[2] / "target-segment" / "README.md"
 ROWS: dict[str, dict[str, Any]] = {
     "customers": {

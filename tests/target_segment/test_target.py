@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 EMAIL = "jane.canary@example.com"
 PROPERTIES = ("id", "modifiedTime", "firstSeenTime", "email", "context")
 SCHEMA: dict[str, Any] = {

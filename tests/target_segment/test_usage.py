@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from commands import Ended
     from scripted import ScriptedService
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("id", "userId", "companyId", "startTime", "endTime", "route", "count", "statusCounts")
 OF_ZOE: dict[str, Any] = {
     "id": "5ea1",

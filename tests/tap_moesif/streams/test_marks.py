@@ -65,14 +65,18 @@ def metadata(entry: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str,
         yield tuple(part["breadcrumb"]), part["metadata"]
 
 
+@pytest.fixture(scope="module")
+def discovered() -> dict[str, Any]:
+    return TapMoesif(config={"management_api_key": "k"}, validate_config=False).catalog_dict
+
+
 @pytest.fixture
-def catalog() -> dict[str, Any]:
+def catalog(discovered: dict[str, Any]) -> dict[str, Any]:
     """What is discovered, with every stream selected."""
-    tap = TapMoesif(config={"management_api_key": "k"}, validate_config=False)
-    discovered = deepcopy(tap.catalog_dict)
-    for entry in discovered["streams"]:
+    catalog = deepcopy(discovered)
+    for entry in catalog["streams"]:
         dict(metadata(entry))[()]["selected"] = True
-    return discovered
+    return catalog
 
 
 def only(stream: str, catalog: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 USERS = 8_000
 KILLS = int(os.environ.get("KILLS", "4"))
 MOST_AGAIN = 1_000

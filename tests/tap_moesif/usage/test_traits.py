@@ -185,6 +185,7 @@ CALLS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(calls=CALLS, traits=TRAITS)
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_every_trait_is_what_a_count_of_all_events_gives(calls: list[Call], traits: Traits) -> None:
@@ -203,6 +204,7 @@ def test_every_trait_is_what_a_count_of_all_events_gives(calls: list[Call], trai
         }
 
 
+@pytest.mark.slow
 @given(
     calls=CALLS,
     windows=st.sets(st.sampled_from(WINDOWS), min_size=1),
