@@ -40,6 +40,7 @@ class Field:
         raw: Its names in a document, the first choice first.
         fields: The fields inside, of an object.
         open: Whether an object keeps what is not among `fields`.
+        shared: Whether many documents hold the same object, which is made into a record once.
         automatic: Whether it is emitted whatever is selected, as those who route a record by its
             stream's mark need it.
     """
@@ -50,6 +51,7 @@ class Field:
     raw: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
     open: bool = False
+    shared: bool = False
     automatic: bool = False
 
 

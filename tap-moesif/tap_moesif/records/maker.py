@@ -7,12 +7,17 @@ an account has added, and a value of the wrong type costs only its own field.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from tap_moesif.records.documents import DocumentReader
+from tap_moesif.records.fields import Kind
 from tap_moesif.records.objects import Document, Fields, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import msgspec
 
     from tap_moesif.records.fields import Field
     from tap_moesif.records.objects import TypeMismatch
@@ -47,7 +52,10 @@ class RecordMaker:
         drop: Iterable[str] = (),
         type_mismatch: TypeMismatch,
     ) -> None:
-        self._fields = Fields(fields, "", frozenset(drop), type_mismatch)
+        fields, drop = tuple(fields), frozenset(drop)
+        self._fields = Fields(fields, "", drop, type_mismatch)
+        encoded = [f.raw for f in fields if f.shared or f.kind is Kind.FREE]
+        self._documents = DocumentReader({*chain.from_iterable(encoded)} - drop, drop)
         self._prepare = prepare
         self._type_mismatch = type_mismatch
 
@@ -69,6 +77,15 @@ class RecordMaker:
             return record
         found = self._fields.take_known({HIT_ID: hit_id}, {})
         return {**found, **record} if found else None
+
+    def read(self, source: msgspec.Raw, hit_id: object) -> Record | None:
+        """Make a record of an encoded document, of which objects that it holds stay encoded.
+
+        Raises:
+            ValueError: The document is not in good order; it may still be read as a whole.
+            RecursionError: It is very deep.
+        """
+        return self(self._documents.read(source), hit_id)
 
     def _in_place_of_a_document(self, raw: object, hit_id: object) -> Document:
         if raw is None or hit_id is None:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tap_moesif.records.fields import Field, Kind
-from tap_moesif.records.values import CONVERSIONS, EXACT_TYPES, USER_DEFINED, scrubber
+from tap_moesif.records.plain import plain
+from tap_moesif.records.values import CONVERSIONS, EXACT_TYPES, USER_DEFINED, scrubber, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -155,7 +158,8 @@ class _Step:
             )
             self._take = self._objects if field.kind is Kind.OBJECTS else self._fields.part
             if field.kind is Kind.OBJECT and self._fields.rest is not None:
-                self.convert = self._fields.whole
+                whole = self._fields.whole
+                self.convert = shared(whole) if field.shared else whole
         elif names and self.exact in {dict, list}:
             self.convert = self._scrubbing(CONVERSIONS[field.kind])
             self.exact = None
@@ -207,4 +211,5 @@ class _Step:
 
 
 def _same(one: object, other: object) -> bool:
+    one, other = (plain(value) if type(value) is msgspec.Raw else value for value in (one, other))
     return one == other and repr(one) == repr(other)  # True is not 1

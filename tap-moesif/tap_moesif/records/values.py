@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 USER_DEFINED = frozenset({"metadata", "body"})
 """Where Moesif keeps what the account itself has put there."""
 
+MOST_SHARED = 1_000
+"""Objects that many documents hold, of which the latest are remembered."""
+
 INT64 = range(-(2**63), 2**63)
 """The whole numbers that what reads a record can hold."""
+
+_decode = msgspec.json.Decoder().decode
 
 
 def _string(value: object) -> str:
@@ -57,8 +63,8 @@ def _boolean(value: object) -> bool:
     return value
 
 
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
+def _object(value: object) -> dict[str, Any] | msgspec.Raw:
+    if not isinstance(value, dict | msgspec.Raw):
         raise ValueError("no object")  # noqa: TRY004
     return value
 
@@ -91,11 +97,22 @@ EXACT_TYPES: dict[Kind, type] = {Kind.STRING: str, Kind.FREE: dict, Kind.LIST: l
 """By kind, where there is one: the type whose values need no conversion."""
 
 
+def shared(convert: Conversion) -> Conversion:
+    """Make what converts an encoded object once, for all documents that hold the same."""
+    encode = msgspec.json.Encoder().encode
+
+    @lru_cache(MOST_SHARED)
+    def once(content: bytes) -> msgspec.Raw:
+        return msgspec.Raw(encode(convert(_decode(content))))
+
+    return lambda value: once(bytes(value)) if type(value) is msgspec.Raw else convert(value)
+
+
 def scrubber(names: frozenset[str]) -> Conversion:
     """Make what takes some names out of an object or a list, at any depth.
 
-    What the account itself has put there stays. A value is left as it is; what is given is a
-    copy, but where it holds none of the names.
+    What the account itself has put there stays. A value, which may be encoded, is left as it is;
+    what is given is a copy, but where it holds none of the names.
     """
     if not names:
         return _any
@@ -108,7 +125,7 @@ def scrubber(names: frozenset[str]) -> Conversion:
                 return value
         except (UnicodeEncodeError, RecursionError):  # half a character, or very deep
             pass
-        return _without(value, names)
+        return _without(_decode(value) if type(value) is msgspec.Raw else value, names)
 
     return scrub
 

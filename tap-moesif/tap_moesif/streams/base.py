@@ -369,7 +369,13 @@ class SearchStream(IncrementalStream):
         del scan, now
         for first in range(0, len(page.hits), WRITTEN_AT_ONCE):
             some = page.hits[first : first + WRITTEN_AT_ONCE]
-            yield len(some), self.with_id([self.make(hit.document(), hit.id) for hit in some])
+            yield len(some), self.with_id([self._record(hit) for hit in some])
+
+    def _record(self, hit: Hit) -> Record | None:
+        try:
+            return self.make.read(hit.source, hit.id)
+        except (ValueError, RecursionError):  # it may still be read as a whole
+            return self.make(hit.document(), hit.id)
 
     @override
     def read_scan(self, scan: Scan) -> Iterator[list[Record]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from typing_extensions import override
 
-from tap_moesif.records import Field, Kind, with_origin
+from tap_moesif.records import Field, Kind, plain, with_origin
 from tap_moesif.streams.common import CREATED, METADATA, PLACE, REST, TIMES
 from tap_moesif.streams.companies import COMPANY
 from tap_moesif.streams.profiles import ProfileStream
@@ -54,6 +55,7 @@ class Users(ProfileStream):
             "The company the user belongs to.",
             ("company",),
             (*COMPANY, REST),
+            shared=True,
         ),
         Field(
             "campaign",
@@ -92,13 +94,28 @@ class Users(ProfileStream):
     @staticmethod
     def prepare(document: Document) -> Document:
         """Bring the company's id into the company, and what `with_origin` does."""
-        company, company_id = document.get("company"), document.get("company_id")
-        if company_id is not None:
-            if not isinstance(company, dict):
-                company = {} if company is None else {"company": company}
-            if company.get("company_id") is None:
-                company = {**company, "company_id": company_id}
-            document["company"] = company
-            if company["company_id"] == company_id:
+        if (company_id := document.get("company_id")) is not None:
+            company = document.get("company")
+            named = _company_id(company)
+            if named is None:
+                company = plain(company) if isinstance(company, msgspec.Raw) else company
+                if not isinstance(company, dict):
+                    company = {} if company is None else {"company": company}
+                document["company"] = {**company, "company_id": company_id}
+            if named in (None, company_id):
                 del document["company_id"]
         return with_origin(document)
+
+
+class _Company(msgspec.Struct):
+    company_id: Any = None
+
+
+_read_company = msgspec.json.Decoder(_Company).decode
+
+
+def _company_id(company: Any) -> Any:  # noqa: ANN401, JSON
+    """Return the id that a company names itself, whether it is encoded or not."""
+    if isinstance(company, msgspec.Raw):
+        return _read_company(company).company_id
+    return company.get("company_id") if isinstance(company, dict) else None

@@ -1,0 +1,132 @@
+"""Records made of documents that are decoded only as far as needed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from documents import MANY, NEARLY_RIGHT, STREAMS
+from tap_moesif.records import plain
+from tap_moesif.records.documents import MOST_NAMES
+
+TOKENS = "session_token"
+MANY_FIELDS = json.dumps(dict.fromkeys(map(str, range(MOST_NAMES)), 1)).encode()
+COMPANY = {"company_id": "c1", "metadata": {"plan": "pro"}}
+
+
+def read(name: str, source: bytes, *drop: str) -> dict[str, Any]:
+    record = STREAMS[name].maker(*drop).read(msgspec.Raw(source), "h1")
+    assert record is not None
+    return record
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_they_are_the_same_as_of_documents_that_are_decoded(name: str) -> None:
+    seen: list[str] = []
+    maker = STREAMS[name].maker(TOKENS, mismatches=seen)
+
+    @MANY
+    @given(NEARLY_RIGHT[name], st.booleans())
+    def check(document: dict[str, Any], ascii_only: bool) -> None:
+        try:
+            source = json.dumps(document, ensure_ascii=ascii_only).encode()
+            seen.clear()
+            record = maker.read(msgspec.Raw(source), "h1")
+        except ValueError:  # half a character, for one: the document is read as a whole
+            return
+        mismatches = seen.copy()
+        seen.clear()
+        assert plain(record) == plain(maker(json.loads(source), "h1"))
+        assert mismatches == seen or "company" in document
+
+    check()
+
+
+def test_an_object_is_written_as_it_came() -> None:
+    source = b'{"user_id":"u1","metadata":{"a":1.50,"b":123456789012345678901234567890, "a":2}}'
+
+    metadata = read("users", source)["metadata"]
+
+    assert bytes(metadata) == b'{"a":1.50,"b":123456789012345678901234567890, "a":2}'
+
+
+def test_what_is_dropped_is_in_no_object() -> None:
+    source = b'{"user_id":"u1","campaign":{"session_token":"s","x":[{"session_token":"t"}]}}'
+
+    assert read("users", source, TOKENS)["campaign"] == {"x": [{}]}
+    assert "session_token" in bytes(read("users", source)["campaign"]).decode()
+
+
+def test_what_the_account_has_put_there_is_not_searched_for_what_is_dropped() -> None:
+    source = b'{"user_id":"u1","metadata":{"session_token":"the account\'s own"}}'
+
+    assert plain(read("users", source, TOKENS))["metadata"] == {
+        "session_token": "the account's own"
+    }
+
+
+@pytest.mark.parametrize(
+    ("company", "company_id", "expected"),
+    [
+        (COMPANY, "c1", {"id": "c1", "metadata": {"plan": "pro"}}),
+        (COMPANY, None, {"id": "c1", "metadata": {"plan": "pro"}}),
+        ({"metadata": {"company_id": "c2"}}, "c2", {"id": "c2", "metadata": {"company_id": "c2"}}),
+        ({"company_id": None}, "c1", {"id": "c1"}),
+        (None, "c1", {"id": "c1"}),
+        ("Acme", "c1", {"id": "c1", "additionalFields": {"company": "Acme"}}),
+    ],
+)
+def test_a_company_has_its_id_however_it_is_written(
+    company: object, company_id: str | None, expected: dict[str, Any]
+) -> None:
+    document = {"user_id": "u1", "company": company, "company_id": company_id}
+
+    record = plain(read("users", json.dumps(document).encode()))
+
+    assert record["company"] == expected
+    assert record.get("additionalFields", {}).get("company_id") is None
+
+
+def test_a_company_of_another_id_leaves_both() -> None:
+    document = {"user_id": "u1", "company": COMPANY, "company_id": "c2"}
+
+    record = plain(read("users", json.dumps(document).encode()))
+
+    assert record["company"]["id"] == "c1"
+    assert record["additionalFields"] == {"company_id": "c2"}
+
+
+NOT_IN_GOOD_ORDER = {
+    "null": b"null",
+    "list": b"[]",
+    "text": b'"u1"',
+    "half": b'{"user_id":"u1"',
+    "not_utf_8": b'{"user_id":"\xff"}',
+    "inside_not_utf_8": b'{"metadata":{"a":"\xff"}}',
+    "half_a_character": b'{"campaign":{"a":"\\ud800"}}',
+    "company_not_utf_8": b'{"company":{"name":"\xff"}}',
+    "number_out_of_range": b'{"x":1e999}',
+    "many_fields": MANY_FIELDS,
+}
+
+
+@pytest.mark.parametrize("source", NOT_IN_GOOD_ORDER.values(), ids=NOT_IN_GOOD_ORDER)
+def test_what_is_not_in_good_order_is_left_to_others(source: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011, each in its own words
+        read("users", source)
+
+
+def test_what_was_not_in_good_order_costs_no_other_document() -> None:
+    make = STREAMS["users"].maker()
+    with pytest.raises(ValueError, match="too many names"):
+        make.read(msgspec.Raw(MANY_FIELDS), "h1")
+
+    assert make.read(msgspec.Raw(b'{"user_id":"u1","x":1}'), "h1") == {
+        "id": "u1",
+        "additionalFields": {"x": 1},
+    }
