@@ -179,7 +179,12 @@ class Moesif:
             raise error_of(
                 answer.status, answer.headers, answer.content, request, self.host, self.wall()
             )
-        value = read(answer.content)
+        try:
+            value = read(answer.content)
+        except MoesifError as error:
+            # Of another shape than asked for, it is still Moesif's.
+            self._answered |= not isinstance(error, AttemptError)
+            raise
         self._answered = True
         asked_at = _asked_at(answer, sent)
         self.last_request_time = max(self.last_request_time, asked_at)

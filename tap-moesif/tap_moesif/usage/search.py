@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from tap_moesif.service import Request
 from tap_moesif.service.errors import NoUsageError
 from tap_moesif.usage.measure import LAST_24_HOURS, PRECISION, TIME_FIELD, Measure
-from tap_moesif.usage.reading import RollUp, read_roll_up, text_of
+from tap_moesif.usage.reading import read_roll_up, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tap_moesif.service import RequiredScope
     from tap_moesif.service.queries import Query
 
-    Read = Callable[[dict[str, Any]], RollUp]
+    Read = Callable[[dict[str, Any]], Any]
 
 T = TypeVar("T")
 
@@ -133,18 +133,18 @@ class Active(NamedTuple):
 
     Attributes:
         ids: Their ids.
-        roll_ups: Their roll-ups, by id, where they were listed with these.
+        roll_ups: Their roll-ups as they were read, by id, where they were listed with these.
         after: What the next part begins behind; None behind the last one.
         estimate: How many there are in all, about, where the answer says so.
     """
 
     ids: list[str]
-    roll_ups: dict[str, RollUp]
+    roll_ups: dict[str, Any]
     after: Any
     estimate: int | None
 
 
-def read_usage(answer: dict[str, Any], read: Read = read_roll_up) -> dict[str, RollUp]:
+def read_usage(answer: dict[str, Any], read: Read = read_roll_up) -> dict[str, Any]:
     """Read the roll-ups out of the answer to `UsageSearch.of`, by id.
 
     Args:
