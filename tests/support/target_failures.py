@@ -278,6 +278,8 @@ SEVERAL_TYPES = {
     **SCHEMA,
     "schema": {"properties": {"userId": {}, "traits": {}, "n": {"type": ["string", "integer"]}}},
 }
+KEYED = {**schema("calls", "id", "userId"), "key_properties": ["id"]}
+UNCHECKABLE = {**SCHEMA, "schema": {"properties": {"userId": {"anyOf": None}}}}
 CRM = {"crm": {"call": "identify", "user_id": "emial"}}
 VERIFIED = {"verify_application_id": True}
 CASES: dict[str, Case] = {
@@ -372,6 +374,12 @@ CASES: dict[str, Case] = {
     "an application id that cannot be verified": to_moesif(answer=lambda _: Reply(500), **VERIFIED),
     "half a line": torn_rejects,
     "a dry run": fed(SCHEMA, RECORD, dry_run=True),
+    "a stream map that is no expression": fed(SCHEMA, stream_maps={"calls": {"a": "1 +"}}),
+    "a stream map without the key": fed(KEYED, stream_maps={"calls": {"id": None}}),
+    "a schema that cannot check records": fed(UNCHECKABLE, validate_records=True),
+    "a setting of stream maps": configured(
+        "target-segment", {"write_key": "k", "stream_maps": {"calls": {"a": 1, "__else__": "a"}}}
+    ),
     "an unknown stream": fed(schema("crm", "id"), record("crm", id=1)),
     "a route that says too little": fed(
         schema("crm", "id"), record("crm", id=1), streams={"crm": {"exclude": ["a"]}}
