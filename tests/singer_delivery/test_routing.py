@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from singer_delivery import InputStream, NotKnown, NotSent, RecordRejected, RecordSkipped
@@ -290,8 +290,28 @@ def test_an_object_that_was_null_is_none_after_flattening() -> None:
             "memberships: {call: group, user_id: userId, group_id: groupId}",
         ),
         ("transfers", ["id", "user_id", "buyer_id"], "id", "transfers: {call: ignore}"),
+        (
+            "companies",
+            ["id", "ownerId", "email"],
+            "id",
+            "companies: {call: group, user_id: ownerId, group_id: id}",
+        ),
+        ("Contact", ["Id", "Email", "OwnerId"], "Id", "Contact: {call: identify, user_id: Id}"),
+        ("people", ["id", "user_id", "email"], "id", "people: {call: identify, user_id: user_id}"),
+        ("user_accounts", ["id", "email"], "id", "user_accounts: {call: identify, user_id: id}"),
+        *(
+            (name, ["id", "email", "first_name"], "id", f"{name}: {{call: ignore}}")
+            for name in ("userOrders", "client_companies", "customer-reviews", "client_contracts")
+        ),
+        ("contact_lists", ["id", "email"], "id", "contact_lists: {call: ignore}"),
+        (
+            "logins",
+            ["id", "userId", "password_hash", "apiKey"],
+            "id",
+            "logins: {call: track, user_id: userId, event: {literal: Logins}, exclude: [password",
+        ),
         ("sums", ["total"], None, "sums: {call: ignore}"),
-        ("it's *", ["total"], None, "'it''s *': {call: ignore}"),
+        ("it's *", ["total"], None, "'it''s [*]': {call: ignore}"),
         ("null", [], None, "'null': {call: ignore}"),
         ("prod-identifies", ["id", "received_at", "user_id"], "id", "'prod-*': {as: segment.war"),
         ("PROD__ORDERED", ["ID", "RECEIVED_AT", "SENT_AT"], "ID", "'PROD__*': {as: segment.ware"),
@@ -307,17 +327,84 @@ def test_what_is_not_known_is_said_with_the_line_to_add(
     assert f"Add under streams in the settings: {line}" in found.advice
 
 
-def test_the_line_to_add_works() -> None:
-    found = routed("users", ["id", "email"], key=("id",))
+def line_to_add(found: object) -> dict[str, Any]:
     assert isinstance(found, NotKnown)
-    streams = yaml.safe_load(found.advice.partition("settings: ")[2])
-    assert call_for("users", {"id": 1, "email": "e"}, streams)["userId"] == "1"
+    streams: dict[str, Any] = yaml.safe_load(found.advice.rpartition("in the settings: ")[2])
+    return streams
 
 
-def test_a_route_that_says_too_little_is_named() -> None:
-    found = routed("orders", ["id"], {"ord*": {"exclude": ["card"]}})
+@pytest.mark.parametrize(
+    "stream",
+    [
+        *(
+            "users",
+            "crm.users",
+            "it's users",
+            "größe-顧客",
+            "no",
+            "1e3",
+            "- a: #b",
+            "[users]",
+            "u*?",
+        ),
+        *(
+            "two\nlines",
+            "tab\t",
+            "\u2028",
+            "\x85",
+            "\x7f\x00",
+            "\ufeff",
+            "back\\slash\n",
+            "\U000e0001",
+            "*",
+        ),
+    ],
+)
+def test_the_line_to_add_works_and_names_no_other_stream(stream: str) -> None:
+    assert "\n" not in getattr(routed(stream, ["id", "user_id"]), "advice", "\n")
+    for fields in (["id", "user_id"], ["id", "total"]):
+        streams = line_to_add(routed(stream, fields, key=("id",)))
+        assert isinstance(routed(stream, fields, streams), Route | NotSent)
+        assert isinstance(routed(f"{stream}x", fields, streams), NotKnown)
+    event = streams_event(routed(stream, ["id", "user_id"], key=("id",)))
+    assert event
+
+
+def streams_event(found: object) -> str:
+    [route] = line_to_add(found).values()
+    return str(route["event"]["literal"])
+
+
+@given(st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=8))
+def test_the_line_to_add_works_whatever_the_names(stream: str, column: str) -> None:
+    assume(column.lower() not in {"id", "user_id"})
+    streams = line_to_add(routed(stream, ["id", column, "user_id"], key=(column,)))
+    assert isinstance(routed(stream, ["id"], streams), Route)
+
+
+def test_a_route_that_says_too_little_is_named_and_completed() -> None:
+    incomplete = {"ord*": {"exclude": ["card"], "traits": ["a"]}}
+    fields = ["id", "user_id", "card", "password"]
+    found = routed("orders", fields, incomplete, key=("id",))
     assert isinstance(found, NotKnown)
     assert "streams.ord* has neither call nor as" in found.advice
+    [route] = line_to_add(found).values()
+    assert route["exclude"] == ["password", "card"]
+    assert "traits" not in route, "it means nothing for a track"
+    route = call_for("orders", {"id": 1, "user_id": 2, "card": 3}, incomplete | line_to_add(found))
+    assert route["properties"] == {"id": 1}
+    own = routed("orders", fields, {"orders": {"user_id": "id"}})
+    assert isinstance(own, NotKnown)
+    assert "for the place of the one that is there" in own.advice
+    assert line_to_add(own)["orders"]["user_id"] == "id"
+
+
+def test_a_table_of_a_warehouse_whose_pattern_says_too_little_gets_a_line_of_its_own() -> None:
+    streams = {"prod-*": {"exclude": ["email"]}}
+    found = routed("prod-identifies", ["id", "received_at", "user_id"], streams)
+    assert line_to_add(found) == {
+        "prod-identifies": {"as": "segment.warehouse", "exclude": ["email"]}
+    }
 
 
 @given(st.sets(st.from_regex(r"[a-zA-Z_]{1,12}", fullmatch=True), max_size=8))

@@ -112,7 +112,7 @@ class Router:
             elif stream.name == LOADER_TEST_STREAM:
                 return NotSent("loader_test")
             else:
-                return NotKnown(advice_for(stream, self._calls, self._known, pattern))
+                return NotKnown(advice_for(stream, self._calls, self._known, pattern, settings))
         if known.not_sent and "call" not in settings:
             return known.not_sent
         route = known.route_of(stream)
