@@ -126,6 +126,7 @@ class DeliveryTarget(CommandTarget):
     @override
     def read_schema(self, message: dict[str, Any]) -> None:
         stream, schema = message.get("stream"), message.get("schema")
+        schema = {} if schema is True else schema  # JSON Schema's word for any value
         if not isinstance(stream, str) or not isinstance(schema, dict):
             raise self._reader.wrong("a SCHEMA needs a stream and a schema")
         declares_properties = isinstance(schema.get("properties"), dict)

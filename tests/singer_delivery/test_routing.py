@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from singer_delivery import InputStream, NotKnown, NotSent, RecordRejected, RecordSkipped
 from singer_delivery.routing import KnownShape, Route, Router
 from singer_delivery.routing.binding import StreamRoute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KNOWN = {
     "acme.people": KnownShape(
@@ -261,6 +264,62 @@ def test_an_object_that_was_null_is_none_after_flattening() -> None:
     assert call_for("s", record, mark="acme.people")["traits"] == {"id": "u"}
 
 
+@pytest.mark.parametrize("separator", [".", "-", ":", "//"])
+def test_another_separator_of_flattening_is_undone_too(separator: str) -> None:
+    flat = {name.replace("__", separator): value for name, value in FLAT.items()}
+    added = f"plan{separator}name"
+    expected = call_for("s", FLAT, mark="acme.people")
+    expected["traits"][added] = expected["traits"].pop("plan__name")
+    assert call_for("s", flat, mark="acme.people") == expected
+    whole = {"id": "u", "company": {"id": 1}, f"company{separator}size": 5}
+    assert call_for("s", whole, mark="acme.people")["traits"] == whole
+
+
+def test_what_cannot_be_put_back_together_is_warned_of_and_sent_as_it_is() -> None:
+    record = {"id": "u", "company_id": "c", "context_ip": "192.0.2.1"}
+    warnings: list[str] = []
+    call = call_for("s", record, mark="acme.people", warnings=warnings)
+    assert call["traits"] == record
+    assert "flattening_separator" in warnings[0]
+    one = {"id": "u", "company_size": 5, "context": {}}
+    assert call_for("s", one, mark="acme.people", warnings=warnings)["traits"]["company_size"] == 5
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("typed", [True, False])
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.title, str])
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"type": "track", "event": "E", "properties": {"a": 1}},
+        {"type": "identify", "traits": {"a": {"b": 2}}},
+        {"type": "group", "groupId": "g", "traits": {"a": 1}},
+        {"type": "page", "name": "N", "category": "C", "properties": {"a": 1}},
+        {"type": "alias", "previousId": "p"},
+    ],
+)
+def test_a_raw_calls_names_may_have_any_letter_case_down_to_its_context(
+    call: dict[str, Any], change: Callable[[str], str], typed: bool
+) -> None:
+    whole = {
+        **call,
+        "messageId": "m",
+        "userId": "u",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "integrations": {"All": False, "Moesif API Analytics": True},
+        "context": {"userAgent": "UA", "page": {"url": "x"}, "own": 1},
+    }
+    record = {change(name): value for name, value in whole.items()}
+    for name in ("integrations", "context"):
+        record[change(name)] = {
+            key if key == "own" else change(key): value for key, value in whole[name].items()
+        }
+    kinds: dict[type, str] = {dict: "object", str: "string"}
+    types = {name: {"type": kinds[type(value)]} for name, value in record.items()}
+    declared = {"properties": types} if typed else schema(*record)
+    assert call_for("s", record, schema=declared) == whole
+
+
 # Streams that nothing is known of.
 
 
@@ -429,6 +488,13 @@ def test_bookkeeping_is_no_content_of_a_stream_that_has_a_call_alone() -> None:
     assert call_for("s", own, streams)["traits"] == {"channel": "web", "type": "b2b", "version": 2}
 
 
+def test_bookkeeping_is_no_content_even_where_a_route_names_it() -> None:
+    row = {"id": "u", "a": 1, "_sdc_batched_at": "now", "o": {"_SDC_X": 1, "b": 2}}
+    traits = ["a", "_sdc_batched_at", "_SDC_BATCHED_AT", "o._SDC_X", "o.b"]
+    call = call_for("s", row, {"s": {"call": "identify", "user_id": "id", "traits": traits}})
+    assert call["traits"] == {"a": 1, "o": {"b": 2}}
+
+
 def test_names_fit_in_any_letter_case_where_one_does() -> None:
     streams = {"s": {"call": "identify", "user_id": "id", "traits": ["Mail", "Home.City"]}}
     record = {"ID": 1, "MAIL": "m", "home": {"CITY": "Bern"}}
@@ -471,17 +537,26 @@ def test_a_field_that_flattening_has_taken_apart_is_named() -> None:
     assert "flattening has made it 'customer__id'" in warnings[0]
 
 
+def test_an_object_that_flattening_has_taken_apart_is_named() -> None:
+    streams = {"s": {"call": "identify", "user_id": "id", "context": "ctx", "traits": ["Plan"]}}
+    warnings: list[str] = []
+    call_for("s", {"id": 1, "ctx__ip": "i", "plan__name": "n"}, streams, warnings=warnings)
+    assert "flattening has made columns of it, such as 'ctx__ip'" in warnings[0]
+    assert "flattening has made columns of it, such as 'plan__name'" in warnings[1]
+
+
 def test_a_record_may_have_what_its_schema_does_not_list() -> None:
     streams = {"s": {"call": "identify", "user_id": "id"}}
     call = call_for("s", {"id": 7, "n": 1}, streams, schema={"properties": {}})
     assert (call["userId"], call["traits"]) == ("7", {"n": 1})
 
 
-def test_an_id_that_a_program_wrote_for_none_is_warned_of_and_sent() -> None:
+@pytest.mark.parametrize("text", ["undefined", "null", "NULL", "None", "[object Object]", "NaN"])
+def test_an_id_that_a_program_wrote_for_none_is_warned_of_and_sent(text: str) -> None:
     streams = {"s": {"call": "identify", "user_id": "id"}}
     warnings: list[str] = []
-    assert call_for("s", {"id": "undefined"}, streams, warnings=warnings)["userId"] == "undefined"
-    assert "'undefined'" in warnings[0]
+    assert call_for("s", {"id": text}, streams, warnings=warnings)["userId"] == text
+    assert f"'{text}'" in warnings[0]
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t"])
@@ -511,6 +586,9 @@ def test_what_is_null_is_absent() -> None:
         ("_sdc_lsn_deleted_at", "2026-01-01", ""),
         ("_fivetran_deleted", True, False),
         ("__deleted", "true", "false"),
+        ("_FIVETRAN_DELETED", "t", "f"),
+        ("_sdc_is_deleted", 1, 0),
+        ("_PEERDB_IS_DELETED", True, "0"),
     ],
 )
 def test_a_row_that_is_gone_is_no_call(column: str, gone: object, there: object) -> None:

@@ -399,6 +399,13 @@ CASES: dict[str, Case] = {
     "a trait that is not there": fed(
         schema("crm", "id"), streams={"crm": {"call": "identify", "traits": ["bio"]}}
     ),
+    "an object that was flattened": fed(
+        schema("crm", "id", "ctx__ip"), streams={"crm": {"call": "identify", "context": "ctx"}}
+    ),
+    "a separator that cannot be undone": fed(
+        schema("users", "id", "company_id", "context_ip", mark="users")
+    ),
+    "companies without their users": fed(COMPANIES, company_groups=True),
     "Moesif's other streams": fed(COMPANIES, SUBSCRIPTIONS, COHORTS),
     "cohorts to Moesif": to_moesif(COHORTS, answer=lambda _: Reply(201)),
     "a path that is not there": fed(schema("crm", "email"), streams=CRM),

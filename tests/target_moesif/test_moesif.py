@@ -327,6 +327,20 @@ def test_a_route_changes_of_a_copy_only_what_it_says() -> None:
     assert (by_email["user_id"], by_email["company_id"]) == ("zoe@acme.example", "c-1")
 
 
+@pytest.mark.parametrize(
+    ("name", "record", "call"),
+    [
+        ("user", ZOE, "identify"),
+        ("company", {"id": "c", "companyDomain": "acme.example", "usage": {"a": 1}}, "group"),
+        ("action", EVENT, "track"),
+    ],
+)
+def test_a_copy_with_the_call_of_segments_that_means_the_same_stays_as_it_is(
+    name: str, record: dict[str, Any], call: str
+) -> None:
+    assert copies(name, record, {"call": call}) == copies(name, record)
+
+
 def test_a_copy_with_another_call_is_that_call() -> None:
     tracked = copy("user", ZOE, {"call": "track", "event": {"literal": "Synced"}})
     assert (tracked["action_name"], tracked["user_id"]) == ("Synced", "u-1")

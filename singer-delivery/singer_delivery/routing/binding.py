@@ -13,6 +13,7 @@ from singer_delivery.routing.calls import (
     KIND_BY_FIELD,
     SEGMENT_CALLS,
     content_of,
+    destination,
 )
 from singer_delivery.routing.flattened import unflatten
 from singer_delivery.values import (
@@ -37,11 +38,8 @@ if TYPE_CHECKING:
 MAX_BINDINGS = 64
 """How many sets of field names, besides the schema's own, are kept."""
 
-NOT_GONE = (None, False, "", "false", "False", "FALSE", 0)
-"""Values of a column such as `_fivetran_deleted` for a row that still exists."""
-
-SUSPICIOUS_IDS = frozenset({"undefined", "null", "None", "nil", "NaN", "[object Object]"})
-"""Texts that a program writes when it has no id."""
+SUSPICIOUS_IDS = frozenset({"undefined", "null", "none", "nil", "nan", "[object object]"})
+"""Texts that a program writes when it has no id, in lower case."""
 
 
 class StreamRoute:
@@ -119,7 +117,7 @@ class BoundRoute:
             for field, candidates in route.fields.items()
         }
         self._kept = {found for path in route.kept if (found := paths.resolve(names, path))}
-        self._deleted = [name for name in names if name.lower() in shapes.DELETED]
+        self._deleted = [name for name in names if shapes.marks_deleted(name)]
         self._dropped = {name for name in names if self._drops(name.lower())}
         self._context = (
             paths.resolve(names, route.context) if isinstance(route.context, str) else route.context
@@ -130,6 +128,7 @@ class BoundRoute:
             if route.context_columns and name.startswith(shapes.CONTEXT_PREFIX)
         ]
         self._type = paths.find(names, "type") if route.by_type else None
+        self._recases = route.by_type and self._type is not None and "messageId" not in names
         self._content = {
             field: found
             for field in ("traits", "properties")
@@ -150,8 +149,9 @@ class BoundRoute:
     def _drops(self, name: str) -> bool:
         return (
             name in self._route.dropped
-            or name in shapes.DELETED
-            or name.startswith((shapes.BOOKKEEPING_PREFIX, *self._route.dropped_prefixes))
+            or shapes.is_bookkeeping(name)
+            or shapes.marks_deleted(name)
+            or name.startswith(self._route.dropped_prefixes)
         )
 
     def __call__(self, record: Record) -> Call:
@@ -160,11 +160,13 @@ class BoundRoute:
         if self._restores:
             record = self._restored(record)
         for name in self._deleted:
-            if decode(record.get(name, NULL)) not in NOT_GONE:
+            if shapes.says_deleted(decode(record.get(name, NULL))):
                 raise RecordSkipped("deleted")
         kind = self._kind(record) if route.by_type else route.call
         chosen = self._chosen(record, kind) if route.content else None
         call = self._fields_of(record, kind)
+        if self._recases and isinstance(integrations := call.get("integrations"), dict):
+            call["integrations"] = {destination(name): raw for name, raw in integrations.items()}
         if route.required:
             self._check_required(call)
         if self._has_context or "groupId" in call:
@@ -193,7 +195,7 @@ class BoundRoute:
                 value = as_id(raw) if is_id else _value(field, raw)
                 if value is not None:
                     call[field] = value
-                    if is_id and isinstance(value, str) and value in SUSPICIOUS_IDS:
+                    if is_id and isinstance(value, str) and value.lower() in SUSPICIOUS_IDS:
                         self._warn_of(field, value)
         if self._route.literals:
             call = {**self._route.literals, **call}
@@ -247,6 +249,9 @@ class BoundRoute:
             raw = paths.take(record, self._context)
             if raw is not None and raw != NULL:
                 context = object_or_text(raw)
+            if self._recases and isinstance(context, dict):
+                fields = shapes.CONTEXT_FIELDS
+                context = {fields.get(name.lower(), name): each for name, each in context.items()}
         elif self._has_context:
             context = self._context_of(record)
         if "groupId" in call and isinstance(context, dict) and call["type"] not in GROUPED:

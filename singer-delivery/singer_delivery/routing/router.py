@@ -14,7 +14,7 @@ from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.routing import paths, shapes
 from singer_delivery.routing.advice import advice_for
 from singer_delivery.routing.calls import FIELDS, IDS
-from singer_delivery.routing.flattened import SEPARATOR
+from singer_delivery.routing.flattened import SEPARATOR, is_beyond_repair
 from singer_delivery.routing.route import Route
 from singer_delivery.routing.settings import ALL, IGNORE, SETTINGS, did_you_mean
 
@@ -116,6 +116,11 @@ class Router:
         if known.not_sent and "call" not in settings:
             return known.not_sent
         route = known.route_of(stream)
+        if is_beyond_repair(stream.fields, route.objects):
+            self._warn(
+                f"Stream '{stream.name}' looks flattened with '_' for the separator, which cannot "
+                f"be undone. Set flattening_separator to '{SEPARATOR}' where it is flattened."
+            )
         return route if pattern is None else self._changed(route, pattern, settings, stream)
 
     def _pattern(self, stream: str) -> str | None:
@@ -172,7 +177,7 @@ class Router:
             },
             context=settings.get("context", route.context),
             content={
-                name: tuple(settings[name])
+                name: tuple(path for path in settings[name] if not _is_bookkeeping(path))
                 for name in ("traits", "properties")
                 if settings.get(name, ALL) != ALL
             },
@@ -196,11 +201,7 @@ class Router:
             if paths.is_declared(stream.schema, path):
                 continue
             named = f"streams.{pattern}.{setting} names '{path}'"
-            flat = paths.find(stream.fields, path.replace(".", SEPARATOR))
-            if flat is not None:
-                hint = f": flattening has made it '{flat}', so name that, or do not flatten"
-            else:
-                hint = did_you_mean(path, stream.fields)
+            hint = _flattened(path, stream.fields) or did_you_mean(path, stream.fields)
             field = SETTINGS.get(setting)
             needed = field in IDS or field == "event"
             consequence = "records without it are rejected" if needed else "it is left out"
@@ -209,6 +210,10 @@ class Router:
             )
             if needed:
                 yield cast("str", field), named
+
+
+def _is_bookkeeping(path: str) -> bool:
+    return any(map(shapes.is_bookkeeping, path.split(".")))
 
 
 def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
@@ -242,6 +247,17 @@ def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
 
 
 _LOOKED_FOR = ("userId", "anonymousId", "groupId", "previousId", "event")
+
+
+def _flattened(path: str, fields: Sequence[str]) -> str:
+    """Return what flattening has made of a path, or an empty text."""
+    flat = path.replace(".", SEPARATOR)
+    if found := paths.find(fields, flat):
+        return f": flattening has made it '{found}', so name that, or do not flatten"
+    part = next(
+        (name for name in fields if name.lower().startswith(f"{flat}{SEPARATOR}".lower())), ""
+    )
+    return part and f": flattening has made columns of it, such as '{part}', so do not flatten"
 
 
 def _paths_in(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
