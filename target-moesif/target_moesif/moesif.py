@@ -150,6 +150,7 @@ def _known(
         stream=stream,
         fields=frozenset({*words.fields, *words.reserved, *words.not_written, *used, "metadata"}),
         telling=frozenset(telling),
+        sends_key="id" in words.fields,
     )
 
 

@@ -364,3 +364,8 @@ def test_a_flattened_copy_is_the_same() -> None:
 
 def test_a_renamed_key_is_still_the_key() -> None:
     assert copy("company", {"ident": 7}, key="ident") == {"company_id": "7"}
+    subscription = {"ident": "s", "companyId": "c", "status": "active", "plan": "paid"}
+    for route in ({}, {"rename": {"plan": "tier"}}):
+        sent = copy("subscription", subscription, route, key="ident")
+        assert (sent["subscription_id"], sent["company_id"]) == ("s", "c")
+        assert sent["metadata"] == ({"tier": "paid"} if route else {"plan": "paid"})

@@ -40,6 +40,7 @@ class KnownShape(NamedTuple):
         fields: The names of its fields.
         telling: The names that are typical of it.
         key: The name of its key property.
+        sends_key: Whether the target looks for the key by its name among the content.
     """
 
     route: Route
@@ -48,6 +49,7 @@ class KnownShape(NamedTuple):
     fields: frozenset[str] = frozenset()
     telling: frozenset[str] = frozenset()
     key: str = "id"
+    sends_key: bool = False
 
     def route_of(self, stream: InputStream) -> Route:
         """Return the route of a stream of this shape, with its key under its present name."""
@@ -60,6 +62,7 @@ class KnownShape(NamedTuple):
                 field: tuple(key if path == self.key else path for path in candidates)
                 for field, candidates in self.route.fields.items()
             },
+            rename={key: self.key} if self.sends_key else {},
         )
 
     def fits(self, stream: InputStream) -> bool:
@@ -182,7 +185,7 @@ class Router:
                 if settings.get(name, ALL) != ALL
             },
             exclude=tuple(settings.get("exclude", ())),
-            rename=settings.get("rename", {}),
+            rename={**route.rename, **settings.get("rename", {})},
             required={name: text for name, text in missing.items() if name in FIELDS[call]}
             if call
             else missing,
