@@ -96,7 +96,8 @@ def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[
         th.CustomType({"type": ["object", "null"], "additionalProperties": route}),
         title="Routes",
         description="What the records of a stream become: for its name, or a pattern such as "
-        "crm-*, a call or a known shape, and where its fields are.",
+        "crm-*, a call or a known shape, and where its fields are. A stream without a route stops "
+        "the run, unless its schema has a known mark or is that of raw Segment calls.",
     )
 
 
