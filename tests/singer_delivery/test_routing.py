@@ -139,6 +139,19 @@ def test_a_group_is_a_groups_own_and_elsewhere_context() -> None:
     assert call["context"] == {"groupId": "5"}
 
 
+def test_a_group_that_the_context_brings_is_text_to_the_digit() -> None:
+    record = {
+        "messageId": "m",
+        "type": "track",
+        "userId": "u",
+        "context": {"groupId": 7385295279312},
+    }
+    assert call_for("s", record)["context"] == {"groupId": "7385295279312"}
+    row = {"id": "m", "user_id": "u", "context_group_id": 7}
+    routed_row = call_for("web-clicked", row, {"*": {"as": "segment.warehouse"}})
+    assert routed_row["context"] == {"groupId": "7"}
+
+
 def test_a_name_goes_before_a_pattern_and_patterns_in_their_order() -> None:
     streams = {
         "crm-*": {"call": "identify", "user_id": "id"},

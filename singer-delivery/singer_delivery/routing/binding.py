@@ -15,14 +15,15 @@ from singer_delivery.routing.calls import (
     content_of,
     destination,
 )
+from singer_delivery.routing.context import ContextReader
 from singer_delivery.routing.flattened import unflatten
 from singer_delivery.values import (
     NULL,
     as_id,
     as_object,
     decode,
-    decode_exactly,
     object_in_text,
+    object_or_text,
 )
 
 if TYPE_CHECKING:
@@ -119,16 +120,9 @@ class BoundRoute:
         self._kept = {found for path in route.kept if (found := paths.resolve(names, path))}
         self._deleted = [name for name in names if shapes.marks_deleted(name)]
         self._dropped = {name for name in names if self._drops(name.lower())}
-        self._context = (
-            paths.resolve(names, route.context) if isinstance(route.context, str) else route.context
-        )
-        self._context_columns = [
-            (name, shapes.context_path(name))
-            for name in sorted(names)
-            if route.context_columns and name.startswith(shapes.CONTEXT_PREFIX)
-        ]
         self._type = paths.find(names, "type") if route.by_type else None
         self._recases = route.by_type and self._type is not None and "messageId" not in names
+        self._context = ContextReader(route, names, recases=self._recases)
         self._content = {
             field: found
             for field in ("traits", "properties")
@@ -143,7 +137,6 @@ class BoundRoute:
             for call, fields in FIELDS.items()
         }
         self._restores = bool(self._unflatten or self._lowered or route.spread)
-        self._has_context = bool(self._context or self._context_columns)
         self._edits = bool(route.own_content or self._dropped or route.exclude or route.rename)
 
     def _drops(self, name: str) -> bool:
@@ -169,7 +162,7 @@ class BoundRoute:
             call["integrations"] = {destination(name): raw for name, raw in integrations.items()}
         if route.required:
             self._check_required(call)
-        if self._has_context or "groupId" in call:
+        if self._context or "groupId" in call:
             self._add_context(call, record)
         if (content := content_of(kind)) is not None:
             source = record if chosen is None else chosen
@@ -243,31 +236,11 @@ class BoundRoute:
                 raise RecordRejected("path_not_found", f"{setting}, which it does not have.")
 
     def _add_context(self, call: Call, record: Record) -> None:
-        """Add the context to a call; if it comes from a single object, its values stay encoded."""
-        context: Any = {}
-        if isinstance(self._context, str):
-            raw = paths.take(record, self._context)
-            if raw is not None and raw != NULL:
-                context = object_or_text(raw)
-            if self._recases and isinstance(context, dict):
-                fields = shapes.CONTEXT_FIELDS
-                context = {fields.get(name.lower(), name): each for name, each in context.items()}
-        elif self._has_context:
-            context = self._context_of(record)
-        if "groupId" in call and isinstance(context, dict) and call["type"] not in GROUPED:
+        context = self._context(record)
+        if isinstance(context, dict) and "groupId" in call and call["type"] not in GROUPED:
             context.setdefault("groupId", call.pop("groupId"))
         if context:
             call["context"] = context
-
-    def _context_of(self, record: Record) -> dict[str, Any]:
-        """Build a context from the fields that the route, or their names, assign to it."""
-        context: dict[str, Any] = {}
-        for place, path in (self._context or {}).items():  # type: ignore[union-attr]
-            _set(context, place.split("."), decode_exactly(paths.take(record, path) or NULL))
-        for column, column_path in self._context_columns:
-            if (raw := record.pop(column, None)) is not None:
-                _set(context, column_path, decode_exactly(raw))
-        return context
 
     def _content_of(self, record: Record, name: str) -> Record | object:
         """Return the traits or properties of a record, or the value there that is not an object."""
@@ -313,22 +286,3 @@ def _without_empty_id(call: Call) -> None:
         if call[field] == "" and call[other]:
             del call[field]
             return
-
-
-def object_or_text(raw: msgspec.Raw) -> Record | object:
-    """Return the fields of an object, also of one written as text; decode any other value."""
-    found = as_object(raw)
-    if found is None:
-        found = as_object(object_in_text(raw))
-    return decode(raw) if found is None else found
-
-
-def _set(context: Any, place: tuple[str, ...] | list[str], value: object) -> None:  # noqa: ANN401
-    """Set a value in a context, unless it is null or does not fit there."""
-    *parents, name = place
-    if value is None:
-        return
-    for parent in parents:
-        context = context.setdefault(parent, {}) if isinstance(context, dict) else None
-    if isinstance(context, dict):
-        context.setdefault(name, value)
