@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dotenv import find_dotenv, load_dotenv
 
-from singer_delivery.nested_names import members
+from singer_delivery.nested_names import members, stream_maps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,11 +60,17 @@ def typed_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         for name, given in config.items()
         if not _is_unset(value := _typed(given, properties.get(name, {})), properties.get(name, {}))
     }
-    return {
-        name: members(value, inner) if inner and isinstance(value, dict) else value
-        for name, value in typed.items()
-        for inner in [_settings_inside(properties.get(name, {}))]
-    }
+    return {name: _whole(name, value, properties.get(name, {})) for name, value in typed.items()}
+
+
+def _whole(name: str, value: object, schema: Schema) -> object:
+    """Return a setting with the names in it whole, where Meltano has split them at their dots."""
+    if not isinstance(value, dict):
+        return value
+    if name == "stream_maps":
+        return stream_maps(value)
+    inside = _settings_inside(schema)
+    return members(value, inside) if inside else value
 
 
 def _settings_inside(schema: Schema) -> Settings:

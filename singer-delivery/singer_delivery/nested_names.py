@@ -42,6 +42,49 @@ def members(value: Mapping[str, Any], settings: Settings) -> dict[str, dict[str,
     return {**{name: each for name, each in others.items() if name not in found}, **found}
 
 
+def stream_maps(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stream maps by the whole names of their streams.
+
+    Of a name with dots, in the environment, the last part is the field.
+
+    >>> stream_maps({"crm": {"orders": {"total": "round(total)"}}, "gone": None})
+    {'crm.orders': {'total': 'round(total)'}, 'gone': None}
+    >>> stream_maps({"crm.orders.total": "round(total)", "crm.orders.note": None, "crm.gone": None})
+    {'crm.orders': {'total': 'round(total)', 'note': None}, 'crm.gone': None}
+    """
+    found: dict[str, Any] = {}
+    for name, each in value.items():
+        stream, _, field = name.rpartition(".")
+        if isinstance(each, dict):
+            _collect_map(found, name, each)
+        elif stream and (each not in _REMOVED or _is_mapped(stream, value)):
+            _put(found, stream, field, "", each)
+        else:
+            found[_unescaped(name)] = each
+    return found
+
+
+_REMOVED = (None, "__NULL__")
+
+
+def _is_mapped(stream: str, value: Mapping[str, Any]) -> bool:
+    """Return whether another name with dots gives a field of a stream a value."""
+    return any(
+        name.rpartition(".")[0] == stream and each not in _REMOVED for name, each in value.items()
+    )
+
+
+def _collect_map(found: dict[str, Any], stream: str, fields: Mapping[str, Any]) -> None:
+    """Add the map of a stream, or those of streams that are nested below its name."""
+    if not fields:
+        found.setdefault(_unescaped(stream), {})
+    for name, each in fields.items():
+        if isinstance(each, dict):
+            _collect_map(found, f"{stream}.{name}", each)
+        else:
+            _put(found, stream, name, "", each)
+
+
 def _collect(
     found: dict[str, Any], member: str, content: Mapping[str, Any], settings: Settings
 ) -> None:

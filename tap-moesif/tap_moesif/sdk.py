@@ -36,6 +36,7 @@ from singer_sdk.singerlib import Catalog, Metadata, Schema
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
+from singer_delivery.nested_names import stream_maps
 from singer_delivery.stream_maps import correct_schema, failed_field, fault_of
 from tap_moesif.environment import read_environment
 from tap_moesif.service.errors import StreamMapError
@@ -234,6 +235,8 @@ class SdkTap(Tap):
         self._config = {
             name: value for name, value in self._config.items() if value not in (None, "")
         }
+        if isinstance(maps := self._config.get("stream_maps"), dict):
+            self._config["stream_maps"] = stream_maps(maps)
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
         found = [*JSONSchemaValidator(schema).iter_errors(self._config)]

@@ -171,6 +171,26 @@ def test_routes_that_meltano_nests_by_the_dots_of_their_names_are_understood(
     assert typed_config({"streams": nested}, schema) == {"streams": value}
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ({"users": {"a": "b", "c": None}}, {"users": {"a": "b", "c": None}}),
+        ({"users": {"a.b": "c"}}, {"users": {"a.b": "c"}}),
+        ({"users.a": "b", "users.c": "__NULL__"}, {"users": {"a": "b", "c": "__NULL__"}}),
+        ({"users.__alias__": "x"}, {"users": {"__alias__": "x"}}),
+        ({"a.b.__key_properties__": ["id"]}, {"a.b": {"__key_properties__": ["id"]}}),
+        ({"a": {"b": {"c": "d"}, "e": "f"}}, {"a.b": {"c": "d"}, "a": {"e": "f"}}),
+        ({r"a\.b": {"c": "d"}, r"e\.f.g": "h"}, {"a.b": {"c": "d"}, "e.f": {"g": "h"}}),
+        ({"users": None, "__else__": "__NULL__"}, {"users": None, "__else__": "__NULL__"}),
+        ({"a.b": None, "users": {}}, {"a.b": None, "users": {}}),
+    ],
+)
+def test_stream_maps_are_understood_as_meltano_writes_them(
+    written: dict[str, Any], value: dict[str, Any]
+) -> None:
+    assert typed_config({"stream_maps": written}, SCHEMA) == {"stream_maps": value}
+
+
 NAMES = st.lists(st.sampled_from(["crm", "orders-*", "web[1]", "größe"]), min_size=1, max_size=3)
 
 
