@@ -84,6 +84,38 @@ def test_a_route_says_where_a_calls_fields_are() -> None:
     }
 
 
+def test_one_column_may_be_used_for_several_fields_of_a_call() -> None:
+    route = {
+        "call": "track",
+        "user_id": "id",
+        "message_id": "ID",
+        "group_id": "id",
+        "event": "kind",
+        "timestamp": "at",
+        "context": {"ip": "id", "page.url": "at"},
+    }
+    row = {"id": 7, "kind": "E", "at": "2026-01-01", "a": 1}
+    assert call_for("s", row, {"s": route}) == {
+        "type": "track",
+        "userId": "7",
+        "messageId": "7",
+        "event": "E",
+        "timestamp": "2026-01-01",
+        "context": {"ip": 7, "page": {"url": "2026-01-01"}, "groupId": "7"},
+        "properties": {"a": 1},
+    }
+
+
+def test_a_column_that_a_route_names_is_looked_up_for_no_other_field() -> None:
+    row = {"user_id": "u", "group_id": "g", "anonymous_id": "a"}
+    by_group = call_for("s", row, {"s": {"call": "identify", "user_id": "group_id"}})
+    assert (by_group["userId"], by_group["anonymousId"]) == ("g", "a")
+    assert "context" not in by_group
+    marked = {"people": {"group_id": "id"}}
+    both = call_for("people", {"id": "u"}, marked, mark="acme.people")
+    assert (both["userId"], both["context"]) == ("u", {"groupId": "u"})
+
+
 def test_an_event_is_in_a_column_or_the_same_for_all() -> None:
     by_column = {"call": "track", "user_id": "buyer.id", "event": "kind", "message_id": "id"}
     assert call_for("orders", ORDER, {"orders": by_column}) == {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from singer_delivery.errors import RecordRejected, RecordSkipped
 from singer_delivery.routing import paths, shapes
@@ -27,7 +27,7 @@ from singer_delivery.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import msgspec
 
@@ -89,6 +89,15 @@ class StreamRoute:
         return BoundRoute(self.route, self._schema, names, self._warn)
 
 
+class _Take(NamedTuple):
+    """Where a field of a call is in a record, and whether it stays there."""
+
+    field: str
+    path: str
+    kept: bool
+    is_id: bool
+
+
 class BoundRoute:
     """Turns records whose fields are among a set of names into calls.
 
@@ -128,16 +137,19 @@ class BoundRoute:
             for field in ("traits", "properties")
             if (found := paths.find(names, field)) is not None
         }
-        self._takes = {
-            call: [
-                (field, path, path in self._kept, field in IDS)
-                for field in fields
-                for path in self._fields.get(field, ())
-            ]
-            for call, fields in FIELDS.items()
-        }
+        self._takes = {call: self._takes_of(fields) for call, fields in FIELDS.items()}
         self._restores = bool(self._unflatten or self._lowered or route.spread)
         self._edits = bool(route.own_content or self._dropped or route.exclude or route.rename)
+
+    def _takes_of(self, fields: Sequence[str]) -> list[_Take]:
+        """Return where the fields of a call are; what is used again later stays till then."""
+        takes: list[_Take] = []
+        used = {*self._kept, *self._context.paths}
+        for field in reversed(fields):
+            for path in reversed(self._fields.get(field, ())):
+                takes.append(_Take(field, path, path in used, field in IDS))
+                used.add(path)
+        return takes[::-1]
 
     def _drops(self, name: str) -> bool:
         return (

@@ -26,13 +26,22 @@ class ContextReader:
     def __init__(self, route: Route, names: Collection[str], *, recases: bool) -> None:
         chosen = route.context
         self._whole = paths.resolve(names, chosen) if isinstance(chosen, str) else None
-        self._paths = chosen if chosen and not isinstance(chosen, str) else {}
+        self._paths = (
+            {place: paths.resolve(names, path) or path for place, path in chosen.items()}
+            if chosen and not isinstance(chosen, str)
+            else {}
+        )
         self._columns = [
             (name, shapes.context_path(name))
             for name in sorted(names)
             if route.context_columns and name.startswith(shapes.CONTEXT_PREFIX)
         ]
         self._recases = recases
+
+    @property
+    def paths(self) -> Collection[str]:
+        """The single fields of a record that it takes."""
+        return self._paths.values()
 
     def __bool__(self) -> bool:
         """Whether the records may have a context."""

@@ -159,6 +159,7 @@ class Router:
     ) -> Route:
         """Return a route with the changes of the settings."""
         chosen = {SETTINGS[name]: value for name, value in settings.items() if name in SETTINGS}
+        named = {path.lower() for path in chosen.values() if isinstance(path, str)} - route.kept
         missing = dict(self._missing(pattern, settings, stream))
         call = settings.get("call", route.call)
         return replace(
@@ -166,7 +167,10 @@ class Router:
             call=call,
             by_type=route.by_type and "call" not in settings,
             fields={
-                **route.fields,
+                **{
+                    name: tuple(path for path in candidates if path.lower() not in named)
+                    for name, candidates in route.fields.items()
+                },
                 **{name: (path,) for name, path in chosen.items() if isinstance(path, str)},
                 **{name: () for name, path in chosen.items() if not isinstance(path, str)},
             },
