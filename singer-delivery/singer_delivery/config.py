@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from dotenv import find_dotenv, load_dotenv
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+from singer_delivery.nested_names import members, stream_maps
 
-    Schema = Mapping[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from singer_delivery.nested_names import Schema, Settings
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -58,52 +60,23 @@ def typed_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         for name, given in config.items()
         if not _is_unset(value := _typed(given, properties.get(name, {})), properties.get(name, {}))
     }
-    return {
-        name: nested(value, inner) if inner and isinstance(value, dict) else value
-        for name, value in typed.items()
-        for inner in [_properties_inside(properties.get(name, {}))]
-    }
+    return {name: _whole(name, value, properties.get(name, {})) for name, value in typed.items()}
 
 
-def nested(value: Mapping[str, Any], settings: Collection[str]) -> dict[str, Any]:
-    """Put the settings of an object's members into objects, where they have dotted names.
-
-    Meltano writes them so into the environment, where the commands of a plugin find them.
-
-    >>> nested({"crm-*.call": "track", "crm-*.context.page.url": "x"}, {"call", "context"})
-    {'crm-*': {'call': 'track', 'context': {'page.url': 'x'}}}
-
-    Args:
-        value: The object; the names of its members may hold dots themselves.
-        settings: The names of the settings that a member may have.
-    """
-    found = {name: {**each} for name, each in value.items() if isinstance(each, dict)}
-    others: dict[str, Any] = {}
-    for name, each in value.items():
-        member, setting, inner = ("", "", "") if name in found else _split(name, settings)
-        if not setting:
-            others |= {} if name in found else {name: each}
-        elif not inner:
-            found.setdefault(member, {})[setting] = each
-        elif isinstance(place := found.setdefault(member, {}).setdefault(setting, {}), dict):
-            place[inner] = each
-    return {**others, **found}
+def _whole(name: str, value: object, schema: Schema) -> object:
+    """Return a setting with the names in it whole, where Meltano has split them at their dots."""
+    if not isinstance(value, dict):
+        return value
+    if name == "stream_maps":
+        return stream_maps(value)
+    inside = _settings_inside(schema)
+    return members(value, inside) if inside else value
 
 
-def _split(name: str, settings: Collection[str]) -> tuple[str, str, str]:
-    """Split a dotted name into a member, its setting, and a name in that setting."""
-    parts = name.split(".")
-    for position in range(1, len(parts)):
-        if parts[position] in settings:
-            member, inner = parts[:position], parts[position + 1 :]
-            return ".".join(member), parts[position], ".".join(inner)
-    return name, "", ""
-
-
-def _properties_inside(schema: Schema) -> Collection[str]:
+def _settings_inside(schema: Schema) -> Settings:
     """Return the settings that each member of an object has, if they are declared."""
-    members = schema.get("additionalProperties")
-    return members.get("properties", {}).keys() if isinstance(members, dict) else ()
+    member = schema.get("additionalProperties")
+    return member.get("properties", {}) if isinstance(member, dict) else {}
 
 
 def _is_unset(value: object, schema: Schema) -> bool:

@@ -91,6 +91,26 @@ class UnknownStreamError(InputError):
     )
 
 
+class StreamMapError(InputError):
+    """A stream map cannot be applied to the schema of its stream."""
+
+    sentence = (
+        "The stream maps cannot be applied to '{stream}': {what} The run stops there; no state is "
+        "written past it."
+    )
+    advice = "Correct `stream_maps` in the settings of this target."
+
+
+class UncheckableError(InputError):
+    """The schema of a stream is no valid JSON schema, so records cannot be checked."""
+
+    sentence = (
+        "The schema of '{stream}' is no valid JSON schema ({kind}), so its records cannot be "
+        "checked. Take validate_records out of the settings."
+    )
+    advice = "Or correct the schema, in the tap or by the `schema` extra of a Meltano extractor."
+
+
 # The service.
 
 

@@ -13,7 +13,10 @@
 | `Target._env_var_prefix`              | the name of a missing setting's variable is made of it   |
 | `plugin_base.JSONSchemaValidator`     | fills in the defaults of settings                        |
 | `sinks.core.JSONSchemaValidator`      | the checks of `validate_records`, without a `Sink`       |
-| `property_name` in a map's frames     | a failed stream map does not say of which field it is    |
+| `AnyOf` in the schema of stream maps  | it holds the word "null" where a schema belongs          |
+
+What it knows of a stream map that fails is read in `stream_maps`.
+
 
 `tests/singer_delivery/test_sdk.py` checks each of them and names the version of singer-sdk in which
 one is missing or different.
@@ -26,7 +29,7 @@ import sys
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Target
-from singer_sdk.exceptions import ConfigValidationError, MapExpressionError
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from singer_sdk.sinks.core import JSONSchemaValidator as RecordValidator
@@ -34,6 +37,7 @@ from typing_extensions import override
 
 from singer_delivery.config import environment_config
 from singer_delivery.options import Options, options
+from singer_delivery.stream_maps import correct_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from click import Command, Context, Option
     from jsonschema import ValidationError
 
-__all__ = ["RecordValidator", "SdkTarget", "failed_field", "iter_setting_errors"]
+__all__ = ["RecordValidator", "SdkTarget", "iter_setting_errors"]
 
 
 class SdkTarget(Target, abc.ABC):
@@ -174,6 +178,7 @@ class SdkTarget(Target, abc.ABC):
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         super(Target, cls).append_builtin_config(config_jsonschema)
+        correct_schema(config_jsonschema)
 
     @override
     @classmethod
@@ -221,20 +226,3 @@ def iter_setting_errors(
 ) -> Iterator[ValidationError]:
     """Fill in the defaults of settings, and yield what is wrong with the others."""
     yield from JSONSchemaValidator(schema).iter_errors(config)
-
-
-def failed_field(error: Exception) -> tuple[str, str]:
-    """Return the field whose stream map failed and the kind of the error.
-
-    singer-sdk does not name the field, but evaluates each expression in a call that knows it. The
-    message of the error is not used, because it may hold a value.
-    """
-    kind = type(error.__cause__ if isinstance(error, MapExpressionError) else error).__name__
-    field = "unknown"
-    place = error.__traceback__
-    while place is not None:
-        if "property_name" in place.tb_frame.f_locals:
-            name = place.tb_frame.f_locals["property_name"]
-            field = "__filter__" if name is None else name
-        place = place.tb_next
-    return field, kind

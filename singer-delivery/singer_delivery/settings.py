@@ -311,24 +311,36 @@ def _sentences(error: ValidationError, env_prefix: str) -> Iterator[str]:
         known = cast("dict[str, Any]", error.schema)["properties"]
         for name in instance.keys() - known.keys():
             yield f"Setting {path}.{name}: there is no such setting{did_you_mean(name, known)}"
+    elif error.validator == "anyOf" and (inner := _inner_error(error)):
+        yield from _sentences(inner, env_prefix)
     else:
         yield f"Setting {path}: its value must {_rule(str(error.validator), wanted, instance)}"
+
+
+def _inner_error(error: ValidationError) -> ValidationError | None:
+    """Return what is wrong inside of a value that follows none of several schemas."""
+    depth = len(error.absolute_path)
+    return next((each for each in error.context if len(each.absolute_path) > depth), None)
 
 
 def _rule(validator: str, wanted: Any, instance: object) -> str:  # noqa: ANN401, JSON
     """Return what a keyword of JSON Schema requires of a value."""
     match validator:
         case "type":
-            types = [wanted] if isinstance(wanted, str) else wanted
-            return f"be {' or '.join(_TYPES[each] for each in types if each != 'null')}."
+            return f"be {_either(wanted)}."
+        case "anyOf":
+            return f"be {_either(*(each['type'] for each in wanted if 'type' in each))}."
         case "enum":
             names = [name for name in wanted if name is not None]
-            near = did_you_mean(str(instance), names)
-            return f"be one of {', '.join(names)}{near or '.'}"
+            return f"be one of {', '.join(names)}{did_you_mean(str(instance), names) or '.'}"
         case "minimum" | "exclusiveMinimum" | "maximum":
             return f"be {_BOUNDS[validator]} {wanted}."
         case "minLength":
             return "not be empty."
-        case "pattern":
-            return f"match {wanted}."
-    return f"satisfy '{validator}'."
+    return f"match {wanted}." if validator == "pattern" else f"satisfy '{validator}'."
+
+
+def _either(*types: str | list[str]) -> str:
+    """Name types of JSON Schema, any of which a value may have besides null."""
+    names = [name for each in types for name in ([each] if isinstance(each, str) else each)]
+    return " or ".join(_TYPES[name] for name in names if name != "null") or "null"

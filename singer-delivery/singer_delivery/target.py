@@ -30,6 +30,8 @@ from singer_delivery.errors import (
     OutputError,
     RecordRejected,
     RecordSkipped,
+    StreamMapError,
+    UncheckableError,
     place_of,
 )
 from singer_delivery.reading.lines import Wakeup
@@ -43,6 +45,7 @@ from singer_delivery.reporting.files import write_summary
 from singer_delivery.reporting.run import Run
 from singer_delivery.sdk import RecordValidator
 from singer_delivery.settings import DeliverySettings
+from singer_delivery.stream_maps import fault_of
 from singer_delivery.values import NULL
 
 if TYPE_CHECKING:
@@ -123,6 +126,7 @@ class DeliveryTarget(CommandTarget):
     @override
     def read_schema(self, message: dict[str, Any]) -> None:
         stream, schema = message.get("stream"), message.get("schema")
+        schema = {} if schema is True else schema  # JSON Schema's word for any value
         if not isinstance(stream, str) or not isinstance(schema, dict):
             raise self._reader.wrong("a SCHEMA needs a stream and a schema")
         declares_properties = isinstance(schema.get("properties"), dict)
@@ -131,16 +135,27 @@ class DeliveryTarget(CommandTarget):
         steps = self._steps(stream, schema, key_properties)
         if not declares_properties and any(callable(encode) for _, encode in steps):
             raise self._reader.wrong("the schema of a SCHEMA needs properties")
-        validator = RecordValidator(schema) if self.settings.validate_records else None
+        validator = self._validator(stream, schema) if self.settings.validate_records else None
         self._mapped[stream] = MappedStream(stream, steps, validator, key_properties)
         self.delivery.rejects.schema(stream, self._reader.line)
+
+    def _validator(self, stream: str, schema: dict[str, Any]) -> RecordValidator:
+        try:
+            return RecordValidator(schema)
+        except Exception as error:
+            raise UncheckableError(stream=stream, kind=type(error).__name__) from error
 
     def _steps(
         self, stream: str, schema: dict[str, Any], key_properties: Sequence[str]
     ) -> list[tuple[StreamMap, Encode | NotSent | NotKnown]]:
         """Return the stream maps of a stream, each with how its records are encoded."""
         mark = schema.get("$id")
-        self.mapper.register_raw_stream_schema(stream, schema, key_properties)
+        try:
+            self.mapper.register_raw_stream_schema(stream, schema, key_properties)
+        except Exception as error:  # singer-sdk's own, or what its parts raise
+            if (what := fault_of(error)) is None:
+                raise
+            raise StreamMapError(stream=stream, what=what) from error
         return [
             (stream_map, self._encoder(stream_map, mark if isinstance(mark, str) else None))
             for stream_map in self.mapper.stream_maps[stream]

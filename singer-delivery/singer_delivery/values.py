@@ -71,6 +71,14 @@ def object_in_text(raw: msgspec.Raw) -> msgspec.Raw:
     return msgspec.Raw(text.encode())
 
 
+def object_or_text(raw: msgspec.Raw) -> Record | object:
+    """Return the fields of an object, also of one written as text; decode any other value."""
+    found = as_object(raw)
+    if found is None:
+        found = as_object(object_in_text(raw))
+    return decode(raw) if found is None else found
+
+
 def as_id(value: object) -> object:
     """Convert a number to a string, as an id, without losing digits.
 

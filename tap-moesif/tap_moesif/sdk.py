@@ -36,7 +36,10 @@ from singer_sdk.singerlib import Catalog, Metadata, Schema
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
+from singer_delivery.nested_names import stream_maps
+from singer_delivery.stream_maps import correct_schema, failed_field, fault_of
 from tap_moesif.environment import read_environment
+from tap_moesif.service.errors import StreamMapError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from click import Context, Option
     from singer_sdk.helpers.types import Context as StreamContext
     from singer_sdk.helpers.types import Record
-    from singer_sdk.singerlib import MetadataMapping, RecordMessage, SchemaMessage
+    from singer_sdk.singerlib import CatalogEntry, MetadataMapping, RecordMessage, SchemaMessage
 
 __all__ = ["ConfigInput", "SdkStream", "SdkTap"]
 
@@ -105,8 +108,17 @@ class SdkStream(Stream):
         return self.stream_maps[0].stream_alias
 
     def mapped_messages(self, record: Record) -> Iterator[RecordMessage]:
-        """Apply selection and stream maps to a record."""
-        return self._generate_record_messages(record)
+        """Apply selection and stream maps to a record.
+
+        Raises:
+            StreamMapError: An expression fails on it.
+        """
+        try:
+            yield from self._generate_record_messages(record)
+        except Exception as error:  # a user's expression may raise anything
+            field, kind = failed_field(error)
+            what = f"{field} failed on a record ({kind})."
+            raise StreamMapError(stream=self.name, what=what) from error
 
     def write_state(self) -> None:
         """Write a STATE line if anything has changed."""
@@ -195,13 +207,23 @@ class SdkTap(Tap):
         _ = self.streams  # which complete the catalog that the mapper takes its schemas from
         super(Tap, self).setup_mapper()
         # A stream that is not selected has an empty schema here, on which a map for '*' fails.
-        self.mapper.register_raw_streams_from_catalog(
-            Catalog(
-                (name, entry)
-                for name, entry in self.catalog.items()
-                if entry.metadata.resolve_selection()[()]
-            )
-        )
+        for name, entry in self.catalog.items():
+            if entry.metadata.resolve_selection()[()]:
+                self._register(name, entry)
+
+    def _register(self, name: str, entry: CatalogEntry) -> None:
+        try:
+            self.mapper.register_raw_streams_from_catalog(Catalog({name: entry}))
+        except Exception as error:  # singer-sdk's own, or what its parts raise
+            if (what := fault_of(error)) is None:
+                raise
+            raise StreamMapError(stream=name, what=what) from error
+
+    @override
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        super().append_builtin_config(config_jsonschema)
+        correct_schema(config_jsonschema)
 
     @override  # type: ignore[misc]  # it is final
     def sync_all(self) -> None:
@@ -213,6 +235,8 @@ class SdkTap(Tap):
         self._config = {
             name: value for name, value in self._config.items() if value not in (None, "")
         }
+        if isinstance(maps := self._config.get("stream_maps"), dict):
+            self._config["stream_maps"] = stream_maps(maps)
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
         found = [*JSONSchemaValidator(schema).iter_errors(self._config)]

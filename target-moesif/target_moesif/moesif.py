@@ -150,6 +150,7 @@ def _known(
         stream=stream,
         fields=frozenset({*words.fields, *words.reserved, *words.not_written, *used, "metadata"}),
         telling=frozenset(telling),
+        sends_key="id" in words.fields,
     )
 
 
@@ -207,6 +208,9 @@ KNOWN = {
     ),
 }
 
+_MEANS = {"identify": "user", "group": "company", "track": "action"}
+"""Calls of Segment's, and those of Moesif's that mean the same."""
+
 _OTHERS = KnownShape(
     Route(call="", shape=f"{SHAPE_PREFIX}other"),
     NotSent("no_call", "Moesif's collector takes nothing of the kind. Deselect it in the tap."),
@@ -221,8 +225,11 @@ def marked(mark: str) -> KnownShape | None:
 
 
 def is_copied(call: Call, shape: str) -> bool:
-    """Return whether a call is still the document that tap-moesif read."""
-    return shape in KNOWN and call["type"] == KNOWN[shape].route.call
+    """Return whether a call is still the document that tap-moesif read.
+
+    The call of Segment's that means the same (identify for user, say) changes nothing of it.
+    """
+    return shape in KNOWN and _MEANS.get(call["type"], call["type"]) == KNOWN[shape].route.call
 
 
 def in_moesifs_words(content: Record, shape: str) -> Record:

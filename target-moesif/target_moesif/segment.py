@@ -20,7 +20,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from singer_delivery import RecordRejected, RecordSkipped
-from singer_delivery.routing import MOESIF_DESTINATION, content_of
+from singer_delivery.routing import (
+    ALL_DESTINATIONS,
+    MOESIF_DESTINATION,
+    content_of,
+    destination,
+)
 from singer_delivery.values import NULL, as_id, as_object, decode, decode_exactly, encode
 from target_moesif import moesif
 from target_moesif.documents import DocumentBuilder, object_of, reserve
@@ -34,9 +39,6 @@ if TYPE_CHECKING:
     from target_moesif.rules import Kind
 
     Call = dict[str, Any]
-
-ALL_DESTINATIONS = "All"
-"""Segment's `integrations` key for every destination that has none of its own."""
 
 CAMPAIGN = {
     "name": "utm_campaign",
@@ -91,6 +93,7 @@ class SegmentMapper:
             tokens = moesif.session_tokens(call)
             name = content_of(call["type"]) or ""
             call[name] = moesif.in_moesifs_words(call[name], shape)
+            call["type"] = moesif.KNOWN[shape].route.call
         match call["type"]:
             case "identify" | "user":
                 return self._user(call, tokens, copied=copied)
@@ -210,11 +213,11 @@ def _is_for_moesif(integrations: object) -> bool:
     if not isinstance(integrations, dict):
         return True
     chosen = {
-        name: decode(raw) if isinstance(raw, msgspec.Raw) else raw
+        destination(name): decode(raw) if isinstance(raw, msgspec.Raw) else raw
         for name, raw in integrations.items()
-        if name in {MOESIF_DESTINATION, ALL_DESTINATIONS}
     }
-    return chosen.get(MOESIF_DESTINATION, chosen.get(ALL_DESTINATIONS)) is not False
+    wanted = chosen.get(MOESIF_DESTINATION, chosen.get(ALL_DESTINATIONS))
+    return wanted is not False and not (isinstance(wanted, str) and wanted.lower() == "false")
 
 
 def _by_session(document: Document, key: str, tokens: list[str]) -> list[Document]:

@@ -9,7 +9,7 @@ from singer_delivery.routing import MOESIF_DESTINATION, KnownShape, Route
 from singer_delivery.values import NULL, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from singer_delivery.values import Record
 
@@ -29,6 +29,9 @@ SHAPE_PREFIX = "moesif."
 
 PROFILES = frozenset({(USERS, "identify"), (COMPANIES, "group")})
 """The calls that say what is known of a user or a company by now, each with its shape."""
+
+LAST_USER = "lastSeenUserId"
+"""The field of a company with its user who was last seen."""
 
 ACTION_TYPE = "user_action"
 """The `eventType` of a custom action; the others are API calls."""
@@ -104,7 +107,7 @@ KNOWN = {
         Route(
             call="group",
             shape=COMPANIES,
-            fields={"groupId": ("id",), "userId": ("lastSeenUserId",)},
+            fields={"groupId": ("id",), "userId": (LAST_USER,)},
             kept=frozenset({"id"}),
             objects=frozenset({"metadata", "last24HourAggResults", "usage", "additionalFields"}),
         ),
@@ -198,6 +201,14 @@ def check_action(record: Record) -> None:
         raise RecordRejected(
             "event_not_defined", "It has neither eventType nor actionName, which say what it is."
         )
+
+
+def lacks_user(route: Route, fields: Iterable[str]) -> bool:
+    """Return whether a route makes groups of companies, whose records have no user."""
+    if route.shape != COMPANIES or route.call != "group" or "userId" in route.literals:
+        return False
+    named = {path for name in ("userId", "anonymousId") for path in route.fields.get(name, ())}
+    return named == {LAST_USER} and LAST_USER not in fields
 
 
 def check_user(call: Call, shape: str) -> None:

@@ -24,7 +24,15 @@ from target_segment.client import (
 )
 from target_segment.contact import Contact, default_cdn
 from target_segment.messages import Messages, tenant_of
-from target_segment.moesif import EVENTS, KNOWN, check_action, known_with, marked
+from target_segment.moesif import (
+    EVENTS,
+    KNOWN,
+    LAST_USER,
+    check_action,
+    known_with,
+    lacks_user,
+    marked,
+)
 from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
 
 if TYPE_CHECKING:
@@ -170,6 +178,11 @@ class TargetSegment(DeliveryTarget):
         route = self._router.route(stream)
         if not isinstance(route, Route):
             return route
+        if lacks_user(route, stream.fields):
+            self.warn_once(
+                f"Stream '{stream.name}' has no {LAST_USER}, so none of its companies can be sent: "
+                "select that field in the tap, and keep it in stream maps."
+            )
         messages = self._messages
         if self.settings.changed_only:
             messages = replace(messages, stream=stream.name)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from commands import started
+from commands import run, started
 from scripted import Reply, ScriptedService
+from singer_delivery.routing.shapes import is_raw_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,3 +200,104 @@ def test_a_line_in_another_encoding_costs_itself(target: str, tmp_path: Path) ->
 def test_a_byte_order_mark_is_read(target: str, tmp_path: Path) -> None:
     run = deliver(target, tmp_path, "36", PEOPLE)
     assert (run.code, len(run.sent)) == (0, 1), run.log
+
+
+@TARGETS
+@pytest.mark.parametrize("stream", ["users", "crm"])
+def test_bookkeeping_is_no_change(target: str, stream: str, tmp_path: Path) -> None:
+    known = {"$id": "urn:tap-moesif:users"} if stream == "users" else {}
+    columns = ("id", "name", "_sdc_batched_at", "_SDC_Sequence")
+    properties: dict[str, Any] = {name: {} for name in columns}
+    head = {"type": "SCHEMA", "stream": stream, "schema": {**known, "properties": properties}}
+    unchanged = []
+    for number, name in enumerate(("Ann", "Ann", "Ann B.")):
+        row = {"id": "u", "name": name, "_sdc_batched_at": f"now {number}", "_SDC_Sequence": number}
+        lines = [head, {"type": "RECORD", "stream": stream, "record": row}]
+        with ScriptedService(lambda _: Reply(body={"success": True})) as service:
+            keys = {"write_key": "k", "host": service.url}
+            if target == "target-moesif":
+                keys = {"application_id": "k", "api_url": service.url}
+            streams = {"crm": {"call": "identify", "user_id": "id"}}
+            config = {**keys, "streams": streams, "changed_only": True, "summary_path": "summary"}
+            assert run(target, tmp_path, config, lines=lines).code == 0
+            assert "now" not in repr([request.body for request in service.requests])
+        unchanged.append(json.loads((tmp_path / "summary").read_text())["unchanged"])
+    assert unchanged == [0, 1, 0]
+
+
+KNOWN_STREAM: tuple[dict[str, Any], ...] = (
+    {
+        "type": "SCHEMA",
+        "stream": "users",
+        "schema": {"$id": "urn:tap-moesif:users", "properties": {"id": {}}},
+        "key_properties": ["id"],
+    },
+    {"type": "RECORD", "stream": "users", "record": {"id": "u1"}},
+    {"type": "STATE", "value": "before"},
+)
+COLUMNS = st.one_of(
+    st.sampled_from(
+        [
+            *("id", "ID", "userId", "user_id", "anonymousId", "type", "event", "groupId", "email"),
+            *("traits", "properties", "context", "received_at", "sent_at", "timestamp", "name"),
+            *("requestTime", "eventType", "actionName", "metadata", "modifiedTime", "company"),
+            *("password_hash", "_sdc_batched_at", "context_ip", "integrations", "writeKey"),
+        ]
+    ),
+    st.text(min_size=1, max_size=10),
+)
+TABLES = st.sampled_from(
+    [
+        *("users", "companies", "events", "subscriptions", "identifies", "tracks", "pages"),
+        *("web-identifies", "login_audit", "page", "calls", "usage"),
+    ]
+) | st.text(min_size=1, max_size=10)
+
+
+@pytest.mark.promise(17)
+@TARGETS
+@settings(max_examples=25, deadline=None)
+@given(
+    stream=TABLES,
+    columns=st.sets(COLUMNS, min_size=1, max_size=8),
+    nested=st.booleans(),
+    ignored=st.booleans(),
+    after=st.booleans(),
+)
+def test_no_field_of_an_unrouted_stream_is_ever_in_a_request(
+    target: str, stream: str, columns: set[str], nested: bool, ignored: bool, after: bool
+) -> None:
+    assume(not is_raw_call(columns))
+    assume(not (after and stream == "users"))
+    values = {name: f"canary-{number}" for number, name in enumerate(columns)}
+    fields: dict[str, Any] = {
+        name: {"inner": value} if nested else value for name, value in values.items()
+    }
+    properties: dict[str, Any] = {name: {} for name in columns}
+    unrouted: list[dict[str, Any]] = [
+        {"type": "SCHEMA", "stream": stream, "schema": {"properties": properties}},
+        {"type": "RECORD", "stream": stream, "record": fields},
+        {"type": "STATE", "value": "behind"},
+    ]
+    lines = [*KNOWN_STREAM, *unrouted] if after else [*unrouted, *KNOWN_STREAM]
+    everything_else = {"*": {"call": "ignore"}} if ignored else {}
+    with (
+        TemporaryDirectory() as folder,
+        ScriptedService(lambda _: Reply(body={"success": True})) as service,
+    ):
+        keys = {"write_key": "k", "host": service.url}
+        if target == "target-moesif":
+            keys = {"application_id": "k", "api_url": service.url}
+        streams = {"other": {"call": "track"}, **everything_else}
+        config = {**keys, "streams": streams, "batch_size_rows": 1}
+        ended = run(target, Path(folder), config, lines=lines)
+        requests = [(each.path, each.headers, each.body) for each in service.requests]
+        files = [path for path in Path(folder).rglob("*.jsonl") if path.is_file()]
+    assert "canary" not in repr(requests)
+    assert "canary" not in ended.stdout + ended.stderr
+    assert not files, "it is not rejected either"
+    if ignored:
+        assert ended.code == 0, ended.stderr
+    else:
+        assert ended.code == 1
+        assert "behind" not in ended.stdout

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commands import COMMANDS, call
 from project import PROJECT, meltano
+from segment_runs import record, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +59,61 @@ def test_a_selection_of_four_fields_is_sent_and_nobody_is_skipped(
     traits = {name for message in received["accepted"] for name in message["traits"]}
     chosen = {"id", "email", "name", "metadata"}
     assert chosen <= traits <= chosen | {"modifiedTime", "lastSeenTime"}  # of the bookmark
+
+
+DOTTED = """
+send_anonymous_usage_stats: false
+plugins:
+  loaders:
+  - name: target-segment
+    namespace: target_segment
+    executable: {executable}
+    settings:
+    - {{name: write_key}}
+    - {{name: dry_run, kind: boolean}}
+    - {{name: dry_run_path}}
+    - {{name: streams, kind: object}}
+    config:
+      write_key: k
+      dry_run: true
+      dry_run_path: bodies.jsonl
+      streams:
+        {line}
+        shop.orders: {{rename: {{address.city: town}}, context: {{page.url: link}}, {route}}}
+"""
+
+
+@pytest.mark.timeout(300)
+def test_a_name_with_dots_reaches_a_route_although_meltano_nests_it(tmp_path: Path) -> None:
+    row = {"id": 1, "user_id": "u1", "address": {"city": "Bern"}, "link": "https://a.example/"}
+    lines = [
+        line
+        for stream in ("crm.orders", "shop.orders")
+        for line in (schema(stream, *row), record(stream, **row))
+    ]
+    unrouted = call("target-segment", "--config=ENV", text=text(lines), cwd=tmp_path, env=KEY)
+    route = unrouted.stderr.rpartition("Add under streams in the settings: ")[2].strip()
+    assert route.startswith("crm.orders: {call: track, ")
+    project = DOTTED.format(
+        executable=COMMANDS / "target-segment",
+        line=route,
+        route="call: track, user_id: user_id, event: {literal: Ordered}",
+    )
+    (tmp_path / "meltano.yml").write_text(project)
+    ended = call("meltano", "invoke", "target-segment", text=text(lines), cwd=tmp_path)
+    assert ended.code == 0, ended.stderr
+    bodies = [json.loads(line) for line in (tmp_path / "bodies.jsonl").read_text().splitlines()]
+    sent = {message["event"]: message for body in bodies for message in body["batch"]}
+    assert sent.keys() == {"Orders", "Ordered"}
+    assert sent["Ordered"]["properties"] == {"id": 1, "town": "Bern"}
+    assert sent["Ordered"]["context"]["page"] == {"url": "https://a.example/"}
+
+
+KEY = {"TARGET_SEGMENT_WRITE_KEY": "k", "TARGET_SEGMENT_DRY_RUN": "true"}
+
+
+def text(lines: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(line) + "\n" for line in lines)
 
 
 @pytest.mark.timeout(300)

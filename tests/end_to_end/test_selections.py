@@ -32,13 +32,17 @@ SKIPPED_KNOWINGLY = {
 """What may be left out, and is said: API calls, and streams that a service has no call for."""
 
 ADDED = "addedByAMap"
-EACH = ("users", "companies", "subscriptions", "cohorts", "events", "usage")
+EACH = (
+    *("users", "companies", "subscriptions", "cohorts", "events", "usage"),
+    *("billing_meters", "billing_plans", "billing_reports", "governance_rules"),
+)
 CHANGES: dict[str, dict[str, Any]] = {
     "flattened once": {"flattening_enabled": True, "flattening_max_depth": 1},
     "flattened": {"flattening_enabled": True, "flattening_max_depth": 5},
     "nothing else": {"stream_maps": {"*": {"id": "id", "__else__": None}}},
     "alias": {"stream_maps": {name: {"__alias__": f"'{name}2'"} for name in EACH}},
     "hashed": {"stream_maps": {"*": {"id": "md5(id)"}}},
+    "renamed key": {"stream_maps": {"*": {"key": "id", "id": None, "__key_properties__": ["key"]}}},
     "added": {"stream_maps": {"*": {ADDED: "'there'"}}},
 }
 
@@ -54,6 +58,7 @@ def catalog(moesif: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     folder = tmp_path_factory.mktemp("discovery")
     discovered = run("tap-moesif", folder, config_of(moesif), "--discover")
     found: dict[str, Any] = json.loads(discovered.stdout)
+    assert {stream["tap_stream_id"] for stream in found["streams"]} == {*EACH}
     return found
 
 
@@ -226,7 +231,7 @@ def test_a_flattened_stream_arrives_as_it_was(
 
 @pytest.mark.promise(17)
 @TARGETS
-@pytest.mark.parametrize("change", ["nothing else", "alias", "hashed", "added"])
+@pytest.mark.parametrize("change", ["nothing else", "alias", "hashed", "renamed key", "added"])
 @pytest.mark.parametrize("place", ["tap", "mapper", "target"])
 def test_a_stream_that_maps_have_changed_arrives_or_says_what_is_missing(
     target: str,

@@ -3,12 +3,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from singer_sdk import typing as th
 
 from singer_delivery.config import environment_config, typed_config
 from singer_delivery.routing import streams_setting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SCHEMA = th.PropertiesList(
@@ -119,6 +122,8 @@ def test_a_file_of_variables_is_read_from_this_folder_or_one_above(
         ({"crm": {"call": "x"}, "crm.traits": "*"}, {"crm": {"call": "x", "traits": "*"}}),
         ({"crm.call": "x", "crm": {"traits": "*"}}, {"crm": {"call": "x", "traits": "*"}}),
         ({"a.b": {"call": "x"}}, {"a.b": {"call": "x"}}),
+        ({"crm.orders.event.call": "x"}, {"crm.orders.event": {"call": "x"}}),
+        ({r"crm\.orders.call": "x"}, {"crm.orders": {"call": "x"}}),
         ({"crm.nonsense": "x"}, {"crm.nonsense": "x"}),
         ({"call": "x"}, {"call": "x"}),
         ({"crm": "x", "crm.call": "y"}, {"crm": {"call": "y"}}),
@@ -130,3 +135,102 @@ def test_routes_that_meltano_writes_flat_are_put_together(
 ) -> None:
     schema = th.PropertiesList(streams_setting(["x"], {})).to_dict()
     assert typed_config({"streams": flat}, schema) == {"streams": value}
+
+
+@pytest.mark.parametrize(
+    ("nested", "value"),
+    [
+        ({"crm": {"orders": {"call": "x"}}}, {"crm.orders": {"call": "x"}}),
+        ({"a": {"b": {"c-*": {"as": "x"}}}}, {"a.b.c-*": {"as": "x"}}),
+        (
+            {"crm": {"orders": {"call": "x"}, "call": "x", "exclude": ["a.b"]}},
+            {"crm.orders": {"call": "x"}, "crm": {"call": "x", "exclude": ["a.b"]}},
+        ),
+        ({"crm": {"event": {"call": "x"}}}, {"crm.event": {"call": "x"}}),
+        ({"crm": {"event": {"literal": "x.y"}}}, {"crm": {"event": {"literal": "x.y"}}}),
+        ({"crm": {"context": {"page": {"url": "x"}}}}, {"crm": {"context": {"page.url": "x"}}}),
+        (
+            {"crm": {"rename": {"a": {"b": "c"}, "d": "e"}}},
+            {"crm": {"rename": {"a.b": "c", "d": "e"}}},
+        ),
+        ({"crm": {"user_id": "a.b"}}, {"crm": {"user_id": "a.b"}}),
+        ({"crm": {}}, {"crm": {}}),
+        # Left for the validation to name.
+        ({"crm": {"user_id": {"a": "x"}}}, {"crm": {"user_id": {"a": "x"}}}),
+        ({"crm": {"contxt": {"ip": "x"}}}, {"crm": {"contxt": {"ip": "x"}}}),
+        (
+            {"crm": {"orders": {"usr_id": "x", "call": "x"}}},
+            {"crm.orders": {"usr_id": "x", "call": "x"}},
+        ),
+    ],
+)
+def test_routes_that_meltano_nests_by_the_dots_of_their_names_are_understood(
+    nested: dict[str, Any], value: dict[str, Any]
+) -> None:
+    schema = th.PropertiesList(streams_setting(["x"], {})).to_dict()
+    assert typed_config({"streams": nested}, schema) == {"streams": value}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ({"users": {"a": "b", "c": None}}, {"users": {"a": "b", "c": None}}),
+        ({"users": {"a.b": "c"}}, {"users": {"a.b": "c"}}),
+        ({"users.a": "b", "users.c": "__NULL__"}, {"users": {"a": "b", "c": "__NULL__"}}),
+        ({"users.__alias__": "x"}, {"users": {"__alias__": "x"}}),
+        ({"a.b.__key_properties__": ["id"]}, {"a.b": {"__key_properties__": ["id"]}}),
+        ({"a": {"b": {"c": "d"}, "e": "f"}}, {"a.b": {"c": "d"}, "a": {"e": "f"}}),
+        ({r"a\.b": {"c": "d"}, r"e\.f.g": "h"}, {"a.b": {"c": "d"}, "e.f": {"g": "h"}}),
+        ({"users": None, "__else__": "__NULL__"}, {"users": None, "__else__": "__NULL__"}),
+        ({"a.b": None, "users": {}}, {"a.b": None, "users": {}}),
+    ],
+)
+def test_stream_maps_are_understood_as_meltano_writes_them(
+    written: dict[str, Any], value: dict[str, Any]
+) -> None:
+    assert typed_config({"stream_maps": written}, SCHEMA) == {"stream_maps": value}
+
+
+NAMES = st.lists(st.sampled_from(["crm", "orders-*", "web[1]", "größe"]), min_size=1, max_size=3)
+
+
+@given(
+    st.dictionaries(
+        NAMES.map(".".join),
+        st.sampled_from(
+            [
+                {"call": "x", "user_id": "a.b"},
+                {"as": "segment.calls", "context": {"page.url": "u", "ip": "i"}},
+                {
+                    "call": "x",
+                    "event": {"literal": "a.b"},
+                    "rename": {"a.b": "c"},
+                    "traits": ["d.e"],
+                },
+            ]
+        ),
+        max_size=4,
+    )
+)
+def test_routes_are_the_same_as_they_are_nested_and_as_they_are_flat(
+    streams: dict[str, Any],
+) -> None:
+    schema = th.PropertiesList(streams_setting(["x"], {})).to_dict()
+    flat = {".".join(path): leaf for path, leaf in leaves(streams)}
+    nested: dict[str, Any] = {}
+    for name, leaf in flat.items():
+        *parents, last = name.split(".")
+        place = nested
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = leaf
+    for written in (streams, flat, nested):
+        assert typed_config({"streams": written}, schema) == {"streams": streams}
+
+
+def leaves(value: dict[str, Any], *before: str) -> Iterator[tuple[tuple[str, ...], object]]:
+    for name, each in value.items():
+        if isinstance(each, dict):
+            yield from leaves(each, *before, name)
+        else:
+            yield (*before, name), each

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from singer_delivery import InputStream, NotKnown, NotSent, RecordRejected, RecordSkipped
 from singer_delivery.routing import KnownShape, Route, Router
 from singer_delivery.routing.binding import StreamRoute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KNOWN = {
     "acme.people": KnownShape(
@@ -81,6 +84,38 @@ def test_a_route_says_where_a_calls_fields_are() -> None:
     }
 
 
+def test_one_column_may_be_used_for_several_fields_of_a_call() -> None:
+    route = {
+        "call": "track",
+        "user_id": "id",
+        "message_id": "ID",
+        "group_id": "id",
+        "event": "kind",
+        "timestamp": "at",
+        "context": {"ip": "id", "page.url": "at"},
+    }
+    row = {"id": 7, "kind": "E", "at": "2026-01-01", "a": 1}
+    assert call_for("s", row, {"s": route}) == {
+        "type": "track",
+        "userId": "7",
+        "messageId": "7",
+        "event": "E",
+        "timestamp": "2026-01-01",
+        "context": {"ip": 7, "page": {"url": "2026-01-01"}, "groupId": "7"},
+        "properties": {"a": 1},
+    }
+
+
+def test_a_column_that_a_route_names_is_looked_up_for_no_other_field() -> None:
+    row = {"user_id": "u", "group_id": "g", "anonymous_id": "a"}
+    by_group = call_for("s", row, {"s": {"call": "identify", "user_id": "group_id"}})
+    assert (by_group["userId"], by_group["anonymousId"]) == ("g", "a")
+    assert "context" not in by_group
+    marked = {"people": {"group_id": "id"}}
+    both = call_for("people", {"id": "u"}, marked, mark="acme.people")
+    assert (both["userId"], both["context"]) == ("u", {"groupId": "u"})
+
+
 def test_an_event_is_in_a_column_or_the_same_for_all() -> None:
     by_column = {"call": "track", "user_id": "buyer.id", "event": "kind", "message_id": "id"}
     assert call_for("orders", ORDER, {"orders": by_column}) == {
@@ -134,6 +169,19 @@ def test_a_group_is_a_groups_own_and_elsewhere_context() -> None:
     call = call_for("s", record, {"s": track})
     assert "groupId" not in call
     assert call["context"] == {"groupId": "5"}
+
+
+def test_a_group_that_the_context_brings_is_text_to_the_digit() -> None:
+    record = {
+        "messageId": "m",
+        "type": "track",
+        "userId": "u",
+        "context": {"groupId": 7385295279312},
+    }
+    assert call_for("s", record)["context"] == {"groupId": "7385295279312"}
+    row = {"id": "m", "user_id": "u", "context_group_id": 7}
+    routed_row = call_for("web-clicked", row, {"*": {"as": "segment.warehouse"}})
+    assert routed_row["context"] == {"groupId": "7"}
 
 
 def test_a_name_goes_before_a_pattern_and_patterns_in_their_order() -> None:
@@ -261,6 +309,62 @@ def test_an_object_that_was_null_is_none_after_flattening() -> None:
     assert call_for("s", record, mark="acme.people")["traits"] == {"id": "u"}
 
 
+@pytest.mark.parametrize("separator", [".", "-", ":", "//"])
+def test_another_separator_of_flattening_is_undone_too(separator: str) -> None:
+    flat = {name.replace("__", separator): value for name, value in FLAT.items()}
+    added = f"plan{separator}name"
+    expected = call_for("s", FLAT, mark="acme.people")
+    expected["traits"][added] = expected["traits"].pop("plan__name")
+    assert call_for("s", flat, mark="acme.people") == expected
+    whole = {"id": "u", "company": {"id": 1}, f"company{separator}size": 5}
+    assert call_for("s", whole, mark="acme.people")["traits"] == whole
+
+
+def test_what_cannot_be_put_back_together_is_warned_of_and_sent_as_it_is() -> None:
+    record = {"id": "u", "company_id": "c", "context_ip": "192.0.2.1"}
+    warnings: list[str] = []
+    call = call_for("s", record, mark="acme.people", warnings=warnings)
+    assert call["traits"] == record
+    assert "flattening_separator" in warnings[0]
+    one = {"id": "u", "company_size": 5, "context": {}}
+    assert call_for("s", one, mark="acme.people", warnings=warnings)["traits"]["company_size"] == 5
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("typed", [True, False])
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.title, str])
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"type": "track", "event": "E", "properties": {"a": 1}},
+        {"type": "identify", "traits": {"a": {"b": 2}}},
+        {"type": "group", "groupId": "g", "traits": {"a": 1}},
+        {"type": "page", "name": "N", "category": "C", "properties": {"a": 1}},
+        {"type": "alias", "previousId": "p"},
+    ],
+)
+def test_a_raw_calls_names_may_have_any_letter_case_down_to_its_context(
+    call: dict[str, Any], change: Callable[[str], str], typed: bool
+) -> None:
+    whole = {
+        **call,
+        "messageId": "m",
+        "userId": "u",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "integrations": {"All": False, "Moesif API Analytics": True},
+        "context": {"userAgent": "UA", "page": {"url": "x"}, "own": 1},
+    }
+    record = {change(name): value for name, value in whole.items()}
+    for name in ("integrations", "context"):
+        record[change(name)] = {
+            key if key == "own" else change(key): value for key, value in whole[name].items()
+        }
+    kinds: dict[type, str] = {dict: "object", str: "string"}
+    types = {name: {"type": kinds[type(value)]} for name, value in record.items()}
+    declared = {"properties": types} if typed else schema(*record)
+    assert call_for("s", record, schema=declared) == whole
+
+
 # Streams that nothing is known of.
 
 
@@ -290,8 +394,28 @@ def test_an_object_that_was_null_is_none_after_flattening() -> None:
             "memberships: {call: group, user_id: userId, group_id: groupId}",
         ),
         ("transfers", ["id", "user_id", "buyer_id"], "id", "transfers: {call: ignore}"),
+        (
+            "companies",
+            ["id", "ownerId", "email"],
+            "id",
+            "companies: {call: group, user_id: ownerId, group_id: id}",
+        ),
+        ("Contact", ["Id", "Email", "OwnerId"], "Id", "Contact: {call: identify, user_id: Id}"),
+        ("people", ["id", "user_id", "email"], "id", "people: {call: identify, user_id: user_id}"),
+        ("user_accounts", ["id", "email"], "id", "user_accounts: {call: identify, user_id: id}"),
+        *(
+            (name, ["id", "email", "first_name"], "id", f"{name}: {{call: ignore}}")
+            for name in ("userOrders", "client_companies", "customer-reviews", "client_contracts")
+        ),
+        ("contact_lists", ["id", "email"], "id", "contact_lists: {call: ignore}"),
+        (
+            "logins",
+            ["id", "userId", "password_hash", "apiKey"],
+            "id",
+            "logins: {call: track, user_id: userId, event: {literal: Logins}, exclude: [password",
+        ),
         ("sums", ["total"], None, "sums: {call: ignore}"),
-        ("it's *", ["total"], None, "'it''s *': {call: ignore}"),
+        ("it's *", ["total"], None, "'it''s [*]': {call: ignore}"),
         ("null", [], None, "'null': {call: ignore}"),
         ("prod-identifies", ["id", "received_at", "user_id"], "id", "'prod-*': {as: segment.war"),
         ("PROD__ORDERED", ["ID", "RECEIVED_AT", "SENT_AT"], "ID", "'PROD__*': {as: segment.ware"),
@@ -307,17 +431,84 @@ def test_what_is_not_known_is_said_with_the_line_to_add(
     assert f"Add under streams in the settings: {line}" in found.advice
 
 
-def test_the_line_to_add_works() -> None:
-    found = routed("users", ["id", "email"], key=("id",))
+def line_to_add(found: object) -> dict[str, Any]:
     assert isinstance(found, NotKnown)
-    streams = yaml.safe_load(found.advice.partition("settings: ")[2])
-    assert call_for("users", {"id": 1, "email": "e"}, streams)["userId"] == "1"
+    streams: dict[str, Any] = yaml.safe_load(found.advice.rpartition("in the settings: ")[2])
+    return streams
 
 
-def test_a_route_that_says_too_little_is_named() -> None:
-    found = routed("orders", ["id"], {"ord*": {"exclude": ["card"]}})
+@pytest.mark.parametrize(
+    "stream",
+    [
+        *(
+            "users",
+            "crm.users",
+            "it's users",
+            "größe-顧客",
+            "no",
+            "1e3",
+            "- a: #b",
+            "[users]",
+            "u*?",
+        ),
+        *(
+            "two\nlines",
+            "tab\t",
+            "\u2028",
+            "\x85",
+            "\x7f\x00",
+            "\ufeff",
+            "back\\slash\n",
+            "\U000e0001",
+            "*",
+        ),
+    ],
+)
+def test_the_line_to_add_works_and_names_no_other_stream(stream: str) -> None:
+    assert "\n" not in getattr(routed(stream, ["id", "user_id"]), "advice", "\n")
+    for fields in (["id", "user_id"], ["id", "total"]):
+        streams = line_to_add(routed(stream, fields, key=("id",)))
+        assert isinstance(routed(stream, fields, streams), Route | NotSent)
+        assert isinstance(routed(f"{stream}x", fields, streams), NotKnown)
+    event = streams_event(routed(stream, ["id", "user_id"], key=("id",)))
+    assert event
+
+
+def streams_event(found: object) -> str:
+    [route] = line_to_add(found).values()
+    return str(route["event"]["literal"])
+
+
+@given(st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=8))
+def test_the_line_to_add_works_whatever_the_names(stream: str, column: str) -> None:
+    assume(column.lower() not in {"id", "user_id"})
+    streams = line_to_add(routed(stream, ["id", column, "user_id"], key=(column,)))
+    assert isinstance(routed(stream, ["id"], streams), Route)
+
+
+def test_a_route_that_says_too_little_is_named_and_completed() -> None:
+    incomplete = {"ord*": {"exclude": ["card"], "traits": ["a"]}}
+    fields = ["id", "user_id", "card", "password"]
+    found = routed("orders", fields, incomplete, key=("id",))
     assert isinstance(found, NotKnown)
     assert "streams.ord* has neither call nor as" in found.advice
+    [route] = line_to_add(found).values()
+    assert route["exclude"] == ["password", "card"]
+    assert "traits" not in route, "it means nothing for a track"
+    route = call_for("orders", {"id": 1, "user_id": 2, "card": 3}, incomplete | line_to_add(found))
+    assert route["properties"] == {"id": 1}
+    own = routed("orders", fields, {"orders": {"user_id": "id"}})
+    assert isinstance(own, NotKnown)
+    assert "for the place of the one that is there" in own.advice
+    assert line_to_add(own)["orders"]["user_id"] == "id"
+
+
+def test_a_table_of_a_warehouse_whose_pattern_says_too_little_gets_a_line_of_its_own() -> None:
+    streams = {"prod-*": {"exclude": ["email"]}}
+    found = routed("prod-identifies", ["id", "received_at", "user_id"], streams)
+    assert line_to_add(found) == {
+        "prod-identifies": {"as": "segment.warehouse", "exclude": ["email"]}
+    }
 
 
 @given(st.sets(st.from_regex(r"[a-zA-Z_]{1,12}", fullmatch=True), max_size=8))
@@ -340,6 +531,13 @@ def test_bookkeeping_is_no_content_of_a_stream_that_has_a_call_alone() -> None:
     assert call_for("s", row, by_column)["traits"] == {"plan": "paid"}
     own = {"userId": "u", "channel": "web", "type": "b2b", "version": 2}
     assert call_for("s", own, streams)["traits"] == {"channel": "web", "type": "b2b", "version": 2}
+
+
+def test_bookkeeping_is_no_content_even_where_a_route_names_it() -> None:
+    row = {"id": "u", "a": 1, "_sdc_batched_at": "now", "o": {"_SDC_X": 1, "b": 2}}
+    traits = ["a", "_sdc_batched_at", "_SDC_BATCHED_AT", "o._SDC_X", "o.b"]
+    call = call_for("s", row, {"s": {"call": "identify", "user_id": "id", "traits": traits}})
+    assert call["traits"] == {"a": 1, "o": {"b": 2}}
 
 
 def test_names_fit_in_any_letter_case_where_one_does() -> None:
@@ -384,17 +582,26 @@ def test_a_field_that_flattening_has_taken_apart_is_named() -> None:
     assert "flattening has made it 'customer__id'" in warnings[0]
 
 
+def test_an_object_that_flattening_has_taken_apart_is_named() -> None:
+    streams = {"s": {"call": "identify", "user_id": "id", "context": "ctx", "traits": ["Plan"]}}
+    warnings: list[str] = []
+    call_for("s", {"id": 1, "ctx__ip": "i", "plan__name": "n"}, streams, warnings=warnings)
+    assert "flattening has made columns of it, such as 'ctx__ip'" in warnings[0]
+    assert "flattening has made columns of it, such as 'plan__name'" in warnings[1]
+
+
 def test_a_record_may_have_what_its_schema_does_not_list() -> None:
     streams = {"s": {"call": "identify", "user_id": "id"}}
     call = call_for("s", {"id": 7, "n": 1}, streams, schema={"properties": {}})
     assert (call["userId"], call["traits"]) == ("7", {"n": 1})
 
 
-def test_an_id_that_a_program_wrote_for_none_is_warned_of_and_sent() -> None:
+@pytest.mark.parametrize("text", ["undefined", "null", "NULL", "None", "[object Object]", "NaN"])
+def test_an_id_that_a_program_wrote_for_none_is_warned_of_and_sent(text: str) -> None:
     streams = {"s": {"call": "identify", "user_id": "id"}}
     warnings: list[str] = []
-    assert call_for("s", {"id": "undefined"}, streams, warnings=warnings)["userId"] == "undefined"
-    assert "'undefined'" in warnings[0]
+    assert call_for("s", {"id": text}, streams, warnings=warnings)["userId"] == text
+    assert f"'{text}'" in warnings[0]
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t"])
@@ -424,6 +631,9 @@ def test_what_is_null_is_absent() -> None:
         ("_sdc_lsn_deleted_at", "2026-01-01", ""),
         ("_fivetran_deleted", True, False),
         ("__deleted", "true", "false"),
+        ("_FIVETRAN_DELETED", "t", "f"),
+        ("_sdc_is_deleted", 1, 0),
+        ("_PEERDB_IS_DELETED", True, "0"),
     ],
 )
 def test_a_row_that_is_gone_is_no_call(column: str, gone: object, there: object) -> None:

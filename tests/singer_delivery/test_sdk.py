@@ -14,7 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from singer_delivery.options import Options
-from singer_delivery.sdk import SdkTarget, failed_field
+from singer_delivery.sdk import SdkTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,18 +157,6 @@ def test_the_command_ends_with_the_code_of_main() -> None:
     with pytest.raises(SystemExit) as ended:
         Recorder.invoke(send_only=3)
     assert ended.value.code == 7
-
-
-@pytest.mark.parametrize(
-    ("field", "stream_map"),
-    [("name", {"name": "int(name)"}), ("__filter__", {"__filter__": "int(name)"})],
-)
-def test_the_field_of_a_failed_stream_map_is_found(field: str, stream_map: dict[str, str]) -> None:
-    target = Recorder(config={"stream_maps": {"s": stream_map}})
-    target.mapper.register_raw_stream_schema("s", {"properties": {"name": {}}}, [])
-    with pytest.raises(Exception) as caught:  # noqa: PT011, singer-sdk's own or the expression's
-        target.mapper.stream_maps["s"][0].transform({"name": "no number"})
-    assert failed_field(caught.value) == (field, "ValueError")
 
 
 def test_no_setting_is_offered_that_means_nothing_here() -> None:

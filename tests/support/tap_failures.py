@@ -217,6 +217,9 @@ def resumed(folder: Path) -> Ended:
 SHARDS = {"_shards": {"failed": 1}}
 SLOW = {"timed_out": True}
 CASES: dict[str, Case] = {
+    "a stream map that is no expression": partial(
+        with_settings, stream_maps={"users": {"a": "1 +"}}
+    ),
     "a wrong trait of usage": partial(with_settings, usage_traits={"mine": {"window": "1y"}}),
     "a key that may not read traits of usage": partial(
         answered, of_usage(403), usage_traits={"mine": {"window": "1d", "count": "count"}}

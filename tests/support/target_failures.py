@@ -278,6 +278,8 @@ SEVERAL_TYPES = {
     **SCHEMA,
     "schema": {"properties": {"userId": {}, "traits": {}, "n": {"type": ["string", "integer"]}}},
 }
+KEYED = {**schema("calls", "id", "userId"), "key_properties": ["id"]}
+UNCHECKABLE = {**SCHEMA, "schema": {"properties": {"userId": {"anyOf": None}}}}
 CRM = {"crm": {"call": "identify", "user_id": "emial"}}
 VERIFIED = {"verify_application_id": True}
 CASES: dict[str, Case] = {
@@ -372,6 +374,12 @@ CASES: dict[str, Case] = {
     "an application id that cannot be verified": to_moesif(answer=lambda _: Reply(500), **VERIFIED),
     "half a line": torn_rejects,
     "a dry run": fed(SCHEMA, RECORD, dry_run=True),
+    "a stream map that is no expression": fed(SCHEMA, stream_maps={"calls": {"a": "1 +"}}),
+    "a stream map without the key": fed(KEYED, stream_maps={"calls": {"id": None}}),
+    "a schema that cannot check records": fed(UNCHECKABLE, validate_records=True),
+    "a setting of stream maps": configured(
+        "target-segment", {"write_key": "k", "stream_maps": {"calls": {"a": 1, "__else__": "a"}}}
+    ),
     "an unknown stream": fed(schema("crm", "id"), record("crm", id=1)),
     "a route that says too little": fed(
         schema("crm", "id"), record("crm", id=1), streams={"crm": {"exclude": ["a"]}}
@@ -391,6 +399,13 @@ CASES: dict[str, Case] = {
     "a trait that is not there": fed(
         schema("crm", "id"), streams={"crm": {"call": "identify", "traits": ["bio"]}}
     ),
+    "an object that was flattened": fed(
+        schema("crm", "id", "ctx__ip"), streams={"crm": {"call": "identify", "context": "ctx"}}
+    ),
+    "a separator that cannot be undone": fed(
+        schema("users", "id", "company_id", "context_ip", mark="users")
+    ),
+    "companies without their users": fed(COMPANIES, company_groups=True),
     "Moesif's other streams": fed(COMPANIES, SUBSCRIPTIONS, COHORTS),
     "cohorts to Moesif": to_moesif(COHORTS, answer=lambda _: Reply(201)),
     "a path that is not there": fed(schema("crm", "email"), streams=CRM),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -129,6 +130,15 @@ def test_a_variable_that_cannot_be_read_is_one_sentence(
     [error] = errors({}, env=True)
 
     assert error.startswith(f"Setting {told}")
+
+
+def test_stream_maps_are_read_from_the_environment_as_meltano_writes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    maps = {"users.email": "md5(email)", "users.__alias__": "people"}
+    monkeypatch.setenv(f"{PREFIX}STREAM_MAPS", json.dumps(maps))
+    tap = TapMoesif(config=HERE, parse_env_config=True)
+    assert tap.config["stream_maps"] == {"users": {"email": "md5(email)", "__alias__": "people"}}
 
 
 def test_a_file_above_is_read_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -327,6 +327,20 @@ def test_a_route_changes_of_a_copy_only_what_it_says() -> None:
     assert (by_email["user_id"], by_email["company_id"]) == ("zoe@acme.example", "c-1")
 
 
+@pytest.mark.parametrize(
+    ("name", "record", "call"),
+    [
+        ("user", ZOE, "identify"),
+        ("company", {"id": "c", "companyDomain": "acme.example", "usage": {"a": 1}}, "group"),
+        ("action", EVENT, "track"),
+    ],
+)
+def test_a_copy_with_the_call_of_segments_that_means_the_same_stays_as_it_is(
+    name: str, record: dict[str, Any], call: str
+) -> None:
+    assert copies(name, record, {"call": call}) == copies(name, record)
+
+
 def test_a_copy_with_another_call_is_that_call() -> None:
     tracked = copy("user", ZOE, {"call": "track", "event": {"literal": "Synced"}})
     assert (tracked["action_name"], tracked["user_id"]) == ("Synced", "u-1")
@@ -350,3 +364,8 @@ def test_a_flattened_copy_is_the_same() -> None:
 
 def test_a_renamed_key_is_still_the_key() -> None:
     assert copy("company", {"ident": 7}, key="ident") == {"company_id": "7"}
+    subscription = {"ident": "s", "companyId": "c", "status": "active", "plan": "paid"}
+    for route in ({}, {"rename": {"plan": "tier"}}):
+        sent = copy("subscription", subscription, route, key="ident")
+        assert (sent["subscription_id"], sent["company_id"]) == ("s", "c")
+        assert sent["metadata"] == ({"tier": "paid"} if route else {"plan": "paid"})

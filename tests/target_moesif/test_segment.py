@@ -361,6 +361,9 @@ def test_a_call_that_is_kept_out_of_moesif_does_not_come_round_in_a_loop() -> No
         {"All": False},
         {"All": False, "Mixpanel": True},
         {"All": encoded(value=False)},
+        {"all": False},
+        {"moesif_api_analytics": False, "ALL": True},
+        {"Moesif API Analytics": "false"},
     ):
         with pytest.raises(RecordSkipped, match="not_for_moesif"):
             messages({**call, "integrations": integrations})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from commands import run
 from segment_runs import deliver, record, rejected, schema, scripted_segment, sent, summary
 
 if TYPE_CHECKING:
@@ -98,6 +99,42 @@ def test_a_path_that_no_record_has_rejects_them_with_one_warning(
     _, *records = rejected(tmp_path)
     assert {line["record"]["_delivery_reject"]["reason"] for line in records} == {"path_not_found"}
     assert len(records) == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome"),
+    [
+        ({"user": "u1"}, "delivered"),
+        ({}, "skipped"),
+        ({"user": None}, "skipped"),
+        ({"user": ""}, "skipped"),
+        ({"user": " \t"}, "skipped"),
+        ({"user": True}, "rejected"),
+        ({"user": 7.5}, "rejected"),
+    ],
+)
+@pytest.mark.parametrize("target", ["target-segment", "target-moesif"])
+def test_a_row_that_is_nobodys_is_left_out_where_a_route_says_so(
+    target: str, row: dict[str, Any], outcome: str, segment: ScriptedService, tmp_path: Path
+) -> None:
+    route = {"call": "track", "user_id": "user", "event": {"literal": "E"}}
+    key = {"write_key": "k", "host": segment.url}
+    if target == "target-moesif":
+        key = {"application_id": "k", "api_url": segment.url}
+    for without_id in ("skip", "reject"):
+        config = {
+            **key,
+            "streams": {"charges": {**route, "without_id": without_id}},
+            "summary_path": "summary.json",
+            "max_rejects": -1,
+        }
+        lines = [schema("charges", "id", "user"), record("charges", id=1, **row)]
+        assert run(target, tmp_path, config, lines=lines).code == 0
+        counts = summary(tmp_path)
+        expected = "rejected" if (outcome, without_id) == ("skipped", "reject") else outcome
+        assert counts[expected] == 1
+        if expected == "skipped":
+            assert counts["skipped_by_reason"] == {"without_id": 1}
 
 
 def test_stream_maps_go_before_routes(segment: ScriptedService, tmp_path: Path) -> None:

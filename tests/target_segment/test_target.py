@@ -407,7 +407,9 @@ def test_a_stream_that_segment_has_no_call_for_is_skipped_and_said_once(
 @pytest.mark.parametrize(
     "flattening", [{}, {"flattening_enabled": True, "flattening_max_depth": 3}]
 )
-@pytest.mark.parametrize("anything", [True, False, {}, None, [], {"properties": None}])
+@pytest.mark.parametrize(
+    "anything", [True, False, {}, None, [], {"properties": None}, {"type": None}]
+)
 def test_a_propertys_schema_may_be_anything(
     segment: ScriptedService, tmp_path: Path, anything: Any, flattening: dict[str, Any]
 ) -> None:
@@ -420,10 +422,11 @@ def test_a_propertys_schema_may_be_anything(
     assert message["traits"]["n"] == 5
 
 
+@pytest.mark.parametrize("anything", [{}, True, {"properties": None}, {"properties": []}])
 def test_a_schema_without_properties_of_an_ignored_stream_stops_nobody(
-    segment: ScriptedService, tmp_path: Path
+    segment: ScriptedService, tmp_path: Path, anything: Any
 ) -> None:
-    bare = {"type": "SCHEMA", "stream": "audit", "schema": {}, "key_properties": []}
+    bare = {"type": "SCHEMA", "stream": "audit", "schema": anything, "key_properties": []}
     row = {"type": "RECORD", "stream": "audit", "record": {"line": "x"}}
     routes = {"audit": {"call": "ignore"}}
     ended = run(

@@ -163,6 +163,20 @@ def test_a_company_without_any_user_is_said_in_the_summary(
     assert summary(tmp_path)["skipped_by_reason"] == {"company_without_user": 1}
 
 
+def test_companies_without_the_field_of_their_user_are_warned_of(
+    segment: ScriptedService, tmp_path: Path
+) -> None:
+    lines = [schema("companies", "id", mark="companies"), record("companies", id="acme")]
+    ended = run(segment, tmp_path, lines, company_groups=True)
+    assert ended.code == 0
+    assert "has no lastSeenUserId, so none of its companies can be sent" in ended.stderr
+    assert summary(tmp_path)["skipped_by_reason"] == {"company_without_user": 1}
+    routed = {"companies": {"user_id": "owner"}}
+    lines = [schema("companies", "id", "owner", mark="companies")]
+    ended = run(segment, tmp_path, lines, company_groups=True, streams=routed)
+    assert "none of its companies" not in ended.stderr
+
+
 def test_a_company_is_sent_again_only_once_it_has_changed(
     segment: ScriptedService, tmp_path: Path
 ) -> None:

@@ -8,11 +8,16 @@ import msgspec
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.mapper import SameRecordTransform
 
-from singer_delivery.errors import RecordRejected, RecordSkipped, UnknownStreamError
+from singer_delivery.errors import (
+    RecordRejected,
+    RecordSkipped,
+    UncheckableError,
+    UnknownStreamError,
+)
 from singer_delivery.reading.messages import decoded, encoded
 from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
-from singer_delivery.sdk import failed_field
+from singer_delivery.stream_maps import failed_field
 from singer_delivery.values import NULL, decode
 
 if TYPE_CHECKING:
@@ -134,13 +139,14 @@ class MappedStream:
         mapped = record if stream_map is None else self._map(stream_map, record)
         return encode(mapped, time_extracted)
 
-    @staticmethod
-    def _validate(validator: RecordValidator, record: dict[str, Any]) -> None:
+    def _validate(self, validator: RecordValidator, record: dict[str, Any]) -> None:
         try:
             validator.validate(record)
         except InvalidRecord as error:
             # Its message holds the value, which must not be logged.
             raise RecordRejected("invalid_record", "It does not follow its schema.") from error
+        except Exception as error:  # a `$ref` that leads nowhere, for instance
+            raise UncheckableError(stream=self._name, kind=type(error).__name__) from error
 
     def _map(self, stream_map: StreamMap, record: Record) -> Record:
         values = decoded(record)

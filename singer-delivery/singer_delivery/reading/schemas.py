@@ -12,7 +12,7 @@ def readable(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schema whose properties are objects, at any depth.
 
     JSON Schema allows true and false in place of a schema, and some taps write null or a list;
-    these become an empty schema.
+    these become an empty schema. A type that is none is taken out.
 
     >>> readable({"$id": "x", "properties": {"a": True, "b": {"properties": {"c": None}}}})
     {'$id': 'x', 'properties': {'a': {}, 'b': {'properties': {'c': {}}}}}
@@ -25,4 +25,11 @@ def readable(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _property(schema: object) -> dict[str, Any]:
     if not isinstance(schema, dict):
         return {}
+    if "type" in schema and not _is_type(schema["type"]):
+        schema = {word: value for word, value in schema.items() if word != "type"}
     return readable(schema) if "properties" in schema else schema
+
+
+def _is_type(value: object) -> bool:
+    kinds = value if isinstance(value, list) else [value]
+    return bool(kinds) and all(isinstance(kind, str) for kind in kinds)

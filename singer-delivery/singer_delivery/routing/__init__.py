@@ -5,11 +5,13 @@ messages of the calls.
 """
 
 from singer_delivery.routing.calls import (
+    ALL_DESTINATIONS,
     EVENTS,
     MOESIF_CALLS,
     MOESIF_DESTINATION,
     SEGMENT_CALLS,
     content_of,
+    destination,
 )
 from singer_delivery.routing.encoding import RoutedStream
 from singer_delivery.routing.route import Route
@@ -17,6 +19,7 @@ from singer_delivery.routing.router import KnownShape, Router
 from singer_delivery.routing.settings import streams_setting
 
 __all__ = [
+    "ALL_DESTINATIONS",
     "EVENTS",
     "MOESIF_CALLS",
     "MOESIF_DESTINATION",
@@ -26,5 +29,6 @@ __all__ = [
     "RoutedStream",
     "Router",
     "content_of",
+    "destination",
     "streams_setting",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from singer_delivery.errors import RecordRejected, RecordSkipped
 from singer_delivery.routing import paths, shapes
@@ -13,19 +13,21 @@ from singer_delivery.routing.calls import (
     KIND_BY_FIELD,
     SEGMENT_CALLS,
     content_of,
+    destination,
 )
+from singer_delivery.routing.context import ContextReader
 from singer_delivery.routing.flattened import unflatten
 from singer_delivery.values import (
     NULL,
     as_id,
     as_object,
     decode,
-    decode_exactly,
     object_in_text,
+    object_or_text,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import msgspec
 
@@ -37,11 +39,8 @@ if TYPE_CHECKING:
 MAX_BINDINGS = 64
 """How many sets of field names, besides the schema's own, are kept."""
 
-NOT_GONE = (None, False, "", "false", "False", "FALSE", 0)
-"""Values of a column such as `_fivetran_deleted` for a row that still exists."""
-
-SUSPICIOUS_IDS = frozenset({"undefined", "null", "None", "nil", "NaN", "[object Object]"})
-"""Texts that a program writes when it has no id."""
+SUSPICIOUS_IDS = frozenset({"undefined", "null", "none", "nil", "nan", "[object object]"})
+"""Texts that a program writes when it has no id, in lower case."""
 
 
 class StreamRoute:
@@ -90,6 +89,15 @@ class StreamRoute:
         return BoundRoute(self.route, self._schema, names, self._warn)
 
 
+class _Take(NamedTuple):
+    """Where a field of a call is in a record, and whether it stays there."""
+
+    field: str
+    path: str
+    kept: bool
+    is_id: bool
+
+
 class BoundRoute:
     """Turns records whose fields are among a set of names into calls.
 
@@ -119,39 +127,36 @@ class BoundRoute:
             for field, candidates in route.fields.items()
         }
         self._kept = {found for path in route.kept if (found := paths.resolve(names, path))}
-        self._deleted = [name for name in names if name.lower() in shapes.DELETED]
+        self._deleted = [name for name in names if shapes.marks_deleted(name)]
         self._dropped = {name for name in names if self._drops(name.lower())}
-        self._context = (
-            paths.resolve(names, route.context) if isinstance(route.context, str) else route.context
-        )
-        self._context_columns = [
-            (name, shapes.context_path(name))
-            for name in sorted(names)
-            if route.context_columns and name.startswith(shapes.CONTEXT_PREFIX)
-        ]
         self._type = paths.find(names, "type") if route.by_type else None
+        self._recases = route.by_type and self._type is not None and "messageId" not in names
+        self._context = ContextReader(route, names, recases=self._recases)
         self._content = {
             field: found
             for field in ("traits", "properties")
             if (found := paths.find(names, field)) is not None
         }
-        self._takes = {
-            call: [
-                (field, path, path in self._kept, field in IDS)
-                for field in fields
-                for path in self._fields.get(field, ())
-            ]
-            for call, fields in FIELDS.items()
-        }
+        self._takes = {call: self._takes_of(fields) for call, fields in FIELDS.items()}
         self._restores = bool(self._unflatten or self._lowered or route.spread)
-        self._has_context = bool(self._context or self._context_columns)
         self._edits = bool(route.own_content or self._dropped or route.exclude or route.rename)
+
+    def _takes_of(self, fields: Sequence[str]) -> list[_Take]:
+        """Return where the fields of a call are; what is used again later stays till then."""
+        takes: list[_Take] = []
+        used = {*self._kept, *self._context.paths}
+        for field in reversed(fields):
+            for path in reversed(self._fields.get(field, ())):
+                takes.append(_Take(field, path, path in used, field in IDS))
+                used.add(path)
+        return takes[::-1]
 
     def _drops(self, name: str) -> bool:
         return (
             name in self._route.dropped
-            or name in shapes.DELETED
-            or name.startswith((shapes.BOOKKEEPING_PREFIX, *self._route.dropped_prefixes))
+            or shapes.is_bookkeeping(name)
+            or shapes.marks_deleted(name)
+            or name.startswith(self._route.dropped_prefixes)
         )
 
     def __call__(self, record: Record) -> Call:
@@ -160,14 +165,16 @@ class BoundRoute:
         if self._restores:
             record = self._restored(record)
         for name in self._deleted:
-            if decode(record.get(name, NULL)) not in NOT_GONE:
+            if shapes.says_deleted(decode(record.get(name, NULL))):
                 raise RecordSkipped("deleted")
         kind = self._kind(record) if route.by_type else route.call
         chosen = self._chosen(record, kind) if route.content else None
         call = self._fields_of(record, kind)
+        if self._recases and isinstance(integrations := call.get("integrations"), dict):
+            call["integrations"] = {destination(name): raw for name, raw in integrations.items()}
         if route.required:
             self._check_required(call)
-        if self._has_context or "groupId" in call:
+        if self._context or "groupId" in call:
             self._add_context(call, record)
         if (content := content_of(kind)) is not None:
             source = record if chosen is None else chosen
@@ -193,7 +200,7 @@ class BoundRoute:
                 value = as_id(raw) if is_id else _value(field, raw)
                 if value is not None:
                     call[field] = value
-                    if is_id and isinstance(value, str) and value in SUSPICIOUS_IDS:
+                    if is_id and isinstance(value, str) and value.lower() in SUSPICIOUS_IDS:
                         self._warn_of(field, value)
         if self._route.literals:
             call = {**self._route.literals, **call}
@@ -241,28 +248,11 @@ class BoundRoute:
                 raise RecordRejected("path_not_found", f"{setting}, which it does not have.")
 
     def _add_context(self, call: Call, record: Record) -> None:
-        """Add the context to a call; if it comes from a single object, its values stay encoded."""
-        context: Any = {}
-        if isinstance(self._context, str):
-            raw = paths.take(record, self._context)
-            if raw is not None and raw != NULL:
-                context = object_or_text(raw)
-        elif self._has_context:
-            context = self._context_of(record)
-        if "groupId" in call and isinstance(context, dict) and call["type"] not in GROUPED:
+        context = self._context(record)
+        if isinstance(context, dict) and "groupId" in call and call["type"] not in GROUPED:
             context.setdefault("groupId", call.pop("groupId"))
         if context:
             call["context"] = context
-
-    def _context_of(self, record: Record) -> dict[str, Any]:
-        """Build a context from the fields that the route, or their names, assign to it."""
-        context: dict[str, Any] = {}
-        for place, path in (self._context or {}).items():  # type: ignore[union-attr]
-            _set(context, place.split("."), decode_exactly(paths.take(record, path) or NULL))
-        for column, column_path in self._context_columns:
-            if (raw := record.pop(column, None)) is not None:
-                _set(context, column_path, decode_exactly(raw))
-        return context
 
     def _content_of(self, record: Record, name: str) -> Record | object:
         """Return the traits or properties of a record, or the value there that is not an object."""
@@ -308,22 +298,3 @@ def _without_empty_id(call: Call) -> None:
         if call[field] == "" and call[other]:
             del call[field]
             return
-
-
-def object_or_text(raw: msgspec.Raw) -> Record | object:
-    """Return the fields of an object, also of one written as text; decode any other value."""
-    found = as_object(raw)
-    if found is None:
-        found = as_object(object_in_text(raw))
-    return decode(raw) if found is None else found
-
-
-def _set(context: Any, place: tuple[str, ...] | list[str], value: object) -> None:  # noqa: ANN401
-    """Set a value in a context, unless it is null or does not fit there."""
-    *parents, name = place
-    if value is None:
-        return
-    for parent in parents:
-        context = context.setdefault(parent, {}) if isinstance(context, dict) else None
-    if isinstance(context, dict):
-        context.setdefault(name, value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from singer_delivery.errors import RecordRejected, RecordSkipped
 from singer_delivery.routing.binding import StreamRoute
-from singer_delivery.routing.calls import EVENTS
+from singer_delivery.routing.calls import EVENTS, IDS
 from singer_delivery.values import NULL
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 WITHOUT_ID = frozenset({"no_user_anon_id", "id_required"})
 """The reasons of records without the id that their call needs."""
+
+
+OWNERS = IDS - {"messageId"}
+"""The ids of whom or what a call is about."""
 
 
 class ToMessages(Protocol):
@@ -91,6 +95,8 @@ class RoutedStream:
         key = self._key_of(record) if self._may_be_event else b""
         try:
             call = self._to_call(record)
+            if self._skips_without_id:
+                _remove_empty_ids(call)
             distinction = b""
             if call["type"] in EVENTS and "messageId" not in call:
                 distinction = key or self._distinction(call, extracted)
@@ -115,3 +121,9 @@ class RoutedStream:
             f"field of one under streams.{self._stream.name}: message_id or timestamp."
         )
         return f"{extracted} {self._place}".encode()
+
+
+def _remove_empty_ids(call: Call) -> None:
+    for name in OWNERS:
+        if call.get(name) == "":
+            del call[name]

@@ -1,7 +1,8 @@
 """Restores records that singer-sdk has flattened.
 
-Flattening turns the `id` in `company` into `company__id`, and writes objects and lists below its
-maximum depth as JSON text. If the shape of a stream is known, both can be undone.
+Flattening turns the `id` in `company` into `company__id`, or puts another `flattening_separator`
+between them, and writes objects and lists below its maximum depth as JSON text. If the shape of a
+stream is known, both can be undone; but not if the separator is `_`, which names may have in them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 from singer_delivery.values import NULL, as_object, encode, object_in_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from singer_delivery.values import Record
 
@@ -27,16 +28,17 @@ class Unflatten:
 
     Args:
         columns: For each flattened name, the name of the object and of the field in it.
-        texts: Names of objects that may be written as JSON text.
+        wholes: For the name of an object that is whole, or JSON as text, the name that it is
+            given.
     """
 
-    def __init__(self, columns: Mapping[str, tuple[str, ...]], texts: Collection[str]) -> None:
+    def __init__(self, columns: Mapping[str, tuple[str, ...]], wholes: Mapping[str, str]) -> None:
         self._columns = columns
-        self._texts = texts
+        self._wholes = wholes
 
     def __bool__(self) -> bool:
         """Whether there is anything to restore."""
-        return bool(self._columns or self._texts)
+        return bool(self._columns or self._wholes)
 
     def __call__(self, record: Record) -> Record:
         """Return the record as it was before it was flattened."""
@@ -45,8 +47,10 @@ class Unflatten:
         for name, raw in record.items():
             if (path := self._columns.get(name)) is not None:
                 _put(objects, path, object_in_text(raw))
+            elif (given := self._wholes.get(name)) is not None:
+                whole[given] = object_in_text(raw)
             else:
-                whole[name] = object_in_text(raw) if name in self._texts else raw
+                whole[name] = raw
         for name, fields in objects.items():
             if (restored := _without_empty(fields)) is not None:
                 there = as_object(whole[name]) if name in whole else None
@@ -55,7 +59,7 @@ class Unflatten:
 
 
 def unflatten(
-    schema: Mapping[str, Any], names: Iterable[str], objects: Collection[str]
+    schema: Mapping[str, Any], names: Collection[str], objects: Collection[str]
 ) -> Unflatten:
     """Return what restores the records of a stream.
 
@@ -65,18 +69,36 @@ def unflatten(
         objects: Names of the fields that hold objects.
     """
     known = {name.lower(): name for name in objects}
+    flattened = re.compile(
+        rf"({'|'.join(map(re.escape, known))})({SEPARATOR}|[^\w]+)(.+)", re.IGNORECASE | re.DOTALL
+    )
     columns: dict[str, tuple[str, ...]] = {}
-    texts: set[str] = set()
+    wholes: dict[str, str] = {}
     declared = schema.get("properties")
     properties = declared if isinstance(declared, dict) else {}
-    for name in names:
-        head, separator, rest = name.partition(SEPARATOR)
-        if name.lower() in known:
-            if _may_be_text(properties.get(name)):
-                texts.add(name)
-        elif separator and rest and head.lower() in known:
-            columns[name] = (known[head.lower()], *re.split(f"{SEPARATOR}(?=.)", rest))
-    return Unflatten(columns, texts)
+    there = {name.lower() for name in names} & known.keys()
+    for name in names if known else ():
+        if (own := known.get(name.lower())) is not None:
+            is_another = name != own and own not in names  # in its letter case alone
+            if is_another or _may_be_text(properties.get(name)):
+                wholes[name] = own if is_another else name
+        elif match := flattened.fullmatch(name):
+            head, separator, rest = match.groups()
+            if separator != SEPARATOR and head.lower() in there:
+                continue  # the object is whole, so this is a field of its own
+            parts = re.split(f"{re.escape(separator)}(?=.)", rest, flags=re.DOTALL)
+            columns[name] = (known[head.lower()], *parts)
+    return Unflatten(columns, wholes)
+
+
+def is_beyond_repair(names: Collection[str], objects: Collection[str]) -> bool:
+    """Return whether fields look flattened with `_` for the separator."""
+    lower = {name.lower() for name in names}
+    heads = {head for head in map(str.lower, objects) if head not in lower}
+    found = {
+        head for head in heads if any(re.match(f"{re.escape(head)}_[^_]", name) for name in lower)
+    }
+    return len(found) > 1
 
 
 def _may_be_text(schema: object) -> bool:

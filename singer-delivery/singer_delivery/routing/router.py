@@ -14,7 +14,7 @@ from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.routing import paths, shapes
 from singer_delivery.routing.advice import advice_for
 from singer_delivery.routing.calls import FIELDS, IDS
-from singer_delivery.routing.flattened import SEPARATOR
+from singer_delivery.routing.flattened import SEPARATOR, is_beyond_repair
 from singer_delivery.routing.route import Route
 from singer_delivery.routing.settings import ALL, IGNORE, SETTINGS, did_you_mean
 
@@ -40,6 +40,7 @@ class KnownShape(NamedTuple):
         fields: The names of its fields.
         telling: The names that are typical of it.
         key: The name of its key property.
+        sends_key: Whether the target looks for the key by its name among the content.
     """
 
     route: Route
@@ -48,6 +49,7 @@ class KnownShape(NamedTuple):
     fields: frozenset[str] = frozenset()
     telling: frozenset[str] = frozenset()
     key: str = "id"
+    sends_key: bool = False
 
     def route_of(self, stream: InputStream) -> Route:
         """Return the route of a stream of this shape, with its key under its present name."""
@@ -60,6 +62,7 @@ class KnownShape(NamedTuple):
                 field: tuple(key if path == self.key else path for path in candidates)
                 for field, candidates in self.route.fields.items()
             },
+            rename={key: self.key} if self.sends_key else {},
         )
 
     def fits(self, stream: InputStream) -> bool:
@@ -112,10 +115,15 @@ class Router:
             elif stream.name == LOADER_TEST_STREAM:
                 return NotSent("loader_test")
             else:
-                return NotKnown(advice_for(stream, self._calls, self._known, pattern))
+                return NotKnown(advice_for(stream, self._calls, self._known, pattern, settings))
         if known.not_sent and "call" not in settings:
             return known.not_sent
         route = known.route_of(stream)
+        if is_beyond_repair(stream.fields, route.objects):
+            self._warn(
+                f"Stream '{stream.name}' looks flattened with '_' for the separator, which cannot "
+                f"be undone. Set flattening_separator to '{SEPARATOR}' where it is flattened."
+            )
         return route if pattern is None else self._changed(route, pattern, settings, stream)
 
     def _pattern(self, stream: str) -> str | None:
@@ -151,6 +159,7 @@ class Router:
     ) -> Route:
         """Return a route with the changes of the settings."""
         chosen = {SETTINGS[name]: value for name, value in settings.items() if name in SETTINGS}
+        named = {path.lower() for path in chosen.values() if isinstance(path, str)} - route.kept
         missing = dict(self._missing(pattern, settings, stream))
         call = settings.get("call", route.call)
         return replace(
@@ -158,7 +167,10 @@ class Router:
             call=call,
             by_type=route.by_type and "call" not in settings,
             fields={
-                **route.fields,
+                **{
+                    name: tuple(path for path in candidates if path.lower() not in named)
+                    for name, candidates in route.fields.items()
+                },
                 **{name: (path,) for name, path in chosen.items() if isinstance(path, str)},
                 **{name: () for name, path in chosen.items() if not isinstance(path, str)},
             },
@@ -172,12 +184,12 @@ class Router:
             },
             context=settings.get("context", route.context),
             content={
-                name: tuple(settings[name])
+                name: tuple(path for path in settings[name] if not _is_bookkeeping(path))
                 for name in ("traits", "properties")
                 if settings.get(name, ALL) != ALL
             },
             exclude=tuple(settings.get("exclude", ())),
-            rename=settings.get("rename", {}),
+            rename={**route.rename, **settings.get("rename", {})},
             required={name: text for name, text in missing.items() if name in FIELDS[call]}
             if call
             else missing,
@@ -196,11 +208,7 @@ class Router:
             if paths.is_declared(stream.schema, path):
                 continue
             named = f"streams.{pattern}.{setting} names '{path}'"
-            flat = paths.find(stream.fields, path.replace(".", SEPARATOR))
-            if flat is not None:
-                hint = f": flattening has made it '{flat}', so name that, or do not flatten"
-            else:
-                hint = did_you_mean(path, stream.fields)
+            hint = _flattened(path, stream.fields) or did_you_mean(path, stream.fields)
             field = SETTINGS.get(setting)
             needed = field in IDS or field == "event"
             consequence = "records without it are rejected" if needed else "it is left out"
@@ -209,6 +217,10 @@ class Router:
             )
             if needed:
                 yield cast("str", field), named
+
+
+def _is_bookkeeping(path: str) -> bool:
+    return any(map(shapes.is_bookkeeping, path.split(".")))
 
 
 def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
@@ -242,6 +254,17 @@ def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
 
 
 _LOOKED_FOR = ("userId", "anonymousId", "groupId", "previousId", "event")
+
+
+def _flattened(path: str, fields: Sequence[str]) -> str:
+    """Return what flattening has made of a path, or an empty text."""
+    flat = path.replace(".", SEPARATOR)
+    if found := paths.find(fields, flat):
+        return f": flattening has made it '{found}', so name that, or do not flatten"
+    part = next(
+        (name for name in fields if name.lower().startswith(f"{flat}{SEPARATOR}".lower())), ""
+    )
+    return part and f": flattening has made columns of it, such as '{part}', so do not flatten"
 
 
 def _paths_in(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

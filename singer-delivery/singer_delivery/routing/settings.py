@@ -25,6 +25,8 @@ SETTINGS = {
 }
 """The settings for the fields of a call."""
 
+_OF_ANY_CALL = frozenset({"call", "as", "context", "without_id"})
+
 IGNORE = "ignore"
 ALL = "*"
 
@@ -94,7 +96,8 @@ def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[
         th.CustomType({"type": ["object", "null"], "additionalProperties": route}),
         title="Routes",
         description="What the records of a stream become: for its name, or a pattern such as "
-        "crm-*, a call or a known shape, and where its fields are.",
+        "crm-*, a call or a known shape, and where its fields are. A stream without a route stops "
+        "the run, unless its schema has a known mark or is that of raw Segment calls.",
     )
 
 
@@ -107,15 +110,23 @@ def pointless(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for stream, route in streams.items():
         if (call := route.get("call")) is None:
             continue
-        content = None if call == IGNORE else content_of(call)
-        known = {name for name, field in SETTINGS.items() if field in FIELDS.get(call, ())}
-        known |= {"call"} if call == IGNORE else {"call", "as", "context", "without_id"}
-        known |= {content, "exclude", "rename"} if content else set()
+        known = settings_of(call)
         for name in route.keys() - known:
             yield (
                 f"Setting streams.{stream}.{name}: it means nothing for call {call}"
                 f"{did_you_mean(name, known - route.keys())}"
             )
+
+
+def settings_of(call: str | None) -> set[str]:
+    """Return the settings of a route that mean something for a call; for none, all do."""
+    if call is None:
+        return {*SETTINGS, *_OF_ANY_CALL, "traits", "properties", "exclude", "rename"}
+    if call == IGNORE:
+        return {"call"}
+    known = {name for name, field in SETTINGS.items() if field in FIELDS[call]} | _OF_ANY_CALL
+    content = content_of(call)
+    return known | {content, "exclude", "rename"} if content else known
 
 
 def did_you_mean(name: str, names: Iterable[str | None]) -> str:

@@ -15,17 +15,42 @@ if TYPE_CHECKING:
 
 BOOKKEEPING_PREFIX = "_sdc_"
 
-DELETED = frozenset(
+_DELETED = frozenset(
     {
-        "_sdc_deleted_at",  # Meltano's and PipelineWise's taps, Stitch
-        "_sdc_lsn_deleted_at",  # tap-mssql
         "_ab_cdc_deleted_at",  # Airbyte
         "_cdc_deleted_at",
         "_fivetran_deleted",
+        "_peerdb_is_deleted",
         "__deleted",  # Debezium
+        "__hevo__marked_deleted",
     }
 )
-"""Columns, in lower case, that mark a row as deleted, by a time or a boolean."""
+
+_NOT_DELETED = frozenset({"", "false", "f", "no", "n", "0"})
+
+
+def is_bookkeeping(name: str) -> bool:
+    """Return whether a column was added by a tap or a loader."""
+    return name.lower().startswith(BOOKKEEPING_PREFIX)
+
+
+def marks_deleted(name: str) -> bool:
+    """Return whether a column marks a row as deleted, by a time or a boolean.
+
+    >>> [*map(marks_deleted, ("_SDC_LSN_DELETED_AT", "__deleted", "deleted_at", "_sdc_batched_at"))]
+    [True, True, False, False]
+    """
+    return name.lower() in _DELETED or (is_bookkeeping(name) and "deleted" in name.lower())
+
+
+def says_deleted(value: object) -> bool:
+    """Return whether the value of such a column, decoded, says that the row is deleted.
+
+    >>> [*map(says_deleted, ("2026-01-31", True, "t", None, False, 0, "FALSE", "f", " "))]
+    [True, True, True, False, False, False, False, False, False]
+    """
+    return value.strip().lower() not in _NOT_DELETED if isinstance(value, str) else bool(value)
+
 
 # Segment's calls, as its file destinations write them (Segment, "Spec: Common Fields").
 
@@ -66,6 +91,17 @@ SEGMENT_CALLS = Route(
     own_content=True,
     objects=frozenset({"traits", "properties", "context", "integrations"}),
 )
+
+
+CONTEXT_FIELDS = {
+    name.lower(): name
+    for name in (
+        *("active", "app", "campaign", "channel", "consent", "device", "groupId", "ip", "library"),
+        *("locale", "location", "network", "os", "page", "referrer", "screen", "timezone"),
+        *("traits", "userAgent", "userAgentData"),
+    )
+}
+"""The fields of a context (Segment, "Spec: Common Fields"), by their names in lower case."""
 
 
 def is_raw_call(names: Iterable[str]) -> bool:

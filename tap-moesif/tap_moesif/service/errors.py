@@ -136,6 +136,13 @@ class StateOfStreamError(MoesifError):
     advice = "It was edited, or a newer version of tap-moesif has written it."
 
 
+class StreamMapError(MoesifError):
+    """A stream map cannot be applied."""
+
+    sentence = "The stream maps cannot be applied to '{stream}': {what}"
+    advice = "Correct `stream_maps` in the settings of this tap. What was written is kept."
+
+
 class FileError(MoesifError):
     """A file of the command line cannot be used."""
 

@@ -330,6 +330,26 @@ def test_stream_maps_change_what_is_emitted(moesif_with: MoesifWith) -> None:
     assert run.records() == []
 
 
+@pytest.mark.parametrize(
+    ("stream_map", "what"),
+    [
+        ({"score": "int(email)"}, "score failed on a record (ValueError)."),
+        ({"__filter__": "email > 1"}, "__filter__ failed on a record (TypeError)."),
+        ({"score": "email +"}, "score is no expression (SyntaxError)."),
+    ],
+)
+def test_a_stream_map_that_fails_is_told_by_its_field_and_without_a_value(
+    moesif_with: MoesifWith, stream_map: dict[str, str], what: str
+) -> None:
+    config = scripted(
+        moesif_with([{"user_id": "u1", "email": "private@acme.example"}]),
+        stream_maps={"users": stream_map},
+    )
+    with pytest.raises(MoesifError) as caught:
+        sync(config)
+    assert str(caught.value) == f"The stream maps cannot be applied to 'users': {what}"
+
+
 def test_session_tokens_are_emitted_where_that_is_wanted(moesif_with: MoesifWith) -> None:
     documents = [
         {"user_id": "u1", "session_token": ["t"], "company": {"_id": "c", "session_token": "s"}}
