@@ -14,7 +14,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.buckets.reading import object_lines
 from singer_delivery.buckets.urls import is_url
 from singer_delivery.rejects.reasons import REJECT_FIELD
 
@@ -118,6 +117,8 @@ def _list(path: str, listing: Listing) -> bool:
 
 def _files(path: str) -> Iterator[tuple[str, Iterator[bytes]]]:
     if is_url(path):
+        from singer_delivery.buckets.reading import object_lines  # noqa: PLC0415, slow to import
+
         yield from object_lines(path)
     else:
         with Path(path).open("rb") as file:
