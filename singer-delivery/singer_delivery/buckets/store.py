@@ -113,7 +113,7 @@ def _reason(error: Exception, seconds: float) -> str:
     name, code = type(error).__name__, _code_of(error)
     said = f" ({code})" if code else ""
     if isinstance(error, TimeoutError):
-        return f"no answer within {seconds:g} s"
+        return f"no answer within {seconds:g} s" if seconds else "no answer in time"
     if isinstance(error, FileNotFoundError):
         return f"there is no such bucket or object{said}"
     if isinstance(error, PermissionError) or code in {"401", "403"}:
