@@ -9,7 +9,6 @@ key or a signed address.
 from __future__ import annotations
 
 import errno
-import logging
 import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -38,9 +37,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
 PROBE = ".write-check-"
 """How the names of objects begin by which is found out whether a bucket can be written."""
 
-_TALKATIVE = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "s3fs")
-"""Loggers whose messages may hold addresses and headers."""
-
 _CODE = re.compile(r"[A-Za-z0-9]{1,40}")
 
 
@@ -58,8 +54,6 @@ class Store:
 
     def __init__(self, url: str) -> None:
         check_client(url)
-        for name in _TALKATIVE:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._scheme = scheme_of(url)
         given = conf.get(self._scheme, {})
         options = {k: v for k, v in OPTIONS[self._scheme].items() if k not in given}

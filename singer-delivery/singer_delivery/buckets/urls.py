@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,10 @@ class _Client(NamedTuple):
 
 
 _CLIENTS = {"s3": _Client("s3fs", "s3"), "gs": _Client("gcsfs", "gcs")}
+
+
+_TALKATIVE = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "s3fs")
+"""Loggers of the clients, whose messages may hold addresses and headers."""
 
 
 class NoClientError(Exception):
@@ -54,11 +59,13 @@ def filled_in_url(template: str, **names: str) -> str:
 
 
 def check_client(url: str) -> None:
-    """Check that the client of a URL's object store is installed.
+    """Check that the client of a URL's object store is installed, and load it silently.
 
     Raises:
         NoClientError: It is not.
     """
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     client = _CLIENTS[scheme_of(url)]
     try:
         import_module(client.package)
