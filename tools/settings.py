@@ -51,6 +51,7 @@ UNDER_MELTANO = {
     "rejects_path": "$MELTANO_PROJECT_ROOT/output/rejects/{target}-{date}.singer.jsonl",
     "fingerprints_path": "$MELTANO_PROJECT_ROOT/output/fingerprints/{target}.sqlite",
     "full_refresh": "$MELTANO_RUN_FULL_REFRESH",
+    "spool_path": "$MELTANO_PROJECT_ROOT/output/spool/{target}",
 }
 """Other defaults there: it runs in any folder, and has variables of its own."""
 NOT_IN_MELTANO = {"validate-records"}

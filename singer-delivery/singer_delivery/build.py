@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from singer_delivery.delivery import Delivery
+from singer_delivery.errors import OutcomesFileError, RejectsFileError
 from singer_delivery.files import filled_in
 from singer_delivery.http import host_of
 from singer_delivery.rejects.file import Rejects
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from singer_delivery.output import Output
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.reporting.run import Run
     from singer_delivery.sending.lane import Connection
@@ -43,6 +44,7 @@ def build_delivery(
     settings: DeliverySettings,
     service: Service,
     *,
+    output: Output,
     sender: Sender,
     max_body_bytes: int,
     wakeup: Wakeup,
@@ -56,6 +58,7 @@ def build_delivery(
         run: The run, whose names fill in those of files.
         settings: The shared settings.
         service: The service to write to.
+        output: Where rejects and outcomes go.
         sender: Who sends.
         max_body_bytes: The largest body that the service takes.
         wakeup: Ends a wait of the reading thread.
@@ -70,7 +73,6 @@ def build_delivery(
         interrupt()
 
     fingerprints = _fingerprints(run.target, settings, sender, wait)
-    today = datetime.now(timezone.utc).date().isoformat()
     envelope = len(service.body([]))
     limits = [
         Limits(
@@ -100,9 +102,7 @@ def build_delivery(
         settings,
         destination=destination,
         rejects=Rejects(
-            filled_in(settings.rejects_path, target=run.target, date=today),
-            utc_now,
-            keep=not settings.dry_run,
+            output.lines("rejects_path", RejectsFileError), utc_now, keep=not settings.dry_run
         ),
         wakeup=wakeup,
         checkpoint=write_state if keeps_state and not dry_run else _write_nothing,
@@ -110,7 +110,7 @@ def build_delivery(
         reports=Reports(
             progress_on(sys.stderr, logger),
             preview=Preview(service.endpoints) if dry_run else None,
-            outcomes=None if dry_run else _outcomes(run, settings, service, today),
+            outcomes=None if dry_run else _outcomes(run, settings, service, output),
             meter=None if dry_run else _meter(run, settings, service),
         ),
         fingerprints=fingerprints,
@@ -156,12 +156,11 @@ def _fingerprints(
 
 
 def _outcomes(
-    run: Run, settings: DeliverySettings, service: Service, today: str
+    run: Run, settings: DeliverySettings, service: Service, output: Output
 ) -> Outcomes | None:
     if not settings.outcomes_path:
         return None
-    path = filled_in(settings.outcomes_path, target=run.target, date=today, run_id=run.id)
-    return Outcomes(path, run, service.endpoints)
+    return Outcomes(output.lines("outcomes_path", OutcomesFileError), run, service.endpoints)
 
 
 def _meter(run: Run, settings: DeliverySettings, service: Service) -> Meter:

@@ -8,16 +8,19 @@ import os
 import signal
 import sys
 from abc import abstractmethod
+from contextlib import nullcontext
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
+from singer_delivery.buckets.reading import replay_input
+from singer_delivery.buckets.urls import url_errors
 from singer_delivery.checking import Finding, Sign, exit_code, write_table
 from singer_delivery.checking.target import check_target
 from singer_delivery.config import typed_config
-from singer_delivery.errors import OutputError
+from singer_delivery.errors import OutputError, ReplayError
 from singer_delivery.http import address_errors, key_errors
 from singer_delivery.reading.selection import Selection
 from singer_delivery.sdk import SdkTarget
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from singer_delivery.options import Options
+    from singer_delivery.output import Output
     from singer_delivery.reading.streams import Encode, NotKnown, NotSent
     from singer_delivery.sending.service import Service
 
@@ -41,6 +45,7 @@ class CommandTarget(SdkTarget):
             not `addresses`.
         verified: What `--check` says of a key that the service knows.
         selection: The few records that are sent, if not all are; set before the run.
+        output: Where the files of the run are.
     """
 
     addresses: ClassVar[Sequence[str]]
@@ -49,6 +54,7 @@ class CommandTarget(SdkTarget):
 
     selection: Selection | None = None
     settings: DeliverySettings
+    output: Output
 
     @abstractmethod
     def service(self) -> Service:
@@ -100,7 +106,8 @@ class CommandTarget(SdkTarget):
             return _check(make, options.catalog)
         try:
             target = cls(config=config, parse_env_config=parse_env)
-        except OutputError as error:
+            replay = replay_input(options.replay) if options.replay else nullcontext(file_input)
+        except (OutputError, ReplayError) as error:
             cls.logger.error("%s", error)  # noqa: TRY400
             return 1
         if options.first_contact:
@@ -108,7 +115,8 @@ class CommandTarget(SdkTarget):
             return 0
         if options.send_only or options.send_id:
             target.selection = Selection(options.send_only, frozenset(options.send_id))
-        code = target.run(file_input)
+        with replay as lines:
+            code = target.run(lines)
         _leave_quietly()
         return code
 
@@ -121,6 +129,7 @@ class CommandTarget(SdkTarget):
             *address_errors(config, cls.addresses),
             *key_errors(config, cls.key_names()),
             *store_errors(config, cls.name),
+            *url_errors(config, cls.name),
         ]
 
     @classmethod

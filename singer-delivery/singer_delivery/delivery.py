@@ -92,7 +92,7 @@ class Delivery:
             checkpoint,
             [rejects.sync, reports.sync, *([fingerprints.store] if fingerprints else [])],
             held=lambda: self._refusals.holds_state,
-            seconds=reports.sync_seconds,
+            seconds=max(rejects.sync_seconds, reports.sync_seconds),
             clock=clock,
         )
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
@@ -260,13 +260,14 @@ class Delivery:
         self._stop.set()
         return self._lanes.busy
 
-    def abandon(self) -> None:
-        """End early: wait `STOP_SECONDS` at most for what is in flight.
+    def abandon(self, seconds: float = STOP_SECONDS) -> None:
+        """End early. STATE is written only for acknowledged records.
 
-        STATE is written only for acknowledged records.
+        Args:
+            seconds: How long to wait at most for what is in flight.
         """
         self.stop()
-        deadline = self._clock() + STOP_SECONDS
+        deadline = self._clock() + seconds
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
             self._take_reports(also_after_failure=True)

@@ -78,6 +78,16 @@ class NoInputError(InputError):
     advice = "A service manager may have started the target without an input."
 
 
+class ReplayError(InputError):
+    """What `--replay` names cannot be read."""
+
+    sentence = "Cannot read {path}, which --replay names: {reason}. Correct it, and run again."
+    advice = (
+        "What was read before that was sent; to send it again does no harm. `singer-rejects` lists "
+        "what is in it."
+    )
+
+
 class UnknownStreamError(InputError):
     """A stream has no route."""
 
@@ -196,6 +206,43 @@ class RejectsFileError(OutputError):
     advice = (
         "If another process keeps it locked, `lsof` shows which: end it, or give this run a "
         "`rejects_path` of its own."
+    )
+
+
+class BucketError(OutputError):
+    """A bucket cannot be written, as is found out when a run starts."""
+
+    sentence = (
+        "Cannot write to {url}, which {setting} names: {reason}. Nothing was sent. Check that "
+        "setting, and the bucket's address and credentials in the environment, and run again."
+    )
+    advice = (
+        "The credentials are those of the bucket's own tools: `AWS_ACCESS_KEY_ID` or a role for "
+        "`s3://`, and `AWS_ENDPOINT_URL` for another service than Amazon's; "
+        "`GOOGLE_APPLICATION_CREDENTIALS` or a service account for `gs://`. They need the right to "
+        "create objects there."
+    )
+
+
+class UploadError(OutputError):
+    """A file cannot be uploaded."""
+
+    sentence = (
+        "Cannot upload {path} to {url}: {reason}. State is kept, and so is that file: the next run "
+        "uploads it first. Check the bucket and the credentials, and run again."
+    )
+    advice = (
+        "State has not passed the records in it. If its bucket is gone for good, move the file "
+        "away: otherwise no run starts."
+    )
+
+
+class SpoolError(OutputError):
+    """A file that is to be uploaded cannot be written on this machine."""
+
+    sentence = (
+        "Cannot write {path}, from where it is uploaded: {reason}. Make room or set spool_path to "
+        "a place that can be written."
     )
 
 

@@ -9,10 +9,11 @@ import os
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from singer_delivery.errors import OutputError
 
@@ -79,6 +80,34 @@ def locked(
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
+class LineFile(Protocol):
+    """A file of lines, on this machine (`SharedLines`) or in a bucket (`UploadedLines`).
+
+    Attributes:
+        place: Where it is, for messages.
+        sync_seconds: The shortest time between two calls of `sync` that is worth their cost.
+    """
+
+    place: str
+    sync_seconds: float
+
+    @property
+    def size(self) -> int:
+        """The number of bytes in it; call it while the file is `locked`."""
+
+    def locked(self) -> AbstractContextManager[bool]:
+        """Hold the file, which yields whether the last lines in it are this process's own."""
+
+    def append(self, text: bytes) -> None:
+        """Append whole lines; call it while the file is `locked`."""
+
+    def sync(self) -> None:
+        """Bring everything appended to where it is safe; only then STATE may pass it."""
+
+    def close(self) -> None:
+        """Do as `sync` does, and close the file."""
+
+
 class SharedLines:
     """A file of JSON lines that several processes may append to at once.
 
@@ -89,11 +118,17 @@ class SharedLines:
         path: The file; it is created by the first append.
         failure: The error of such a file, which every method raises with its path and a reason.
         seconds: How long to wait for the lock.
+
+    Attributes:
+        place: The file, as text.
     """
+
+    sync_seconds = 0.0
 
     def __init__(
         self, path: Path, failure: type[OutputError], *, seconds: float = LOCK_SECONDS
     ) -> None:
+        self.place = str(path)
         self._path = path
         self._failure = failure
         self._seconds = seconds
@@ -121,6 +156,11 @@ class SharedLines:
                         return
                 self.close()
 
+    @property
+    def size(self) -> int:
+        """The number of bytes in it; call it while the file is `locked`."""
+        return os.fstat(self._opened()).st_size
+
     def append(self, text: bytes) -> None:
         """Append whole lines; call it while the file is `locked`.
 
@@ -128,7 +168,7 @@ class SharedLines:
             OSError: They cannot be written; a partial write is removed.
         """
         file = self._opened()
-        end = os.fstat(file).st_size
+        end = self.size
         try:
             write_all(file, text)
         except OSError:
@@ -155,6 +195,16 @@ class SharedLines:
                     self._lost = error
                     raise
                 self._unsynced = False
+
+    def rotate(self, largest: int) -> None:
+        """Rename the file to `….1`, in place of an older one, if it is as large as this.
+
+        Raises:
+            OutputError: It cannot be renamed.
+        """
+        with self.locked(), self._plain_errors():
+            if self.size >= largest:
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
 
     def close(self) -> None:
         """Write everything to the disk, and close the file.

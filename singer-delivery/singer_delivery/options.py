@@ -15,6 +15,7 @@ class Options(NamedTuple):
         catalog: A Singer catalog to check routes against.
         send_only: Send so many records, and end.
         send_id: Send only records with one of these ids.
+        replay: A file or a URL of rejects to read instead of the input.
         first_contact: Find out how the service behaves instead of running.
         send: With `first_contact`, the id of a user to send one call for.
     """
@@ -23,6 +24,7 @@ class Options(NamedTuple):
     catalog: IO[str] | None = None
     send_only: int | None = None
     send_id: tuple[str, ...] = ()
+    replay: str | None = None
     first_contact: bool = False
     send: str | None = None
 
@@ -60,6 +62,12 @@ def _of_all() -> list[Option]:
             multiple=True,
             help="Send only records with this key, or of this user or company; otherwise like "
             "--send-only. May be repeated.",
+        ),
+        Option(
+            ["--replay"],
+            metavar="PATH",
+            help="Read rejects instead of standard input: a file, or the objects below a URL "
+            "(s3:// or gs://).",
         ),
     ]
 

@@ -122,8 +122,9 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             th.StringType(min_length=1),
             default="rejects/{target}-{date}.singer.jsonl",
             title="Rejects file",
-            description="The file for records that cannot be delivered, with the reason. "
-            "{target} and {date} are filled in.",
+            description="The file for records that cannot be delivered, with the reason; or "
+            "s3://bucket/prefix or gs://bucket/prefix, below which each run writes objects of its "
+            "own. {target}, {date} and {run_id} are filled in.",
         ),
         th.Property(
             "max_rejects",
@@ -192,8 +193,8 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             th.StringType(min_length=1),
             title="Outcomes file",
             description="The file for the outcome of each record, as a Singer stream that any "
-            "target loads; it holds the records' keys. {target}, {date} and {run_id} are filled "
-            "in.",
+            "target loads; it holds the records' keys. Also s3:// or gs://. {target}, {date} and "
+            "{run_id} are filled in.",
         ),
         th.Property(
             "validate_records",
@@ -207,14 +208,24 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             "summary_path",
             th.StringType(min_length=1),
             title="Summary file",
-            description="The file for the run's summary as JSON, written whatever the exit code.",
+            description="The file for the run's summary as JSON, written whatever the exit code; "
+            "or the URL of an object, s3:// or gs://. {target}, {date} and {run_id} are filled in.",
         ),
         th.Property(
             "history_path",
             th.StringType(min_length=1),
             title="History file",
             description="The file to which each run adds its summary and the sentence it ended "
-            "with, as a Singer stream. {target} is filled in.",
+            "with, as a Singer stream; below s3:// or gs:// each adds an object. {target}, {date} "
+            "and {run_id} are filled in.",
+        ),
+        th.Property(
+            "spool_path",
+            th.StringType(min_length=1),
+            default=".spool/{target}",
+            title="Spool",
+            description="The folder for what goes to s3:// or gs:// until it is uploaded, and for "
+            "what could not be, which the next run uploads first. {target} is filled in.",
         ),
         th.Property(
             "metrics_path",
@@ -264,6 +275,7 @@ class DeliverySettings:
     validate_records: bool
     summary_path: str | None
     history_path: str | None
+    spool_path: str
     metrics_path: str | None
 
     @classmethod

@@ -19,6 +19,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.mapper import RemoveRecordTransform
 from typing_extensions import override
 
+from singer_delivery.buckets.urls import is_url
 from singer_delivery.build import Sender, build_delivery
 from singer_delivery.command import CommandTarget
 from singer_delivery.delivery import STOP_SECONDS
@@ -34,6 +35,7 @@ from singer_delivery.errors import (
     UncheckableError,
     place_of,
 )
+from singer_delivery.output import Output
 from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.messages import MessageReader
@@ -85,6 +87,7 @@ class DeliveryTarget(CommandTarget):
         super().__init__(message_reader=self._reader, **kwargs)
         self._run = Run(self.name, self.plugin_version)
         self.settings = DeliverySettings.of(self.config, self.config_jsonschema)
+        self.output = Output(self.settings, self._run)
 
     # Defined by each target.
 
@@ -110,6 +113,7 @@ class DeliveryTarget(CommandTarget):
             self._run,
             self.settings,
             self.service(),
+            output=self.output,
             sender=Sender(
                 user_agent=f"{self.name}/{self.plugin_version}",
                 keys=self.key_names(),
@@ -312,6 +316,7 @@ class DeliveryTarget(CommandTarget):
         try:
             if not self.settings.dry_run:
                 self.check()
+            self.output.open()
             self.delivery.open()
             try:
                 self.read_input(file_input)
@@ -328,7 +333,7 @@ class DeliveryTarget(CommandTarget):
                 self.logger.info(
                     "The run ends: waiting for the requests in flight, %d s at most.", STOP_SECONDS
                 )
-            self.delivery.abandon()
+            self.delivery.abandon(STOP_SECONDS - self.output.hurry(STOP_SECONDS))
         except DeliveryError as another:
             if str(another) != str(failure):
                 self.logger.error("%s", another)  # noqa: TRY400
@@ -342,9 +347,11 @@ class DeliveryTarget(CommandTarget):
         if self.settings.dry_run:
             sentence = f"{rejected} records would be rejected."
         else:
+            place = self.delivery.rejects.place
+            replay = f"--replay {place}" if is_url(place) else "< that file"
             sentence = (
-                f"{rejected} records were rejected; they are in {self.delivery.rejects.path} with "
-                f"the reasons. Fix them and run {self.name} < that file."
+                f"{rejected} records were rejected; they are in {place} with the reasons. Fix them "
+                f"and run {self.name} {replay}."
             )
         self.logger.warning("%s", sentence)
         return code, sentence
@@ -364,12 +371,13 @@ class DeliveryTarget(CommandTarget):
             )
         summary = self.delivery.as_dict(code)
         failures: list[DeliveryError] = [
-            *write_summary(self.settings, self._run, summary, sentence or counts)
+            *write_summary(self.output, self.settings, self._run, summary, sentence or counts)
         ]
         try:
             self.delivery.measure(code)
         except OutputError as error:
             failures.append(error)
+        self.output.close()
         for failure in failures:
             self.logger.error("%s", failure)
         return code or int(bool(failures))

@@ -9,6 +9,7 @@ import pytest
 
 from pages import blocks
 from project import PROJECT
+from singer_delivery.buckets.spool import PART_BYTES, STATE_SECONDS, UPLOAD_SECONDS
 from singer_delivery.delivery import STOP_SECONDS
 from singer_delivery.http.waits import BACKOFF_MAX_SECONDS, MAX_WAITING_SECONDS
 from singer_delivery.sending.lanes import QUEUED_BATCHES
@@ -47,6 +48,12 @@ def test_commands_stand_only_where_they_are_run() -> None:
     """What only the operator can do, on a machine of theirs, is written as a `console` session."""
     with_commands = {page.name for page in PAGES if blocks(page, "sh")}
     assert with_commands == RUN
+
+
+def test_the_numbers_of_buckets_are_the_codes() -> None:
+    page = " ".join((PROJECT / "docs" / "schedule.md").read_text().split())
+    assert f"once in {STATE_SECONDS:g} s, at {PART_BYTES // 10**6} MB, and at the end" in page
+    assert f"or takes more than {UPLOAD_SECONDS:g} s, the run stops" in page
 
 
 def test_the_numbers_of_delivery_are_the_codes() -> None:

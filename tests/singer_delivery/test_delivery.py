@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from singer_delivery.delivery import Delivery
-from singer_delivery.errors import Interrupted, RecordRejected, ServiceError
+from singer_delivery.errors import Interrupted, RecordRejected, RejectsFileError, ServiceError
+from singer_delivery.files import SharedLines
 from singer_delivery.http import NO_ANSWER
 from singer_delivery.reading.lines import Wakeup
 from singer_delivery.rejects.file import Rejects
@@ -24,7 +26,6 @@ from singer_delivery.settings import DeliverySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 OK = Answer(200, accepted=True)
 KEYS = ("u0", "u1", "u2", "u3")  # in lanes of their own, of eight
@@ -54,6 +55,7 @@ def delivery_settings(**changes: Any) -> DeliverySettings:
         "summary_path": None,
         "history_path": None,
         "metrics_path": None,
+        "spool_path": "",
     }
     return DeliverySettings(**{**values, **changes})
 
@@ -113,7 +115,7 @@ class Run:
         self.delivery = Delivery(
             values,
             destination=Destination([limits], lambda: self.service, Advice("there.example")),
-            rejects=Rejects(folder / "rejects.jsonl", lambda: "now"),
+            rejects=Rejects(SharedLines(folder / "rejects.jsonl", RejectsFileError), lambda: "now"),
             wakeup=self.wakeup,
             checkpoint=self.states.append,
             interrupt=self._interrupt,
@@ -324,7 +326,7 @@ def test_a_record_with_several_bad_messages_is_rejected_once(run_of: Callable[..
     run.send("a", "bad 1", "good", "bad 2")
     run.delivery.finish()
     assert run.outcomes() == {"rejected": 1}
-    assert run.delivery.rejects.path.read_bytes().count(b"\n") == 1
+    assert Path(run.delivery.rejects.place).read_bytes().count(b"\n") == 1
 
 
 @pytest.mark.promise(1)
@@ -371,7 +373,7 @@ def test_a_run_in_which_all_is_refused_alike_moves_no_state_and_keeps_the_reject
     run.delivery.abandon()
     assert run.states == ["before the first record"]
     assert run.outcomes() == {"rejected": count, "skipped": count}
-    assert run.delivery.rejects.path.read_bytes().count(b"\n") == count
+    assert Path(run.delivery.rejects.place).read_bytes().count(b"\n") == count
 
 
 def test_state_that_waited_is_written_once_something_is_acknowledged(

@@ -19,7 +19,7 @@ from singer_delivery.errors import (
     LeaseLostError,
 )
 from singer_delivery.state.fingerprint_database import LEASE_SECONDS
-from singer_delivery.state.fingerprints import RENEW_BEFORE_SECONDS
+from singer_delivery.state.fingerprints import RENEW_BEFORE_SECONDS, Fingerprints
 from singer_delivery.state.postgres import FORMAT, place_of
 from singer_delivery.state.stores import fingerprint_database, store_errors
 
@@ -59,6 +59,44 @@ os.kill(os.getpid(), signal.SIGKILL)
         assert deliver(after, message(1, "A")) == []
     assert len(waits) == 3
     assert all(0 < seconds <= 1 for seconds in waits)
+
+
+NOTE_HOW_IT_IS_COMMITTED: tuple[LiteralString, ...] = (
+    "CREATE TABLE seen (number serial, how text)",
+    """CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO seen (how) VALUES (current_setting('synchronous_commit')); RETURN NULL;
+    END $$""",
+    """CREATE CONSTRAINT TRIGGER note AFTER INSERT ON singer_fingerprint_log
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note()""",
+)
+"""Deferred, so that it runs at the end of the transaction."""
+
+
+def test_what_is_sent_is_on_the_server_s_disk_before_and_what_is_acknowledged_soon_after(
+    database: Database,
+) -> None:
+    clock = iter(range(100))
+    store = fingerprint_database(database.uri, "target", ["k"], wait=no_wait)
+    store._clock = lambda: float(next(clock))
+    fingerprints = Fingerprints(store)
+    fingerprints.open()
+    for statement in NOTE_HOW_IT_IS_COMMITTED:
+        run(database, statement)
+    first, second = message(1, "A"), message(2, "A")
+    send(fingerprints, first)
+    fingerprints.leave()
+    ends = [store.ends_at]
+    fingerprints.resolve(first, acknowledged=True)
+    fingerprints.store()
+    ends.append(store.ends_at)
+    send(fingerprints, second)
+    fingerprints.resolve(second, acknowledged=True)
+    fingerprints.store()
+    ends.append(store.ends_at)
+    assert run(database, "SELECT how FROM seen ORDER BY number") == [("on",), ("off",), ("on",)]
+    assert ends[0] == ends[1], "a renewal that a power cut may undo does not count"
+    assert ends[1] != ends[2]
+    fingerprints.close()
 
 
 def test_a_run_that_waits_for_a_lease_can_be_stopped(database: Database) -> None:

@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 
 from people import EMAIL, PEOPLE, REFUSED, TOKEN
+from singer_delivery.errors import HistoryFileError
+from singer_delivery.files import SharedLines
 from singer_delivery.reporting import history
 from singer_delivery.reporting.run import Run
 from singer_delivery.testing import Reply
@@ -100,7 +102,14 @@ def test_runs_that_end_together_keep_each_other_s_lines(
     path = tmp_path / "history.jsonl"
     runs = [Run("target", "1") for _ in range(60)]
     with ThreadPoolExecutor(6) as pool:
-        [*pool.map(lambda run: history.add_to_history(path, run, {"read": 1}, "ended"), runs)]
+        [
+            *pool.map(
+                lambda run: history.add_to_history(
+                    SharedLines(path, HistoryFileError), run, {"read": 1}, "ended"
+                ),
+                runs,
+            )
+        ]
     kept = [path.with_name("history.jsonl.1"), path]
     found = [run["run_id"] for each in kept if each.exists() for run in runs_in(each)]
     assert sorted(found) == sorted(run.id for run in runs)

@@ -176,7 +176,7 @@ def test_state_lines_share_a_sync(
 def test_a_state_that_waits_for_a_sync_is_written_while_the_input_pauses(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("singer_delivery.reporting.reports.SYNC_SECONDS", 0.3)
+    monkeypatch.setattr("singer_delivery.reporting.outcomes.SYNC_SECONDS", 0.3)
     written_by_then: list[int] = []
     reading, writing = os.pipe()
     with os.fdopen(reading) as source, os.fdopen(writing, "w", buffering=1) as tap:

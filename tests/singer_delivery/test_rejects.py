@@ -25,7 +25,7 @@ RECORD = (
 
 
 def rejects(path: Path) -> Rejects:
-    return Rejects(path, lambda: "2026-01-01T00:00:00.000+00:00")
+    return Rejects(SharedLines(path, RejectsFileError), lambda: "2026-01-01T00:00:00.000+00:00")
 
 
 def written(path: Path) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def test_what_is_written_is_a_singer_stream_with_the_reason(tmp_path: Path) -> N
     file.add("users", RECORD, "id_not_string", "It is empty.")
     file.add("users", RECORD, "id_not_string", "It is empty.")
     file.close()
-    schema, record, again = written(file.path)
+    schema, record, again = written(Path(file.place))
     assert schema == json.loads(SCHEMA)
     assert record == again
     assert record.pop("record") == {
@@ -61,13 +61,13 @@ def test_nothing_rejected_is_no_file(tmp_path: Path) -> None:
     file.schema("users", SCHEMA)
     file.sync()
     file.close()
-    assert not file.path.exists()
+    assert not Path(file.place).exists()
 
 
 def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     file = rejects(tmp_path / "rejects.jsonl")
     file.add("users", RECORD, "r", "d")
-    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(file.place).stat().st_mode) == 0o600
     file.close()
 
 
@@ -116,7 +116,7 @@ def test_a_schema_stands_again_where_it_changed(tmp_path: Path) -> None:
     file.schema("users", SCHEMA.replace(b'"id"', b'"other"'))
     file.add("users", RECORD, "r", "d")
     file.close()
-    assert [line["type"] for line in written(file.path)] == ["SCHEMA", "RECORD"] * 2
+    assert [line["type"] for line in written(Path(file.place))] == ["SCHEMA", "RECORD"] * 2
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
@@ -156,7 +156,7 @@ def test_what_cannot_be_written_whole_is_not_left_there_in_half(
 ) -> None:
     file = rejects(tmp_path / "rejects.jsonl")
     file.add("users", RECORD, "r", "d")
-    before = file.path.read_bytes()
+    before = Path(file.place).read_bytes()
     write = os.write
 
     def fill_the_disk(descriptor: int, text: bytes) -> int:
@@ -167,7 +167,7 @@ def test_what_cannot_be_written_whole_is_not_left_there_in_half(
     monkeypatch.setattr("os.write", fill_the_disk)
     with pytest.raises(OutputError, match="No space left"):
         file.add("users", RECORD, "r", "d")
-    assert file.path.read_bytes() == before
+    assert Path(file.place).read_bytes() == before
 
 
 def test_the_schema_stands_again_behind_what_another_run_wrote(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_schema_stands_again_behind_what_another_run_wrote(tmp_path: Path) -
     theirs.add("users", RECORD, "r", "d")
     ours.add("users", RECORD, "r", "d")
     ours.add("users", RECORD, "r", "d")
-    keys = [line.get("key_properties") for line in written(ours.path)]
+    keys = [line.get("key_properties") for line in written(Path(ours.place))]
     assert keys == [["id"], None, ["other"], None, ["id"], None, None]
 
 
@@ -191,10 +191,10 @@ def test_a_file_that_is_moved_away_for_a_replay_gets_nothing_more(
     file = rejects(tmp_path / "rejects.jsonl")
     file.schema("users", SCHEMA)
     file.add("users", RECORD, "first", "d")
-    remove(file.path)
+    remove(Path(file.place))
     file.add("users", RECORD, "second", "d")
     file.close()
-    schema, record = written(file.path)
+    schema, record = written(Path(file.place))
     assert (schema["type"], record["record"]["_delivery_reject"]["reason"]) == ("SCHEMA", "second")
 
 
@@ -218,10 +218,10 @@ def test_a_new_file_and_its_new_folders_are_on_the_disk_before_anything_claims_i
 
 def test_a_lock_that_is_kept_too_long_is_said(tmp_path: Path) -> None:
     file = rejects(tmp_path / "rejects.jsonl")
-    file._file = SharedLines(file.path, RejectsFileError, seconds=0.01)
+    file._file = SharedLines(Path(file.place), RejectsFileError, seconds=0.01)
     said = r"another process has kept it locked for 0\.01 s.*rejects_path"
     with (
-        file.path.open("ab") as other,
+        Path(file.place).open("ab") as other,
         locked(other.fileno(), seconds=9),
         pytest.raises(OutputError, match=said),
     ):
@@ -239,7 +239,7 @@ def test_four_writers_killed_at_random_lose_nothing_that_was_synced(tmp_path: Pa
         [sys.executable, script, path, "40"], capture_output=True, check=True, timeout=100
     )
     synced = ended.stdout.split()
-    next_run = Rejects(path, lambda: "now")
+    next_run = rejects(path)
     next_run.add("users", RECORD, "r", "d")  # removes what the last writers left half written
     next_run.close()
     found = [line["record"]["id"] for line in written(path) if line["type"] == "RECORD"]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commands import Ended, call
+from singer_delivery.errors import RejectsFileError
+from singer_delivery.files import SharedLines
 from singer_delivery.rejects.file import Rejects
 from singer_delivery.rejects.listing import FIRST
 
@@ -24,7 +26,7 @@ def listed(folder: Path, *files: str) -> Ended:
 
 def rejects(path: Path, *rejected: tuple[str, dict[str, Any] | bytes]) -> None:
     """Write a file as a target does: reasons, and records of users or whole lines."""
-    file = Rejects(path, lambda: "2026-01-31T00:00:00.000+00:00")
+    file = Rejects(SharedLines(path, RejectsFileError), lambda: "2026-01-31T00:00:00.000+00:00")
     for schema in (SCHEMA, KEYLESS):
         file.schema(str(schema["stream"]), json.dumps(schema).encode())
     for reason, record in rejected:

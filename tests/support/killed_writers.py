@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from singer_delivery.errors import RejectsFileError
+from singer_delivery.files import SharedLines
 from singer_delivery.rejects.file import Rejects
 
 WRITERS = 4
@@ -23,7 +25,7 @@ SCHEMA = b'{"type":"SCHEMA","stream":"s%d","schema":{"properties":{}}}'
 
 def write_for_ever(path: Path, writer: int, said: int) -> None:
     """Reject records of all sizes until killed."""
-    file = Rejects(path, lambda: "now")
+    file = Rejects(SharedLines(path, RejectsFileError), lambda: "now")
     file.schema(f"s{writer}", SCHEMA % writer)
     number = 0
     while True:
@@ -37,7 +39,7 @@ def write_for_ever(path: Path, writer: int, said: int) -> None:
         os.write(said, b"".join(each + b"\n" for each in ids))  # at once, as it is short
         if random.random() < 0.1:
             file.close()
-            file = Rejects(path, lambda: "now")
+            file = Rejects(SharedLines(path, RejectsFileError), lambda: "now")
             file.schema(f"s{writer}", SCHEMA % writer)
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from commands import COMMANDS, Ended, call, feed, run, started
+from object_stores import s3
 from scripted import Reply, ScriptedService
 from segment_runs import SUCCESS, record, schema, state
 from singer_delivery.state import fingerprint_file
@@ -59,6 +60,7 @@ NO_DRIVER = """
 import sys
 sys.modules["psycopg"] = None
 """
+NO_CLIENT = NO_DRIVER.replace("psycopg", "s3fs")
 MOVED = f"""
 create table moved (place);
 insert into moved values ('postgresql://there/shared');
@@ -268,6 +270,22 @@ def locked_rejects(folder: Path) -> Ended:
         return deliver(folder, SCHEMA, BAD, code=IMPATIENT, rejects_path="rejects")
 
 
+def to_a_bucket(refused: str, folder: Path) -> Ended:
+    """Reject a record while a bucket refuses objects with such names."""
+    with s3() as store, ScriptedService(lambda _: SUCCESS) as service:
+        store.fault = lambda method, path: (
+            (403, "AccessDenied") if method == "PUT" and refused in path else None
+        )
+        config = segment(service, rejects_path=store.url("rejects"))
+        return run("target-segment", folder, config, lines=[SCHEMA, BAD], env=store.env)
+
+
+def replayed(folder: Path) -> Ended:
+    """Replay a file that is not there."""
+    with ScriptedService(lambda _: SUCCESS) as service:
+        return run("target-segment", folder, segment(service), "--replay", "nowhere.jsonl")
+
+
 COMPANIES = schema("companies", "id", mark="companies")
 SUBSCRIPTIONS = schema("subscriptions", "id", mark="subscriptions")
 COHORTS = schema("cohorts", "id", mark="cohorts")
@@ -340,6 +358,12 @@ CASES: dict[str, Case] = {
     "all refused alike": fed(SCHEMA, *[RECORD] * 25, answer=lambda _: ALIKE),
     "no place for rejects": fed(SCHEMA, BAD, rejects_path=MISSING),
     "rejects kept locked": locked_rejects,
+    "a bucket that cannot be written": partial(to_a_bucket, "/"),
+    "a bucket that refuses later": partial(to_a_bucket, ".singer.jsonl"),
+    "no place for the spool": fed(SCHEMA, rejects_path="s3://bucket/a", spool_path=MISSING),
+    "no client for a bucket": fed(SCHEMA, code=NO_CLIENT, rejects_path="s3://bucket/a"),
+    "no such bucket's client": fed(SCHEMA, rejects_path="ftp://there/a"),
+    "nothing to replay": replayed,
     "no place for the summary": fed(SCHEMA, RECORD, summary_path=MISSING),
     "no place for outcomes": fed(SCHEMA, RECORD, outcomes_path=MISSING),
     "no place for the history": fed(SCHEMA, RECORD, history_path=MISSING),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from singer_sdk.singerlib import Catalog
 
+from singer_delivery.buckets.urls import is_url
 from singer_delivery.checking.files import file_finding, lock_finding
 from singer_delivery.checking.findings import Finding, Sign, clock_finding
 from singer_delivery.errors import DeliveryError
@@ -77,16 +78,29 @@ def _files(target: CommandTarget) -> Iterator[Finding]:
         names.append("fingerprints_path")
     if settings.dry_run:
         names = ["dry_run_path", "summary_path"]
+    if target.output.has_urls:
+        yield file_finding("spool_path", target.output.spool_folder / "lock")
     for name in names:
         if (template := getattr(settings, name)) is None:
             continue
         if name == "fingerprints_path" and is_database(template):
             yield _database(target, template)
             continue
+        if is_url(template):
+            yield _bucket(target, name)
+            continue
         today = datetime.now(timezone.utc).date().isoformat()
         path = filled_in(template, target=target.name, date=today, run_id="check")
         held = lock_finding(name, path) if name == "fingerprints_path" else None
         yield held or file_finding(name, path)
+
+
+def _bucket(target: CommandTarget, name: str) -> Finding:
+    try:
+        url = target.output.check(name)
+    except DeliveryError as error:
+        return Finding(Sign.FAILED, name, str(error))
+    return Finding(Sign.OK, name, f"{url} can be written.")
 
 
 def _database(target: CommandTarget, uri: str) -> Finding:

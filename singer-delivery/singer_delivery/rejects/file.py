@@ -11,31 +11,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from singer_delivery.errors import RejectsFileError
-from singer_delivery.files import SharedLines
 from singer_delivery.rejects.reasons import Reason, with_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from singer_delivery.files import LineFile
 
 
 class Rejects:
     """Appends rejected records to a file, which is created with the first one.
 
     Args:
-        path: The file; existing content is kept.
+        file: The file; existing content is kept.
         now: Returns the current time as ISO 8601.
         keep: Whether the file is written.
     """
 
-    def __init__(self, path: Path, now: Callable[[], str], *, keep: bool = True) -> None:
-        self.path = path
+    def __init__(self, file: LineFile, now: Callable[[], str], *, keep: bool = True) -> None:
         self._now = now
         self._keep = keep
-        self._file = SharedLines(path, RejectsFileError)
+        self._file = file
         self._schemas: dict[str, bytes] = {}
         self._written: dict[str, bytes] = {}
+
+    @property
+    def place(self) -> str:
+        """Where the file is."""
+        return self._file.place
+
+    @property
+    def sync_seconds(self) -> float:
+        """How long to wait between two calls of `sync`."""
+        return self._file.sync_seconds
 
     def schema(self, stream: str, line: bytes) -> None:
         """Note the SCHEMA line of the next records of a stream."""
@@ -68,7 +76,7 @@ class Rejects:
             self._written[stream] = schema
 
     def sync(self) -> None:
-        """Write everything to the disk; only then may a STATE line behind it be written.
+        """Bring everything to the disk or the bucket; only then may a STATE line pass it.
 
         Raises:
             OutputError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""`singer-rejects FILE…` lists what is in rejects files.
+"""`singer-rejects FILE…` lists what is in rejects files, or in objects of a bucket.
 
 It prints how many records of which stream were rejected for which reason, and the keys of the
 first of them, in one pass and whatever the size of the files. Nothing else of a record is shown.
@@ -14,10 +14,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from singer_delivery.buckets.urls import is_url
 from singer_delivery.rejects.reasons import REJECT_FIELD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 FIRST = 3
 """Records of each kind whose keys are shown."""
@@ -102,22 +103,38 @@ def _reason(message: dict[str, Any], record: object) -> str:
     return reason if isinstance(reason, str) else NO_REASON
 
 
-def _list(path: Path, listing: Listing) -> bool:
-    """Add a file; return whether all of it could be read."""
+def _list(path: str, listing: Listing) -> bool:
+    """Add a file, or the objects below a URL; return whether all of it could be read."""
     whole = True
     try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip() or listing.add(line, number):
-                    continue
-                if line.endswith(b"\n"):
-                    whole = False
-                    _say(f"{path}: line {number} is no Singer message; a replay stops there.")
-                else:
-                    _say(f"{path} ends with an incomplete line, which a replay leaves out.")
+        for place, lines in _files(path):
+            whole &= _add(place, lines, listing)
     except OSError as error:
         _say(f"Cannot read {path}: {error.strerror}.")
         return False
+    return whole
+
+
+def _files(path: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+    if is_url(path):
+        from singer_delivery.buckets.reading import object_lines  # noqa: PLC0415, slow to import
+
+        yield from object_lines(path)
+    else:
+        with Path(path).open("rb") as file:
+            yield path, file
+
+
+def _add(place: str, lines: Iterator[bytes], listing: Listing) -> bool:
+    whole = True
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or listing.add(line, number):
+            continue
+        if line.endswith(b"\n"):
+            whole = False
+            _say(f"{place}: line {number} is no Singer message; a replay stops there.")
+        else:
+            _say(f"{place} ends with an incomplete line, which a replay leaves out.")
     return whole
 
 
@@ -137,7 +154,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "the first records of each.",
         epilog="Exit codes: 0 everything was read, 1 a file or a line could not be, 2 wrong usage.",
     )
-    parser.add_argument("file", nargs="+", type=Path, help="a rejects file")
+    parser.add_argument(
+        "file", nargs="+", help="a rejects file, or the URL of objects in a bucket (s3://, gs://)"
+    )
     listing = Listing()
     whole = [_list(path, listing) for path in parser.parse_args(arguments).file]
     try:

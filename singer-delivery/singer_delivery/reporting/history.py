@@ -1,7 +1,7 @@
 """The history file: one line for each run, as a Singer stream (SCHEMA and RECORD lines).
 
 The file is rotated by size: when it is full it is renamed to `….1`, in place of an older one.
-Several runs may write to one file.
+Several runs may write to one file. In a bucket each run writes an object of its own.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_delivery.errors import HistoryFileError
 from singer_delivery.files import SharedLines
 from singer_delivery.reporting.run import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
+    from singer_delivery.files import LineFile
     from singer_delivery.reporting.run import Run
 
 STREAM = "delivery_runs"
@@ -56,17 +55,17 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def add_to_history(path: Path, run: Run, summary: Mapping[str, Any], sentence: str) -> None:
-    """Append a run to the history file.
+def add_to_history(file: LineFile, run: Run, summary: Mapping[str, Any], sentence: str) -> None:
+    """Append a run to the history.
 
     Args:
-        path: The file; it is created by the first run.
+        file: The file; it is created by the first run, and in a bucket by each.
         run: The run, which ends now.
         summary: Its summary, as `summary_path` has it.
         sentence: What it ended with.
 
     Raises:
-        HistoryFileError: The file cannot be written.
+        OutputError: The file cannot be written.
     """
     record = {
         "run_id": run.id,
@@ -77,13 +76,11 @@ def add_to_history(path: Path, run: Run, summary: Mapping[str, Any], sentence: s
         "sentence": sentence,
         **summary,
     }
-    line = {"type": "RECORD", "stream": STREAM, "record": record}
-    text = msgspec.json.encode(line) + b"\n"
-    file = SharedLines(path, HistoryFileError)
+    text = msgspec.json.encode({"type": "RECORD", "stream": STREAM, "record": record}) + b"\n"
     with file.locked():
-        is_new = not path.stat().st_size
+        is_new = not file.size
         file.append(msgspec.json.encode(SCHEMA) + b"\n" + text if is_new else text)
-        file.sync()
-        if path.stat().st_size >= MAX_BYTES:
-            path.replace(path.with_name(f"{path.name}.1"))
+    file.sync()
+    if isinstance(file, SharedLines):
+        file.rotate(MAX_BYTES)
     file.close()

@@ -15,13 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from singer_delivery.errors import OutcomesFileError
-from singer_delivery.files import SharedLines
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
+    from singer_delivery.files import LineFile
     from singer_delivery.reporting.run import Run
     from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.service import Endpoint
@@ -30,6 +27,9 @@ STREAM = "delivery_outcomes"
 
 RESOLUTION_SECONDS = 0.001
 """Records that are resolved within this share their time."""
+
+SYNC_SECONDS = 0.5
+"""How often outcomes are brought to the disk at most: each time costs some milliseconds."""
 
 WRITTEN_TOGETHER = 1_000
 """Lines that are kept in memory before they are written."""
@@ -81,7 +81,7 @@ class Outcomes:
     """Appends the outcomes of records to a file, which is created with the first ones.
 
     Args:
-        path: The file; existing content is kept.
+        file: The file; existing content is kept.
         run: The run that the records belong to.
         endpoints: The endpoints of the service; a name of one stands for the call of a message
             that has none.
@@ -90,7 +90,7 @@ class Outcomes:
 
     def __init__(
         self,
-        path: Path,
+        file: LineFile,
         run: Run,
         endpoints: Sequence[Endpoint],
         clock: Callable[[], float] = time.time,
@@ -99,12 +99,17 @@ class Outcomes:
         self._target = run.target
         self._calls = [endpoint.name for endpoint in endpoints]
         self._clock = clock
-        self._file = SharedLines(path, OutcomesFileError)
+        self._file = file
         self._schema = msgspec.json.encode(SCHEMA) + b"\n"
         self._encode_lines = msgspec.json.Encoder().encode_lines
         self._lines: list[_RecordLine] = []
         self._timed = 0.0
         self._time = ""
+
+    @property
+    def sync_seconds(self) -> float:
+        """How long to wait between two calls of `sync`."""
+        return max(SYNC_SECONDS, self._file.sync_seconds)
 
     def sent(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         """Note the messages that a record is sent as."""
@@ -150,7 +155,7 @@ class Outcomes:
             self._write()
 
     def sync(self) -> None:
-        """Write everything to the disk; only then may a STATE line behind it be written.
+        """Bring everything to the disk or the bucket; only then may a STATE line pass it.
 
         Raises:
             OutputError: The file cannot be written.

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.lane import Traffic
 
-SYNC_SECONDS = 0.5
-"""How often outcomes are brought to the disk at most: each time costs some milliseconds."""
-
 MEASURED_SECONDS = 60.0
 """How often what was measured is told, like singer-sdk's own counters."""
 
@@ -116,7 +113,7 @@ class Reports:
     @property
     def sync_seconds(self) -> float:
         """How long to wait between two syncs of the outcomes; 0 where there are none."""
-        return SYNC_SECONDS if self.outcomes else 0.0
+        return self.outcomes.sync_seconds if self.outcomes else 0.0
 
     def sync(self) -> None:
         """Write the outcomes to the disk; only then may a STATE line behind them be written.

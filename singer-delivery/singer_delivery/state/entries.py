@@ -40,8 +40,14 @@ class FingerprintStore(Protocol):
     def find(self, keys: Collection[int]) -> dict[int, FingerprintEntry]:
         """Return the merged entries of these entities."""
 
-    def append(self, entries: bytes) -> None:
-        """Append entries, made by `packed`, to the log in one transaction."""
+    def append(self, entries: bytes, *, at_once: bool = True) -> None:
+        """Append entries, made by `packed`, to the log in one transaction.
+
+        Args:
+            entries: The entries.
+            at_once: Whether they must survive a power cut from now on. Those of messages to be sent
+                must; without that of an acknowledgement the message is only sent once more.
+        """
 
     def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
         """Merge the entries of the log, which is empty afterwards; if it fails, they stay there."""

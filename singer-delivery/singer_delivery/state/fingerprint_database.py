@@ -74,6 +74,12 @@ _APPEND = f"""
 WITH renewed AS ({_RENEW})
 INSERT INTO singer_fingerprint_log (lease, entries) SELECT name, %(entries)s FROM renewed
 """  # noqa: S608, constants
+_APPEND_SOON = f"""
+WITH renewed AS ({_RENEW}),
+relaxed AS (SELECT set_config('synchronous_commit', 'off', true))
+INSERT INTO singer_fingerprint_log (lease, entries)
+SELECT name, %(entries)s FROM renewed, relaxed
+"""  # noqa: S608, constants
 _LOGGED = "SELECT entries FROM singer_fingerprint_log WHERE lease = %s ORDER BY number"
 _CLEAR = "DELETE FROM singer_fingerprint_log WHERE lease = %s"
 
@@ -155,8 +161,13 @@ class FingerprintDatabase:
                 found = {entity_key: FingerprintEntry(*rest) for entity_key, *rest in rows}
         return found | self._beside.find(keys) if self._beside else found
 
-    def append(self, entries: bytes) -> None:
+    def append(self, entries: bytes, *, at_once: bool = True) -> None:
         """Append entries, made by `packed`, to the log and renew the lease, in one round trip.
+
+        Args:
+            entries: The entries.
+            at_once: Whether to wait until the server has them on its disk. Else a power cut may
+                undo the renewal, too, so the lease counts as not renewed.
 
         Raises:
             OutputError: They cannot be stored.
@@ -167,9 +178,13 @@ class FingerprintDatabase:
         if self._shared:
             self._copy(logged([(entries,)]))
             return
-        with self._plain_errors(), self._renewed():
-            written = self._cursor.execute(_APPEND, {**self._lease, "entries": entries})
-            self._check_lease(written.rowcount)
+        values = {**self._lease, "entries": entries}
+        with self._plain_errors():
+            if not at_once:
+                self._check_lease(self._cursor.execute(_APPEND_SOON, values).rowcount)
+                return
+            with self._renewed():
+                self._check_lease(self._cursor.execute(_APPEND, values).rowcount)
 
     def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
         """Copy the entries of the log to where they are looked up; the log is empty afterwards.

@@ -109,8 +109,12 @@ class FingerprintFile:
                 found |= {entity_key: FingerprintEntry(*rest) for entity_key, *rest in rows}
         return found
 
-    def append(self, entries: bytes) -> None:
+    def append(self, entries: bytes, *, at_once: bool = True) -> None:  # noqa: ARG002
         """Append entries, made by `packed`, to the log in one transaction.
+
+        Args:
+            entries: The entries.
+            at_once: Without effect, as the disk is not waited for; see `docs/delivery.md`.
 
         Raises:
             OutputError: They cannot be stored.

@@ -130,7 +130,7 @@ class Fingerprints:
             OutputError: It cannot be stored, or another run has taken the store over.
         """
         if self._unstored:
-            self._store.append(b"".join(self._unstored))
+            self._store.append(b"".join(self._unstored), at_once=self._sent)
             self._unmerged += len(self._unstored)
             self._unstored.clear()
         else:

@@ -1,0 +1,75 @@
+"""Reads what runs have written to a bucket: rejects to list, or to send once more."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from typing_extensions import override
+
+from singer_delivery.buckets.urls import NoClientError, is_url, wrong_url
+from singer_delivery.errors import ReplayError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIND_SECONDS = 60.0
+"""How long it may take to list the objects below a URL."""
+
+
+def object_lines(url: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Iterate over the objects below a URL in the order of their names, which is that of time.
+
+    Args:
+        url: An object, a folder of objects, or how the names of objects begin.
+
+    Yields:
+        The URL of an object, and its lines.
+
+    Raises:
+        OSError: There is none, or it cannot be read; `strerror` says why.
+    """
+    if wrong := wrong_url(url):
+        raise OSError(0, wrong.rstrip("."))
+    from singer_delivery.buckets.store import Store  # noqa: PLC0415, an extra
+
+    try:
+        store = Store(url)
+    except NoClientError as error:
+        reason = f"its client is not installed; install singer-delivery[{error.extra}]"
+        raise OSError(0, reason) from None
+    names = store.find(url, FIND_SECONDS)
+    if not names:
+        raise OSError(0, "there are no objects")
+    for name in names:
+        yield name, store.lines(name)
+
+
+class ReplayedObjects(io.IOBase):
+    """The lines of all objects below a URL, as an input."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @override
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for _, lines in object_lines(self._url):
+                yield from lines
+        except OSError as error:
+            raise ReplayError(path=self._url, reason=error.strerror) from error
+
+
+def replay_input(path: str) -> IO[str]:
+    """Return what `--replay` names as an input.
+
+    Raises:
+        ReplayError: It is a file that cannot be opened.
+    """
+    if is_url(path):
+        return cast("IO[str]", ReplayedObjects(path))
+    try:
+        return cast("IO[str]", Path(path).open("rb"))
+    except OSError as error:
+        raise ReplayError(path=path, reason=error.strerror) from error

@@ -1,0 +1,131 @@
+"""Object stores by fsspec; imported only where a URL is given.
+
+Credentials, addresses and everything else are the clients' own business: the usual environment
+(`AWS_…`, `GOOGLE_APPLICATION_CREDENTIALS`, `STORAGE_EMULATOR_HOST`), their configuration files, and
+those of fsspec. Nothing that a service says is passed on but its error code: a message may hold a
+key or a signed address.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import fsspec
+from fsspec.config import conf
+
+from singer_delivery.buckets.urls import check_client, scheme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "s3": {
+        "config_kwargs": {
+            "connect_timeout": 5,
+            "read_timeout": 15,
+            "retries": {"mode": "standard", "max_attempts": 3},
+        }
+    },
+    "gs": {},
+}
+"""Options of a store's client, each where fsspec's configuration has none of that name."""
+
+PROBE = ".write-check-"
+"""How the names of objects begin by which is found out whether a bucket can be written."""
+
+_CODE = re.compile(r"[A-Za-z0-9]{1,40}")
+
+
+class Store:
+    """The objects of one kind of object store.
+
+    Every method raises OSError, whose `strerror` says what is wrong.
+
+    Args:
+        url: A URL of the store.
+
+    Raises:
+        NoClientError: Its client is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        check_client(url)
+        self._scheme = scheme_of(url)
+        given = conf.get(self._scheme, {})
+        options = {k: v for k, v in OPTIONS[self._scheme].items() if k not in given}
+        with _plain_errors(0):
+            self._files = fsspec.filesystem(
+                self._scheme, skip_instance_cache=True, use_listings_cache=False, **options
+            )
+
+    def write(self, url: str, content: bytes, seconds: float) -> None:
+        """Write an object in one step, within some seconds."""
+        with _plain_errors(seconds):
+            self._files.pipe_file(_path(url), content, timeout=seconds)
+
+    def check(self, folder: str, seconds: float) -> None:
+        """Check that objects can be written below a URL; none is left where it may be removed."""
+        probe = f"{folder}/{PROBE}{uuid4()}"
+        self.write(probe, b"singer-delivery checks whether it can write here.\n", seconds)
+        with suppress(Exception):  # the role may only add objects
+            self._files.rm_file(_path(probe), timeout=seconds)
+
+    def find(self, url: str, seconds: float) -> list[str]:
+        """Return the URLs of the objects below a URL, or of those whose names begin with it."""
+        path = _path(url).rstrip("/")
+        folder, _, start = path.rpartition("/")
+        with _plain_errors(seconds):
+            found = self._files.find(path, timeout=seconds)
+            if not found and folder:
+                found = self._files.find(folder, prefix=start, timeout=seconds)
+        return [f"{self._scheme}://{name}" for name in sorted(found) if PROBE not in name]
+
+    def lines(self, url: str) -> Iterator[bytes]:
+        """Iterate over the lines of an object."""
+        with _plain_errors(0), self._files.open(_path(url), "rb", block_size=1 << 22) as file:
+            yield from file
+
+
+def _path(url: str) -> str:
+    return url.partition("://")[2]
+
+
+@contextmanager
+def _plain_errors(seconds: float) -> Iterator[None]:
+    """Say what a client's error means, whatever its type."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001, each client has errors of its own
+        raise OSError(errno.EIO, _reason(error, seconds)) from None
+
+
+def _reason(error: Exception, seconds: float) -> str:
+    name, code = type(error).__name__, _code_of(error)
+    said = f" ({code})" if code else ""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {seconds:g} s" if seconds else "no answer in time"
+    if isinstance(error, FileNotFoundError):
+        return f"there is no such bucket or object{said}"
+    if isinstance(error, PermissionError) or code in {"401", "403"}:
+        return f"access is denied{said}"
+    if "Credentials" in name or "RefreshError" in name:
+        return f"no credentials were found ({name})"
+    if "Connect" in name:
+        return f"it cannot be reached ({name})"
+    return f"the client failed with {name}{said}"
+
+
+def _code_of(error: Exception) -> str:
+    """Return the short code by which a service says what is wrong, or an empty text."""
+    cause = error.__cause__ or error
+    response = getattr(cause, "response", None)
+    found = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    if found is None:
+        found = getattr(error, "code", None)
+    if found is None and str(error).startswith("Forbidden"):  # as gcsfs has it
+        found = 403
+    return text if _CODE.fullmatch(text := str(found or "")) else ""
