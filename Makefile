@@ -51,7 +51,7 @@ test: install  ## Run the tests, on all cores; the next ones and test-wheels run
 quick: install  ## Run the unit tests of everything
 	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --hypothesis-profile=quick -m 'not (slow or fresh_process or orchestration or engine)' --ignore=tests/end_to_end
 
-test-orchestration: install  ## Run Meltano's jobs on two machines, by cron, systemd's unit and a real Airflow
+test-orchestration: install  ## Run Meltano's jobs on two machines, in containers, and by the schedulers
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
 	@AIRFLOW_VENV=$(abspath $(AIRFLOW_VENV)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m orchestration
 

@@ -1,4 +1,4 @@
-"""Connectors that nobody here wrote, each installed in an environment of its own.
+"""Connectors and tools of others, each installed in an environment of its own.
 
 They need not share our dependencies, and users keep them apart as well.
 """
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKAGES = {
+    "dagster": "dagster==1.13.28",
+    "hera": "hera==7.1.0",
+    "kubernetes-validate": "kubernetes-validate==1.37.0",
     "meltano-map-transform": "meltano-map-transform==0.12.3",
+    "podman-compose": "podman-compose==1.6.0",
+    "prefect": "prefect==3.9.1",
     "tap-postgres": "meltanolabs-tap-postgres==0.10.0",
     "target-jsonl": "target-jsonl==0.1.4",
     "target-postgres": "meltanolabs-target-postgres==0.8.1",
 }
-"""A command, and the package that brings it."""
+"""A command, and the package that brings it; hera brings none but Python's."""
 
 
 class NotInstalledError(Exception):
@@ -28,7 +33,7 @@ class NotInstalledError(Exception):
 
 
 def installed(command: str, folder: Path) -> str:
-    """Install a connector below a folder.
+    """Install a connector or a tool below a folder.
 
     Returns:
         Where its command is.
