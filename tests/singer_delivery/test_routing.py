@@ -199,6 +199,20 @@ def test_a_row_may_say_which_destinations_get_it(stream: str, says: dict[str, An
         assert (call.get("integrations"), call["traits"]) == (None, {"integrations": content})
 
 
+@pytest.mark.parametrize("kind", [None, "", "sms", 1])
+def test_a_raw_call_that_does_not_say_which_is_guessed_only_where_a_route_says_so(
+    kind: object,
+) -> None:
+    """A table of an application may have these three columns too."""
+    row = {"messageId": "m", "type": kind, "userId": "u", "event": "Read", "properties": {}}
+    with pytest.raises(RecordRejected) as rejected:
+        call_for("notifications", row)
+    assert rejected.value.reason == "type_not_known"
+    if not kind:
+        routes = {"notifications": {"as": "segment.calls"}}
+        assert call_for("notifications", row, routes)["type"] == "track"
+
+
 def test_a_name_goes_before_a_pattern_and_patterns_in_their_order() -> None:
     streams = {
         "crm-*": {"call": "identify", "user_id": "id"},

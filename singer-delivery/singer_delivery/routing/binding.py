@@ -218,7 +218,7 @@ class BoundRoute:
         brought = decode(record.get(self._type, NULL)) if self._type else None
         if isinstance(brought, str) and brought.lower() in SEGMENT_CALLS:
             return brought.lower()
-        if brought is None or brought == "":
+        if self._route.by_fields and (brought is None or brought == ""):
             for field, kind in KIND_BY_FIELD.items():
                 names = self._fields.get(field) or [self._content.get(field, field)]
                 if any(record.get(name, NULL) != NULL for name in names):
