@@ -232,6 +232,66 @@ def test_no_table_is_sent_unasked_and_the_line_that_is_said_makes_it_known(
     assert calls(services)
 
 
+APPLICATION = """
+    create schema app;
+    create table app.orders
+      (id bigint primary key, customer_id bigint, email text, total numeric, placed_at timestamptz);
+    insert into app.orders values (1, 7, 'private@app.example', 9.50, '2026-01-31 12:00:00+00');
+    create table app.companies (id bigint primary key, owner_id bigint, name text, email text);
+    insert into app.companies values (3, 7, 'Acme', 'private@app.example');
+    create table app.subscriptions (id bigint primary key, company_id bigint, plan text);
+    insert into app.subscriptions values (5, 3, 'paid');
+    create table app.login_audit
+      ("id" bigint primary key, "userId" text, "event" text, "passwordHash" text);
+    insert into app.login_audit values (1, 'u1', 'login', 'private');
+    create table app."client-reviews" (id bigint primary key, email text, stars int);
+    insert into app."client-reviews" values (1, 'private@app.example', 5);
+"""
+LINES = {
+    "app-orders": {
+        "call": "track",
+        "user_id": "customer_id",
+        "event": {"literal": "Orders"},
+        "timestamp": "placed_at",
+    },
+    "app-companies": {"call": "group", "user_id": "owner_id", "group_id": "id"},
+    "app-subscriptions": {"call": "ignore"},
+    "app-login_audit": {
+        "call": "track",
+        "user_id": "userId",
+        "event": "event",
+        "exclude": ["passwordHash"],
+    },
+    "app-client-reviews": {"call": "ignore"},
+}
+
+
+def test_an_applications_tables_are_stopped_at_each_with_a_line_that_works(
+    services: Sandbox,
+    database_server: Database,
+    third_party: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    database = warehouse(database_server)
+    database.run(APPLICATION)
+    rows = read(third_party("tap-postgres"), tmp_path, database, filter_schemas=["app"])
+    assert rows.keys() == LINES.keys()
+    for stream, lines in rows.items():
+        ended = send(services, tmp_path, lines, streams={})
+        assert (ended.code, ended.lines) == (1, [])
+        assert "private" not in ended.stderr
+        [said] = [each for each in ended.stderr.splitlines() if "is not known" in each]
+        route = yaml.safe_load(said.rpartition("Add under streams in the settings: ")[2])
+        assert route == {stream: LINES[stream]}
+    assert not calls(services)
+    assert send(services, tmp_path, chain.from_iterable(rows.values()), streams=LINES).code == 0
+    sent = [*calls(services).values()]
+    assert {call.get("event") for call in sent} == {"Orders", "login", None}
+    [group] = [call for call in sent if call["type"] == "group"]
+    assert (group["groupId"], group["userId"]) == ("3", "7")
+    assert not any("passwordHash" in call.get("properties", {}) for call in sent)
+
+
 UPPER_CASE = """
     create schema "PROD";
     do $$ declare name text; begin

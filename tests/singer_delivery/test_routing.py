@@ -184,6 +184,35 @@ def test_a_group_that_the_context_brings_is_text_to_the_digit() -> None:
     assert routed_row["context"] == {"groupId": "7"}
 
 
+@pytest.mark.parametrize("stream", ["crm", "web-identifies"])
+@pytest.mark.parametrize(
+    "says", [{"Moesif API Analytics": False}, {"All": False, "Mixpanel": True}]
+)
+def test_a_row_may_say_which_destinations_get_it(stream: str, says: dict[str, Any]) -> None:
+    crm = {"call": "identify", "user_id": "user_id"}
+    streams = {"crm": crm, "web-*": {"as": "segment.warehouse"}}
+    for written in (says, json.dumps(says)):
+        call = call_for(stream, {"user_id": "u", "Integrations": written, "a": 1}, streams)
+        assert (call["integrations"], call["traits"]) == (says, {"a": 1})
+    for content in (["slack"], {"slack": True}, "slack", None):
+        call = call_for("crm", {"user_id": "u", "integrations": content}, streams)
+        assert (call.get("integrations"), call["traits"]) == (None, {"integrations": content})
+
+
+@pytest.mark.parametrize("kind", [None, "", "sms", 1])
+def test_a_raw_call_that_does_not_say_which_is_guessed_only_where_a_route_says_so(
+    kind: object,
+) -> None:
+    """A table of an application may have these three columns too."""
+    row = {"messageId": "m", "type": kind, "userId": "u", "event": "Read", "properties": {}}
+    with pytest.raises(RecordRejected) as rejected:
+        call_for("notifications", row)
+    assert rejected.value.reason == "type_not_known"
+    if not kind:
+        routes = {"notifications": {"as": "segment.calls"}}
+        assert call_for("notifications", row, routes)["type"] == "track"
+
+
 def test_a_name_goes_before_a_pattern_and_patterns_in_their_order() -> None:
     streams = {
         "crm-*": {"call": "identify", "user_id": "id"},

@@ -5,15 +5,14 @@ messages of the calls.
 """
 
 from singer_delivery.routing.calls import (
-    ALL_DESTINATIONS,
     EVENTS,
     MOESIF_CALLS,
     MOESIF_DESTINATION,
     SEGMENT_CALLS,
     content_of,
-    destination,
 )
 from singer_delivery.routing.encoding import RoutedStream
+from singer_delivery.routing.integrations import ALL_DESTINATIONS, destination
 from singer_delivery.routing.route import Route
 from singer_delivery.routing.router import KnownShape, Router
 from singer_delivery.routing.settings import streams_setting

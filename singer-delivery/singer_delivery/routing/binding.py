@@ -13,10 +13,10 @@ from singer_delivery.routing.calls import (
     KIND_BY_FIELD,
     SEGMENT_CALLS,
     content_of,
-    destination,
 )
 from singer_delivery.routing.context import ContextReader
 from singer_delivery.routing.flattened import unflatten
+from singer_delivery.routing.integrations import IntegrationsReader
 from singer_delivery.values import (
     NULL,
     as_id,
@@ -130,8 +130,9 @@ class BoundRoute:
         self._deleted = [name for name in names if shapes.marks_deleted(name)]
         self._dropped = {name for name in names if self._drops(name.lower())}
         self._type = paths.find(names, "type") if route.by_type else None
-        self._recases = route.by_type and self._type is not None and "messageId" not in names
-        self._context = ContextReader(route, names, recases=self._recases)
+        recases = route.by_type and self._type is not None and "messageId" not in names
+        self._context = ContextReader(route, names, recases=recases)
+        self._complete_integrations = IntegrationsReader(route, names, recases=recases)
         self._content = {
             field: found
             for field in ("traits", "properties")
@@ -170,8 +171,7 @@ class BoundRoute:
         kind = self._kind(record) if route.by_type else route.call
         chosen = self._chosen(record, kind) if route.content else None
         call = self._fields_of(record, kind)
-        if self._recases and isinstance(integrations := call.get("integrations"), dict):
-            call["integrations"] = {destination(name): raw for name, raw in integrations.items()}
+        self._complete_integrations(call, record)
         if route.required:
             self._check_required(call)
         if self._context or "groupId" in call:
@@ -218,7 +218,7 @@ class BoundRoute:
         brought = decode(record.get(self._type, NULL)) if self._type else None
         if isinstance(brought, str) and brought.lower() in SEGMENT_CALLS:
             return brought.lower()
-        if brought is None or brought == "":
+        if self._route.by_fields and (brought is None or brought == ""):
             for field, kind in KIND_BY_FIELD.items():
                 names = self._fields.get(field) or [self._content.get(field, field)]
                 if any(record.get(name, NULL) != NULL for name in names):

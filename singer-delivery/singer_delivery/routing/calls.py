@@ -7,35 +7,12 @@ values are still encoded. What a record does not have is absent.
 
 from __future__ import annotations
 
-import re
-
 SEGMENT_CALLS = ("identify", "group", "track", "page", "screen", "alias")
 MOESIF_CALLS = ("user", "company", "action", "subscription")
 """Moesif's own, whose traits have Moesif's names."""
 
 MOESIF_DESTINATION = "Moesif API Analytics"
 """The name of Moesif's destination in Segment's catalog, as a call's `integrations` have it."""
-
-ALL_DESTINATIONS = "All"
-"""The key of `integrations` for every destination that has none of its own."""
-
-DESTINATIONS = {
-    "all": ALL_DESTINATIONS,
-    "moesifapianalytics": MOESIF_DESTINATION,
-}
-"""The keys of `integrations` that are known, in lower case and without signs."""
-
-
-def destination(name: str) -> str:
-    """Return a key of `integrations` as Segment writes it, if it is known.
-
-    Some taps lower the names of fields, or make signs of their blanks.
-
-    >>> destination("ALL"), destination("moesif_api_analytics"), destination("Mixpanel")
-    ('All', 'Moesif API Analytics', 'Mixpanel')
-    """
-    return DESTINATIONS.get(re.sub(r"[\W_]", "", name).lower(), name)
-
 
 _COMMON = ("userId", "anonymousId", "timestamp", "messageId", "integrations")
 FIELDS: dict[str, tuple[str, ...]] = {

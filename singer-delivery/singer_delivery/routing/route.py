@@ -21,7 +21,8 @@ class Route:
         fields: For a field of the call, the paths where its value may be, the first choice first.
         literals: For a field of the call, its value where no path gives one.
         context: Where the context is, or for paths in it where their values are.
-        by_type: Whether a record's own `type`, or else its fields, say which call it is.
+        by_type: Whether a record's own `type` says which call it is.
+        by_fields: Whether its fields say so if it has no type.
         own_content: Whether a record has its traits and properties in fields of these names.
         spread: The field whose object's fields stand in the content themselves.
         content: For `traits` or `properties`, the paths that go along; without, all that is not
@@ -44,6 +45,7 @@ class Route:
     literals: Mapping[str, str] = field(default_factory=dict)
     context: str | Mapping[str, str] | None = None
     by_type: bool = False
+    by_fields: bool = False
     own_content: bool = False
     spread: str = ""
     content: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -143,7 +143,7 @@ class Router:
             return KnownShape(shapes.SEGMENT_CALLS)
         if stream.mark and (marked := self._marked(stream.mark)) is not None:
             return marked
-        return KnownShape(shapes.SEGMENT_CALLS) if shapes.is_raw_call(stream.fields) else None
+        return KnownShape(shapes.RAW_CALLS) if shapes.is_raw_call(stream.fields) else None
 
     def _note_table(self, table: str) -> None:
         self._tables.add("tracks" if table == "tracks" else shapes.TABLES.get(table, "track"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -88,9 +89,13 @@ SEGMENT_CALLS = Route(
     },
     context="context",
     by_type=True,
+    by_fields=True,
     own_content=True,
     objects=frozenset({"traits", "properties", "context", "integrations"}),
 )
+
+RAW_CALLS = replace(SEGMENT_CALLS, by_fields=False)
+"""Calls that are recognised unasked: which they are is not guessed."""
 
 
 CONTEXT_FIELDS = {
