@@ -465,7 +465,7 @@ def test_what_is_in_a_bucket_is_listed_and_sent_again(
     for number in (1, 2):
         lines = [*PEOPLE.lines([number]), BAD]
         trial.run(lines, rejects_path=store.url("rejects"), max_rejects=-1)
-    first, second = sorted(store.objects())
+    first, second = sorted(store.objects())  # in the order in which the runs have started
 
     assert listing.main([store.url("rejects")]) == 0
     out, err = capsys.readouterr()

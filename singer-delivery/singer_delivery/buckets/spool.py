@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ STATE_SECONDS = 10.0
 """How often what STATE waits for is uploaded at most: each time is an object of its own."""
 
 LOCK = "lock"
+MILLISECONDS = len("2026-01-31T06:00:00.000")
+_NOT_IN_NAMES = re.compile("[-:]")
 
 
 class Spool:
@@ -55,7 +58,7 @@ class Spool:
     def __init__(self, folder: Path, run: Run, clock: Callable[[], float] = time.monotonic) -> None:
         self._spool = folder
         self._folder = folder / run.id
-        self._start = "".join(run.started_at[:19].replace(":", "").split("-")) + f"Z-{run.id}"
+        self._start = f"{_NOT_IN_NAMES.sub('', run.started_at[:MILLISECONDS])}Z-{run.id}"
         self._clock = clock
         self._deadline: float | None = None
         self._lock: int | None = None
