@@ -62,7 +62,7 @@ class SdkStream(Stream):
 
     @abstractmethod
     def sync_records(self) -> bool:
-        """Read and write all records, and STATE among them; return whether it was possible."""
+        """Read and write all records, and STATE among them; return whether these are all."""
 
     @abstractmethod
     def schema_of_message(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +90,10 @@ class SdkStream(Stream):
     def version(self) -> int | None:
         """The version of a full table, where these are activated."""
         return self._stream_version
+
+    @version.setter
+    def version(self, version: int) -> None:
+        self._stream_version = version
 
     @property
     def is_mapped(self) -> bool:

@@ -167,7 +167,7 @@ class MoesifStream(SdkStream):
 
     @override
     def sync_records(self) -> bool:
-        complete = True
+        complete = self.record_limit is None
         with self.get_record_counter() as counter, self.get_sync_timer():
             try:
                 for records in self._counted(counter):
@@ -280,9 +280,12 @@ class IncrementalStream(MoesifStream):
 
     Attributes:
         times: The record's times that are bookmarked, the replication key first.
+        activates_versions: Whether a full table has a version unless the settings say no, by which
+            a target finds out what is no longer there.
     """
 
     times: ClassVar[tuple[str, ...]]
+    activates_versions: ClassVar[bool] = False
 
     def since(self, state: StreamState) -> dict[str, str]:
         """Return from when on each kind of time is to be searched for, after an earlier run."""
@@ -315,11 +318,23 @@ class IncrementalStream(MoesifStream):
         start, end = self.config.get("start_date"), self.config.get("end_date")
         full = self.replication_method == FULL_TABLE
         scan = self._state.resume(start, end, full=full)
-        if scan is None or (full and self.emit_activate_version_messages):
-            # An activated version takes away what earlier runs have written.
-            return Scan(start, end, {} if full else self._checked(self.since, self._state))
+        if scan is None or (self.version and not scan.version):
+            # An activated version takes away what came without it.
+            since = {} if full else self._checked(self.since, self._state)
+            return Scan(start, end, since, version=self.version)
         self.logger.info("Resuming '%s' after %d documents", self.name, scan.count)
+        if self.version and scan.version:
+            self.version = scan.version
+        else:
+            scan.version = None
         return scan
+
+    @property
+    @override
+    def emit_activate_version_messages(self) -> bool:
+        """Whether a full table has a version; what lies between two dates is no full table."""
+        wanted = self.config.get("emit_activate_version_messages", self.activates_versions)
+        return bool(wanted) and not (self.config.get("start_date") or self.config.get("end_date"))
 
     def begin(self, scan: Scan, asked_at: float) -> str:
         """Note when the scan began, if it did in this run; return when this run did."""

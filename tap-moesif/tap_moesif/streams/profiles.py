@@ -54,6 +54,7 @@ class ProfileStream(SearchStream):
 
     replication_key = MODIFIED
     times = (MODIFIED, SEEN)
+    activates_versions = True
 
     def __init__(self, tap: TapMoesif) -> None:
         self._traits: list[usage.Trait] = []

@@ -40,6 +40,7 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         after: The sort values of the last hit that was emitted.
         count: How many hits were read.
         latest: The bookmarks to be, by the name of their time.
+        version: The version that its records carry, if it reads a full table.
     """
 
     start: str | None = None
@@ -49,6 +50,7 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     after: list[Any] = []
     count: int = 0
     latest: dict[str, str] = {}
+    version: int | None = None
 
     def observe(self, name: str, times: Iterable[str | None]) -> None:
         """Take the documents' times of one kind into account."""

@@ -493,16 +493,6 @@ def test_batch_files_hold_every_record_and_state_is_never_ahead_of_them(
     assert run.state["bookmarks"]["users"]["unfinished"] == []
 
 
-def test_a_full_table_can_activate_a_version(moesif_with: MoesifWith) -> None:
-    config = scripted(moesif_with([modified("u1", T0)]), emit_activate_version_messages=True)
-
-    run = sync(config, catalog(config, replication_method="FULL_TABLE"))
-
-    of_users = [m for m in run.messages if m.get("stream") == "users" and m["type"] != "SCHEMA"]
-    assert [message["type"] for message in of_users] == ["RECORD", "ACTIVATE_VERSION"]
-    assert of_users[0]["version"] == of_users[1]["version"]
-
-
 def test_a_record_is_the_same_the_short_way_and_the_sdks(moesif_with: MoesifWith) -> None:
     document = {"user_id": "ü🦊", "email": "a", "metadata": {"x": [1, 2.5, None, "\u2028"]}}
     config = scripted(moesif_with([document]))

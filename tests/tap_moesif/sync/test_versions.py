@@ -1,0 +1,159 @@
+"""A full table of users or companies has a version, by which a target finds what is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from account import DAY, Account, settings
+from scripted import Reply
+from tap_moesif import TapMoesif
+from tap_output import Output, Recorder, killed, sync
+
+if TYPE_CHECKING:
+    from scripted import Request
+
+
+def catalog(config: dict[str, Any], method: str = "FULL_TABLE") -> dict[str, Any]:
+    """Discover a catalog, and set how its streams are replicated, as Meltano's metadata do."""
+    found = TapMoesif(config=dict(config)).catalog_dict
+    for stream in found["streams"]:
+        [own] = [part["metadata"] for part in stream["metadata"] if not part["breadcrumb"]]
+        own["forced-replication-method"] = stream["replication_method"] = method
+    return found
+
+
+def versions(run: Output, stream: str = "users") -> list[tuple[str, int | None]]:
+    """Give the kinds of a stream's messages behind its SCHEMA, and their versions."""
+    return [
+        (message["type"], message.get("version"))
+        for message in run.messages
+        if message.get("stream") == stream and message["type"] != "SCHEMA"
+    ]
+
+
+@pytest.fixture
+def people(account: Account) -> Account:
+    for number in range(6):
+        account.user(f"u{number}", modified_time=90 * DAY)
+    account.company("c0", modified_time=90 * DAY)
+    return account
+
+
+@pytest.mark.parametrize(("stream", "count"), [("users", 6), ("companies", 1)])
+def test_a_full_table_ends_with_the_version_of_its_records(
+    people: Account, stream: str, count: int
+) -> None:
+    config = settings(people, page_size=2)
+
+    told = versions(sync(config, catalog(config)), stream)
+
+    assert [kind for kind, _ in told] == [*["RECORD"] * count, "ACTIVATE_VERSION"]
+    assert len({version for _, version in told}) == 1
+    assert isinstance(told[0][1], int)
+
+
+def test_an_empty_full_table_has_a_version_too(account: Account) -> None:
+    config = settings(account)
+    [(kind, version)] = versions(sync(config, catalog(config)))
+    assert kind == "ACTIVATE_VERSION"
+    assert version
+
+
+def test_an_incremental_stream_and_the_lists_have_none(people: Account) -> None:
+    run = sync(settings(people))
+    assert {message["type"] for message in run.messages} == {"SCHEMA", "RECORD", "STATE"}
+    assert not any("version" in message for message in run.messages)
+    config = settings(people)
+    run = sync(config, catalog(config))
+    told = {message["stream"] for message in run.messages if "version" in message}
+    assert told == {"users", "companies"}
+
+
+@pytest.mark.parametrize(
+    "dates", [{"start_date": "2020-01-01"}, {"end_date": "2030-01-01"}], ids=["start", "end"]
+)
+def test_what_lies_between_dates_is_no_full_table(people: Account, dates: dict[str, str]) -> None:
+    config = settings(people, **dates)
+    run = sync(config, catalog(config))
+    assert len(run.ids) == 6
+    assert {version for _, version in versions(run)} == {None}
+    assert "ACTIVATE_VERSION" not in {kind for kind, _ in versions(run)}
+
+
+def test_versions_can_be_turned_off(people: Account) -> None:
+    config = settings(people, emit_activate_version_messages=False)
+    assert versions(sync(config, catalog(config))) == [("RECORD", None)] * 6
+
+
+def test_part_of_a_table_is_not_activated(people: Account) -> None:
+    config = settings(people)
+    writer = Recorder()
+    tap = TapMoesif(config=config, catalog=catalog(config), message_writer=writer)
+    tap.streams["users"].record_limit = 1  # type: ignore[attr-defined]
+    tap.streams["users"].sync()
+    tap.moesif.close()
+    assert [kind for kind, _ in versions(Output(writer.messages))] == ["RECORD"]
+
+
+def breaks_off(account: Account, search: int) -> None:
+    """Let the service refuse the search for users of some number, and those behind."""
+
+    def spoil(request: Request, answer: dict[str, Any]) -> Any:
+        broken = "/users" in request.path and account.searches >= search
+        return Reply(400) if broken else answer
+
+    account.spoil = spoil
+
+
+def of_version(state: dict[str, Any], version: int | None) -> dict[str, Any]:
+    [scan] = state["bookmarks"]["users"]["unfinished"]
+    assert scan.pop("version", None) is not None
+    if version:
+        scan["version"] = version
+    return state
+
+
+def test_a_read_that_is_resumed_goes_on_with_its_version(people: Account) -> None:
+    config = settings(people, page_size=2)
+    breaks_off(people, search=people.searches + 3)
+    first = killed(config, catalog(config))
+    people.spoil = lambda _, answer: answer
+
+    second = sync(config, catalog(config), of_version(first.state, 7))
+    third = sync(config, catalog(config), second.state)
+
+    assert [kind for kind, _ in versions(first)] == ["RECORD"] * 4
+    assert versions(second) == [("RECORD", 7), ("RECORD", 7), ("ACTIVATE_VERSION", 7)]
+    assert second.state["bookmarks"]["users"]["unfinished"] == []
+    assert [kind for kind, _ in versions(third)] == [*["RECORD"] * 6, "ACTIVATE_VERSION"]
+    assert 7 not in {version for _, version in versions(third)}
+
+
+def test_a_read_that_began_without_a_version_begins_anew(people: Account) -> None:
+    config = settings(people, page_size=2)
+    breaks_off(people, search=people.searches + 3)
+    first = killed(config, catalog(config))
+    people.spoil = lambda _, answer: answer
+
+    second = sync(config, catalog(config), of_version(first.state, None))
+
+    assert len(second.ids) == 6
+    assert versions(second)[-1][0] == "ACTIVATE_VERSION"
+
+
+def test_a_read_that_went_on_without_its_version_is_not_activated(people: Account) -> None:
+    """Part of its records came without: an activation would take them away."""
+    config = settings(people, page_size=2)
+    silent = {**config, "emit_activate_version_messages": False}
+    breaks_off(people, search=people.searches + 2)
+    first = killed(config, catalog(config))
+    breaks_off(people, search=people.searches + 2)
+    second = killed(silent, catalog(config), first.state)
+    people.spoil = lambda _, answer: answer
+
+    third = sync(config, catalog(config), second.state)
+
+    assert (first.ids, second.ids) == (["u0", "u1"], ["u2", "u3"])
+    assert len(third.ids) == 6
