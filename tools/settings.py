@@ -37,7 +37,7 @@ from tap_moesif.tap import DEFAULT_SCOPES
 from tap_moesif.usage import EVENTS_SCOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from tap_moesif.streams import MoesifStream
 
@@ -81,13 +81,18 @@ def capabilities(told: About) -> Iterator[str]:
     yield f"capabilities: {_flow(sorted({*told['capabilities']} - NOT_IN_MELTANO))}"
 
 
-def rows(settings: Settings) -> Iterator[str]:
-    """Write settings as the rows of a README's table."""
+def rows(settings: Settings, required: Collection[str]) -> Iterator[str]:
+    """Write settings as the rows of a README's table.
+
+    Args:
+        settings: The settings.
+        required: The names of those that must be set.
+    """
     for name, setting in settings.items():
         default = setting.get("default")
         shown = "" if default is None else f"`{json.dumps(default).strip(chr(34))}`"
         if setting.get("secret"):
-            shown = "required, secret"
+            shown = "required, secret" if name in required else "secret"
         yield f"| `{name}` | {shown} | {setting['description']} |"
 
 
@@ -179,7 +184,7 @@ def list_settings(files: Files, root: Path) -> None:
         settings = settings_of(told)
         readme, hub = root / connector / "README.md", root / connector / "meltano-hub.yml"
         table = r"\| setting \| default \| effect \|\n\|---\|---\|---\|\n"
-        files.replace(readme, table, r"\|", rows(settings))
+        files.replace(readme, table, r"\|", rows(settings, told["settings"].get("required", ())))
         files.replace(hub, "", "capabilities:", capabilities(told))
         files.replace(hub, "settings:\n", "[- ] ", entries(settings))
         plugin = _plugin(connector)

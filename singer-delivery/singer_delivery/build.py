@@ -21,7 +21,8 @@ from singer_delivery.sending.batching import Limits
 from singer_delivery.sending.connection import HttpConnection
 from singer_delivery.sending.lanes import Destination
 from singer_delivery.sending.retry import Advice
-from singer_delivery.state.fingerprints import Fingerprints
+from singer_delivery.state.fingerprints import Fingerprints, entity_key
+from singer_delivery.state.removals import Removals
 from singer_delivery.state.stores import fingerprint_store
 from singer_delivery.state.writer import write_state
 
@@ -73,10 +74,19 @@ def build_delivery(
         interrupt()
 
     fingerprints = _fingerprints(run.target, settings, sender, wait)
+    removals = None
+    if fingerprints and settings.removes and keeps_state:
+        removals = Removals(
+            fingerprints.known,
+            destination=entity_key(sender.tenant),
+            max_removed=settings.max_removed or 0.0,
+            compares=settings.fingerprints_lease is None,
+            tell=logger.info,
+        )
     envelope = len(service.body([]))
     limits = [
         Limits(
-            rows=settings.batch_size_rows,
+            rows=1 if endpoint.deletes else settings.batch_size_rows,
             size=min(settings.batch_max_bytes, endpoint.max_bytes),
             envelope=envelope,
             seconds=settings.batch_wait_limit_seconds,
@@ -91,10 +101,15 @@ def build_delivery(
             timeout=settings.request_timeout_seconds,
             compress=settings.compression == "gzip",
             user_agent=sender.user_agent,
-            secrets=sender.secrets,
+            secrets=[*sender.secrets, *sender.other_secrets],
         )
 
-    advice = Advice(host_of(service.endpoints[0].url), sender.keys, sender.addresses)
+    others = {
+        number: Advice(host_of(endpoint.url), endpoint.deletes.keys, endpoint.deletes.addresses)
+        for number, endpoint in enumerate(service.endpoints)
+        if endpoint.deletes
+    }
+    advice = Advice(host_of(service.endpoints[0].url), sender.keys, sender.addresses, others)
     destination = Destination(limits, connect, advice)
     if dry_run:
         destination = replace(destination, open=dry_run.open)
@@ -114,6 +129,7 @@ def build_delivery(
             meter=None if dry_run else _meter(run, settings, service),
         ),
         fingerprints=fingerprints,
+        removals=removals,
     )
 
 
@@ -123,15 +139,19 @@ class Sender:
 
     Attributes:
         user_agent: The User-Agent header.
-        keys: The names of the secret settings.
+        keys: The names of the secret settings that say where the records go.
         secrets: Their values.
         addresses: The names of the settings that say where the service is.
+        other_secrets: The values of other secret settings, which no log may hold either.
+        tenant: What distinguishes where the records are sent from elsewhere.
     """
 
     user_agent: str
     keys: Sequence[str]
     secrets: Sequence[str]
     addresses: Sequence[str]
+    other_secrets: Sequence[str] = ()
+    tenant: bytes = b""
 
 
 def _dry_run(settings: DeliverySettings, service: Service) -> DryRun:
@@ -152,7 +172,11 @@ def _fingerprints(
         keep=not settings.dry_run,
         wait=wait,
     )
-    return Fingerprints(store, again=bool(settings.full_refresh))
+    return Fingerprints(
+        store,
+        again=bool(settings.full_refresh),
+        interrupts=not settings.removes and not settings.dry_run,
+    )
 
 
 def _outcomes(

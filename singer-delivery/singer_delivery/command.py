@@ -43,6 +43,7 @@ class CommandTarget(SdkTarget):
         addresses: The names of the settings that hold a URL; they are checked.
         located_by: The names of the settings that an error about the address names, if they are
             not `addresses`.
+        other_keys: The names of secret settings that do not say where the records go.
         verified: What `--check` says of a key that the service knows.
         selection: The few records that are sent, if not all are; set before the run.
         output: Where the files of the run are.
@@ -50,6 +51,7 @@ class CommandTarget(SdkTarget):
 
     addresses: ClassVar[Sequence[str]]
     located_by: ClassVar[Sequence[str]] = ()
+    other_keys: ClassVar[Sequence[str]] = ()
     verified: ClassVar[str] = "The service knows it."
 
     selection: Selection | None = None
@@ -99,8 +101,8 @@ class CommandTarget(SdkTarget):
         file_input: IO[str] | None,
         options: Options,
     ) -> int:
-        # Its debug messages hold URLs, and a URL can hold a key.
-        logging.getLogger("urllib3").setLevel(logging.INFO)
+        # Its messages hold URLs, and a URL can hold a key, or the id of who is deleted.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
         if options.check:
             make = partial(cls, config=config, parse_env_config=parse_env)
             return _check(make, options.catalog)
@@ -127,20 +129,22 @@ class CommandTarget(SdkTarget):
         errors = setting_errors(cls.config_jsonschema, config, cls.env_prefix())
         return config, errors or [
             *address_errors(config, cls.addresses),
-            *key_errors(config, cls.key_names()),
+            *key_errors(config, [*cls.key_names(), *cls.other_keys]),
             *store_errors(config, cls.name),
             *url_errors(config, cls.name),
         ]
 
     @classmethod
     def key_names(cls) -> list[str]:
-        """Return the names of the secret settings."""
+        """Return the names of the secret settings that say where the records go."""
         properties = cls.config_jsonschema["properties"]
-        return [name for name, setting in properties.items() if setting.get("secret")]
+        secret = [name for name, setting in properties.items() if setting.get("secret")]
+        return [name for name in secret if name not in cls.other_keys]
 
-    def secrets(self) -> list[str]:
-        """Return the values of the secret settings."""
-        return [str(key) for name in self.key_names() if (key := self.config.get(name))]
+    def secrets(self, names: Sequence[str] | None = None) -> list[str]:
+        """Return the values of secret settings, by default those that say where the records go."""
+        names = self.key_names() if names is None else names
+        return [str(key) for name in names if (key := self.config.get(name))]
 
 
 def _leave_quietly() -> None:

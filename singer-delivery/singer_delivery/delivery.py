@@ -30,7 +30,7 @@ from singer_delivery.sending.refusals import RejectionStreak
 from singer_delivery.state.writer import StateWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.rejects.file import Rejects
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message
     from singer_delivery.sending.lanes import Destination
     from singer_delivery.settings import DeliverySettings
+    from singer_delivery.state.checkpoints import StateInterval
     from singer_delivery.state.fingerprints import Fingerprints
+    from singer_delivery.state.removals import Removals, Remover
 
 LOOKED_UP_TOGETHER = 250
 """Records whose fingerprints are looked up together; fewer where the input pauses."""
@@ -59,6 +61,7 @@ class Delivery:
         interrupt: Called in each `poll`; raises where a signal ends the run.
         reports: Tells what becomes of the records.
         fingerprints: What was last acknowledged, if only changes are sent.
+        removals: Tells who is gone, for `on_removed`; only with `fingerprints`.
         clock: A monotonic clock, in seconds.
     """
 
@@ -73,15 +76,19 @@ class Delivery:
         interrupt: Callable[[], None],
         reports: Reports,
         fingerprints: Fingerprints | None = None,
+        removals: Removals | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reports = reports
         self.summary = reports.summary
+        self.summary.counts_removals = removals is not None
         self.rejects = rejects
         self._destination = destination
         self._wakeup = wakeup
         self._interrupt = interrupt
         self._fingerprints = fingerprints
+        self._removals = removals
+        self._ends: dict[str, StateInterval] = {}  # STATE behind these waits for removals
         self._numbers = count(1)
         self._held: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
         self._refusals = RejectionStreak(settings.max_rejects)
@@ -90,7 +97,11 @@ class Delivery:
         reports.start(self._started)
         self._states = StateWriter(
             checkpoint,
-            [rejects.sync, reports.sync, *([fingerprints.store] if fingerprints else [])],
+            [
+                rejects.sync,
+                reports.sync,
+                *(each.store for each in (fingerprints, removals) if each),
+            ],
             held=lambda: self._refusals.holds_state,
             seconds=max(rejects.sync_seconds, reports.sync_seconds),
             clock=clock,
@@ -129,26 +140,60 @@ class Delivery:
         if self._fingerprints:
             self._fingerprints.open()
             self._pace.until = self._fingerprints.ends_at
+        if self._removals:
+            self._removals.open()
         self._destination.open()
+
+    def schema(self, stream: str, line: bytes, removers: Mapping[str, Remover]) -> None:
+        """Note a SCHEMA.
+
+        Args:
+            stream: The name of the stream.
+            line: The SCHEMA line.
+            removers: By the stream's names after the stream maps, what makes the messages that tell
+                who is gone.
+        """
+        self.rejects.schema(stream, line)
+        if self._removals:
+            self._removals.schema(stream, removers)
 
     # For each record the reading thread calls exactly one of send, skip and reject.
 
-    def record(self, stream: str, line: bytes, key: str | None = None) -> RecordHandle:
+    def record(
+        self, stream: str, line: bytes, key: str | None = None, version: int | None = None
+    ) -> RecordHandle:
         """Note a record that was read, and return the handle to resolve it by.
 
         Args:
             stream: The name of its stream.
             line: Its RECORD line.
-            key: The values of its key properties as text, if `reports_outcomes`.
+            key: The values of its key properties as text, if `needs_keys`.
+            version: The version of its stream that it belongs to.
         """
         self.summary.read[stream] += 1
+        if self._removals:
+            self._removals.record(stream, version)
+            self._end(stream)
         interval = self._states.checkpoints.record()
         return RecordHandle(stream, line, interval, next(self._numbers), key)
 
     @property
-    def reports_outcomes(self) -> bool:
-        """Whether the outcome of each record is reported."""
-        return self.reports.outcomes is not None
+    def needs_keys(self) -> bool:
+        """Whether the keys of records are needed: for their outcomes, or to know who is gone."""
+        return self.reports.outcomes is not None or self._removals is not None
+
+    def activate(self, stream: str, version: int | None) -> None:
+        """Note an ACTIVATE_VERSION; no STATE behind it is written before who is gone is removed."""
+        if self._removals and self._removals.activate(stream, version):
+            if stream not in self._ends:
+                self._ends[stream] = self._states.checkpoints.record()
+        else:
+            self._end(stream)
+
+    def _end(self, stream: str) -> None:
+        """Let STATE pass where a stream was thought to have ended."""
+        if (end := self._ends.pop(stream, None)) is not None:
+            self._states.checkpoints.resolve(end)
 
     def send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         """Queue a record's messages; wait while a lane holds as many batches as it may."""
@@ -158,6 +203,8 @@ class Delivery:
         except RecordRejected as rejected:
             self.reject(record, rejected)
             return
+        if self._removals and not record.is_removal:
+            self._removals.sent(record, messages)
         if self._fingerprints is None:
             self._send(record, messages)
             return
@@ -174,12 +221,21 @@ class Delivery:
         """Look up the records that are held, and send those that have changed."""
         held, self._held = self._held, []
         fingerprints.look_up(message.entity_key for _, messages in held for message in messages)
-        changed = [[each for each in messages if fingerprints.send(each)] for _, messages in held]
+        changed = [
+            [each for each in messages if fingerprints.send(each) or self._is_removed(each)]
+            for _, messages in held
+        ]
         for (record, _), messages in zip(held, changed, strict=True):
             if messages:
                 self._send(record, messages)
             else:
                 self._resolve(record, "unchanged")
+
+    def _is_removed(self, message: Message) -> bool:
+        """Forget who was removed by an earlier run, if a message would tell that; return False."""
+        if message.removes and self._removals:
+            self._removals.forget(message.removes)
+        return False
 
     def _send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         record.unresolved = len(messages)
@@ -196,17 +252,24 @@ class Delivery:
         """Count a record that is left out on purpose, under a reason."""
         self.summary.skip_reasons[reason] += 1
         record.reason = reason
+        self._leave_out(record)
         self._resolve(record, "skipped")
 
     def reject(self, record: RecordHandle, rejected: RecordRejected) -> None:
         """Put a record into the rejects file."""
         record.rejected = True
         record.reason = rejected.reason
+        self._leave_out(record)
         reason, detail = rejected.reason, rejected.detail
         self.rejects.add(record.stream, record.line, reason, detail, record.attempts)
         self.reports.rejected(record, rejected.reason)
         if not record.unresolved:
             self._resolve(record, "rejected")
+
+    def _leave_out(self, record: RecordHandle) -> None:
+        """Note that a record was read, although it is not sent."""
+        if self._removals and not record.is_removal:
+            self._removals.left_out(record)
 
     def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
         """Note a STATE line; it is written once every record before it is resolved."""
@@ -244,16 +307,37 @@ class Delivery:
         Raises:
             DeliveryError: Something could not be delivered.
         """
+        self._deliver()
+        if self._removals:
+            self._remove(self._removals)
+        self._states.write(at_once=True)
+        self._close()
+        if self.summary.undelivered:
+            raise CountsError(count=self.summary.undelivered)
+
+    def _deliver(self) -> None:
         self.poll()
         self._lanes.flush()
         while self._lanes.busy:
             self.wait()
         if error := self._refusals.at_the_end():
             raise error
-        self._states.write(at_once=True)
-        self._close()
-        if self.summary.undelivered:
-            raise CountsError(count=self.summary.undelivered)
+
+    def _remove(self, removals: Removals) -> None:
+        """Tell who is gone, now that everything else is delivered."""
+        for stream, line, make in removals.gone():
+            interval = self._states.checkpoints.record()
+            record = RecordHandle(stream, line, interval, next(self._numbers), is_removal=True)
+            try:
+                message = make()
+            except RecordRejected as rejected:
+                self.reject(record, rejected)
+            else:
+                record.key = message.key
+                self.send(record, [message])
+        self._deliver()
+        for stream in [*self._ends]:
+            self._end(stream)
 
     def stop(self) -> bool:
         """Send nothing more; return whether requests are in flight."""
@@ -372,9 +456,13 @@ class Delivery:
     def _resolve_message(self, message: Message, *, acknowledged: bool) -> None:
         if self._fingerprints:
             self._fingerprints.resolve(message, acknowledged=acknowledged)
+        record = message.record
+        if acknowledged and message.removes is not None:
+            self.summary.removed[record.stream] += 1
+            if self._removals:
+                self._removals.forget(message.removes)
         if preview := self.reports.preview:
             preview.sent(message)
-        record = message.record
         record.unresolved -= 1
         if not record.unresolved:
             self._resolve(record, "rejected" if record.rejected else "delivered")
@@ -390,4 +478,9 @@ class Delivery:
         self.rejects.close()
         self.reports.close()
         if self._fingerprints:
-            self._fingerprints.close()
+            try:
+                if self._removals:
+                    self._fingerprints.store()
+                    self._removals.store()
+            finally:
+                self._fingerprints.close()

@@ -349,6 +349,22 @@ class LeaseLostError(OutputError):
     )
 
 
+class TooManyRemovedError(DeliveryError):
+    """A complete read lacks more users or companies than may be removed."""
+
+    sentence = (
+        "The complete read of stream '{stream}' lacks {gone} of the {held} users or companies that "
+        "are known of it, more than max_removed ({percent:g} %) allows. Nothing was removed, and "
+        "no state is written past it. Check whether the source is whole; if they are gone, set "
+        "max_removed higher for one run."
+    )
+    advice = (
+        "Everything that was read is delivered. A source that came up empty or half, a filter or a "
+        "wrong database is the usual cause; a dry run with a higher `max_removed` lists who would "
+        "be removed. In a tap that resumes a read, `--full-refresh` begins a new one."
+    )
+
+
 class StateNotWrittenError(OutputError):
     """Standard output is closed or full."""
 

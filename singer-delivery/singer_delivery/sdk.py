@@ -67,6 +67,10 @@ class SdkTarget(Target, abc.ABC):
         """Process a RECORD message."""
 
     @abc.abstractmethod
+    def read_activate_version(self, message: dict[str, Any]) -> None:
+        """Process an ACTIVATE_VERSION message."""
+
+    @abc.abstractmethod
     def read_state(self, message: dict[str, Any]) -> None:
         """Process a STATE message."""
 
@@ -145,7 +149,7 @@ class SdkTarget(Target, abc.ABC):
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
-        """Do nothing: an event service has no versions of a table."""
+        self.read_activate_version(message_dict)
 
     @override
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:

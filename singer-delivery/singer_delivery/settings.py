@@ -12,27 +12,37 @@ from singer_delivery.routing.settings import did_you_mean, pointless
 from singer_delivery.sdk import iter_setting_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from jsonschema import ValidationError
 
 
-Feature = Literal["changed_only", "compression", "null_traits"]
+Feature = Literal["changed_only", "compression", "null_traits", "on_removed"]
 """Features that a target must name, because its messages or its service must support them.
 
 `changed_only` needs messages with an `entity_key` and a `fingerprint`, `compression` a service that
-takes gzip, and `null_traits` an encoder that heeds the setting.
+takes gzip, and `null_traits` an encoder that heeds the setting. `on_removed` needs `changed_only`,
+messages with a `subject`, and encoders with a `remover`.
 """
+
+IGNORE, EVENT, NULL_TRAITS, DELETE = "ignore", "event", "null_traits", "delete"
+"""What `on_removed` may be; the first is the default."""
 
 _SETTINGS_OF: dict[Feature, tuple[str, ...]] = {
     "changed_only": ("changed_only", "fingerprints_path", "fingerprints_lease", "full_refresh"),
     "compression": ("compression",),
     "null_traits": ("null_traits",),
+    "on_removed": ("on_removed", "removed_event", "max_removed"),
 }
 
 
 def delivery_settings(
-    *, rows: int, size: int, largest: int | None = None, features: Collection[Feature] = ()
+    *,
+    rows: int,
+    size: int,
+    largest: int | None = None,
+    features: Collection[Feature] = (),
+    removals: Sequence[str] = (EVENT,),
 ) -> list[th.Property[Any]]:
     """Declare the settings that all targets share.
 
@@ -41,15 +51,18 @@ def delivery_settings(
         size: The default of `batch_max_bytes`.
         largest: The largest body in bytes that the service takes; by default `size`.
         features: The features that the target offers; others have no settings.
+        removals: What `on_removed` may be besides `ignore`.
     """
     missing = {
         name for feature in _SETTINGS_OF.keys() - {*features} for name in _SETTINGS_OF[feature]
     }
-    declared = _all_settings(rows, size, largest or size)
+    declared = _all_settings(rows, size, largest or size, removals)
     return [setting for setting in declared if setting.name not in missing]
 
 
-def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
+def _all_settings(
+    rows: int, size: int, largest: int, removals: Sequence[str]
+) -> list[th.Property[Any]]:
     return [
         th.Property(
             "allow_http",
@@ -175,6 +188,32 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
             "its --full-refresh on to loaders.",
         ),
         th.Property(
+            "on_removed",
+            th.StringType(),
+            allowed_values=[IGNORE, *removals],
+            default=IGNORE,
+            title="Removed users",
+            description="What becomes of a user or company that a complete read no longer "
+            f"contains, or whose row is marked as deleted: {_removals_text(removals)}. It needs "
+            "changed_only, whose store then keeps the ids too.",
+        ),
+        th.Property(
+            "removed_event",
+            th.StringType(min_length=1),
+            default="{kind} Removed",
+            title="Event of a removal",
+            description="The name of the event that on_removed sends. {kind} is filled in: User or "
+            "Company.",
+        ),
+        th.Property(
+            "max_removed",
+            th.NumberType(minimum=0, maximum=100),
+            default=10,
+            title="Removals allowed",
+            description="Stop with exit code 1, before anything is removed, when a complete read "
+            "lacks more than this many percent of the users or companies known of its stream.",
+        ),
+        th.Property(
             "dry_run",
             th.BooleanType(),
             default=False,
@@ -237,6 +276,17 @@ def _all_settings(rows: int, size: int, largest: int) -> list[th.Property[Any]]:
     ]
 
 
+_REMOVALS = {
+    EVENT: "an event is sent (event)",
+    NULL_TRAITS: "the traits that were sent are set to null (null_traits)",
+    DELETE: "it is deleted (delete)",
+}
+
+
+def _removals_text(removals: Sequence[str]) -> str:
+    return ", ".join(["nothing (ignore)", *(_REMOVALS[each] for each in removals)])
+
+
 _TYPES = {
     "string": "a text",
     "integer": "a whole number",
@@ -277,6 +327,14 @@ class DeliverySettings:
     history_path: str | None
     spool_path: str
     metrics_path: str | None
+    on_removed: str | None = None
+    removed_event: str | None = None
+    max_removed: float | None = None
+
+    @property
+    def removes(self) -> bool:
+        """Whether it is told who is gone."""
+        return self.on_removed not in {None, IGNORE}
 
     @classmethod
     def of(cls, config: Mapping[str, Any], schema: Mapping[str, Any]) -> DeliverySettings:

@@ -60,6 +60,10 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message, RecordHandle
 
 
+MOST_VERSION = 1 << 63
+"""What a version must stay below: the identities have it as a 64-bit integer."""
+
+
 class DeliveryTarget(CommandTarget):
     """A Singer target for an HTTP service.
 
@@ -101,6 +105,13 @@ class DeliveryTarget(CommandTarget):
         record out, and may raise `RecordRejected` or `RecordSkipped`.
         """
 
+    def tenant(self) -> bytes:
+        """Return what `entity_key` takes as the tenant, for `on_removed`.
+
+        It is a digest of the key, from which the key cannot be read.
+        """
+        return b""
+
     def check(self) -> None:
         """Check, before anything is read, what the service would not report; may raise."""
 
@@ -119,6 +130,8 @@ class DeliveryTarget(CommandTarget):
                 keys=self.key_names(),
                 secrets=self.secrets(),
                 addresses=self.located_by or self.addresses,
+                other_secrets=self.secrets(self.other_keys),
+                tenant=self.tenant(),
             ),
             max_body_bytes=self.config_jsonschema["properties"]["batch_max_bytes"]["maximum"],
             wakeup=self._wakeup,
@@ -140,8 +153,9 @@ class DeliveryTarget(CommandTarget):
         if not declares_properties and any(callable(encode) for _, encode in steps):
             raise self._reader.wrong("the schema of a SCHEMA needs properties")
         validator = self._validator(stream, schema) if self.settings.validate_records else None
-        self._mapped[stream] = MappedStream(stream, steps, validator, key_properties)
-        self.delivery.rejects.schema(stream, self._reader.line)
+        mapped = MappedStream(stream, steps, validator, key_properties)
+        self._mapped[stream] = mapped
+        self.delivery.schema(stream, self._reader.line, mapped.removers)
 
     def _validator(self, stream: str, schema: dict[str, Any]) -> RecordValidator:
         try:
@@ -206,8 +220,9 @@ class DeliveryTarget(CommandTarget):
             raise self._reader.wrong("a RECORD needs a record")
         self._replaying = self._replaying and REJECT_FIELD in record
         selection = self.selection
-        key = mapped.key(record) if selection or self.delivery.reports_outcomes else None
-        handle = self.delivery.record(message["stream"], self._reader.line, key)
+        key = mapped.key(record) if selection or self.delivery.needs_keys else None
+        version = _version(message)
+        handle = self.delivery.record(message["stream"], self._reader.line, key, version)
         try:
             messages = mapped.messages(record, message.get("time_extracted"))
         except RecordRejected as rejected:
@@ -235,7 +250,9 @@ class DeliveryTarget(CommandTarget):
     def _read_unreadable(self, message: dict[str, Any], rejected: RecordRejected) -> None:
         """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
         mapped = self._stream(message.get("stream"))
-        handle = self.delivery.record(message["stream"], self._reader.line)
+        handle = self.delivery.record(
+            message["stream"], self._reader.line, version=_version(message)
+        )
         try:
             mapped.check_sent()
         except RecordSkipped as skipped:
@@ -248,6 +265,11 @@ class DeliveryTarget(CommandTarget):
         if mapped is None:
             raise NoSchemaError(line=self._reader.number)
         return mapped
+
+    @override
+    def read_activate_version(self, message: dict[str, Any]) -> None:
+        self._stream(stream := message.get("stream"))
+        self.delivery.activate(str(stream), _version(message))
 
     @override
     def read_state(self, message: dict[str, Any]) -> None:
@@ -340,7 +362,8 @@ class DeliveryTarget(CommandTarget):
 
     def _outcome(self) -> tuple[int, str]:
         """Return the exit code of a run that came to its end, and a sentence if it has rejects."""
-        rejected, allowed = self.delivery.summary.total("rejected"), self.settings.max_rejects
+        summary, allowed = self.delivery.summary, self.settings.max_rejects
+        rejected = summary.total("rejected") + summary.removals_rejected.total()
         code = 3 if 0 <= allowed < rejected else 0
         if not rejected:
             return code, ""
@@ -381,3 +404,11 @@ class DeliveryTarget(CommandTarget):
         for failure in failures:
             self.logger.error("%s", failure)
         return code or int(bool(failures))
+
+
+def _version(message: Mapping[str, Any]) -> int | None:
+    """Return the version of a stream that a message names, if it is one that can be stored."""
+    version = message.get("version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        return None
+    return version if abs(version) < MOST_VERSION else None

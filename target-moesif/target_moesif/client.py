@@ -18,6 +18,7 @@ from typing_extensions import override
 from singer_delivery import Endpoint, Service, ServiceError
 from singer_delivery.http import HeaderAuth, get, no_answer_reason
 from singer_delivery.sending.refusals import says
+from singer_delivery.sending.service import Deletion
 from target_moesif.rules import KINDS
 
 HOST = "api.moesif.net"
@@ -57,20 +58,37 @@ class MoesifCollector(Service):
     Args:
         application_id: The collector application id.
         address: Where the collector is, with or without a `/` at its end.
+        management: A key of the Management API, which deletes, and its address.
     """
 
-    def __init__(self, application_id: str, address: str) -> None:
+    def __init__(
+        self, application_id: str, address: str, management: tuple[str, str] | None = None
+    ) -> None:
         address = address.strip().rstrip("/")
-        endpoints = (
+        endpoints = [
             Endpoint(f"{address}/{kind.path}/batch", kind.max_batch_bytes, kind.name)
             for kind in KINDS
-        )
+        ]
+        if management is not None:
+            endpoints.append(_deletion(*management))
         super().__init__(*endpoints, headers={"X-Moesif-Application-Id": application_id})
 
     @override
     def blames_sender(self, content: bytes) -> bool:
         """Return whether a refusal is about the application id or the account."""
         return says(content, _ABOUT_SENDER)
+
+
+def _deletion(key: str, address: str) -> Endpoint:
+    """Return where users and companies are deleted: `DELETE /search/~/users/{id}`.
+
+    https://www.moesif.com/docs/api#delete-a-user: it needs the scope `delete:users`, a company
+    `delete:companies`. Their events stay.
+    """
+    deletes = Deletion(
+        {"Authorization": f"Bearer {key}"}, ("management_api_key",), ("management_api_url",)
+    )
+    return Endpoint(f"{address.strip().rstrip('/')}/search/~", name="delete", deletes=deletes)
 
 
 def is_moesifs_own(address: str) -> bool:

@@ -19,7 +19,9 @@ import msgspec
 
 from singer_delivery import RecordRejected
 from singer_delivery.sending.batching import Message
+from singer_delivery.state import identities as subjects
 from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, entity_key
+from singer_delivery.state.identities import Subject
 from singer_delivery.values import NULL, as_object, decode, decode_exactly, encode, iso_time
 from target_moesif.rules import (
     ACTION,
@@ -88,6 +90,8 @@ class DocumentBuilder:
         null_traits: Whether nulls are sent.
         now: Returns seconds since the epoch, if late actions are rejected before sending.
         stream: The name of the stream, if only changes are sent.
+        names_subjects: Whether messages say whom they describe, for `on_removed`.
+        names_traits: Whether they also say which metadata they send.
     """
 
     tenant: bytes
@@ -96,6 +100,8 @@ class DocumentBuilder:
     null_traits: bool = False
     now: Callable[[], float] | None = None
     stream: str | None = None
+    names_subjects: bool = False
+    names_traits: bool = False
 
     def take(self, document: Document, name: str, raw: msgspec.Raw) -> None:
         """Set a field of a document, checked and converted for Moesif.
@@ -148,7 +154,7 @@ class DocumentBuilder:
     def user(self, document: Document) -> Message:
         """Return the message for a user."""
         user = _required(document, "user_id")
-        return self._merged(USER, document, user, user)
+        return self._profile(USER, document, user, f"{subjects.USER}{user}")
 
     def link(self, user_id: str, company_id: str) -> Message:
         """Return the message that links a user to a company."""
@@ -158,7 +164,7 @@ class DocumentBuilder:
     def company(self, document: Document) -> Message:
         """Return the message for a company."""
         company = _required(document, "company_id")
-        return self._merged(COMPANY, document, company, company)
+        return self._profile(COMPANY, document, company, f"{subjects.COMPANY}{company}")
 
     def subscription(self, document: Document) -> Message:
         """Return the message for a subscription, in order with its company."""
@@ -193,6 +199,15 @@ class DocumentBuilder:
                 check_lateness(done, self.now())
         body = _encoded(ACTION, document)
         return Message(_owner_of(document), body, ACTION.endpoint, id=message_id)
+
+    def _profile(self, kind: Kind, document: Document, key: str, subject: str) -> Message:
+        """Return the message for a user or a company, which may be gone one day."""
+        message = self._merged(kind, document, key, key)
+        if self.names_subjects:
+            message.subject = Subject(self.stream or "", subject)
+            if self.names_traits:
+                message.traits = tuple(as_object(document.get("metadata", NULL)) or ())
+        return message
 
     def _merged(self, kind: Kind, document: Document, key: str, *subject: str) -> Message:
         """Return the message for a document that Moesif merges, with its fingerprint."""

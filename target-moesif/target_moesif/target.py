@@ -11,17 +11,22 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from singer_delivery import DeliveryTarget, NotKnown, NotSent, Service, delivery_settings
+from singer_delivery.reporting.run import utc_now
 from singer_delivery.routing import (
     MOESIF_CALLS,
     SEGMENT_CALLS,
+    DeletedRows,
     Route,
     RoutedStream,
     Router,
     streams_setting,
 )
+from singer_delivery.settings import DELETE, EVENT, NULL_TRAITS
 from target_moesif.client import MoesifCollector, is_moesifs_own, verify_application_id
 from target_moesif.documents import MISSING_IP_ADDRESS, NO_URI, DocumentBuilder, tenant_of
 from target_moesif.moesif import EVENTS, KNOWN, check_action, marked
+from target_moesif.removals import Remover as EventOrNulls
+from target_moesif.removals import deletion
 from target_moesif.rules import (
     MAX_ACTIONS_BYTES,
     MAX_BATCH_BYTES,
@@ -32,15 +37,23 @@ from target_moesif.segment import SegmentMapper
 
 if TYPE_CHECKING:
     from singer_delivery import Encode, InputStream
+    from singer_delivery.state.removals import Remover
 
 CALLS = (*SEGMENT_CALLS, *MOESIF_CALLS)
+
+_NO_MANAGEMENT_KEY = (
+    "Setting management_api_key is missing: on_removed: delete and hard_delete need it. Make one "
+    "in Moesif with the scopes delete:users and delete:companies."
+)
 
 
 class TargetMoesif(DeliveryTarget):
     """Sends records to Moesif as users, companies, actions and subscriptions, and loses none."""
 
     name = "target-moesif"
-    addresses = ("api_url",)
+    addresses = ("api_url", "management_api_url")
+    located_by = ("api_url",)
+    other_keys = ("management_api_key",)
     verified = "Moesif's collector does not refuse it."
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
@@ -90,12 +103,36 @@ class TargetMoesif(DeliveryTarget):
             description="Ask before the first batch whether the application id is known, which the "
             "collector may tell; where this is not set, only Moesif's own is asked.",
         ),
+        th.Property(
+            "management_api_key",
+            th.StringType(min_length=1),
+            secret=True,
+            title="Management API key",
+            description="A key for Moesif's Management API with the scopes delete:users and "
+            "delete:companies, which on_removed: delete and hard_delete need.",
+        ),
+        th.Property(
+            "management_api_url",
+            th.StringType(min_length=1),
+            default="https://api.moesif.com/v1",
+            title="Management API address",
+            description="Where Moesif's Management API is, which deletes users and companies.",
+        ),
+        th.Property(
+            "hard_delete",
+            th.BooleanType(),
+            default=False,
+            title="Hard delete",
+            description="Delete the user or company of a row that is marked as deleted, such as by "
+            "_sdc_deleted_at, whatever on_removed says.",
+        ),
         streams_setting(CALLS, KNOWN),
         *delivery_settings(
             rows=MAX_BATCH_DOCUMENTS,
             size=MAX_BATCH_BYTES,
             largest=MAX_ACTIONS_BYTES,
-            features=("changed_only", "compression", "null_traits"),
+            features=("changed_only", "compression", "null_traits", "on_removed"),
+            removals=(EVENT, NULL_TRAITS, DELETE),
         ),
     ).to_dict()
 
@@ -118,7 +155,26 @@ class TargetMoesif(DeliveryTarget):
 
     @override
     def service(self) -> Service:
-        return MoesifCollector(self.config["application_id"], self.config["api_url"])
+        key, address = self.config.get("management_api_key"), self.config["management_api_url"]
+        deletes = key and (self.config["hard_delete"] or self.config["on_removed"] == DELETE)
+        return MoesifCollector(
+            self.config["application_id"],
+            self.config["api_url"],
+            (key, address) if key and deletes else None,
+        )
+
+    @override
+    @classmethod
+    def checked_config(cls, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        config, errors = super().checked_config(config)
+        deletes = config.get("hard_delete") or config.get("on_removed") == DELETE
+        if not errors and deletes and not config.get("management_api_key"):
+            errors = [_NO_MANAGEMENT_KEY]
+        return config, errors
+
+    @override
+    def tenant(self) -> bytes:
+        return self._documents.tenant
 
     @override
     def check(self) -> None:
@@ -140,6 +196,13 @@ class TargetMoesif(DeliveryTarget):
         documents = self._documents
         if self.settings.changed_only:
             documents = replace(documents, stream=stream.name)
+        named = replace(
+            documents,
+            names_subjects=True,
+            names_traits=self.config["on_removed"] == NULL_TRAITS,
+        )
+        if self.settings.removes:
+            documents = named
         if route.shape not in KNOWN and (keys := ", ".join(keys_of_several_types(stream.schema))):
             self.warn_once(
                 f"Stream '{stream.name}' allows values of several types for {keys}. Moesif keeps "
@@ -147,4 +210,27 @@ class TargetMoesif(DeliveryTarget):
             )
         to_messages = partial(SegmentMapper(documents, self.warn_once), shape=route.shape)
         check = check_action if route.shape == EVENTS else None
-        return RoutedStream(stream, route, to_messages, self.warn_once, check)
+        rows = None
+        if (of_rows := self._remover_of_rows) is not None:
+            with_nulls = SegmentMapper(replace(named, null_traits=True), self.warn_once)
+            rows = DeletedRows(partial(with_nulls, shape=route.shape), of_rows)
+        return RoutedStream(stream, route, to_messages, self.warn_once, check, self._remover, rows)
+
+    @property
+    def _remover(self) -> Remover | None:
+        """What tells who is gone from a complete read."""
+        match self.config["on_removed"]:
+            case "event":
+                return EventOrNulls(self._documents, self.config["removed_event"], utc_now)
+            case "null_traits":
+                return EventOrNulls(self._documents, None, utc_now)
+            case "delete":
+                return deletion
+        return None
+
+    @property
+    def _remover_of_rows(self) -> Remover | None:
+        """What becomes of rows that are marked as deleted; they delete only by `hard_delete`."""
+        if self.config["hard_delete"]:
+            return deletion
+        return None if self.config["on_removed"] == DELETE else self._remover

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Raw
+
 from singer_delivery import Message
 from singer_delivery.routing import content_of
 from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, ID_CHARACTERS, entity_key
+from singer_delivery.state.identities import ANONYMOUS, COMPANY, USER, Subject
 from singer_delivery.values import NULL, as_id, as_object, encode, iso_time, utc_milliseconds
 from target_segment import moesif
 from target_segment.rules import check_call, check_size
@@ -48,6 +51,8 @@ class Messages:
         company_groups: Whether a Moesif user's company becomes a group call as well.
         library: Name and version of this program, encoded, for `context.library`.
         stream: The name of the stream, if only changes are sent.
+        names_subjects: Whether messages say whom they describe, for `on_removed`.
+        names_traits: Whether they also say which traits they send.
     """
 
     tenant: bytes
@@ -56,6 +61,8 @@ class Messages:
     company_groups: bool
     library: bytes
     stream: str | None = None
+    names_subjects: bool = False
+    names_traits: bool = False
 
     def of_call(
         self, call: Call, extracted: str | None = None, distinction: bytes = b"", shape: str = ""
@@ -77,7 +84,9 @@ class Messages:
         call.setdefault("integrations", moesif.NOT_INTO_MOESIF)
         moesif.check_user(call, shape)
         if (shape, call["type"]) not in moesif.PROFILES:
-            return [self.message(call, None, distinction)]
+            message = self.message(call, None, distinction)
+            message.subject = None  # a subscription is not its company
+            return [message]
         # Update the traits, but not when the user was last seen.
         if isinstance(context := call.setdefault("context", {}), dict):
             context.setdefault("active", False)
@@ -85,7 +94,10 @@ class Messages:
         is_user = shape == moesif.USERS
         group = self._group_of(call) if is_user and self.company_groups else None
         messages = [self.message(call, time)]
-        return messages if group is None else [*messages, self.message(group, time)]
+        if group is not None:
+            messages.append(self.message(group, time))
+            messages[1].subject = None  # the record is the user's
+        return messages
 
     def _group_of(self, user: Call) -> Call | None:
         """Make the group call of a Moesif user's company, where there is one."""
@@ -100,7 +112,12 @@ class Messages:
         return {**user, **group, "context": context}
 
     def message(
-        self, call: Call, extracted: str | None = None, distinction: bytes = b""
+        self,
+        call: Call,
+        extracted: str | None = None,
+        distinction: bytes = b"",
+        *,
+        changes: bool = False,
     ) -> Message:
         """Check and encode a call.
 
@@ -108,6 +125,8 @@ class Messages:
             call: In the terms of `singer_delivery.routing.calls`; it is modified.
             extracted: The time for a call that has none of its own; no part of its id.
             distinction: What distinguishes an event without an id from others; part of its id.
+            changes: Whether it is part of the changes of a user or company, although it is an
+                event.
 
         Raises:
             RecordRejected: Segment would discard it.
@@ -128,11 +147,13 @@ class Messages:
         if self.stream is not None and call["type"] in STATES:
             message.entity_key = self._entity_key(call, self.stream)
             message.fingerprint = self._fingerprint(call, digest, encoded_context, content)
+            message.subject = subject_of(call, self.stream) if self.names_subjects else None
+            message.traits = traits_in(content) if self.names_traits else ()
         message.call, message.id = call["type"], call.get("messageId", "")
         if "messageId" not in call:
             message.id = digest[:ID_BYTES].hex()
             parts += (b',"messageId":"', message.id.encode(), b'"')
-            if message.entity_key is not None:
+            if message.entity_key is not None or changes:
                 message.id_at = sum(map(len, parts[:4]))
         if extracted is not None and "timestamp" not in call:
             parts += (b',"timestamp":"', extracted.encode(), b'"')
@@ -173,6 +194,20 @@ class Messages:
         for start in range(0, len(text), HASHED_AT_ONCE):
             hashed.update(text[start : start + HASHED_AT_ONCE])
         return hashed.digest()
+
+
+def traits_in(content: bytes) -> tuple[str, ...]:
+    """Return the names of encoded traits, except the id, which they repeat."""
+    return tuple(name for name in as_object(Raw(content)) or () if name != "id")
+
+
+def subject_of(call: Call, stream: str) -> Subject:
+    """Return the user or group that a call describes."""
+    user_id = call.get("userId")
+    user = f"{ANONYMOUS}{call['anonymousId']}" if user_id is None else f"{USER}{user_id}"
+    if call["type"] == "group":
+        return Subject(stream, f"{COMPANY}{call['groupId']}", user)
+    return Subject(stream, user)
 
 
 def tenant_of(write_key: str) -> bytes:

@@ -11,7 +11,15 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from singer_delivery import DeliveryTarget, NotKnown, NotSent, Service, delivery_settings
-from singer_delivery.routing import SEGMENT_CALLS, Route, RoutedStream, Router, streams_setting
+from singer_delivery.routing import (
+    SEGMENT_CALLS,
+    DeletedRows,
+    Route,
+    RoutedStream,
+    Router,
+    streams_setting,
+)
+from singer_delivery.settings import EVENT, NULL_TRAITS
 from singer_delivery.values import encode
 from target_segment.client import (
     CDN,
@@ -33,6 +41,7 @@ from target_segment.moesif import (
     lacks_user,
     marked,
 )
+from target_segment.removals import Remover
 from target_segment.rules import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES
 
 if TYPE_CHECKING:
@@ -111,7 +120,8 @@ class TargetSegment(DeliveryTarget):
         *delivery_settings(
             rows=MAX_BATCH_MESSAGES,
             size=MAX_BATCH_BYTES,
-            features=("changed_only", "compression", "null_traits"),
+            features=("changed_only", "compression", "null_traits", "on_removed"),
+            removals=(EVENT, NULL_TRAITS),
         ),
     ).to_dict()
 
@@ -141,6 +151,10 @@ class TargetSegment(DeliveryTarget):
     @property
     def _address(self) -> str:
         return versioned(self.config.get("host") or HOSTS[self.config["region"]])
+
+    @override
+    def tenant(self) -> bytes:
+        return self._messages.tenant
 
     @override
     def first_contact(self, send: str | None) -> str:
@@ -183,10 +197,23 @@ class TargetSegment(DeliveryTarget):
                 f"Stream '{stream.name}' has no {LAST_USER}, so none of its companies can be sent: "
                 "select that field in the tap, and keep it in stream maps."
             )
-        messages = self._messages
+        messages, remover, rows = self._messages, None, None
         if self.settings.changed_only:
             messages = replace(messages, stream=stream.name)
-        check = check_action if route.shape == EVENTS else None
+        with_nulls = replace(messages, null_traits=True)
+        if self.settings.removes:
+            on_removed = self.config["on_removed"]
+            event = self.config["removed_event"] if on_removed == EVENT else None
+            named = {"names_subjects": True, "names_traits": on_removed == NULL_TRAITS}
+            messages, with_nulls = replace(messages, **named), replace(with_nulls, **named)
+            remover = Remover(replace(self._messages, null_traits=True), event, route.shape)
+            rows = DeletedRows(partial(with_nulls.of_call, shape=route.shape), remover)
         return RoutedStream(
-            stream, route, partial(messages.of_call, shape=route.shape), self.warn_once, check
+            stream,
+            route,
+            partial(messages.of_call, shape=route.shape),
+            self.warn_once,
+            check_action if route.shape == EVENTS else None,
+            remover,
+            rows,
         )

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from target_webhook import TargetWebhook
 
 CHANGED_ONLY = {"changed_only", "fingerprints_path", "fingerprints_lease", "full_refresh"}
-OTHERS = {*CHANGED_ONLY, "null_traits", "compression"}
+ON_REMOVED = {"on_removed", "removed_event", "max_removed"}
+OTHERS = {*CHANGED_ONLY, *ON_REMOVED, "null_traits", "compression"}
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,10 @@ class Recorder(SdkTarget):
         self.calls.append("state")
 
     @override
+    def read_activate_version(self, message: dict[str, Any]) -> None:
+        self.calls.append("version")
+
+    @override
     def read_batch(self, message: dict[str, Any]) -> None:
         self.calls.append("batch")
 
@@ -137,7 +141,7 @@ def test_every_message_reaches_its_method() -> None:
     target = Recorder()
     kinds = ("SCHEMA", "RECORD", "STATE", "ACTIVATE_VERSION", "BATCH")
     target.listen(io.StringIO("".join(json.dumps({"type": kind}) + "\n" for kind in kinds)))
-    assert target.calls == ["deliver", "schema", "record", "state", "batch", "finish"]
+    assert target.calls == [*("deliver", "schema", "record", "state", "version", "batch", "finish")]
 
 
 def test_a_signal_reaches_the_target() -> None:

@@ -55,3 +55,17 @@ def test_the_summary_for_people_is_one_line() -> None:
 def test_a_run_of_no_time_at_all_has_no_rate() -> None:
     assert "records/s" not in Summary().sentence(Traffic(), 0.0)
     assert Summary().as_dict(Traffic(), 0.0, 0)["records_per_second"] == 0
+
+
+def test_removals_are_counted_by_themselves_where_there_may_be_some() -> None:
+    summary = counted()
+    assert "removed" not in summary.as_dict(Traffic(), 1.0, 0)
+    summary.removed["companies"] = 2
+    summary.removals_rejected["users"] = 1
+    found = summary.as_dict(Traffic(), 1.0, 0)
+    assert (found["read"], found["removed"], found["removals_rejected"]) == (7, 2, 1)
+    assert found["streams"]["companies"]["removed"] == 2
+    assert found["streams"]["users"]["removals_rejected"] == 1
+    assert "1 undelivered; 2 removed; 1 removals rejected; skipped" in summary.sentence(
+        Traffic(), 1.0
+    )

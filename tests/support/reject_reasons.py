@@ -27,7 +27,7 @@ SCHEMAS = [
     },
     schema("billing", "id", "account", "status"),
     schema("events", "id", mark="events"),
-    schema("profiles", "user_id", "metadata"),
+    schema("profiles", "user_id", "metadata", "_sdc_deleted_at"),
     schema("events", "id", mark="events"),
 ]
 SETTINGS = {
@@ -66,6 +66,7 @@ BOTH = [
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "timestamp": 1e999}}""",
     """{"type": "RECORD", "stream": "calls", "record": {"userId": "u", "event": "\udce9"}}""",
     record("calls", type="delete", userId="u"),
+    record("crm", _delivery_removal=5),
     record("events", id="e"),
 ]
 CONSENT = {"consent": {"categoryPreferences": {"Advertising": True}}}
@@ -96,6 +97,7 @@ OF_MOESIF = [
     record("calls", type="track", userId="u", event="A", timestamp="2020-01-01T00:00:00Z"),
     record("billing", id="s", account="c", status=None),
     record("profiles", user_id="u", metadata=5),
+    record("profiles", user_id="..", _sdc_deleted_at="2026-01-01T00:00:00Z"),
 ]
 
 
@@ -109,6 +111,7 @@ def of_moesif(folder: Path) -> list[Reject]:
     """Give what target-moesif writes beside what it rejects."""
     streams = {**SETTINGS["streams"], **MOESIFS_CALLS}  # type: ignore[dict-item]
     config = {"application_id": "k", **SETTINGS, "streams": streams, "skip_late_actions": True}
+    config |= {"hard_delete": True, "management_api_key": "k"}
     return _rejects("target-moesif", folder, config, "api_url", BOTH + OF_MOESIF)
 
 

@@ -192,6 +192,16 @@ def in_use(folder: Path) -> Ended:
         return deliver(folder, changed_only=True, fingerprints_path="prints")
 
 
+def came_up_empty(folder: Path) -> Ended:
+    """Read a table completely, and then again when it is empty."""
+    kept: dict[str, Any] = {"changed_only": True, "on_removed": "event"}
+    calls = schema("calls", "userId", "traits")
+    first, second = ({"type": "ACTIVATE_VERSION", "stream": "calls", "version": n} for n in (1, 2))
+    person = {**record("calls", userId="u", traits={}), "version": 1}
+    deliver(folder, calls, person, first, **kept)
+    return deliver(folder, calls, second, **kept)
+
+
 def with_a_database(sql: str, folder: Path) -> Ended:
     """Run with a file in the fingerprints' place that is none of ours."""
     with closing(sqlite3.connect(folder / "prints")) as database:
@@ -372,6 +382,7 @@ CASES: dict[str, Case] = {
     "no place for a dry run": fed(SCHEMA, RECORD, dry_run=True, dry_run_path=MISSING),
     "no place for fingerprints": fed(changed_only=True, fingerprints_path=MISSING),
     "fingerprints in use": in_use,
+    "a source that came up empty": came_up_empty,
     "fingerprints taken over": fed(SCHEMA, state("end"), code=TAKEN_OVER, changed_only=True),
     "no database for fingerprints": fed(SCHEMA, state("end"), **NOWHERE),
     "no driver for fingerprints": fed(SCHEMA, state("end"), code=NO_DRIVER, **NOWHERE),

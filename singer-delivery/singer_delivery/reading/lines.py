@@ -13,6 +13,7 @@ import select
 import signal
 import stat
 import sys
+import weakref
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
@@ -39,6 +40,8 @@ class Wakeup:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
+        self._pipe = weakref.finalize(self, _close, self._read, self._write)
+        self._pipe.atexit = False  # a signal may come until the very end
 
     def __call__(self) -> None:
         """End the current wait, or else the next one."""
@@ -69,9 +72,13 @@ class Wakeup:
                 pass
 
     def close(self) -> None:
-        """Close the pipe."""
-        os.close(self._read)
-        os.close(self._write)
+        """Close the pipe, as otherwise happens when nothing refers to this any more."""
+        self._pipe()
+
+
+def _close(*files: int) -> None:
+    for file in files:
+        os.close(file)
 
 
 class Lines:

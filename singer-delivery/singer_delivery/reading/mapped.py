@@ -17,6 +17,8 @@ from singer_delivery.errors import (
 from singer_delivery.reading.messages import decoded, encoded
 from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
+from singer_delivery.state.identities import Removal
+from singer_delivery.state.removals import REMOVAL_FIELD
 from singer_delivery.stream_maps import failed_field
 from singer_delivery.values import NULL, decode
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from singer_delivery.reading.streams import Encode
     from singer_delivery.sdk import RecordValidator
     from singer_delivery.sending.batching import Message
+    from singer_delivery.state.removals import Remover
     from singer_delivery.values import Record
 
 
@@ -40,6 +43,9 @@ class MappedStream:
             are encoded or why they are not.
         validator: Checks records against the schema, with `validate_records`.
         key_properties: The names of the fields of its primary key.
+
+    Attributes:
+        removers: What tells who is gone, by the names of the stream after the stream maps.
     """
 
     def __init__(
@@ -53,12 +59,15 @@ class MappedStream:
         self._steps: list[tuple[StreamMap | None, Encode]] = []
         self._not_sent = NotSent()
         self._not_known: NotKnown | None = None
+        self.removers: dict[str, Remover] = {}
         for stream_map, encode in steps:
             if isinstance(encode, NotKnown):
                 self._not_known = self._not_known or encode
             elif isinstance(encode, NotSent):
                 self._not_sent = encode
             else:
+                if (remover := getattr(encode, "remover", None)) is not None:
+                    self.removers[stream_map.stream_alias] = remover
                 plain = _changes_nothing(stream_map)
                 self._steps.append((None if plain else stream_map, encode))
         self._validator = validator
@@ -106,6 +115,8 @@ class MappedStream:
         """
         self.check_sent()
         record.pop(REJECT_FIELD, None)
+        if REMOVAL_FIELD in record:
+            return [self._removal(record[REMOVAL_FIELD])]
         try:
             if self._validator:
                 self._validate(self._validator, decoded(record))
@@ -115,6 +126,16 @@ class MappedStream:
         except (msgspec.DecodeError, RecursionError) as error:
             # Encoded values were not decoded before: a number may be too large for a float.
             raise RecordRejected("not_json", "A value of it cannot be read.") from error
+
+    def _removal(self, raw: msgspec.Raw) -> Message:
+        """Return the message of a removal that was rejected in an earlier run."""
+        try:
+            removal = msgspec.json.decode(raw, type=Removal)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RecordRejected("not_json", f"Its {REMOVAL_FIELD} cannot be read.") from error
+        if (remover := self.removers.get(removal.stream)) is None:
+            raise RecordSkipped("removal")
+        return remover(removal)
 
     def _of_all_steps(self, record: Record, time_extracted: str | None) -> Sequence[Message]:
         """Encode a record for each of several stream maps; it is skipped if all skip it."""

@@ -59,6 +59,7 @@ class MessageLine(msgspec.Struct):
     stream: str | None = None
     record: dict[str, msgspec.Raw] | None = None
     time_extracted: str | None = None
+    version: int | None = None
     value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -150,6 +151,7 @@ class MessageReader(GenericSingerReader[bytes]):
             "stream": message.stream,
             "record": message.record,
             "time_extracted": message.time_extracted,
+            "version": message.version,
         }
 
     def _other_message(self, line: bytes) -> dict[str, Any]:

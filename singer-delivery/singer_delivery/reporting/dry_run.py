@@ -98,7 +98,8 @@ class Preview:
     def sent(self, message: Message) -> None:
         """Count a message that would be sent."""
         stream = message.record.stream
-        self._counts[stream, self._call(message)] += 1
+        call = self._call(message)
+        self._counts[stream, call if message.removes is None else f"removed: {call}"] += 1
         examples = self._examples.setdefault(stream, [])
         if len(examples) < EXAMPLES:
             examples.append(_example(message.body))

@@ -27,6 +27,7 @@ MAX_BYTES = 10_000_000
 _INTEGER = {"type": "integer"}
 _NUMBER = {"type": "number"}
 _OBJECT = {"type": "object", "additionalProperties": True}
+_REMOVALS = ("removed", "removals_rejected")
 _TIME = {"type": "string", "format": "date-time"}
 SCHEMA: dict[str, Any] = {
     "type": "SCHEMA",
@@ -43,6 +44,7 @@ SCHEMA: dict[str, Any] = {
             **dict.fromkeys(("read", "delivered", "unchanged", "skipped"), _INTEGER),
             **dict.fromkeys(("rejected", "undelivered"), _INTEGER),
             **dict.fromkeys(("skipped_by_reason", "rejected_by_reason"), _OBJECT),
+            **dict.fromkeys(_REMOVALS, _INTEGER),
             **dict.fromkeys(("requests", "retries"), _INTEGER),
             "waited_seconds": _NUMBER,
             "bytes_sent": _INTEGER,
@@ -74,6 +76,7 @@ def add_to_history(file: LineFile, run: Run, summary: Mapping[str, Any], sentenc
         "started_at": run.started_at,
         "ended_at": utc_now(),
         "sentence": sentence,
+        **dict.fromkeys(_REMOVALS, 0),  # of a run without `on_removed`
         **summary,
     }
     text = msgspec.json.encode({"type": "RECORD", "stream": STREAM, "record": record}) + b"\n"

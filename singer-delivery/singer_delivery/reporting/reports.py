@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.lane import Traffic
 
+REMOVED = "removed"
+"""The outcome of a user or company that a complete read lacks."""
+
 MEASURED_SECONDS = 60.0
 """How often what was measured is told, like singer-sdk's own counters."""
 
@@ -55,11 +58,21 @@ class Reports:
 
     def resolved(self, record: RecordHandle, outcome: str) -> None:
         """Count a record by its outcome."""
+        if record.is_removal:
+            self._resolved_removal(record, outcome)
+            return
         if self.preview and outcome in {"unchanged", "skipped"}:
             self.preview.kept(record.stream, outcome)
         if self.outcomes:
             self.outcomes.add(record, outcome)
         self.summary.outcomes[outcome][record.stream] += 1
+
+    def _resolved_removal(self, record: RecordHandle, outcome: str) -> None:
+        """Count a removal, unless an earlier run has told it."""
+        if outcome == "rejected":
+            self.summary.removals_rejected[record.stream] += 1
+        if self.outcomes and outcome != "unchanged":
+            self.outcomes.add(record, REMOVED if outcome == "delivered" else outcome)
 
     def rejected(self, record: RecordHandle, reason: str) -> None:
         """Count a rejected record by its reason."""

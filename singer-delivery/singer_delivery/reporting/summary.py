@@ -21,6 +21,9 @@ class Summary:
         outcomes: Records by outcome (one of `OUTCOMES`), then by stream.
         reasons: Rejected records by reason.
         skip_reasons: Skipped records by reason.
+        removed: Users and companies that were removed, by stream; they are no records.
+        removals_rejected: Those whose removal was rejected, by stream.
+        counts_removals: Whether the two are shown although they are empty.
     """
 
     read: Counter[str] = field(default_factory=Counter)
@@ -29,6 +32,9 @@ class Summary:
     )
     reasons: Counter[str] = field(default_factory=Counter)
     skip_reasons: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
+    removals_rejected: Counter[str] = field(default_factory=Counter)
+    counts_removals: bool = False
 
     def total(self, outcome: str) -> int:
         """The number of records with this outcome."""
@@ -48,6 +54,7 @@ class Summary:
             "undelivered": self.undelivered,
             "skipped_by_reason": dict(self.skip_reasons),
             "rejected_by_reason": dict(self.reasons),
+            **self._removals(self.removed.total(), self.removals_rejected.total()),
             "requests": traffic.requests,
             "retries": traffic.retries,
             "waited_seconds": round(traffic.waited_seconds, 3),
@@ -57,12 +64,19 @@ class Summary:
             "exit_code": exit_code,
             "streams": {
                 stream: {
-                    "read": count,
+                    "read": self.read[stream],
                     **{outcome: self.outcomes[outcome][stream] for outcome in OUTCOMES},
+                    **self._removals(self.removed[stream], self.removals_rejected[stream]),
                 }
-                for stream, count in self.read.items()
+                for stream in {**self.read, **self.removed, **self.removals_rejected}
             },
         }
+
+    def _removals(self, removed: int, rejected: int) -> dict[str, int]:
+        """The counts of removals, where there may be some."""
+        if not (self.counts_removals or self.removed or self.removals_rejected):
+            return {}
+        return {"removed": removed, "removals_rejected": rejected}
 
     def progress(self, traffic: Traffic, seconds: float) -> str:
         """The progress as a short text."""
@@ -81,6 +95,10 @@ class Summary:
         parts += [f"{n} {outcome}" for outcome in OUTCOMES[1:] if (n := self.total(outcome))]
         if self.undelivered:
             parts.append(f"{self.undelivered} undelivered")
+        if removed := self.removed.total():
+            parts.append(f"{removed} removed")
+        if rejected := self.removals_rejected.total():
+            parts.append(f"{rejected} removals rejected")
         if self.skip_reasons:
             reasons = ", ".join(f"{reason} {n}" for reason, n in self.skip_reasons.most_common())
             parts.append(f"skipped for: {reasons}")

@@ -47,6 +47,9 @@ class Textfile:
         self._rejected = self._gauge(
             "rejected_records", "Records of the run that were rejected, by reason.", "reason"
         )
+        self._removed = self._gauge(
+            "removed", "Users and companies that the run removed, by stream.", "stream"
+        )
         self._requests = self._gauge(
             "requests", "Requests of the run by HTTP status; 0 where no answer came.", "status"
         )
@@ -86,6 +89,8 @@ class Textfile:
             for outcome in OUTCOMES:
                 labels = {**self._labels, "stream": stream, "outcome": outcome}
                 self._records.labels(**labels).set(counts[outcome])
+            if "removed" in counts:
+                self._removed.labels(**self._labels, stream=stream).set(counts["removed"])
         for reason, count in summary["rejected_by_reason"].items():
             self._rejected.labels(**self._labels, reason=reason).set(count)
         values = {

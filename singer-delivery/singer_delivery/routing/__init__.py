@@ -11,7 +11,7 @@ from singer_delivery.routing.calls import (
     SEGMENT_CALLS,
     content_of,
 )
-from singer_delivery.routing.encoding import RoutedStream
+from singer_delivery.routing.encoding import DeletedRows, RoutedStream
 from singer_delivery.routing.integrations import ALL_DESTINATIONS, destination
 from singer_delivery.routing.route import Route
 from singer_delivery.routing.router import KnownShape, Router
@@ -23,6 +23,7 @@ __all__ = [
     "MOESIF_CALLS",
     "MOESIF_DESTINATION",
     "SEGMENT_CALLS",
+    "DeletedRows",
     "KnownShape",
     "Route",
     "RoutedStream",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from singer_delivery.errors import RecordRejected, RecordSkipped
@@ -43,6 +44,18 @@ SUSPICIOUS_IDS = frozenset({"undefined", "null", "none", "nil", "nan", "[object 
 """Texts that a program writes when it has no id, in lower case."""
 
 
+class RowDeleted(RecordSkipped):
+    """The record is a row that is marked as deleted.
+
+    Args:
+        call: Turns it into the call that it would be otherwise; may raise `RecordRejected`.
+    """
+
+    def __init__(self, call: Callable[[], Call]) -> None:
+        super().__init__("deleted")
+        self.call = call
+
+
 class StreamRoute:
     """Turns the records of one stream into calls.
 
@@ -71,7 +84,7 @@ class StreamRoute:
 
         Raises:
             RecordRejected: A value that the call needs is missing.
-            RecordSkipped: The record is marked as deleted.
+            RowDeleted: The record is marked as deleted.
         """
         bound = self._bound
         if not record.keys() <= self._names:
@@ -162,12 +175,15 @@ class BoundRoute:
 
     def __call__(self, record: Record) -> Call:
         """Turn a record into a call, as `StreamRoute` does."""
-        route = self._route
         if self._restores:
             record = self._restored(record)
         for name in self._deleted:
             if shapes.says_deleted(decode(record.get(name, NULL))):
-                raise RecordSkipped("deleted")
+                raise RowDeleted(partial(self._call, record))
+        return self._call(record)
+
+    def _call(self, record: Record) -> Call:
+        route = self._route
         kind = self._kind(record) if route.by_type else route.call
         chosen = self._chosen(record, kind) if route.content else None
         call = self._fields_of(record, kind)

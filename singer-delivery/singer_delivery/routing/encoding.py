@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from singer_delivery.errors import RecordRejected, RecordSkipped
-from singer_delivery.routing.binding import StreamRoute
+from singer_delivery.routing.binding import RowDeleted, StreamRoute
 from singer_delivery.routing.calls import EVENTS, IDS
+from singer_delivery.state.removals import removal_of
 from singer_delivery.values import NULL
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from singer_delivery.reading.streams import InputStream
     from singer_delivery.routing.route import Route
     from singer_delivery.sending.batching import Message
+    from singer_delivery.state.removals import Remover
     from singer_delivery.values import Record
 
     Call = dict[str, Any]
@@ -45,6 +47,18 @@ class ToMessages(Protocol):
         ...
 
 
+class DeletedRows(NamedTuple):
+    """What becomes of rows that are marked as deleted.
+
+    Attributes:
+        describe: Makes a call's messages, which say whom they describe; with traits that are null.
+        remover: Makes the message for a removal.
+    """
+
+    describe: ToMessages
+    remover: Remover
+
+
 class RoutedStream:
     """Encodes the records of one stream that has a route.
 
@@ -54,6 +68,11 @@ class RoutedStream:
         to_messages: Makes a call's messages.
         warn: Logs a warning for the operator.
         check: Called with each record first; may reject or skip it.
+        remover: Makes the message that tells who is gone from a complete read.
+        rows: What becomes of rows that are marked as deleted; without, they are skipped.
+
+    Attributes:
+        remover: As above, unless the records are events.
     """
 
     def __init__(
@@ -63,6 +82,8 @@ class RoutedStream:
         to_messages: ToMessages,
         warn: Callable[[str], None],
         check: Callable[[Record], None] | None = None,
+        remover: Remover | None = None,
+        rows: DeletedRows | None = None,
     ) -> None:
         self._stream = stream
         self._to_call = StreamRoute(route, stream.schema, warn)
@@ -72,6 +93,8 @@ class RoutedStream:
         self._warn = warn
         self._check = check
         self._place = 0
+        self.remover = None if route.call in EVENTS else remover
+        self._rows = rows
 
     @property
     def call(self) -> str:
@@ -94,17 +117,37 @@ class RoutedStream:
             self._check(record)
         key = self._key_of(record) if self._may_be_event else b""
         try:
-            call = self._to_call(record)
-            if self._skips_without_id:
-                _remove_empty_ids(call)
-            distinction = b""
-            if call["type"] in EVENTS and "messageId" not in call:
-                distinction = key or self._distinction(call, extracted)
-            return self._to_messages(call, extracted, distinction)
+            try:
+                return self._encoded(self._to_call(record), key, extracted)
+            except RowDeleted as deleted:
+                return self._removed(deleted)
         except RecordRejected as rejected:
             if self._skips_without_id and rejected.reason in WITHOUT_ID:
                 raise RecordSkipped("without_id") from None
             raise
+
+    def _encoded(self, call: Call, key: bytes, extracted: str | None) -> Sequence[Message]:
+        if self._skips_without_id:
+            _remove_empty_ids(call)
+        distinction = b""
+        if call["type"] in EVENTS and "messageId" not in call:
+            distinction = key or self._distinction(call, extracted)
+        return self._to_messages(call, extracted, distinction)
+
+    def _removed(self, deleted: RowDeleted) -> Sequence[Message]:
+        """Return the messages that tell that the user or company of a row is gone."""
+        if self._rows is None or (call := deleted.call())["type"] in EVENTS:
+            raise deleted
+        if self._skips_without_id:
+            _remove_empty_ids(call)
+        removals = [
+            self._rows.remover(removal_of(message))
+            for message in self._rows.describe(call, None, b"")
+            if message.subject
+        ]
+        if not removals:
+            raise deleted
+        return removals
 
     def _key_of(self, record: Record) -> bytes:
         """Return the values of a record's key, empty where one is missing."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence  # noqa: TC003, msgspec looks at it
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import msgspec
 
 from singer_delivery.errors import RecordRejected
 from singer_delivery.state.checkpoints import StateInterval  # noqa: TC001, msgspec looks at it
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from singer_delivery.state.identities import Subject  # noqa: TC001
 
 
 class RecordHandle(msgspec.Struct, eq=False, gc=False):
@@ -30,6 +29,7 @@ class RecordHandle(msgspec.Struct, eq=False, gc=False):
         attempts: The number of requests that it was sent in.
         call: The calls that it was sent as, if its outcome is reported.
         message_id: Their ids.
+        is_removal: Whether it is no record, but a user or company that a complete read lacks.
     """
 
     stream: str
@@ -43,6 +43,7 @@ class RecordHandle(msgspec.Struct, eq=False, gc=False):
     attempts: int = 0
     call: str | None = None
     message_id: str | None = None
+    is_removal: bool = False
 
 
 class Message(msgspec.Struct, eq=False, gc=False):
@@ -58,6 +59,9 @@ class Message(msgspec.Struct, eq=False, gc=False):
         id_at: The offset of its id in the body, if the id is made from the content.
         call: The kind of message, such as `identify`, for reports; the endpoint's name by default.
         id: The id by which the service knows it, for reports, if it has one.
+        subject: The user or company that it describes, if `on_removed` needs it.
+        traits: The names of the traits that it sends, if `on_removed` sets them to null.
+        removes: If it tells that its subject is gone: the entity keys that are forgotten then.
         record: The handle of its record; set when it is sent.
     """
 
@@ -69,6 +73,9 @@ class Message(msgspec.Struct, eq=False, gc=False):
     id_at: int = 0
     call: str = ""
     id: str = ""
+    subject: Subject | None = None
+    traits: tuple[str, ...] = ()
+    removes: Sequence[int] | None = None
     record: RecordHandle = cast("RecordHandle", None)
 
 

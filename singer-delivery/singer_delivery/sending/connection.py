@@ -9,6 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import msgspec
 import requests
 from isal import igzip
 
@@ -27,7 +28,7 @@ from singer_delivery.sending.retry import Answer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from singer_delivery.sending.service import Service
+    from singer_delivery.sending.service import Endpoint, Service
 
 GZIP_LEVEL = 1  # of ISA-L's 0 to 3: a fifth of zlib's CPU time for the same size
 MAX_ANSWER_BYTES = 1_000_000
@@ -72,10 +73,10 @@ class HttpConnection:
         self._session.headers.update({"Content-Type": "application/json", "User-Agent": user_agent})
         if compress:
             self._session.headers["Content-Encoding"] = "gzip"
-        auth = HeaderAuth(service.headers)
         # Only the body differs between requests; headers, proxies and certificates do not.
         self._prepared = [
-            self._session.prepare_request(requests.Request("POST", url, auth=auth)) for url in urls
+            self._session.prepare_request(_request(endpoint, url, service))
+            for endpoint, url in zip(service.endpoints, urls, strict=True)
         ]
         self._environment = [
             self._session.merge_environment_settings(url, {}, True, None, None) for url in urls
@@ -89,11 +90,16 @@ class HttpConnection:
             messages: UTF-8 JSON.
             retries: The number of attempts before this one.
         """
-        body = self._service.body(messages)
-        if self._compress:
-            body = igzip.compress(body, GZIP_LEVEL, mtime=0)
         request = self._prepared[endpoint].copy()
-        request.prepare_body(body, None)
+        body = b""
+        deletes = self._service.endpoints[endpoint].deletes is not None
+        if deletes:
+            request.prepare_url(f"{request.url}/{_path_of(messages)}", None)
+        else:
+            body = self._service.body(messages)
+            if self._compress:
+                body = igzip.compress(body, GZIP_LEVEL, mtime=0)
+            request.prepare_body(body, None)
         if retries:  # as Segment's own clients of 2026 send it, not on the first attempt
             request.headers["X-Retry-Count"] = str(retries)
         try:
@@ -108,7 +114,7 @@ class HttpConnection:
             answer = Answer(NO_ANSWER, detail=no_answer_reason(error, self._timeout))
         else:
             self._answered = True
-            answer = self._read(response, content)
+            answer = self._read(response, content, deletes=deletes)
         self.bytes_sent += len(body)
         self._renew_after_failures(answer)
         return answer
@@ -121,8 +127,10 @@ class HttpConnection:
     def _connect_seconds(self) -> float:
         return self._timeout if self._answered else min(self._timeout, FIRST_CONNECT_SECONDS)
 
-    def _read(self, response: requests.Response, content: bytes) -> Answer:
+    def _read(self, response: requests.Response, content: bytes, *, deletes: bool) -> Answer:
         detail = status_line(response.status_code)
+        if deletes and response.status_code == HTTPStatus.NOT_FOUND:
+            return Answer(response.status_code, True, detail, headers=response.headers)
         is_success = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
         if is_success and self._service.accepts(content):
             return Answer(response.status_code, True, detail, headers=response.headers)
@@ -142,3 +150,17 @@ class HttpConnection:
         self._failures = self._failures + 1 if failed else 0
         if self._failures and self._failures % RENEW_AFTER == 0:
             self._session.close()
+
+
+def _request(endpoint: Endpoint, url: str, service: Service) -> requests.Request:
+    if endpoint.deletes is None:
+        return requests.Request("POST", url, auth=HeaderAuth(service.headers))
+    none = {"Content-Type": None, "Content-Encoding": None}
+    return requests.Request("DELETE", url, none, auth=HeaderAuth(endpoint.deletes.headers))
+
+
+def _path_of(messages: Sequence[bytes]) -> str:
+    """Return the path of what the one message of a request deletes."""
+    [message] = messages
+    path: str = msgspec.json.decode(message)["delete"]
+    return path

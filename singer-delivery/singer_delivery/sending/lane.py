@@ -192,7 +192,7 @@ class Lane(threading.Thread):
         if decision is Verdict.ACKNOWLEDGED:
             self._report(Acknowledged(messages, attempts))
         elif decision is Verdict.STOP:
-            raise self._advice.refused(answer)
+            raise self._advice.of(endpoint).refused(answer)
         elif len(messages) == 1:
             self._report(Refused(messages[0], answer, attempts))
         else:
@@ -218,9 +218,9 @@ class Lane(threading.Thread):
             if verdict(answer) is not Verdict.AGAIN:
                 budget.answered(self._clock())
                 return answer, tries
-            self._wait_after(answer, budget)
+            self._wait_after(answer, budget, self._advice.of(endpoint))
 
-    def _wait_after(self, answer: Answer, budget: RetryBudget) -> None:
+    def _wait_after(self, answer: Answer, budget: RetryBudget, advice: Advice) -> None:
         """Wait before the next attempt; if the service asked for the wait, all lanes wait."""
         asked = retry_after(answer.status, answer.headers, time.time())
         unreached = not self._reached.is_set()
@@ -233,12 +233,11 @@ class Lane(threading.Thread):
             )
         except GivenUpError as error:
             first = unreached and error.seconds < self._max_seconds
-            raise self._advice.given_up(answer, error, first=first) from error
+            raise advice.given_up(answer, error, first=first) from error
         self.traffic.retries += 1
         # The first, the second, the fourth and so on: it may be an hour of them.
         if budget.retries.bit_count() == 1:
-            host = self._advice.host
-            logger.warning("%s: %s; trying again in %.1f s", host, answer.detail, seconds)
+            logger.warning("%s: %s; trying again in %.1f s", advice.host, answer.detail, seconds)
         if asked or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._pace.pause(seconds)
         else:

@@ -108,11 +108,17 @@ class Advice:
         host: The host of the service.
         keys: The names of the secret settings.
         addresses: The names of the settings that say where the service is.
+        others: The advice for endpoints, by their index, that are elsewhere.
     """
 
     host: str
     keys: Sequence[str] = ()
     addresses: Sequence[str] = ()
+    others: Mapping[int, Advice] = field(default_factory=dict)
+
+    def of(self, endpoint: int) -> Advice:
+        """Return the advice for an endpoint."""
+        return self.others.get(endpoint, self)
 
     def refused(self, answer: Answer) -> ServiceError:
         """Return the error for an answer that refuses this sender."""

@@ -9,6 +9,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+class Deletion(NamedTuple):
+    """An endpoint at which each message deletes something, by a DELETE request of its own.
+
+    The body of such a message is a JSON object whose `delete` is a path behind the endpoint's URL,
+    and is not sent. What is not there (404) counts as deleted.
+
+    Attributes:
+        headers: Headers of each request, in place of those of the service.
+        keys: The names of the secret settings that an error names.
+        addresses: The names of the settings that say where the endpoint is.
+    """
+
+    headers: Mapping[str, str]
+    keys: Sequence[str] = ()
+    addresses: Sequence[str] = ()
+
+
 class Endpoint(NamedTuple):
     """One of the addresses of a service.
 
@@ -17,11 +34,13 @@ class Endpoint(NamedTuple):
         max_bytes: The largest body that it takes, before compression; `batch_max_bytes` may be
             less.
         name: The kind of message that is posted there, where messages have no `type`.
+        deletes: How, if it deletes.
     """
 
     url: str
     max_bytes: int = sys.maxsize
     name: str = ""
+    deletes: Deletion | None = None
 
 
 class Service:

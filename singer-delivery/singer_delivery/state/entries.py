@@ -10,6 +10,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from singer_delivery.state.identities import Identities
+
 _ENTRY = struct.Struct(">q16sI?")
 
 
@@ -51,6 +53,14 @@ class FingerprintStore(Protocol):
 
     def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
         """Merge the entries of the log, which is empty afterwards; if it fails, they stay there."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of any entity."""
+
+    @property
+    def identities(self) -> Identities:
+        """Who is known of each stream, where `on_removed` is set; to be opened behind the store."""
 
     def confirm(self) -> None:
         """Make sure that no other run has taken the store over."""

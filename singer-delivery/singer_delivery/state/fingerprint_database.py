@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
@@ -28,6 +29,7 @@ from singer_delivery.errors import (
 )
 from singer_delivery.state.entries import FingerprintEntry, logged
 from singer_delivery.state.fingerprint_file import FingerprintFile
+from singer_delivery.state.identity_database import DatabaseIdentities
 from singer_delivery.state.postgres import (
     connected,
     copy_entries,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from uuid import UUID
+
+    from singer_delivery.state.identities import Identities
 
 LEASE_SECONDS = 60.0
 """How long a lease lasts: the time after which the next run takes over from one that was killed."""
@@ -198,6 +202,26 @@ class FingerprintDatabase:
         if entries and not self._shared:
             self._copy(entries)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of any entity, as far as a run that shares the lease knows."""
+        return self._empty
+
+    @cached_property
+    def identities(self) -> Identities:
+        """Who is known of each stream; where nothing is kept, a copy that may be changed.
+
+        Raises:
+            OutputError: They cannot be copied.
+        """
+        if not self._beside:
+            return DatabaseIdentities(self._leased)
+        beside, known = self._beside.identities, DatabaseIdentities(self._unleased)
+        if known.exists():
+            beside.open()
+            known.copy_to(beside)
+        return beside
+
     def confirm(self) -> None:
         """Renew the lease.
 
@@ -298,6 +322,16 @@ class FingerprintDatabase:
         with self._renewed(), self._opened.transaction():
             self._check_lease(self._cursor.execute(_RENEW, self._lease).rowcount)
             yield
+
+    @contextmanager
+    def _leased(self) -> Iterator[psycopg.Cursor[Any]]:
+        with self._plain_errors(), self._transaction():
+            yield self._cursor
+
+    @contextmanager
+    def _unleased(self) -> Iterator[psycopg.Cursor[Any]]:
+        with self._plain_errors(), self._opened.transaction():
+            yield self._cursor
 
     def _logged(self) -> dict[int, FingerprintEntry]:
         return logged(self._cursor.execute(_LOGGED, (self._lease["name"],)))

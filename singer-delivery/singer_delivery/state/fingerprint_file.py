@@ -23,6 +23,7 @@ from singer_delivery.errors import (
 )
 from singer_delivery.files import OWNER_ONLY
 from singer_delivery.state.entries import FingerprintEntry, logged
+from singer_delivery.state.identity_file import FileIdentities
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -72,6 +73,11 @@ class FingerprintFile:
         self._readable = ["main"]  # what stands in a later one counts
         self._empty = True  # nothing is merged yet, as in a first run: nothing to be found
         self._database = _connected("")  # until `open`, and where nothing is kept
+        self.identities = FileIdentities(
+            lambda: self._database,
+            self._plain_errors,
+            lambda: "known" if "known" in self._readable else None,
+        )
 
     def open(self) -> None:
         """Open the file, and merge what a killed run left in its log.
@@ -169,6 +175,11 @@ class FingerprintFile:
             transaction.execute("CREATE TABLE moved (place TEXT NOT NULL)")
             transaction.execute("INSERT INTO moved VALUES (?)", (place,))
             transaction.execute(f"PRAGMA user_version = {MOVED}")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of any entity."""
+        return self._empty
 
     def confirm(self) -> None:
         """Do nothing: the lock lasts until the process ends."""

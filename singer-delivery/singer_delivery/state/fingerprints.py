@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from singer_delivery.state.entries import FingerprintEntry, packed
 
@@ -31,7 +32,13 @@ RENEW_BEFORE_SECONDS = 40.0
 ID_CHARACTERS = 32
 """The length of an id that is made of the content: 128 bits in hexadecimal digits."""
 
+UUID_CHARACTERS = 36
+"""The length of one that is a UUID."""
+
 FINGERPRINT_BYTES = 16
+REMOVED = sha256(b"removed").digest()[:FINGERPRINT_BYTES]
+"""The fingerprint of what is removed: what comes back is a change, and has a new id."""
+
 ENTITY_KEY_BYTES = 8
 """If two entities share a key by chance, both are sent although they are unchanged."""
 
@@ -42,10 +49,18 @@ class Fingerprints:
     Args:
         store: Keeps the entries between runs.
         again: Whether to send unchanged messages too.
+        interrupts: Whether this run does not note who it reads, so that no read that it takes part
+            in may be compared.
+
+    Attributes:
+        known: The store.
     """
 
-    def __init__(self, store: FingerprintStore, *, again: bool = False) -> None:
-        self._store = store
+    def __init__(
+        self, store: FingerprintStore, *, again: bool = False, interrupts: bool = False
+    ) -> None:
+        self._store = self.known = store
+        self._interrupts = interrupts
         self._again = again
         self._on_their_way: dict[int, int] = {}  # number of messages in flight
         self._recent: dict[int, FingerprintEntry] = {}  # entries that are not merged into the store
@@ -61,6 +76,8 @@ class Fingerprints:
             OutputError: It cannot be used.
         """
         self._store.open()
+        if self._interrupts:
+            self._store.identities.interrupt()
 
     def look_up(self, entity_keys: Iterable[int | None]) -> None:
         """Look up entries for `send`; many at once cost less.
@@ -120,6 +137,7 @@ class Fingerprints:
         elif acknowledged:
             last = self._recent[entity_key]
             self._note(entity_key, FingerprintEntry(last.fingerprint, last.generation, True))
+            self._remove(each for each in message.removes or () if each != entity_key)
             if len(self._unstored) >= STORE_EVERY:
                 self.store()
 
@@ -172,6 +190,13 @@ class Fingerprints:
         finally:
             self._store.close()
 
+    def _remove(self, entity_keys: Iterable[int]) -> None:
+        """Note that other entities, which describe the same user or company, are removed too."""
+        for entity_key in entity_keys:
+            found = self._recent.get(entity_key) or self._store.find([entity_key]).get(entity_key)
+            if found and entity_key not in self._on_their_way:
+                self._note(entity_key, FingerprintEntry(REMOVED, found.generation + 1, True))
+
     def _last(self, entity_key: int) -> FingerprintEntry | None:
         return self._recent.get(entity_key) or self._found.get(entity_key)
 
@@ -193,8 +218,17 @@ def entity_key(tenant: bytes, *parts: str) -> int:
 
 
 def _renew_id(message: Message, generation: int) -> None:
-    """Replace a message's id by one of its generation, so that A → B → A is no repeat."""
-    start, end = message.id_at, message.id_at + ID_CHARACTERS
-    digest = sha256(b"%b%d" % (message.body[start:end], generation)).hexdigest()
-    message.id = digest[:ID_CHARACTERS]
+    """Replace a message's id by one of its generation, so that A → B → A is no repeat.
+
+    Where it is a UUID, so is the new one (RFC 9562, version 8).
+    """
+    is_uuid = message.body[message.id_at + 8] == ord("-")
+    start, end = message.id_at, message.id_at + (UUID_CHARACTERS if is_uuid else ID_CHARACTERS)
+    digest = sha256(b"%b%d" % (message.body[start:end], generation)).digest()[: ID_CHARACTERS // 2]
+    message.id = _uuid8(digest) if is_uuid else digest.hex()
     message.body = message.body[:start] + message.id.encode() + message.body[end:]
+
+
+def _uuid8(digest: bytes) -> str:
+    number = int.from_bytes(digest, "big") & ~(0xF000 << 64 | 0xC000 << 48)
+    return str(UUID(int=number | 0x8000 << 64 | 0x8000 << 48))

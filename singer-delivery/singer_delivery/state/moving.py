@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
@@ -52,6 +52,7 @@ def move(path: Path, uri: str) -> int:
     """
     # psycopg is an extra.
     from singer_delivery.state import postgres as database  # noqa: PLC0415
+    from singer_delivery.state.identity_database import DatabaseIdentities  # noqa: PLC0415
 
     place = database.place_of(uri)
     moved = 0
@@ -77,6 +78,11 @@ def move(path: Path, uri: str) -> int:
                 database.copy_entries(cursor, left.items())
                 cursor.execute(_CLEAR)
                 database.copy_entries(cursor, entries(file), _MERGE)
+                if file.identities.exists():
+                    identities = DatabaseIdentities(lambda: nullcontext(cursor))
+                    file.identities.open()
+                    identities.open()
+                    file.identities.copy_to(identities)
         file.mark_moved(place)
     return moved
 

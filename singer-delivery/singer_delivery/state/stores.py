@@ -32,6 +32,11 @@ def store_errors(config: Mapping[str, Any], target: str) -> Iterator[str]:
         A sentence for what is wrong.
     """
     if not config.get("changed_only"):
+        if config.get("on_removed", "ignore") != "ignore":
+            yield (
+                "Setting on_removed: who is gone is found by what changed_only keeps. Set "
+                "changed_only: true, or on_removed: ignore."
+            )
         return
     if not is_database(config.get("fingerprints_path", "")):
         if config.get("fingerprints_lease"):

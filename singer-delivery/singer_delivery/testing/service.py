@@ -129,6 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     do_GET = do_POST  # noqa: N815, the name http.server looks for
+    do_DELETE = do_POST  # noqa: N815
 
     @override
     def log_message(self, format: str, *args: object) -> None:

@@ -310,6 +310,7 @@ class IncrementalStream(MoesifStream):
         self._state.unfinished = [scan]
         yield from self.read_scan(scan)
         self._state.unfinished = []
+        self._state.version = scan.version or self._state.version
         if self.replication_method != FULL_TABLE:
             self.move(self._state, scan)
 
@@ -321,6 +322,8 @@ class IncrementalStream(MoesifStream):
         if scan is None or (self.version and not scan.version):
             # An activated version takes away what came without it.
             since = {} if full else self._checked(self.since, self._state)
+            if self.version:  # two runs may begin within a second, and a clock may be set back
+                self.version = max(self.version, (self._state.version or 0) + 1)
             return Scan(start, end, since, version=self.version)
         self.logger.info("Resuming '%s' after %d documents", self.name, scan.count)
         if self.version and scan.version:

@@ -69,6 +69,7 @@ class StreamState(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
         rolled_up: When the sync began that last rolled up usage, on Moesif's clock.
         unfinished: The scan under way, if any: in a list, because Meltano merges an older
             state's objects into a newer state, and replaces lists.
+        version: The version of the last full table, if one was read.
         starting_replication_value: What singer-sdk wrote for version 0.1.0 of this tap.
     """
 
@@ -77,6 +78,7 @@ class StreamState(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     others: dict[str, str] = {}
     rolled_up: str | None = None
     unfinished: list[Scan] = []
+    version: int | None = None
     starting_replication_value: Any = None
 
     @classmethod

@@ -131,6 +131,20 @@ def test_a_read_that_is_resumed_goes_on_with_its_version(people: Account) -> Non
     assert 7 not in {version for _, version in versions(third)}
 
 
+def test_each_read_has_a_later_version_than_the_last_one(people: Account) -> None:
+    config = settings(people)
+    state: dict[str, Any] = {}
+    numbers: list[int] = []
+    for _ in range(3):
+        run = sync(config, catalog(config), state)
+        numbers += {version for _, version in versions(run) if version}
+        state = run.state
+    assert numbers == sorted({*numbers})
+    assert len(numbers) == 3
+    run = sync(config, state=state)
+    assert "version" not in {name for message in run.messages for name in message}
+
+
 def test_a_read_that_began_without_a_version_begins_anew(people: Account) -> None:
     config = settings(people, page_size=2)
     breaks_off(people, search=people.searches + 3)

@@ -1,0 +1,120 @@
+"""The identities in the SQLite file of fingerprints.
+
+Rows are appended to a log, packed, and merged in the order of their keys once it has grown, as the
+entries of `fingerprint_file` are.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from typing_extensions import override
+
+from singer_delivery.state.identities import Identities, Identity, unique
+from singer_delivery.state.identity_sql import UPSERT
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+MERGE_EVERY = 100_000
+"""Rows in the log that are merged together."""
+
+_EXISTS = "SELECT EXISTS (SELECT 1 FROM {}sqlite_master WHERE name = 'singer_fingerprint_streams')"
+_CREATE_LOG = (
+    "CREATE TABLE singer_fingerprint_identity_log (number INTEGER PRIMARY KEY, rows BLOB NOT NULL)"
+)
+_APPEND = "INSERT INTO singer_fingerprint_identity_log (rows) VALUES (?)"
+_LOGGED = "SELECT rows FROM singer_fingerprint_identity_log ORDER BY number"
+_CLEAR = "DELETE FROM singer_fingerprint_identity_log"
+_COPY = "INSERT INTO main.{0} SELECT * FROM {1}.{0}"
+_TABLES = ("streams", "identities", "traits", "identity_log")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Identity]).decode
+
+
+class FileIdentities(Identities):
+    """The identities in a file.
+
+    Args:
+        connection: Returns the connection to the file.
+        plain_errors: Returns a context that turns errors of SQLite into an `OutputError`.
+        read_from: The name of an attached database from which they are copied, to be changed and
+            not kept.
+    """
+
+    def __init__(
+        self,
+        connection: Callable[[], sqlite3.Connection],
+        plain_errors: Callable[[], AbstractContextManager[None]],
+        read_from: Callable[[], str | None],
+    ) -> None:
+        self._connection = connection
+        self._plain_errors = plain_errors
+        self._read_from = read_from
+        self._logged = 0  # rows
+
+    @override
+    def open(self) -> bool:
+        # A power cut must not lose who was read: a read that goes on would lack them.
+        self.run("PRAGMA synchronous = FULL")
+        created = super().open()
+        if created:
+            self.run(_CREATE_LOG)
+            if (source := self._read_from()) and self.exists(f"{source}."):
+                for table in _TABLES:
+                    self.run(_COPY.format(f"singer_fingerprint_{table}", source))
+                created = False
+        self.merge()
+        return created
+
+    @property
+    @override
+    def create_suffix(self) -> str:
+        return " WITHOUT ROWID"
+
+    @override
+    def exists(self, database: str = "main.") -> bool:
+        [[found]] = self.run(_EXISTS.format(database))
+        return bool(found)
+
+    @override
+    def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._plain_errors():
+            return self._connection().execute(statement, values).fetchall()
+
+    @contextmanager
+    @override
+    def transaction(self) -> Iterator[None]:
+        with self._plain_errors(), self._connection() as transaction:
+            transaction.execute("BEGIN")
+            yield
+
+    @override
+    def add(self, rows: Sequence[Identity]) -> None:
+        self.run(_APPEND, (_encode(rows),))
+        self._logged += len(rows)
+        if self._logged >= MERGE_EVERY:
+            self.merge()
+
+    @override
+    def merge(self) -> None:
+        rows = [row for [packed] in self.run(_LOGGED) for row in _decode(packed)]
+        if rows:
+            with self.transaction():
+                self._upsert(unique(rows))
+                self.run(_CLEAR)
+        self._logged = 0
+
+    @override
+    def upsert(self, rows: Sequence[Identity]) -> None:
+        with self.transaction():
+            self._upsert(rows)
+
+    def _upsert(self, rows: Any) -> None:  # noqa: ANN401, any iterable of rows
+        statement = UPSERT.format(rows="VALUES (?, ?, ?, ?, ?, ?, ?)")
+        self._connection().executemany(statement, rows)

@@ -1,0 +1,125 @@
+"""Killed anywhere with `on_removed`, Segment still ends with the users that the source has.
+
+The tap is played by a table from which users come and go. It reads the table completely, under a
+version, and goes on where the last STATE of the life before stood. Each life but the last ends with
+SIGKILL at a request drawn by chance, before or after its answer. Segment drops the repeat of an id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commands import started
+from scripted import Reply, Request, ScriptedService
+from segment_runs import KEY, record, schema, state
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+KILLS = int(os.environ.get("KILLS", "8"))
+STABLE = [f"always-{number}" for number in range(4)]
+OTHERS = [f"comes-and-goes-{number}" for number in range(8)]
+COMMAND = ("target-segment", "--config", "config.json")
+SHORT_LEASE = """
+import singer_delivery.state.fingerprint_database as d
+d.LEASE_SECONDS = 0.3
+"""
+
+
+class Reaper:
+    """Knows the users that Segment has, and kills the target at a moment drawn by chance."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.users: set[str] = set()
+        self.removed: list[str] = []
+        self._ids: set[str] = set()
+        self._chance = chance
+        self._lock = threading.Lock()
+        self._victim: subprocess.Popen[bytes] | None = None
+        self._requests_left = 0
+
+    def take(self, victim: subprocess.Popen[bytes] | None) -> None:
+        """Choose when this one dies; None is left alone."""
+        with self._lock:
+            self._victim = victim
+            self._requests_left = self._chance.randrange(5)
+
+    def answer(self, request: Request) -> Reply:
+        with self._lock:
+            for message in request.json["batch"]:
+                if message["messageId"] not in self._ids:
+                    self._ids.add(message["messageId"])
+                    self._arrived(message)
+            self._requests_left -= 1
+            if self._victim is not None and self._requests_left < 0:
+                self._victim.kill()
+                return Reply(closed=True)
+        return Reply(body={"success": True})
+
+    def _arrived(self, message: dict[str, Any]) -> None:
+        if message["type"] == "identify":
+            self.users.add(message["userId"])
+        else:
+            self.users.discard(message["userId"])
+            self.removed.append(message["userId"])
+
+
+def lines(source: set[str], before: dict[str, Any], version: int) -> list[dict[str, Any]]:
+    """Give what the tap writes, which goes on where a state stands."""
+    version, after = before.get("version", version), before.get("after", "")
+    written = [{**schema("people", "userId", "traits"), "key_properties": ["userId"]}]
+    for name in sorted(source):
+        if name > after:
+            person = record("people", userId=name, traits={"plan": "A"})
+            written += [{**person, "version": version}]
+            written += [state({"version": version, "after": name})]
+    end = {"type": "ACTIVATE_VERSION", "stream": "people", "version": version}
+    return [*written, end, state({})]
+
+
+def live(process: subprocess.Popen[bytes], written: list[dict[str, Any]]) -> list[Any]:
+    """Feed a target; give the states that it wrote."""
+    text = "".join(json.dumps(line) + "\n" for line in written).encode()
+    out = b""
+    with suppress(BrokenPipeError):
+        out, _ = process.communicate(text, 60)
+    process.wait(60)
+    return [json.loads(line) for line in out.splitlines() if line.endswith(b"}")]
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("store", ["file", "database"])
+def test_killed_anywhere_segment_ends_with_the_users_of_the_source(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    seed = random.randrange(10**6)
+    chance = random.Random(seed)
+    reaper = Reaper(chance)
+    source = {*STABLE, *OTHERS}
+    last: dict[str, Any] = {}
+    with ScriptedService(reaper.answer) as service:
+        config = {"write_key": KEY, "host": service.url, "changed_only": True}
+        config |= {"on_removed": "event", "max_removed": 100}
+        if store == "database":
+            config["fingerprints_path"] = request.getfixturevalue("database").uri
+        config |= {"lanes": 2, "batch_size_rows": 2, "streams": {"*": {"as": "segment.calls"}}}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        for version in range(1, KILLS + 4):
+            mortal = version <= KILLS
+            for name in chance.sample(OTHERS, 3) if mortal else ():
+                source ^= {name}
+            with started(*COMMAND, cwd=tmp_path, before=SHORT_LEASE) as process:
+                reaper.take(process if mortal else None)
+                states = live(process, lines(source, last, version))
+                assert process.returncode in ({0, -9} if mortal else {0}), f"seed {seed}"
+            last = states[-1] if states else last
+            assert not {*STABLE} & {*reaper.removed}, f"seed {seed}"
+    assert reaper.users == source, f"seed {seed}"
