@@ -250,9 +250,8 @@ class DeliveryTarget(CommandTarget):
     def _read_unreadable(self, message: dict[str, Any], rejected: RecordRejected) -> None:
         """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
         mapped = self._stream(message.get("stream"))
-        handle = self.delivery.record(
-            message["stream"], self._reader.line, version=_version(message)
-        )
+        key = mapped.key_of(message.get("record")) if self.settings.removes else None
+        handle = self.delivery.record(message["stream"], self._reader.line, key, _version(message))
         try:
             mapped.check_sent()
         except RecordSkipped as skipped:
@@ -268,8 +267,9 @@ class DeliveryTarget(CommandTarget):
 
     @override
     def read_activate_version(self, message: dict[str, Any]) -> None:
-        self._stream(stream := message.get("stream"))
-        self.delivery.activate(str(stream), _version(message))
+        stream = message.get("stream")
+        if stream in self._mapped:
+            self.delivery.activate(stream, _version(message))
 
     @override
     def read_state(self, message: dict[str, Any]) -> None:

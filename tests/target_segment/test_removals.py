@@ -14,6 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from scripted import Reply
 from segment_runs import KEY, SUCCESS, record, schema, scripted_segment, sent, state
+from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.selection import Selection
 from singer_delivery.testing import Ended, deliver
 from target_segment import TargetSegment
@@ -62,7 +63,7 @@ class Segment:
             **settings,
         }
 
-    def run(self, lines: Iterable[Line], **settings: Any) -> Ended:
+    def run(self, lines: Iterable[Line | str], **settings: Any) -> Ended:
         """Deliver some lines, and forget the requests of earlier runs."""
         self.service.requests.clear()
         ended = deliver(
@@ -247,6 +248,37 @@ def test_a_record_that_segment_refuses_was_read(segment: Segment) -> None:
     lines = table(NINE, 2)
     ended = segment.run([*lines[:-1], person(TEN[0], 2, traits={"plan": "bad"}), lines[-1]])
     assert (ended.exit_code, ended.summary["removed"], ended.states) == (1, 0, [])
+
+
+def test_a_record_that_cannot_be_read_was_read_all_the_same(with_file: Segment) -> None:
+    with_file.run(table(TEN, 1))
+    broken = json.dumps(person(TEN[0], 2)).replace('"free"', "NaN")
+    lines: list[Line | str] = [*table(TEN[2:], 2)[:-1], broken + "\n", activate(2)]
+    ended = with_file.run(lines)
+    assert (ended.exit_code, [event["userId"] for event in with_file.events]) == (3, [TEN[1]])
+
+
+@pytest.mark.parametrize(
+    ("record", "key"),
+    [
+        ({"id": "a"}, "a"),
+        ({"id": 5}, "5"),
+        ({"id": "a\ufffd"}, None),
+        ({"id": 5.0}, None),
+        ({"id": True}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_key_of_a_record_that_cannot_be_read_is_only_taken_if_it_is_certain(
+    record: object, key: str | None
+) -> None:
+    assert MappedStream("s", [], None, ["id"]).key_of(record) == key
+    assert MappedStream("s", [], None, ["id", "other"]).key_of(record) is None
+
+
+def test_an_activation_of_a_stream_without_a_schema_means_nothing(with_file: Segment) -> None:
+    assert with_file.removed([activate(1, "other"), *table(TEN, 1)]) == []
 
 
 def test_what_a_stream_map_leaves_out_was_read(segment: Segment) -> None:

@@ -76,9 +76,13 @@ class Wakeup:
         self._pipe()
 
 
-def _close(*files: int) -> None:
-    for file in files:
-        os.close(file)
+def _close(read: int, write: int) -> None:
+    with suppress(ValueError, OSError):  # in another thread than the main one
+        woken = signal.set_wakeup_fd(-1)
+        if woken not in {-1, write}:
+            signal.set_wakeup_fd(woken)
+    os.close(read)
+    os.close(write)
 
 
 class Lines:

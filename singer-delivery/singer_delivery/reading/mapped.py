@@ -89,6 +89,21 @@ class MappedStream:
             return None
         return value if isinstance(value, str) else bytes(values[0]).decode(errors="replace")
 
+    def key_of(self, record: object) -> str | None:
+        """Return the key of a record that only a lenient decoder can read, as `key` does.
+
+        Returns:
+            None where it is not certain what `key` would return.
+        """
+        if not isinstance(record, dict) or len(self._key_properties) != 1:
+            return None
+        value = record.get(self._key_properties[0])
+        if (
+            isinstance(value, str) and "\ufffd" not in value
+        ):  # which stands for bytes it cannot read
+            return value
+        return str(value) if type(value) is int else None
+
     def check_sent(self) -> None:
         """Check that the records of the stream are sent.
 

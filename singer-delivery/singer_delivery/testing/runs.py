@@ -141,7 +141,8 @@ def _kept_signal_handlers() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.set_wakeup_fd(wakeup)
+        with contextlib.suppress(OSError):  # that of a target that is gone by now
+            signal.set_wakeup_fd(wakeup)
         for signum, handler in handlers.items():
             signal.signal(signum, handler)
 
