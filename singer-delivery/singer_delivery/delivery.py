@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message
     from singer_delivery.sending.lanes import Destination
     from singer_delivery.settings import DeliverySettings
-    from singer_delivery.state.checkpoints import StateInterval
     from singer_delivery.state.fingerprints import Fingerprints
     from singer_delivery.state.removals import Removals, Remover
 
@@ -88,7 +87,6 @@ class Delivery:
         self._interrupt = interrupt
         self._fingerprints = fingerprints
         self._removals = removals
-        self._ends: dict[str, StateInterval] = {}  # STATE behind these waits for removals
         self._numbers = count(1)
         self._held: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
         self._refusals = RejectionStreak(settings.max_rejects)
@@ -173,7 +171,7 @@ class Delivery:
         self.summary.read[stream] += 1
         if self._removals:
             self._removals.record(stream, version)
-            self._end(stream)
+            self._states.release(stream)
         interval = self._states.checkpoints.record()
         return RecordHandle(stream, line, interval, next(self._numbers), key)
 
@@ -185,15 +183,9 @@ class Delivery:
     def activate(self, stream: str, version: int | None) -> None:
         """Note an ACTIVATE_VERSION; no STATE behind it is written before who is gone is removed."""
         if self._removals and self._removals.activate(stream, version):
-            if stream not in self._ends:
-                self._ends[stream] = self._states.checkpoints.record()
+            self._states.hold(stream)
         else:
-            self._end(stream)
-
-    def _end(self, stream: str) -> None:
-        """Let STATE pass where a stream was thought to have ended."""
-        if (end := self._ends.pop(stream, None)) is not None:
-            self._states.checkpoints.resolve(end)
+            self._states.release(stream)
 
     def send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         """Queue a record's messages; wait while a lane holds as many batches as it may."""
@@ -336,8 +328,7 @@ class Delivery:
                 record.key = message.key
                 self.send(record, [message])
         self._deliver()
-        for stream in [*self._ends]:
-            self._end(stream)
+        self._states.release()
 
     def stop(self) -> bool:
         """Send nothing more; return whether requests are in flight."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from singer_delivery.state.checkpoints import StateInterval
+
 
 class StateWriter:
     """Writes the newest STATE that is due.
@@ -45,6 +47,18 @@ class StateWriter:
         self._clock = clock
         self._value: Any = None  # the newest one that may be written, until it is
         self._not_before = clock()
+        self._holds: dict[str, StateInterval] = {}
+
+    def hold(self, name: str) -> None:
+        """Let no STATE that is read from now on be written until this is released."""
+        if name not in self._holds:
+            self._holds[name] = self.checkpoints.record()
+
+    def release(self, *names: str) -> None:
+        """Let STATE pass that is held under these names, or under any if there are none."""
+        for name in names or [*self._holds]:
+            if (held := self._holds.pop(name, None)) is not None:
+                self.checkpoints.resolve(held)
 
     @property
     def due(self) -> float | None:
