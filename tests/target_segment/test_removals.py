@@ -379,6 +379,9 @@ def test_who_is_removed_leaves_no_id_behind(with_file: Segment) -> None:
     with closing(sqlite3.connect(with_file.folder / "fingerprints.sqlite")) as file:
         ids = {id_ for [id_] in file.execute("SELECT id FROM singer_fingerprint_identities")}
     assert ids == {f"u{name}" for name in NINE}
+    held = b"".join(path.read_bytes() for path in with_file.folder.glob("fingerprints.sqlite*"))
+    assert TEN[0].encode() not in held
+    assert NINE[0].encode() in held
 
 
 def test_windows_of_a_backfill_remove_nothing(

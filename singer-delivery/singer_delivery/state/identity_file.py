@@ -62,6 +62,7 @@ class FileIdentities(Identities):
     def open(self) -> bool:
         # A power cut must not lose who was read: a read that goes on would lack them.
         self.run("PRAGMA synchronous = FULL")
+        self.run("PRAGMA secure_delete = ON")  # no id stays behind in what is free
         created = super().open()
         if created:
             self.run(_CREATE_LOG)
