@@ -34,6 +34,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Options of a store's client, each where fsspec's configuration has none of that name."""
 
+READ_BYTES = 1 << 22
+"""How much of an object is read at once."""
+
 PROBE = ".write-check-"
 """How the names of objects begin by which is found out whether a bucket can be written."""
 
@@ -57,7 +60,7 @@ class Store:
         self._scheme = scheme_of(url)
         given = conf.get(self._scheme, {})
         options = {k: v for k, v in OPTIONS[self._scheme].items() if k not in given}
-        with _plain_errors(0):
+        with _plain_errors(0):  # it asks for nothing yet
             self._files = fsspec.filesystem(
                 self._scheme, skip_instance_cache=True, use_listings_cache=False, **options
             )
@@ -84,10 +87,19 @@ class Store:
                 found = self._files.find(folder, prefix=start, timeout=seconds)
         return [f"{self._scheme}://{name}" for name in sorted(found) if PROBE not in name]
 
-    def lines(self, url: str) -> Iterator[bytes]:
-        """Iterate over the lines of an object."""
-        with _plain_errors(0), self._files.open(_path(url), "rb", block_size=1 << 22) as file:
-            yield from file
+    def lines(self, url: str, seconds: float) -> Iterator[bytes]:
+        """Iterate over the lines of an object, each part of which is read within some seconds."""
+        path, rest = _path(url), b""
+        with _plain_errors(seconds):
+            size = self._files.info(path, timeout=seconds)["size"]
+        for start in range(0, size, READ_BYTES):
+            with _plain_errors(seconds):
+                end = min(start + READ_BYTES, size)
+                part = self._files.cat_file(path, start=start, end=end, timeout=seconds)
+            *whole, rest = (rest + part).split(b"\n")
+            yield from (line + b"\n" for line in whole)
+        if rest:
+            yield rest
 
 
 def _path(url: str) -> str:
@@ -107,7 +119,7 @@ def _reason(error: Exception, seconds: float) -> str:
     name, code = type(error).__name__, _code_of(error)
     said = f" ({code})" if code else ""
     if isinstance(error, TimeoutError):
-        return f"no answer within {seconds:g} s" if seconds else "no answer in time"
+        return f"no answer within {seconds:g} s"
     if isinstance(error, FileNotFoundError):
         return f"there is no such bucket or object{said}"
     if isinstance(error, PermissionError) or code in {"401", "403"}:
