@@ -35,7 +35,7 @@ def object_lines(url: str) -> Iterator[tuple[str, Iterator[bytes]]]:
     from singer_delivery.buckets.store import Store  # noqa: PLC0415, an extra
 
     try:
-        store = Store(url)
+        store = Store(url, READ_SECONDS)
     except NoClientError as error:
         reason = f"its client is not installed; install singer-delivery[{error.extra}]"
         raise OSError(0, reason) from None

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import errno
 import re
+import threading
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,7 +23,7 @@ from fsspec.config import conf
 from singer_delivery.buckets.urls import check_client, scheme_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
@@ -50,20 +53,26 @@ class Store:
 
     Args:
         url: A URL of the store.
+        seconds: How long its client may take to find credentials.
 
     Raises:
         NoClientError: Its client is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seconds: float) -> None:
         check_client(url)
         self._scheme = scheme_of(url)
         given = conf.get(self._scheme, {})
         options = {k: v for k, v in OPTIONS[self._scheme].items() if k not in given}
-        with _plain_errors(0):  # it asks for nothing yet
-            self._files = fsspec.filesystem(
-                self._scheme, skip_instance_cache=True, use_listings_cache=False, **options
-            )
+        make = partial(
+            fsspec.filesystem,
+            self._scheme,
+            skip_instance_cache=True,
+            use_listings_cache=False,
+            **options,
+        )
+        with _plain_errors(seconds):
+            self._files = _within(seconds, make)
 
     def write(self, url: str, content: bytes, seconds: float) -> None:
         """Write an object in one step, within some seconds."""
@@ -100,6 +109,24 @@ class Store:
             yield from (line + b"\n" for line in whole)
         if rest:
             yield rest
+
+
+def _within(seconds: float, call: Callable[[], Any]) -> Any:  # noqa: ANN401, a client without types
+    """Call a function that has no time limit of its own.
+
+    Raises:
+        TimeoutError: It takes longer. Its thread does not keep the process from ending.
+    """
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except Exception as error:  # noqa: BLE001, raised again
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(seconds)
 
 
 def _path(url: str) -> str:
