@@ -14,7 +14,9 @@ import pytest
 from object_stores import BUCKET, KEY_ID, S3, SECRET, Fault, ObjectStore, gcs, s3
 from people import PEOPLE, REFUSED
 from singer_delivery.buckets import spool
+from singer_delivery.buckets import store as store_module
 from singer_delivery.buckets.spool import Spool
+from singer_delivery.buckets.store import Store
 from singer_delivery.buckets.urls import url_errors
 from singer_delivery.errors import RejectsFileError
 from singer_delivery.files import SharedLines
@@ -492,6 +494,29 @@ def replay(trial: Trial, place: str, **settings: Any) -> int:
     config = {**PEOPLE.settings(trial.url), **settings}
     options = Options(replay=place)
     return TargetWebhook.main(config, parse_env=False, file_input=None, options=options)
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 1 << 20])
+def test_an_object_is_read_in_parts_to_its_last_byte(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(store_module, "READ_BYTES", size)
+    text = b'{"a": 1}\n\n{"b": "\xc3\xa9"}\n{"torn'
+    objects = Store(store.url(), 20)
+    objects.write(store.url("a/b"), text, 20)
+    assert [*objects.lines(store.url("a/b"), 20)] == text.splitlines(keepends=True)
+
+
+def test_a_client_that_looks_for_credentials_too_long_is_told(
+    trial: Trial, amazon: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(spool, "UPLOAD_SECONDS", 0.1)
+    monkeypatch.setattr("fsspec.filesystem", lambda *_, **__: over.wait(60))
+    ended = trial.run(PEOPLE.lines([1]), rejects_path=amazon.url("rejects"))
+    over.set()
+    assert (ended.exit_code, trial.requests) == (1, [])
+    assert "which rejects_path names: no answer within 0.1 s" in ended.log
 
 
 def test_a_file_is_sent_again_by_the_same_option(trial: Trial, tmp_path: Path) -> None:

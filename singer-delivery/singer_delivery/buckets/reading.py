@@ -14,8 +14,8 @@ from singer_delivery.errors import ReplayError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FIND_SECONDS = 60.0
-"""How long it may take to list the objects below a URL."""
+READ_SECONDS = 60.0
+"""How long it may take to list the objects below a URL, or to read a part of one."""
 
 
 def object_lines(url: str) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -35,15 +35,15 @@ def object_lines(url: str) -> Iterator[tuple[str, Iterator[bytes]]]:
     from singer_delivery.buckets.store import Store  # noqa: PLC0415, an extra
 
     try:
-        store = Store(url)
+        store = Store(url, READ_SECONDS)
     except NoClientError as error:
         reason = f"its client is not installed; install singer-delivery[{error.extra}]"
         raise OSError(0, reason) from None
-    names = store.find(url, FIND_SECONDS)
+    names = store.find(url, READ_SECONDS)
     if not names:
         raise OSError(0, "there are no objects")
     for name in names:
-        yield name, store.lines(name)
+        yield name, store.lines(name, READ_SECONDS)
 
 
 class ReplayedObjects(io.IOBase):

@@ -158,7 +158,7 @@ class Spool:
     def _store(self, url: str) -> Store:
         scheme = scheme_of(url)
         if scheme not in self._stores:
-            self._stores[scheme] = Store(url)
+            self._stores[scheme] = Store(url, self._seconds)
         return self._stores[scheme]
 
     def _upload_left(self, folder: Path) -> None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import errno
 import re
+import threading
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,7 +23,7 @@ from fsspec.config import conf
 from singer_delivery.buckets.urls import check_client, scheme_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
@@ -33,6 +36,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gs": {},
 }
 """Options of a store's client, each where fsspec's configuration has none of that name."""
+
+READ_BYTES = 1 << 22
+"""How much of an object is read at once."""
 
 PROBE = ".write-check-"
 """How the names of objects begin by which is found out whether a bucket can be written."""
@@ -47,20 +53,26 @@ class Store:
 
     Args:
         url: A URL of the store.
+        seconds: How long its client may take to find credentials.
 
     Raises:
         NoClientError: Its client is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seconds: float) -> None:
         check_client(url)
         self._scheme = scheme_of(url)
         given = conf.get(self._scheme, {})
         options = {k: v for k, v in OPTIONS[self._scheme].items() if k not in given}
-        with _plain_errors(0):
-            self._files = fsspec.filesystem(
-                self._scheme, skip_instance_cache=True, use_listings_cache=False, **options
-            )
+        make = partial(
+            fsspec.filesystem,
+            self._scheme,
+            skip_instance_cache=True,
+            use_listings_cache=False,
+            **options,
+        )
+        with _plain_errors(seconds):
+            self._files = _within(seconds, make)
 
     def write(self, url: str, content: bytes, seconds: float) -> None:
         """Write an object in one step, within some seconds."""
@@ -84,10 +96,37 @@ class Store:
                 found = self._files.find(folder, prefix=start, timeout=seconds)
         return [f"{self._scheme}://{name}" for name in sorted(found) if PROBE not in name]
 
-    def lines(self, url: str) -> Iterator[bytes]:
-        """Iterate over the lines of an object."""
-        with _plain_errors(0), self._files.open(_path(url), "rb", block_size=1 << 22) as file:
-            yield from file
+    def lines(self, url: str, seconds: float) -> Iterator[bytes]:
+        """Iterate over the lines of an object, each part of which is read within some seconds."""
+        path, rest = _path(url), b""
+        with _plain_errors(seconds):
+            size = self._files.info(path, timeout=seconds)["size"]
+        for start in range(0, size, READ_BYTES):
+            with _plain_errors(seconds):
+                end = min(start + READ_BYTES, size)
+                part = self._files.cat_file(path, start=start, end=end, timeout=seconds)
+            *whole, rest = (rest + part).split(b"\n")
+            yield from (line + b"\n" for line in whole)
+        if rest:
+            yield rest
+
+
+def _within(seconds: float, call: Callable[[], Any]) -> Any:  # noqa: ANN401, a client without types
+    """Call a function that has no time limit of its own.
+
+    Raises:
+        TimeoutError: It takes longer. Its thread does not keep the process from ending.
+    """
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except Exception as error:  # noqa: BLE001, raised again
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(seconds)
 
 
 def _path(url: str) -> str:
@@ -107,7 +146,7 @@ def _reason(error: Exception, seconds: float) -> str:
     name, code = type(error).__name__, _code_of(error)
     said = f" ({code})" if code else ""
     if isinstance(error, TimeoutError):
-        return f"no answer within {seconds:g} s" if seconds else "no answer in time"
+        return f"no answer within {seconds:g} s"
     if isinstance(error, FileNotFoundError):
         return f"there is no such bucket or object{said}"
     if isinstance(error, PermissionError) or code in {"401", "403"}:
