@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from commands import Ended, Sandbox, sandbox
 from containers import Containers, NoContainersError, containers, to_its_end
+from object_stores import KEY_ID, SECRET, s3
 from project import PROJECT
 from scripted import Reply, Request, ScriptedService
 from segment_runs import SUCCESS, sent
@@ -62,6 +64,7 @@ def mounted(folder: Path, services: Sandbox, **more: str) -> list[str]:
     settings = {
         "TAP_MOESIF_API_URL": f"{services.url}/moesif/api/v1",
         "TAP_MOESIF_MANAGEMENT_API_KEY": "sandbox-management-key",
+        "TAP_MOESIF_USAGE_ROLLUP": "false",  # it changes with time alone
         "TARGET_SEGMENT_HOST": f"{services.url}/segment",
         "TARGET_SEGMENT_CDN_URL": f"{services.url}/segment-cdn",
         "TARGET_SEGMENT_WRITE_KEY": "sandbox-write-key",
@@ -114,6 +117,32 @@ def test_rejected_records_end_with_3_and_are_replayed_through_standard_input(
     )
     assert again.code == 3
     assert "1 records read" in again.stderr
+
+
+def test_with_state_and_rejects_in_a_bucket_a_run_may_lose_its_disk(
+    store: Containers, services: Sandbox, tmp_path: Path
+) -> None:
+    services.put(users=[TOO_LARGE])
+    with s3() as bucket:
+        settings = {
+            **bucket.env,
+            "MELTANO_STATE_BACKEND_URI": bucket.url("state"),
+            "MELTANO_STATE_BACKEND_S3_AWS_ACCESS_KEY_ID": KEY_ID,
+            "MELTANO_STATE_BACKEND_S3_AWS_SECRET_ACCESS_KEY": SECRET,
+            "MELTANO_STATE_BACKEND_S3_ENDPOINT_URL": bucket.env["AWS_ENDPOINT_URL"],
+            "TARGET_SEGMENT_REJECTS_PATH": bucket.url("rejects/{target}/{date}"),
+        }
+        first = store.run(*mounted(tmp_path, services, **settings), "moesif-segment")
+        assert first.code == 3, first.stderr
+        assert SECRET not in first.stderr
+        kept = [name for name in bucket.objects() if name.startswith("rejects/target-segment/")]
+        assert len(kept) == 1
+
+        shutil.rmtree(tmp_path / "output")
+        [changed] = services.touch(users=1)["users"]
+        store.run(*mounted(tmp_path, services, **settings), "moesif-segment")
+    accepted = [message["userId"] for message in services.segment()["accepted"]]
+    assert accepted[USERS:] == [changed]
 
 
 def test_a_stop_ends_in_order_with_143(

@@ -40,6 +40,7 @@ SHOWN = [
 ]
 ACTIONLINT = re.search(r"^ACTIONLINT := (.+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 USERS, WINDOWS = 120, 2
+WITHOUT_USAGE = {"TAP_MOESIF_USAGE_ROLLUP": "false"}  # which changes with time alone
 CALLS = {"dagster": "execute_in_process", "prefect": "__call__"}
 """How the job of a file is run, by its scheduler."""
 IN_TURN = """
@@ -99,7 +100,7 @@ def _machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 @pytest.fixture
 def machine(_machine: Machine, services: Sandbox) -> Machine:
     _machine.clear()
-    _machine.configure(services)
+    _machine.configure(services, **WITHOUT_USAGE)
     return _machine
 
 
@@ -267,7 +268,7 @@ def test_with_state_in_a_bucket_meltano_keeps_no_second_run_out(
         return SUCCESS
 
     with ScriptedService(answer) as segment:
-        machine.configure(services, TARGET_SEGMENT_HOST=segment.url)
+        machine.configure(services, TARGET_SEGMENT_HOST=segment.url, **WITHOUT_USAGE)
         assert run("first") == 0
     assert second == [0]
     ids = Counter(message["messageId"] for message in sent(segment))
