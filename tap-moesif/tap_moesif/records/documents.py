@@ -22,7 +22,8 @@ class DocumentReader:
     """Decodes documents, of which some fields stay encoded where they hold objects.
 
     A document of more than a thousand bytes is mostly such objects, which its record holds as
-    they are. The names of all other fields are learned from the documents.
+    they are. The names of all other fields are learned from the documents, and are read in
+    alphabetical order: a record is the same in every run, whatever documents came before its own.
 
     Args:
         encoded: The names of these fields.
@@ -31,7 +32,8 @@ class DocumentReader:
 
     def __init__(self, encoded: Iterable[str], unused: Iterable[str]) -> None:
         self._encoded = tuple(encoded)
-        self._types: dict[str, Any] = dict.fromkeys([*unused, *self._encoded], msgspec.Raw)
+        self._raw: dict[str, Any] = dict.fromkeys([*unused, *self._encoded], msgspec.Raw)
+        self._types = self._raw
         self._learn([])
 
     def read(self, source: msgspec.Raw) -> Document:
@@ -60,7 +62,8 @@ class DocumentReader:
     def _learn(self, names: Collection[str]) -> None:
         if len(self._types) + len(names) > MOST_NAMES:
             raise ValueError("too many names")
-        self._types.update(dict.fromkeys(names, Any))
+        learned = sorted({*names, *self._types} - self._raw.keys())
+        self._types = {**self._raw, **dict.fromkeys(learned, Any)}
         columns = [(f"_{i}", kind, msgspec.UNSET) for i, kind in enumerate(self._types.values())]
         rename = {column[0]: name for column, name in zip(columns, self._types, strict=True)}
         document = msgspec.defstruct(

@@ -105,9 +105,12 @@ class Fields:
         return record
 
     def keep(self, left: Document, record: Record) -> Document:
-        """Put what is left into the record's field for it; give back what is left then."""
+        """Put what is left into the record's field for it; give back what is left then.
+
+        It is sorted by name, so that a record is the same however its document was decoded.
+        """
         if left and self.rest is not None:
-            record[self.rest] = left
+            record[self.rest] = dict(sorted(left.items()))
             return {}
         return left
 

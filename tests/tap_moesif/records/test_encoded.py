@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -45,6 +46,25 @@ def test_they_are_the_same_as_of_documents_that_are_decoded(name: str) -> None:
         assert mismatches == seen or "company" in document
 
     check()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"{}", b'{"org_id":1}', b'{"z":1,"org_id":1}', MANY_FIELDS],
+    ids=["none", "one", "two", "too many"],
+)
+def test_a_record_is_the_same_to_the_byte_whatever_documents_come_before_it(before: bytes) -> None:
+    source = b'{"user_id":"u1","org_id":"177:3","app_id":"198:3","z":1,"campaign":{"b":1,"a":2}}'
+    maker = STREAMS["users"].maker()
+    with contextlib.suppress(ValueError):  # too many names, and so it is read as a whole
+        maker.read(msgspec.Raw(before), "h0")
+    try:
+        record = maker.read(msgspec.Raw(source), "h1")
+    except ValueError:
+        record = maker(json.loads(source), "h1")
+    assert record is not None
+    assert [*record["additionalFields"]] == ["app_id", "org_id", "z"]
+    assert json.dumps(plain(record)) == json.dumps(plain(read("users", source)))
 
 
 def test_an_object_is_written_as_it_came() -> None:
