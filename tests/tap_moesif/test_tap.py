@@ -212,6 +212,24 @@ def test_a_run_takes_settings_catalog_and_state(run: Run, sandbox: Sandbox) -> N
     assert users["unfinished"] == []
 
 
+@pytest.mark.promise(4)
+def test_a_record_is_the_same_to_the_byte_in_every_process(
+    run: Run, moesif_with: MoesifWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever Python's hash seed is, and whatever documents were read before."""
+    names = ("zeta", "alpha", "mu", "enrichments", "clearbit", "_x", "körper")
+    own: Documents = [{"user_id": "u1", **{name: {name: 1} for name in names}}]
+    before: Documents = [{"user_id": "u0", "mu": 1, "beta": 2}]
+    written = set()
+    for seed, documents in (("1", own), ("2", own), ("3", [*before, *own])):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        done = run(config=config(moesif_with(documents).url, usage_rollup=False))
+        [line] = [line for line in done.stdout.splitlines() if '"id":"u1"' in line]
+        written.add(line.partition('"time_extracted"')[0])
+
+    assert len(written) == 1
+
+
 def test_a_run_says_nothing_of_whom_it_reads(run: Run, moesif_with: MoesifWith) -> None:
     awkward: Documents = [
         {"email": PERSON},
