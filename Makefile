@@ -20,7 +20,7 @@ UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install airflow demo test quick test-orchestration test-engine test-lowest test-prerelease test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
+.PHONY: help install airflow demo test quick test-orchestration test-engine test-lowest test-prerelease test-readmes test-wheels sandbox picture lint actionlint audit bench format settings constraints airflow-constraints dist sbom clean
 
 help:  ## List what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
@@ -45,7 +45,7 @@ $(AIRFLOW_VENV)/installed: $(AIRFLOW)/requirements.txt $(AIRFLOW)/constraints.tx
 demo: install  ## Sync the sandbox's users to its Segment, twice, and show what arrived
 	@$(BIN)/python sandbox/demo.py
 
-test: install  ## Run the tests, on all cores; the next ones and test-wheels run what takes long
+test: install  ## Run the tests, on all cores; test-readmes, test-wheels and test-orchestration run the rest
 	@$(BIN)/python -m pytest $(ALL_CORES)
 
 quick: install  ## Run the unit tests of everything
@@ -72,6 +72,9 @@ test-prerelease: install  ## Run the connectors' tests with the newest pre-relea
 	@$(BIN)/uv pip install --quiet --python $(PRERELEASE)/bin/python --constraint constraints.txt --group dev $(PACKAGES:%=--editable ./%)
 	@$(BIN)/uv pip install --python $(PRERELEASE)/bin/python --prerelease allow --upgrade-package singer-sdk singer-sdk
 	@$(PRERELEASE)/bin/python -m pytest $(ALL_CORES) $(UNIT_TESTS)
+
+test-readmes: install  ## Run the commands that the READMEs show, and the demo
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup -m readmes
 
 test-wheels: install  ## Install connectors into empty environments, and run them (WHEELS=dist: those)
 	@WHEELS=$(WHEELS) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m wheels

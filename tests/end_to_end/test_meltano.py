@@ -131,6 +131,7 @@ def test_the_keys_are_not_shown(meltano_environment: dict[str, str]) -> None:
     assert "CANARY" not in shown
 
 
+@pytest.mark.readmes
 @pytest.mark.timeout(600)
 def test_the_demo_shows_what_arrived(tmp_path: Path) -> None:
     """With a database of its own, so that no other run of the job is in its way."""

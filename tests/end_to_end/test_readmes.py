@@ -104,6 +104,7 @@ def test_every_block_is_of_a_language_that_is_looked_at(document: Path) -> None:
     assert "console" not in fences or document.parent.name == "sandbox"
 
 
+@pytest.mark.readmes
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "document", [d for d in DOCUMENTS if blocks(d, "sh")], ids=lambda p: str(p.relative_to(PROJECT))
@@ -153,6 +154,7 @@ def test_benchmarks_have_the_options_that_are_shown() -> None:
         assert options <= {*re.findall(r"--\w+", ended.stdout)}
 
 
+@pytest.mark.readmes
 @pytest.mark.timeout(600)
 def test_the_smallest_meltano_projects_run(
     services: Sandbox, tmp_path: Path, meltano_environment: dict[str, str]
