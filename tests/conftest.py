@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # A slow machine is no failure, and tests here are run side by side.
 hypothesis.settings.register_profile("side_by_side", deadline=None)
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("side_by_side")
 
 

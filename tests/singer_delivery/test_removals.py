@@ -178,6 +178,7 @@ class Model:
         return self.known[stream] - self.came[stream] if versioned else set()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(RUNS, st.integers(1, 7))
 def test_whatever_is_read_the_model_says_who_is_gone(

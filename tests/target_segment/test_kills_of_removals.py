@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("KILLS", "8"))
 STABLE = [f"always-{number}" for number in range(4)]
 OTHERS = [f"comes-and-goes-{number}" for number in range(8)]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from scripted import Request, ScriptedService
 
+pytestmark = pytest.mark.slow
+
 Line = dict[str, Any]
 
 TEN = [f"user-{letter}" for letter in "abcdefghij"]

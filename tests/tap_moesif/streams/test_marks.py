@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from account import Account
 
+pytestmark = pytest.mark.slow
+
 AUTOMATIC = {
     "users": {"id", "modifiedTime"},
     "companies": {"id", "modifiedTime"},

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from scripted import Request
 
+pytestmark = pytest.mark.slow
+
 ONLY_USAGE = {
     "streams": [
         {
@@ -240,7 +242,6 @@ def test_every_bucket_is_what_a_count_of_all_events_gives(
     assert len({record["id"] for record in records}) == len(records)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("interval", ["hour", "day"])
 def test_the_demos_own_events_are_counted_one_by_one(
     account: Account, interval: str, monkeypatch: pytest.MonkeyPatch
@@ -307,7 +308,6 @@ TO_THE_END = [Step(90, [], None), Step(1, [], None)]
 """A run that goes on where a killed one stood does not look at what has happened since."""
 
 
-@pytest.mark.slow
 @given(steps=STEPS, by_route=st.booleans(), full_first=st.booleans())
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_a_table_is_right_at_last_while_calls_come_late_and_runs_are_killed(
