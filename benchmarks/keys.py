@@ -23,8 +23,8 @@ import psycopg
 
 from singer_delivery import Message
 from singer_delivery.delivery import LOOKED_UP_TOGETHER
-from singer_delivery.state.fingerprints import ENTITY_KEY_BYTES, FINGERPRINT_BYTES, Fingerprints
-from singer_delivery.state.stores import fingerprint_store, is_database
+from singer_delivery.fingerprints.changes import ENTITY_KEY_BYTES, FINGERPRINT_BYTES, Fingerprints
+from singer_delivery.fingerprints.stores import fingerprint_store, is_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

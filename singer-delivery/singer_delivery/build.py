@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from singer_delivery.delivery import Delivery
 from singer_delivery.errors import OutcomesFileError, RejectsFileError
 from singer_delivery.files import filled_in
+from singer_delivery.fingerprints.changes import Fingerprints, entity_key
+from singer_delivery.fingerprints.stores import fingerprint_store
 from singer_delivery.http import host_of
 from singer_delivery.rejects.file import Rejects
+from singer_delivery.removals.comparison import Removals
 from singer_delivery.reporting.dry_run import DryRun, Preview
 from singer_delivery.reporting.meter import Meter
 from singer_delivery.reporting.outcomes import Outcomes
@@ -21,9 +24,6 @@ from singer_delivery.sending.batching import Limits
 from singer_delivery.sending.connection import HttpConnection
 from singer_delivery.sending.lanes import Destination
 from singer_delivery.sending.retry import Advice
-from singer_delivery.state.fingerprints import Fingerprints, entity_key
-from singer_delivery.state.removals import Removals
-from singer_delivery.state.stores import fingerprint_store
 from singer_delivery.state.writer import write_state
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from singer_delivery.checking import Finding, Sign, exit_code, write_table
 from singer_delivery.checking.target import check_target
 from singer_delivery.config import typed_config
 from singer_delivery.errors import OutputError, ReplayError
+from singer_delivery.fingerprints.stores import store_errors
 from singer_delivery.http import address_errors, key_errors
 from singer_delivery.reading.selection import Selection
 from singer_delivery.sdk import SdkTarget
 from singer_delivery.settings import DeliverySettings, setting_errors
-from singer_delivery.state.stores import store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

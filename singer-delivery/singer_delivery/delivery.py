@@ -32,14 +32,15 @@ from singer_delivery.state.writer import StateWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from singer_delivery.fingerprints.changes import Fingerprints
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.rejects.file import Rejects
+    from singer_delivery.removals.comparison import Removals
+    from singer_delivery.removals.messages import Remover
     from singer_delivery.reporting.reports import Reports
     from singer_delivery.sending.batching import Message
     from singer_delivery.sending.lanes import Destination
     from singer_delivery.settings import DeliverySettings
-    from singer_delivery.state.fingerprints import Fingerprints
-    from singer_delivery.state.removals import Removals, Remover
 
 LOOKED_UP_TOGETHER = 250
 """Records whose fingerprints are looked up together; fewer where the input pauses."""

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from singer_delivery import RecordRejected
+from singer_delivery.fingerprints import identities as subjects
+from singer_delivery.fingerprints.changes import FINGERPRINT_BYTES, entity_key
+from singer_delivery.fingerprints.identities import Subject
 from singer_delivery.sending.batching import Message
-from singer_delivery.state import identities as subjects
-from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, entity_key
-from singer_delivery.state.identities import Subject
 from singer_delivery.values import NULL, as_object, decode, decode_exactly, encode, iso_time
 from target_moesif.rules import (
     ACTION,

@@ -37,7 +37,7 @@ from target_moesif.segment import SegmentMapper
 
 if TYPE_CHECKING:
     from singer_delivery import Encode, InputStream
-    from singer_delivery.state.removals import Remover
+    from singer_delivery.removals.messages import Remover
 
 CALLS = (*SEGMENT_CALLS, *MOESIF_CALLS)
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Raw
 
 from singer_delivery import Message
+from singer_delivery.fingerprints.changes import FINGERPRINT_BYTES, ID_CHARACTERS, entity_key
+from singer_delivery.fingerprints.identities import ANONYMOUS, COMPANY, USER, Subject
 from singer_delivery.routing import content_of
-from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, ID_CHARACTERS, entity_key
-from singer_delivery.state.identities import ANONYMOUS, COMPANY, USER, Subject
 from singer_delivery.values import NULL, as_id, as_object, encode, iso_time, utc_milliseconds
 from target_segment import moesif
 from target_segment.rules import check_call, check_size

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.state.fingerprints import REMOVED
-from singer_delivery.state.identities import ANONYMOUS, COMPANY
+from singer_delivery.fingerprints.changes import REMOVED
+from singer_delivery.fingerprints.identities import ANONYMOUS, COMPANY
 from singer_delivery.values import NULL
 from target_segment import moesif
 
 if TYPE_CHECKING:
     from singer_delivery import Message
-    from singer_delivery.state.identities import Removal
+    from singer_delivery.fingerprints.identities import Removal
     from target_segment.messages import Messages
 
     Call = dict[str, Any]

@@ -18,10 +18,10 @@ from singer_delivery.errors import (
     Interrupted,
     LeaseLostError,
 )
-from singer_delivery.state.fingerprint_database import LEASE_SECONDS
-from singer_delivery.state.fingerprints import RENEW_BEFORE_SECONDS, Fingerprints
-from singer_delivery.state.postgres import FORMAT, place_of
-from singer_delivery.state.stores import fingerprint_database, store_errors
+from singer_delivery.fingerprints.changes import RENEW_BEFORE_SECONDS, Fingerprints
+from singer_delivery.fingerprints.database import LEASE_SECONDS
+from singer_delivery.fingerprints.postgres import FORMAT, place_of
+from singer_delivery.fingerprints.stores import fingerprint_database, store_errors
 
 if TYPE_CHECKING:
     from postgres import Database
@@ -39,8 +39,8 @@ def run(database: Database, statement: LiteralString) -> list[tuple[object, ...]
 def test_a_run_that_was_killed_is_taken_over_when_its_lease_has_ended(database: Database) -> None:
     source = f"""
 import os, signal, time
-from singer_delivery.state.entries import FingerprintEntry, packed
-from singer_delivery.state.stores import fingerprint_store
+from singer_delivery.fingerprints.entries import FingerprintEntry, packed
+from singer_delivery.fingerprints.stores import fingerprint_store
 store = fingerprint_store({database.uri!r}, "target", ["key-CANARY"], keep=True, wait=time.sleep)
 store.open()
 store.append(packed(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))

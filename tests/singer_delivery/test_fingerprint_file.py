@@ -13,8 +13,8 @@ import pytest
 
 from fingerprint_runs import deliver, fingerprint, message, opened
 from singer_delivery.errors import OutputError
-from singer_delivery.state.fingerprint_file import FORMAT
-from singer_delivery.state.fingerprints import entity_key
+from singer_delivery.fingerprints.changes import entity_key
+from singer_delivery.fingerprints.file import FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,8 @@ def test_a_link_to_the_file_is_the_same_file(path: Path) -> None:
 def test_a_run_that_was_killed_locks_nobody_out(path: Path) -> None:
     source = f"""
 import os, signal, pathlib
-from singer_delivery.state.entries import FingerprintEntry, packed
-from singer_delivery.state.fingerprint_file import FingerprintFile
+from singer_delivery.fingerprints.entries import FingerprintEntry, packed
+from singer_delivery.fingerprints.file import FingerprintFile
 file = FingerprintFile(pathlib.Path({str(path)!r}))
 file.open()
 file.append(packed(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))
@@ -130,8 +130,8 @@ def test_a_disk_that_fills_up_is_said_and_what_was_stored_stays(path: Path) -> N
     source = f"""
 import json, pathlib, resource
 from singer_delivery.errors import OutputError
-from singer_delivery.state.entries import FingerprintEntry, packed
-from singer_delivery.state.fingerprint_file import FingerprintFile
+from singer_delivery.fingerprints.entries import FingerprintEntry, packed
+from singer_delivery.fingerprints.file import FingerprintFile
 file = FingerprintFile(pathlib.Path({str(path)!r}))
 file.open()
 file.append(packed(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))

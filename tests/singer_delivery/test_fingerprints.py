@@ -16,9 +16,9 @@ from psycopg import sql
 
 from fingerprint_runs import deliver, fingerprint, killed, message, opened, send
 from singer_delivery.errors import OutputError
+from singer_delivery.fingerprints import changes as module
+from singer_delivery.fingerprints.stores import is_database
 from singer_delivery.sending.batching import Message
-from singer_delivery.state import fingerprints as module
-from singer_delivery.state.stores import is_database
 
 if TYPE_CHECKING:
     import random
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postgres import Database
-    from singer_delivery.state.fingerprints import Fingerprints
+    from singer_delivery.fingerprints.changes import Fingerprints
 
 
 STORES = ["file", "database"]

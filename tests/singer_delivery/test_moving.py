@@ -12,8 +12,8 @@ import pytest
 from commands import Ended, call
 from fingerprint_runs import deliver, killed, message, opened, send
 from singer_delivery.errors import FingerprintsMovedError
-from singer_delivery.state import moving
-from singer_delivery.state.fingerprint_file import FingerprintFile
+from singer_delivery.fingerprints import moving
+from singer_delivery.fingerprints.file import FingerprintFile
 
 if TYPE_CHECKING:
     from postgres import Database

@@ -15,23 +15,23 @@ from psycopg import sql
 
 from fingerprint_runs import fingerprint, no_wait
 from singer_delivery.errors import TooManyRemovedError
+from singer_delivery.fingerprints import identity_file
+from singer_delivery.fingerprints.changes import entity_key
+from singer_delivery.fingerprints.identities import Subject
+from singer_delivery.fingerprints.moving import move
+from singer_delivery.fingerprints.stores import fingerprint_store
+from singer_delivery.fingerprints.traits import OWN_BITS, TraitNames
+from singer_delivery.removals.comparison import Removals
+from singer_delivery.removals.reads import StreamRead
 from singer_delivery.sending.batching import Message, RecordHandle
-from singer_delivery.state import identity_file
 from singer_delivery.state.checkpoints import StateInterval
-from singer_delivery.state.fingerprints import entity_key
-from singer_delivery.state.identities import Subject
-from singer_delivery.state.moving import move
-from singer_delivery.state.reads import StreamRead
-from singer_delivery.state.removals import Removals
-from singer_delivery.state.stores import fingerprint_store
-from singer_delivery.state.traits import OWN_BITS, TraitNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from postgres import Database
-    from singer_delivery.state.identities import Removal
+    from singer_delivery.fingerprints.identities import Removal
 
 STREAMS = ("people", "crm")
 IDS = "abcdef"
@@ -213,7 +213,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_what_is_gone_is_found_in_parts(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("singer_delivery.state.identities.FETCHED_TOGETHER", 2)
+    monkeypatch.setattr("singer_delivery.fingerprints.identities.FETCHED_TOGETHER", 2)
     run(place, ("people", IDS, 1))
     assert run(place, ("people", "z", 2)) == {*IDS}
 

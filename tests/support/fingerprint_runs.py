@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from singer_delivery.fingerprints.changes import FINGERPRINT_BYTES, Fingerprints
+from singer_delivery.fingerprints.stores import fingerprint_store
 from singer_delivery.sending.batching import Message
-from singer_delivery.state.fingerprints import FINGERPRINT_BYTES, Fingerprints
-from singer_delivery.state.stores import fingerprint_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from commands import COMMANDS, Ended, call, feed, run, started
 from object_stores import s3
 from scripted import Reply, ScriptedService
 from segment_runs import SUCCESS, record, schema, state
-from singer_delivery.state import fingerprint_file
-from singer_delivery.state.fingerprint_file import APPLICATION
+from singer_delivery.fingerprints import file as fingerprint_file
+from singer_delivery.fingerprints.file import APPLICATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ import singer_delivery.files as f
 f.SharedLines.__init__.__kwdefaults__["seconds"] = 0.1
 """
 TAKEN_OVER = """
-import singer_delivery.state.fingerprint_file as f
+import singer_delivery.fingerprints.file as f
 from singer_delivery.errors import LeaseLostError
 def confirm(_):
     raise LeaseLostError(path="postgresql://there/shared", seconds=60)

@@ -31,7 +31,7 @@ KILLS = int(os.environ.get("KILLS", "8"))
 USERS = 12
 COMMAND = ("target-segment", "--config", "config.json")
 SHORT_LEASE = """
-import singer_delivery.state.fingerprint_database as d
+import singer_delivery.fingerprints.database as d
 d.LEASE_SECONDS = 0.3
 """
 

@@ -31,7 +31,7 @@ STABLE = [f"always-{number}" for number in range(4)]
 OTHERS = [f"comes-and-goes-{number}" for number in range(8)]
 COMMAND = ("target-segment", "--config", "config.json")
 SHORT_LEASE = """
-import singer_delivery.state.fingerprint_database as d
+import singer_delivery.fingerprints.database as d
 d.LEASE_SECONDS = 0.3
 """
 

@@ -14,9 +14,9 @@ from singer_delivery.checking.files import file_finding, lock_finding
 from singer_delivery.checking.findings import Finding, Sign, clock_finding
 from singer_delivery.errors import DeliveryError
 from singer_delivery.files import filled_in
+from singer_delivery.fingerprints.stores import fingerprint_database, is_database
 from singer_delivery.http import get, host_of, http_date, no_answer_reason
 from singer_delivery.reading.streams import NotKnown, NotSent
-from singer_delivery.state.stores import fingerprint_database, is_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,11 +14,11 @@ from singer_delivery.errors import (
     UncheckableError,
     UnknownStreamError,
 )
+from singer_delivery.fingerprints.identities import Removal
 from singer_delivery.reading.messages import decoded, encoded
 from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
-from singer_delivery.state.identities import Removal
-from singer_delivery.state.removals import REMOVAL_FIELD
+from singer_delivery.removals.messages import REMOVAL_FIELD
 from singer_delivery.stream_maps import failed_field
 from singer_delivery.values import NULL, decode
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
     from singer_delivery.reading.streams import Encode
+    from singer_delivery.removals.messages import Remover
     from singer_delivery.sdk import RecordValidator
     from singer_delivery.sending.batching import Message
-    from singer_delivery.state.removals import Remover
     from singer_delivery.values import Record
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from singer_delivery.errors import RecordRejected, RecordSkipped
+from singer_delivery.removals.messages import removal_of
 from singer_delivery.routing.binding import RowDeleted, StreamRoute
 from singer_delivery.routing.calls import EVENTS, IDS
-from singer_delivery.state.removals import removal_of
 from singer_delivery.values import NULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from singer_delivery.reading.streams import InputStream
+    from singer_delivery.removals.messages import Remover
     from singer_delivery.routing.route import Route
     from singer_delivery.sending.batching import Message
-    from singer_delivery.state.removals import Remover
     from singer_delivery.values import Record
 
     Call = dict[str, Any]

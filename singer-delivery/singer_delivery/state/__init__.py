@@ -1,1 +1,1 @@
-"""What is kept between runs: checkpoints and fingerprints."""
+"""Checkpoints: which STATE may be written, and when it is."""

@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from singer_delivery.state.identities import Identities
+    from singer_delivery.fingerprints.identities import Identities
 
 _ENTRY = struct.Struct(">q16sI?")
 

@@ -12,13 +12,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from singer_delivery.state.entries import FingerprintEntry, packed
+from singer_delivery.fingerprints.entries import FingerprintEntry, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from singer_delivery.fingerprints.entries import FingerprintStore
     from singer_delivery.sending.batching import Message
-    from singer_delivery.state.entries import FingerprintStore
 
 STORE_EVERY = 10_000
 """Entries that are stored together, unless a batch or a STATE line is due before."""

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from singer_delivery.state import identity_sql as sql
-from singer_delivery.state.traits import TraitNames
+from singer_delivery.fingerprints import identity_sql as sql
+from singer_delivery.fingerprints.traits import TraitNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -9,28 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from zlib import crc32
 
-import msgspec
-
 from singer_delivery.errors import TooManyRemovedError
-from singer_delivery.state.identities import Identity, KnownStream, Removal
-from singer_delivery.state.reads import StreamRead
+from singer_delivery.fingerprints.identities import Identity, KnownStream, Removal
+from singer_delivery.removals.messages import removal_line
+from singer_delivery.removals.reads import StreamRead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from singer_delivery.fingerprints.entries import FingerprintStore
+    from singer_delivery.fingerprints.identities import Count
+    from singer_delivery.fingerprints.traits import TraitNames
+    from singer_delivery.removals.messages import Remover
     from singer_delivery.sending.batching import Message, RecordHandle
-    from singer_delivery.state.entries import FingerprintStore
-    from singer_delivery.state.identities import Count
-    from singer_delivery.state.traits import TraitNames
-
-REMOVAL_FIELD = "_delivery_removal"
-"""The field of a line in the rejects file that holds a removal, to be replayed."""
-
-Remover: TypeAlias = "Callable[[Removal], Message]"
-"""Makes the message that tells who is gone."""
 
 STORE_EVERY = 10_000
 """Records that are stored together, unless a STATE line is due before."""
@@ -249,20 +243,6 @@ class Removals:
         return reads
 
 
-def removal_of(message: Message) -> Removal:
-    """Return the removal of the user or company that a message describes."""
-    if message.subject is None:
-        raise TypeError("it describes none")
-    entity_keys = () if message.entity_key is None else (message.entity_key,)
-    return Removal(*message.subject, entity_keys=entity_keys, traits=message.traits)
-
-
 def record_hash(key: str | None) -> int | None:
     """Return what a record is known by; two that share it by chance protect each other."""
     return None if key is None else crc32(key.encode(errors="replace"))
-
-
-def removal_line(stream: str, removal: Removal) -> bytes:
-    """Return a RECORD line that stands for a removal in the rejects file."""
-    record = {REMOVAL_FIELD: removal}
-    return msgspec.json.encode({"type": "RECORD", "stream": stream, "record": record})

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from singer_delivery.state.identities import Identities, Identity
-from singer_delivery.state.identity_sql import COLUMNS, UPSERT
-from singer_delivery.state.postgres import CREATION
+from singer_delivery.fingerprints.identities import Identities, Identity
+from singer_delivery.fingerprints.identity_sql import COLUMNS, UPSERT
+from singer_delivery.fingerprints.postgres import CREATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

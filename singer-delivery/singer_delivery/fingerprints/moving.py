@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
 from singer_delivery.errors import FingerprintsInUseError, OutputError
-from singer_delivery.state.entries import logged
-from singer_delivery.state.fingerprint_file import FingerprintFile
-from singer_delivery.state.stores import is_database
+from singer_delivery.fingerprints.entries import logged
+from singer_delivery.fingerprints.file import FingerprintFile
+from singer_delivery.fingerprints.stores import is_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from singer_delivery.state.entries import FingerprintEntry
+    from singer_delivery.fingerprints.entries import FingerprintEntry
 
 _LIVE = "SELECT EXISTS (SELECT FROM singer_fingerprint_leases WHERE ends_at > clock_timestamp())"
 _LOGGED = "SELECT entries FROM singer_fingerprint_log ORDER BY number"
@@ -51,8 +51,8 @@ def move(path: Path, uri: str) -> int:
             was then.
     """
     # psycopg is an extra.
-    from singer_delivery.state import postgres as database  # noqa: PLC0415
-    from singer_delivery.state.identity_database import DatabaseIdentities  # noqa: PLC0415
+    from singer_delivery.fingerprints import postgres as database  # noqa: PLC0415
+    from singer_delivery.fingerprints.identity_database import DatabaseIdentities  # noqa: PLC0415
 
     place = database.place_of(uri)
     moved = 0

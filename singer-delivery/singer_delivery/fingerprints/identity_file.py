@@ -1,7 +1,7 @@
 """The identities in the SQLite file of fingerprints.
 
 Rows are appended to a log, packed, and merged in the order of their keys once it has grown, as the
-entries of `fingerprint_file` are.
+entries of `file` are.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from typing_extensions import override
 
-from singer_delivery.state.identities import Identities, Identity, unique
-from singer_delivery.state.identity_sql import UPSERT
+from singer_delivery.fingerprints.identities import Identities, Identity, unique
+from singer_delivery.fingerprints.identity_sql import UPSERT
 
 if TYPE_CHECKING:
     import sqlite3

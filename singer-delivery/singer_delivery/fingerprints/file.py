@@ -22,8 +22,8 @@ from singer_delivery.errors import (
     OutputError,
 )
 from singer_delivery.files import OWNER_ONLY
-from singer_delivery.state.entries import FingerprintEntry, logged
-from singer_delivery.state.identity_file import FileIdentities
+from singer_delivery.fingerprints.entries import FingerprintEntry, logged
+from singer_delivery.fingerprints.identity_file import FileIdentities
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

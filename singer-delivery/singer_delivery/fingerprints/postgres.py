@@ -14,7 +14,7 @@ from singer_delivery.errors import FingerprintsDatabaseError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from singer_delivery.state.entries import FingerprintEntry
+    from singer_delivery.fingerprints.entries import FingerprintEntry
 
 FORMAT = "singer-delivery fingerprints, format 1"
 """The comment on the table, by which tables of something else are refused."""

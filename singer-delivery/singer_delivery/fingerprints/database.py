@@ -27,10 +27,10 @@ from singer_delivery.errors import (
     FingerprintsInUseError,
     LeaseLostError,
 )
-from singer_delivery.state.entries import FingerprintEntry, logged
-from singer_delivery.state.fingerprint_file import FingerprintFile
-from singer_delivery.state.identity_database import DatabaseIdentities
-from singer_delivery.state.postgres import (
+from singer_delivery.fingerprints.entries import FingerprintEntry, logged
+from singer_delivery.fingerprints.file import FingerprintFile
+from singer_delivery.fingerprints.identity_database import DatabaseIdentities
+from singer_delivery.fingerprints.postgres import (
     connected,
     copy_entries,
     exists,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from uuid import UUID
 
-    from singer_delivery.state.identities import Identities
+    from singer_delivery.fingerprints.identities import Identities
 
 LEASE_SECONDS = 60.0
 """How long a lease lasts: the time after which the next run takes over from one that was killed."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery.files import filled_in
-from singer_delivery.state.fingerprint_file import FingerprintFile
+from singer_delivery.fingerprints.file import FingerprintFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from singer_delivery.state.entries import FingerprintStore
-    from singer_delivery.state.fingerprint_database import FingerprintDatabase
+    from singer_delivery.fingerprints.database import FingerprintDatabase
+    from singer_delivery.fingerprints.entries import FingerprintStore
 
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -88,7 +88,7 @@ def fingerprint_database(
     wait: Callable[[float], None],
 ) -> FingerprintDatabase:
     """Return the database of a run, which is not connected; see `fingerprint_store`."""
-    from singer_delivery.state import fingerprint_database as module  # noqa: PLC0415, an extra
+    from singer_delivery.fingerprints import database as module  # noqa: PLC0415, an extra
 
     lease = module.lease_name(target, secrets)
     return module.FingerprintDatabase(uri, lease=lease, shared=shared, keep=keep, wait=wait)
