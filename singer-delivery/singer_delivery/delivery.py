@@ -1,8 +1,8 @@
 """The delivery of encoded records: lanes, reports, checkpoints; used by one thread.
 
-`Delivery` holds what only the reading thread may touch: the batches being filled, the counts, the
-checkpoints and the rejects file. Lanes report through a queue; `poll` takes their reports, and the
-reading thread calls it before each read and while it waits.
+`Delivery` holds what only the reading thread may touch: the batches being filled and, in `records`,
+the counts, the checkpoints and the rejects file. Lanes report through a queue; `poll` takes their
+reports, and the reading thread calls it before each read and while it waits.
 """
 
 from __future__ import annotations
@@ -10,35 +10,32 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery.errors import CountsError, DeliveryError, RecordRejected
-from singer_delivery.sending.batching import RecordHandle
+from singer_delivery.records import Records
 from singer_delivery.sending.lane import (
     Acknowledged,
     Answered,
     Failed,
     Finished,
-    Lane,
     Refused,
     Report,
 )
-from singer_delivery.sending.lanes import Lanes
+from singer_delivery.sending.lanes import start_lanes
 from singer_delivery.sending.pace import Pace
 from singer_delivery.sending.refusals import RejectionStreak
 from singer_delivery.state.writer import StateWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from singer_delivery.fingerprints.changes import Fingerprints
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.rejects.file import Rejects
     from singer_delivery.removals.comparison import Removals
-    from singer_delivery.removals.messages import Remover
     from singer_delivery.reporting.reports import Reports
-    from singer_delivery.sending.batching import Message
+    from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.lanes import Destination
     from singer_delivery.settings import DeliverySettings
 
@@ -63,6 +60,9 @@ class Delivery:
         fingerprints: What was last acknowledged, if only changes are sent.
         removals: Tells who is gone, for `on_removed`; only with `fingerprints`.
         clock: A monotonic clock, in seconds.
+
+    Attributes:
+        records: What becomes of each record.
     """
 
     def __init__(
@@ -88,7 +88,6 @@ class Delivery:
         self._interrupt = interrupt
         self._fingerprints = fingerprints
         self._removals = removals
-        self._numbers = count(1)
         self._held: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
         self._refusals = RejectionStreak(settings.max_rejects)
         self._clock = clock
@@ -105,30 +104,20 @@ class Delivery:
             seconds=max(rejects.sync_seconds, reports.sync_seconds),
             clock=clock,
         )
+        self.records = Records(self._states, rejects, reports, fingerprints, removals)
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
-        reached = threading.Event()
         self._pace = Pace(settings.max_requests_per_second, clock)
-        self._lanes = Lanes(
-            destination.limits,
-            [
-                Lane(
-                    f"lane-{number}",
-                    destination.connect(),
-                    pace=self._pace,
-                    max_seconds=settings.retry_max_seconds,
-                    advice=destination.advice,
-                    reached=reached,
-                    report=self._report,
-                    stop=self._stop,
-                    clock=clock,
-                )
-                for number in range(settings.lanes)
-            ],
-            fingerprints.leave if fingerprints else None,
+        self._lanes = start_lanes(
+            settings.lanes,
+            destination,
+            pace=self._pace,
+            max_seconds=settings.retry_max_seconds,
+            report=self._report,
+            before_batch=fingerprints.leave if fingerprints else None,
+            stop=self._stop,
+            clock=clock,
         )
-        for lane in self._lanes.lanes:
-            lane.start()
 
     def open(self) -> None:
         """Open the files that would fail later.
@@ -143,50 +132,8 @@ class Delivery:
             self._removals.open()
         self._destination.open()
 
-    def schema(self, stream: str, line: bytes, removers: Mapping[str, Remover]) -> None:
-        """Note a SCHEMA.
-
-        Args:
-            stream: The name of the stream.
-            line: The SCHEMA line.
-            removers: By the stream's names after the stream maps, what makes the messages that tell
-                who is gone.
-        """
-        self.rejects.schema(stream, line)
-        if self._removals:
-            self._removals.schema(stream, removers)
-
-    # For each record the reading thread calls exactly one of send, skip and reject.
-
-    def record(
-        self, stream: str, line: bytes, key: str | None = None, version: int | None = None
-    ) -> RecordHandle:
-        """Note a record that was read, and return the handle to resolve it by.
-
-        Args:
-            stream: The name of its stream.
-            line: Its RECORD line.
-            key: The values of its key properties as text, if `needs_keys`.
-            version: The version of its stream that it belongs to.
-        """
-        self.summary.read[stream] += 1
-        if self._removals:
-            self._removals.record(stream, version)
-            self._states.release(stream)
-        interval = self._states.checkpoints.record()
-        return RecordHandle(stream, line, interval, next(self._numbers), key)
-
-    @property
-    def needs_keys(self) -> bool:
-        """Whether the keys of records are needed: for their outcomes, or to know who is gone."""
-        return self.reports.outcomes is not None or self._removals is not None
-
-    def activate(self, stream: str, version: int | None) -> None:
-        """Note an ACTIVATE_VERSION; no STATE behind it is written before who is gone is removed."""
-        if self._removals and self._removals.activate(stream, version):
-            self._states.hold(stream)
-        else:
-            self._states.release(stream)
+    # For each record that `records` has read, the reading thread calls exactly one of `send`,
+    # `records.skip` and `records.reject`.
 
     def send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         """Queue a record's messages; wait while a lane holds as many batches as it may."""
@@ -194,10 +141,9 @@ class Delivery:
             for message in messages:
                 self._destination.limits[message.endpoint].check(message)
         except RecordRejected as rejected:
-            self.reject(record, rejected)
+            self.records.reject(record, rejected)
             return
-        if self._removals and not record.is_removal:
-            self._removals.sent(record, messages)
+        self.records.accept(record, messages)
         if self._fingerprints is None:
             self._send(record, messages)
             return
@@ -214,21 +160,12 @@ class Delivery:
         """Look up the records that are held, and send those that have changed."""
         held, self._held = self._held, []
         fingerprints.look_up(message.entity_key for _, messages in held for message in messages)
-        changed = [
-            [each for each in messages if fingerprints.send(each) or self._is_removed(each)]
-            for _, messages in held
-        ]
-        for (record, _), messages in zip(held, changed, strict=True):
+        changes = [(record, self.records.changes(messages)) for record, messages in held]
+        for record, messages in changes:
             if messages:
                 self._send(record, messages)
             else:
-                self._resolve(record, "unchanged")
-
-    def _is_removed(self, message: Message) -> bool:
-        """Forget who was removed by an earlier run, if a message would tell that; return False."""
-        if message.removes and self._removals:
-            self._removals.forget(message.removes)
-        return False
+                self.records.resolve(record, "unchanged")
 
     def _send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
         record.unresolved = len(messages)
@@ -240,29 +177,6 @@ class Delivery:
             left |= self._lanes.put(message, now)
         while left and self._lanes.congested:
             self.wait()
-
-    def skip(self, record: RecordHandle, reason: str) -> None:
-        """Count a record that is left out on purpose, under a reason."""
-        self.summary.skip_reasons[reason] += 1
-        record.reason = reason
-        self._leave_out(record)
-        self._resolve(record, "skipped")
-
-    def reject(self, record: RecordHandle, rejected: RecordRejected) -> None:
-        """Put a record into the rejects file."""
-        record.rejected = True
-        record.reason = rejected.reason
-        self._leave_out(record)
-        reason, detail = rejected.reason, rejected.detail
-        self.rejects.add(record.stream, record.line, reason, detail, record.attempts)
-        self.reports.rejected(record, rejected.reason)
-        if not record.unresolved:
-            self._resolve(record, "rejected")
-
-    def _leave_out(self, record: RecordHandle) -> None:
-        """Note that a record was read, although it is not sent."""
-        if self._removals and not record.is_removal:
-            self._removals.left_out(record)
 
     def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
         """Note a STATE line; it is written once every record before it is resolved."""
@@ -302,7 +216,7 @@ class Delivery:
         """
         self._deliver()
         if self._removals:
-            self._remove(self._removals)
+            self._send_removals()
         self._states.write(at_once=True)
         self._close()
         if self.summary.undelivered:
@@ -316,18 +230,10 @@ class Delivery:
         if error := self._refusals.at_the_end():
             raise error
 
-    def _remove(self, removals: Removals) -> None:
+    def _send_removals(self) -> None:
         """Tell who is gone, now that everything else is delivered."""
-        for stream, line, make in removals.gone():
-            interval = self._states.checkpoints.record()
-            record = RecordHandle(stream, line, interval, next(self._numbers), is_removal=True)
-            try:
-                message = make()
-            except RecordRejected as rejected:
-                self.reject(record, rejected)
-            else:
-                record.key = message.key
-                self.send(record, [message])
+        for record, message in self.records.gone():
+            self.send(record, [message])
         self._deliver()
         self._states.release()
 
@@ -430,7 +336,7 @@ class Delivery:
         attempts = acknowledged.attempts
         for message in acknowledged.messages:
             message.record.attempts = max(message.record.attempts, attempts)
-            self._resolve_message(message, acknowledged=True)
+            self.records.resolve_message(message, acknowledged=True)
 
     def _refuse(self, refused: Refused) -> DeliveryError | None:
         """Reject a message's record; return the error that ends the run if there are too many."""
@@ -441,38 +347,11 @@ class Delivery:
         answer = refused.answer
         detail = f"{answer.detail}: {answer.excerpt}" if answer.excerpt else answer.detail
         if not record.rejected:
-            self.reject(record, RecordRejected("refused_by_service", detail))
-        self._resolve_message(refused.message, acknowledged=False)
+            self.records.reject(record, RecordRejected("refused_by_service", detail))
+        self.records.resolve_message(refused.message, acknowledged=False)
         return self._refusals.add(answer)
-
-    def _resolve_message(self, message: Message, *, acknowledged: bool) -> None:
-        if self._fingerprints:
-            self._fingerprints.resolve(message, acknowledged=acknowledged)
-        record = message.record
-        if acknowledged and message.removes is not None:
-            self.summary.removed[record.stream] += 1
-            if self._removals:
-                self._removals.forget(message.removes)
-        if preview := self.reports.preview:
-            preview.sent(message)
-        record.unresolved -= 1
-        if not record.unresolved:
-            self._resolve(record, "rejected" if record.rejected else "delivered")
-
-    def _resolve(self, record: RecordHandle, outcome: str) -> None:
-        self.reports.resolved(record, outcome)
-        self._states.checkpoints.resolve(record.interval)
 
     def _close(self) -> None:
         self.reports.progress.end()
         self._lanes.close()
-        self.rejects.sync()
-        self.rejects.close()
-        self.reports.close()
-        if self._fingerprints:
-            try:
-                if self._removals:
-                    self._fingerprints.store()
-                    self._removals.store()
-            finally:
-                self._fingerprints.close()
+        self.records.close()

@@ -155,7 +155,7 @@ class DeliveryTarget(CommandTarget):
         validator = self._validator(stream, schema) if self.settings.validate_records else None
         mapped = MappedStream(stream, steps, validator, key_properties)
         self._mapped[stream] = mapped
-        self.delivery.schema(stream, self._reader.line, mapped.removers)
+        self.delivery.records.schema(stream, self._reader.line, mapped.removers)
 
     def _validator(self, stream: str, schema: dict[str, Any]) -> RecordValidator:
         try:
@@ -220,18 +220,18 @@ class DeliveryTarget(CommandTarget):
             raise self._reader.wrong("a RECORD needs a record")
         self._replaying = self._replaying and REJECT_FIELD in record
         selection = self.selection
-        key = mapped.key(record) if selection or self.delivery.needs_keys else None
+        key = mapped.key(record) if selection or self.delivery.records.needs_keys else None
         version = _version(message)
-        handle = self.delivery.record(message["stream"], self._reader.line, key, version)
+        handle = self.delivery.records.read(message["stream"], self._reader.line, key, version)
         try:
             messages = mapped.messages(record, message.get("time_extracted"))
         except RecordRejected as rejected:
             if selection and not selection.may_hold(key):
-                self.delivery.skip(handle, NOT_CHOSEN)
+                self.delivery.records.skip(handle, NOT_CHOSEN)
             else:
-                self.delivery.reject(handle, rejected)
+                self.delivery.records.reject(handle, rejected)
         except RecordSkipped as skipped:
-            self.delivery.skip(handle, skipped.reason)
+            self.delivery.records.skip(handle, skipped.reason)
         else:
             self._send(handle, messages)
         self._interrupt()
@@ -239,9 +239,9 @@ class DeliveryTarget(CommandTarget):
     def _send(self, handle: RecordHandle, messages: Sequence[Message]) -> None:
         selection = self.selection
         if not messages:
-            self.delivery.skip(handle, "left_out")
+            self.delivery.records.skip(handle, "left_out")
         elif selection and not selection.chooses(handle.key, messages):
-            self.delivery.skip(handle, NOT_CHOSEN)
+            self.delivery.records.skip(handle, NOT_CHOSEN)
         else:
             self.delivery.send(handle, messages)
             if selection:
@@ -251,13 +251,15 @@ class DeliveryTarget(CommandTarget):
         """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
         mapped = self._stream(message.get("stream"))
         key = mapped.key_of(message.get("record")) if self.settings.removes else None
-        handle = self.delivery.record(message["stream"], self._reader.line, key, _version(message))
+        handle = self.delivery.records.read(
+            message["stream"], self._reader.line, key, _version(message)
+        )
         try:
             mapped.check_sent()
         except RecordSkipped as skipped:
-            self.delivery.skip(handle, skipped.reason)
+            self.delivery.records.skip(handle, skipped.reason)
         else:
-            self.delivery.reject(handle, rejected)
+            self.delivery.records.reject(handle, rejected)
 
     def _stream(self, name: object) -> MappedStream:
         mapped = self._mapped.get(name) if isinstance(name, str) else None
@@ -269,7 +271,7 @@ class DeliveryTarget(CommandTarget):
     def read_activate_version(self, message: dict[str, Any]) -> None:
         stream = message.get("stream")
         if stream in self._mapped:
-            self.delivery.activate(stream, _version(message))
+            self.delivery.records.activate(stream, _version(message))
 
     @override
     def read_state(self, message: dict[str, Any]) -> None:

@@ -124,7 +124,7 @@ class Run:
 
     def send(self, key: str, *bodies: str) -> None:
         line = b'{"type":"RECORD","stream":"s","record":{}}'
-        source = self.delivery.record("s", line)
+        source = self.delivery.records.read("s", line)
         self.delivery.send(source, [Message(key, body.encode()) for body in bodies])
 
     def _interrupt(self) -> None:
@@ -189,12 +189,12 @@ def test_the_books_are_right_for_every_stream_of_records(
                 f"good {key} {number}".encode() for body in bodies if body == "good"
             )
         elif step in {"skip", "reject"}:
-            source = run.delivery.record("s", b'{"record":{}}')
+            source = run.delivery.records.read("s", b'{"record":{}}')
             if step == "skip":
-                run.delivery.skip(source, "ignored")
+                run.delivery.records.skip(source, "ignored")
                 expected["skipped"] += 1
             else:
-                run.delivery.reject(source, RecordRejected("why", "so"))
+                run.delivery.records.reject(source, RecordRejected("why", "so"))
                 expected["rejected"] += 1
         elif step == "state":
             states += 1
@@ -337,7 +337,9 @@ def test_a_checkpoint_waits_until_the_rejects_are_on_the_disk(
     happened: list[str] = []
     monkeypatch.setattr("os.fsync", lambda _: happened.append("fsync"))
     monkeypatch.setattr(run.delivery._states, "_write", lambda _: happened.append("state"))
-    run.delivery.reject(run.delivery.record("s", b'{"record":{}}'), RecordRejected("why", "so"))
+    run.delivery.records.reject(
+        run.delivery.records.read("s", b'{"record":{}}'), RecordRejected("why", "so")
+    )
     run.delivery.state(1)
     folder, file, state = happened
     assert (folder, file, state) == ("fsync", "fsync", "state")
@@ -366,7 +368,7 @@ def test_a_run_in_which_all_is_refused_alike_moves_no_state_and_keeps_the_reject
     for number in range(count):
         run.send("user", f"bad {number}")
         run.delivery.state(number)
-        run.delivery.skip(run.delivery.record("s", b'{"record":{}}'), "ignored")
+        run.delivery.records.skip(run.delivery.records.read("s", b'{"record":{}}'), "ignored")
         run.delivery.state(f"{number}, and one that was left out")
     with pytest.raises(ServiceError, match="All records that were sent were refused"):
         run.delivery.finish()

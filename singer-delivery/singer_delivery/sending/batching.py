@@ -54,7 +54,7 @@ class Message(msgspec.Struct, eq=False, gc=False):
         body: The message as it is sent, UTF-8 JSON.
         endpoint: The index of the service's endpoint that it is sent to.
         entity_key: The key of the user or company that it describes, from
-            `fingerprints.entity_key`, if only changes are sent; None for an event.
+            `fingerprints.changes.entity_key`, if only changes are sent; None for an event.
         fingerprint: 16-byte digest of the content, if only changes are sent.
         id_at: The offset of its id in the body, if the id is made from the content.
         call: The kind of message, such as `identify`, for reports; the endpoint's name by default.

@@ -6,6 +6,7 @@ retries and halved batches included, while other lanes continue.
 
 from __future__ import annotations
 
+import threading
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from singer_delivery.sending.lane import Lane, Traffic
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from singer_delivery.sending.lane import Connection
+    from singer_delivery.sending.lane import Connection, Report
+    from singer_delivery.sending.pace import Pace
     from singer_delivery.sending.retry import Advice
 
 QUEUED_BATCHES = 2
@@ -112,3 +114,46 @@ class Lanes:
 
     def _deadlines(self) -> Iterator[float | None]:
         return (batcher.deadline for batcher in self._batchers)
+
+
+def start_lanes(
+    number: int,
+    destination: Destination,
+    *,
+    pace: Pace,
+    max_seconds: float,
+    report: Callable[[Report], None],
+    before_batch: Callable[[], None] | None,
+    stop: threading.Event,
+    clock: Callable[[], float],
+) -> Lanes:
+    """Start lanes to a destination.
+
+    Args:
+        number: How many.
+        destination: Where batches go, and their limits.
+        pace: Limits the request rate of all lanes.
+        max_seconds: How long a batch may be retried.
+        report: Takes the lanes' reports; called on their threads.
+        before_batch: Called before a batch is queued; may raise.
+        stop: Set when the run ends early; no new request is sent then.
+        clock: A monotonic clock, in seconds.
+    """
+    reached = threading.Event()
+    lanes = [
+        Lane(
+            f"lane-{each}",
+            destination.connect(),
+            pace=pace,
+            max_seconds=max_seconds,
+            advice=destination.advice,
+            reached=reached,
+            report=report,
+            stop=stop,
+            clock=clock,
+        )
+        for each in range(number)
+    ]
+    for lane in lanes:
+        lane.start()
+    return Lanes(destination.limits, lanes, before_batch)
