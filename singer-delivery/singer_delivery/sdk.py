@@ -37,7 +37,7 @@ from typing_extensions import override
 
 from singer_delivery.config import environment_config
 from singer_delivery.options import Options, options
-from singer_delivery.stream_maps import correct_schema
+from singer_delivery.reading.stream_maps import correct_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -41,13 +41,13 @@ from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.messages import MessageReader
 from singer_delivery.reading.schemas import readable
 from singer_delivery.reading.selection import NOT_CHOSEN, EnoughSentError
+from singer_delivery.reading.stream_maps import fault_of
 from singer_delivery.reading.streams import Encode, InputStream, NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.reporting.files import write_summary
 from singer_delivery.reporting.run import Run
 from singer_delivery.sdk import RecordValidator
 from singer_delivery.settings import DeliverySettings
-from singer_delivery.stream_maps import fault_of
 from singer_delivery.values import NULL
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from singer_delivery.nested_names import stream_maps
-from singer_delivery.stream_maps import correct_schema, failed_field, fault_of
+from singer_delivery.reading.stream_maps import correct_schema, failed_field, fault_of
 from tap_moesif.environment import read_environment
 from tap_moesif.service.errors import StreamMapError
 

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft7Validator
 from singer_sdk.mapper import PluginMapper
 
-from singer_delivery.stream_maps import correct_schema, failed_field, fault_of
+from singer_delivery.reading.stream_maps import correct_schema, failed_field, fault_of
 from target_webhook import TargetWebhook
 
 SCHEMA: dict[str, Any] = {"properties": {"id": {}, "name": {}}}

@@ -16,10 +16,10 @@ from singer_delivery.errors import (
 )
 from singer_delivery.fingerprints.identities import Removal
 from singer_delivery.reading.messages import decoded, encoded
+from singer_delivery.reading.stream_maps import failed_field
 from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.removals.messages import REMOVAL_FIELD
-from singer_delivery.stream_maps import failed_field
 from singer_delivery.values import NULL, decode
 
 if TYPE_CHECKING:
