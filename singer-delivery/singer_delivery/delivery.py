@@ -114,7 +114,7 @@ class Delivery:
             pace=self._pace,
             max_seconds=settings.retry_max_seconds,
             report=self._report,
-            before_batch=fingerprints.leave if fingerprints else None,
+            before_batch=self.records.leave if fingerprints else None,
             stop=self._stop,
             clock=clock,
         )

@@ -121,6 +121,17 @@ class Records:
         """Return those of a record's messages that must be sent; their entities were looked up."""
         return [each for each in messages if self._must_be_sent(each)]
 
+    def leave(self) -> None:
+        """Store what the messages of a batch need if the run is killed; called before it is queued.
+
+        Raises:
+            OutputError: It cannot be stored.
+        """
+        if self._fingerprints:
+            self._fingerprints.leave()
+        if self._removals:
+            self._removals.leave()
+
     def skip(self, record: RecordHandle, reason: str) -> None:
         """Count a record that is left out on purpose, under a reason."""
         self._summary.skip_reasons[reason] += 1

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
 from commands import started
 from scripted import Reply, Request, ScriptedService
@@ -34,6 +35,14 @@ SHORT_LEASE = """
 import singer_delivery.fingerprints.database as d
 d.LEASE_SECONDS = 0.3
 """
+
+
+class AtOnce(random.Random):
+    """A chance that always draws the first of what there is."""
+
+    @override
+    def randrange(self, *_: Any, **__: Any) -> int:
+        return 0
 
 
 class Reaper:
@@ -87,6 +96,17 @@ def lines(source: set[str], before: dict[str, Any], version: int) -> list[dict[s
     return [*written, end, state({})]
 
 
+def configure(
+    service: ScriptedService, store: str, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    config = {"write_key": KEY, "host": service.url, "changed_only": True}
+    config |= {"on_removed": "event", "max_removed": 100}
+    if store == "database":
+        config["fingerprints_path"] = request.getfixturevalue("database").uri
+    config |= {"lanes": 2, "batch_size_rows": 2, "streams": {"*": {"as": "segment.calls"}}}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
 def live(process: subprocess.Popen[bytes], written: list[dict[str, Any]]) -> list[Any]:
     """Feed a target; give the states that it wrote."""
     text = "".join(json.dumps(line) + "\n" for line in written).encode()
@@ -95,6 +115,23 @@ def live(process: subprocess.Popen[bytes], written: list[dict[str, Any]]) -> lis
         out, _ = process.communicate(text, 60)
     process.wait(60)
     return [json.loads(line) for line in out.splitlines() if line.endswith(b"}")]
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("store", ["file", "database"])
+def test_users_who_arrived_from_a_killed_run_and_are_gone_by_the_next_are_removed(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    reaper = Reaper(AtOnce())
+    with ScriptedService(reaper.answer) as service:
+        configure(service, store, tmp_path, request)
+        for version, source in enumerate([{*OTHERS}, {*STABLE}], start=1):
+            with started(*COMMAND, cwd=tmp_path, before=SHORT_LEASE) as process:
+                reaper.take(process if version == 1 else None)
+                assert (live(process, lines(source, {}, version)) == []) == (version == 1)
+                assert process.returncode == (-9 if version == 1 else 0)
+            assert reaper.users, "some have arrived"
+    assert reaper.users == {*STABLE}
 
 
 @pytest.mark.promise(3)
@@ -108,12 +145,7 @@ def test_killed_anywhere_segment_ends_with_the_users_of_the_source(
     source = {*STABLE, *OTHERS}
     last: dict[str, Any] = {}
     with ScriptedService(reaper.answer) as service:
-        config = {"write_key": KEY, "host": service.url, "changed_only": True}
-        config |= {"on_removed": "event", "max_removed": 100}
-        if store == "database":
-            config["fingerprints_path"] = request.getfixturevalue("database").uri
-        config |= {"lanes": 2, "batch_size_rows": 2, "streams": {"*": {"as": "segment.calls"}}}
-        (tmp_path / "config.json").write_text(json.dumps(config))
+        configure(service, store, tmp_path, request)
         for version in range(1, KILLS + 4):
             mortal = version <= KILLS
             for name in chance.sample(OTHERS, 3) if mortal else ():

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message, RecordHandle
 
 STORE_EVERY = 10_000
-"""Records that are stored together, unless a STATE line is due before."""
+"""Records that are stored together, unless a batch or a STATE line is due before."""
 
 _WITHOUT_IDS = (
     "on_removed: users and companies that were delivered before it was set are known without their "
@@ -149,8 +149,8 @@ class Removals:
         stream.read.activate(version, max(versions, default=None))
         return stream.read.has_ended and self._compares
 
-    def store(self) -> None:
-        """Store what was noted, and forget who is removed.
+    def leave(self) -> None:
+        """Store who was noted before they are sent: a later run may lack them after a kill.
 
         Raises:
             OutputError: It cannot be stored.
@@ -158,6 +158,14 @@ class Removals:
         if self._noted:
             self._store.identities.add(self._noted)
             self._noted = []
+
+    def store(self) -> None:
+        """Store what was noted, and forget who is removed.
+
+        Raises:
+            OutputError: It cannot be stored.
+        """
+        self.leave()
         if self._removed:
             self._store.identities.forget(self._destination, self._removed)
             self._removed = []
