@@ -152,6 +152,7 @@ class BoundRoute:
             if (found := paths.find(names, field)) is not None
         }
         self._takes = {call: self._takes_of(fields) for call, fields in FIELDS.items()}
+        self._has_context = bool(self._context)
         self._restores = bool(self._unflatten or self._lowered or route.spread)
         self._edits = bool(route.own_content or self._dropped or route.exclude or route.rename)
 
@@ -190,7 +191,7 @@ class BoundRoute:
         self._complete_integrations(call, record)
         if route.required:
             self._check_required(call)
-        if self._context or "groupId" in call:
+        if self._has_context or "groupId" in call:
             self._add_context(call, record)
         if (content := content_of(kind)) is not None:
             source = record if chosen is None else chosen

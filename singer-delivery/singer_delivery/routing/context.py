@@ -50,8 +50,9 @@ class ContextReader:
     def __call__(self, record: Record) -> dict[str, Any] | object:
         """Remove the context from a record; its values stay encoded if it is one object."""
         context = self._of_whole(record) if self._whole else self._of_parts(record)
-        if isinstance(context, dict) and isinstance(group := as_id(context.get("groupId")), str):
-            context["groupId"] = group
+        if isinstance(context, dict) and "groupId" in context:
+            group = as_id(context["groupId"])
+            context["groupId"] = group if isinstance(group, str) else context["groupId"]
         return context
 
     def _of_whole(self, record: Record) -> dict[str, Any] | object:
