@@ -35,8 +35,9 @@ MISSING = "/proc/nowhere/file"
 """A place that nobody can write to, root included."""
 
 BROKEN = """
-import singer_delivery.delivery as d
-d.Delivery.{method} = {by}
+from singer_delivery.delivery import Delivery
+from singer_delivery.records import Records
+{method} = {by}
 """
 
 SOON_OVER = """
@@ -393,9 +394,9 @@ CASES: dict[str, Case] = {
     "nobody reads": with_nobody_reading,
     "an unknown write key": verified(404),
     "the other region": verified(200, HOME),
-    "a defect": fed(SCHEMA, RECORD, code=BROKEN.format(method="send", by="None")),
+    "a defect": fed(SCHEMA, RECORD, code=BROKEN.format(method="Delivery.send", by="None")),
     "wrong counts": fed(
-        SCHEMA, RECORD, code=BROKEN.format(method="_resolve", by="lambda *_: None")
+        SCHEMA, RECORD, code=BROKEN.format(method="Records.resolve", by="lambda *_: None")
     ),
     "rejected": fed(SCHEMA, BAD),
     "rejected in a dry run": fed(SCHEMA, BAD, dry_run=True),
