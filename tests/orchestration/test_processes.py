@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.orchestration.conftest import Fake
 
+pytestmark = pytest.mark.slow
+
 STOPS_CLEANLY = """
 child = '''
 import contextlib, os, signal, sys

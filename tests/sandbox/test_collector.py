@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parent / "examples"
 ID = {"X-Moesif-Application-Id": "sandbox-application-id", "Content-Type": "application/json"}
 BASE = "/moesif/collector/v1"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 10, tzinfo=timezone.utc)
 OLD = "2020-01-01T00:00:00.000"
 README = (PROJECT / "sandbox" / "README.md").read_text(encoding="utf-8")

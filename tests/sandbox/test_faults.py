@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 BATCH = "/segment/v1/batch"
 USERS = "/moesif/api/v1/search/~/search/users"
 SORT = [{"modified_time": "asc"}, {"_id": "asc"}]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 MARCH = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-11T00:00:00Z"}
 PATHS = [listing.path for listing in LISTINGS if not listing.required] + [
     "cohorts?cohort_type=user"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -323,7 +325,6 @@ def test_another_sandbox_says_where_it_is() -> None:
     assert commands.endswith(".venv/bin/meltano run moesif-to-segment")
 
 
-@pytest.mark.slow
 def test_the_command_without_meltano_runs_as_it_is_shown(
     start: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
@@ -339,7 +340,6 @@ def test_the_command_without_meltano_runs_as_it_is_shown(
 # How much it holds ---------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_it_is_as_small_with_many_users_and_messages_as_with_few(
     start: Callable[..., Sandbox],
 ) -> None:
@@ -357,7 +357,6 @@ def test_it_is_as_small_with_many_users_and_messages_as_with_few(
     assert seconds[1] < max(seconds[0] * 10, 0.5)
 
 
-@pytest.mark.slow
 def test_its_files_are_in_the_wheel(tmp_path: Path) -> None:
     built = subprocess.run(
         [COMMANDS / "uv", "--quiet", "build", "--wheel", "--out-dir", tmp_path],

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Changed = Callable[[str, Request], Reply | None]
     from tests.tap_moesif.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 KEY = "management-key-CANARY"
 USER = {
     "user_id": "jane-canary",
