@@ -1,0 +1,110 @@
+"""Imports between the rooms of a connector go one way, as the design says."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import singer_delivery
+import tap_moesif
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+MOST_MODULES = 15
+
+
+@dataclass(frozen=True)
+class House:
+    """A package.
+
+    Attributes:
+        package: It.
+        rooms: From the inside out: each may use those before it.
+        beside: Modules that belong to a room without standing in it.
+    """
+
+    package: ModuleType
+    rooms: list[str]
+    beside: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return Path(str(self.package.__file__)).parent
+
+    @property
+    def modules(self) -> Iterator[Path]:
+        return self.folder.rglob("*.py")
+
+    def room_of(self, module: Path) -> str:
+        name = module.relative_to(self.folder).parts[0].removesuffix(".py")
+        return self.beside.get(name, name)
+
+    def imported(self, module: Path) -> Iterator[str]:
+        """Name the rooms that a module imports at run time."""
+        tree = ast.parse(module.read_text())
+        for_types = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and id(node) not in for_types:
+                package, *rest = str(node.module).split(".")
+                if package == self.package.__name__:
+                    name = rest[0] if rest else node.names[0].name
+                    yield self.beside.get(name, name)
+
+
+HOUSES = [
+    House(
+        singer_delivery,
+        [
+            *("errors", "values", "files", "http", "nested_names", "config", "options"),
+            *("state", "fingerprints", "removals", "buckets", "output", "rejects", "sending"),
+            *("reporting", "reading", "sdk", "routing", "settings", "checking"),
+            *("records", "delivery", "build", "command", "target", "testing"),
+        ],
+    ),
+    House(
+        tap_moesif,
+        [
+            *("records", "service", "usage", "sync", "sdk", "streams", "windows"),
+            *("contact", "checking", "command", "tap"),
+        ],
+        {"environment": "sdk", "memory": "command", "settings": "tap"},
+    ),
+]
+each = pytest.mark.parametrize("house", HOUSES, ids=lambda house: house.package.__name__)
+
+
+@each
+def test_a_room_uses_only_those_further_in(house: House) -> None:
+    wrong = [
+        f"{module.relative_to(house.folder)} uses {other}"
+        for module in house.modules
+        if (room := house.room_of(module)) in house.rooms
+        for other in house.imported(module)
+        if house.rooms.index(other) > house.rooms.index(room)
+    ]
+
+    assert wrong == []
+
+
+@each
+def test_every_module_is_in_a_room(house: House) -> None:
+    found = {house.room_of(module) for module in house.modules}
+
+    assert found - {"__init__", "__main__"} == {*house.rooms}
+
+
+@each
+def test_a_room_holds_what_can_be_surveyed(house: House) -> None:
+    for folder in {module.parent for module in house.modules}:
+        assert len([*folder.glob("*.py")]) <= MOST_MODULES, folder
