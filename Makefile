@@ -49,7 +49,7 @@ test: install  ## Run the tests, on all cores; test-readmes, test-wheels and tes
 	@$(BIN)/python -m pytest $(ALL_CORES)
 
 quick: install  ## Run the unit tests of everything
-	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --hypothesis-profile=quick -m 'not (slow or fresh_process or orchestration or engine)' --ignore=tests/end_to_end
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --hypothesis-profile=quick -m 'not (slow or fresh_process or orchestration or readmes or engine)' --ignore=tests/end_to_end
 
 test-orchestration: install  ## Run Meltano's jobs on two machines, in containers, and by the schedulers
 	@$(MAKE) --no-print-directory airflow || echo 'Airflow cannot be installed; its tests are skipped.' >&2
@@ -73,7 +73,7 @@ test-prerelease: install  ## Run the connectors' tests with the newest pre-relea
 	@$(BIN)/uv pip install --python $(PRERELEASE)/bin/python --prerelease allow --upgrade-package singer-sdk singer-sdk
 	@$(PRERELEASE)/bin/python -m pytest $(ALL_CORES) $(UNIT_TESTS)
 
-test-readmes: install  ## Run the commands that the READMEs show, and the demo
+test-readmes: install  ## Run what the READMEs show: commands, the demo, the page in a browser
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup -m readmes
 
 test-wheels: install  ## Install connectors into empty environments, and run them (WHEELS=dist: those)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from scripted import Request
 
+pytestmark = pytest.mark.orchestration
+
 
 class Target(NamedTuple):
     """A target, and a service that takes all."""

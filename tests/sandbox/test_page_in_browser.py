@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
     from tests.sandbox.conftest import Sandbox
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.readmes, pytest.mark.xdist_group("browser")]
 
 FOCUSED = """() => {
   const focused = document.activeElement;

@@ -33,7 +33,7 @@ def test_the_readme_shows_it_and_it_is_small() -> None:
     assert len(PICTURE.read_bytes()) < MOST_BYTES
 
 
-@pytest.mark.slow
+@pytest.mark.readmes
 @pytest.mark.xdist_group("project")
 def test_the_command_makes_it_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Sandbox]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from singer_delivery.files import LineFile
     from singer_delivery.testing import Ended, Reply, Request
 
-pytestmark = pytest.mark.slow  # they start servers
+pytestmark = pytest.mark.orchestration  # they start servers of buckets
 
 BAD = PEOPLE.line(PEOPLE.wrong)
 
