@@ -27,7 +27,7 @@ from singer_delivery.sending.batching import Message, RecordHandle
 from singer_delivery.state.checkpoints import StateInterval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from postgres import Database
@@ -132,7 +132,10 @@ class Model:
         self.came: dict[str, set[str]] = {stream: set() for stream in STREAMS}
         self.version = dict.fromkeys(STREAMS, 0)
 
-    def live(self, place: str, runs: Sequence[dict[str, Any]]) -> None:
+    def live(
+        self, place: str, runs: Sequence[dict[str, Any]]
+    ) -> Iterator[tuple[set[str], list[Removal], set[str]]]:
+        """Run these; of each yield who was told to be gone, one by one, and who is."""
         for each in runs:
             one = Run(place)
             missing = {read["stream"]: self._read(one, **read) for read in each["reads"]}
@@ -144,8 +147,8 @@ class Model:
                     name in self.known[stream] - missing.get(stream, set()) for stream in STREAMS
                 )
             }
-            assert one.end(acknowledged=each["acknowledged"]) == gone
-            assert len(one.gone) == len(gone), "each once"
+            told = one.end(acknowledged=each["acknowledged"])
+            yield told, one.gone, gone
             for stream, names in missing.items():
                 self.known[stream] -= names if each["acknowledged"] else names - gone
 
@@ -186,7 +189,9 @@ def test_whatever_is_read_the_model_says_who_is_gone(
 ) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(identity_file, "MERGE_EVERY", merge_every)
-        Model().live(f"{folder}/fingerprints.sqlite", runs)
+        for told, one_by_one, gone in Model().live(f"{folder}/fingerprints.sqlite", runs):
+            assert told == gone
+            assert len(one_by_one) == len(gone), "each once"
 
 
 @pytest.mark.slow
@@ -199,7 +204,10 @@ def test_whatever_is_read_the_model_says_so_too_with_a_database(database: Databa
         schema = f"example_{next(numbers)}"
         with psycopg.connect(database.uri, autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-        Model().live(f"{database.uri}?options=-csearch_path%3D{schema}", runs)
+        place = f"{database.uri}?options=-csearch_path%3D{schema}"
+        for told, one_by_one, gone in Model().live(place, runs):
+            assert told == gone
+            assert len(one_by_one) == len(gone), "each once"
 
     lives()
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import os
 import random
-import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from commands import started
-from scripted import Reply, Request, ScriptedService
+from reaper import SHORT_LEASE, Reaper
+from scripted import ScriptedService
 from segment_runs import KEY, record, schema, state
 
 if TYPE_CHECKING:
@@ -30,42 +30,6 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "8"))
 USERS = 12
 COMMAND = ("target-segment", "--config", "config.json")
-SHORT_LEASE = """
-import singer_delivery.fingerprints.database as d
-d.LEASE_SECONDS = 0.3
-"""
-
-
-class Reaper:
-    """Takes messages as Segment does, and kills the target at a moment drawn by chance."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self.profiles: dict[str, str] = {}
-        self.messages = 0
-        self._ids: set[str] = set()
-        self._chance = chance
-        self._lock = threading.Lock()
-        self._victim: subprocess.Popen[bytes] | None = None
-        self._requests_left = 0
-
-    def take(self, victim: subprocess.Popen[bytes] | None) -> None:
-        """Choose when this one dies; None is left alone."""
-        with self._lock:
-            self._victim = victim
-            self._requests_left = self._chance.randrange(4)
-
-    def answer(self, request: Request) -> Reply:
-        with self._lock:
-            for message in request.json["batch"]:
-                self.messages += 1
-                if message["messageId"] not in self._ids:
-                    self._ids.add(message["messageId"])
-                    self.profiles[message["userId"]] = message["traits"]["plan"]
-            self._requests_left -= 1
-            if self._victim is not None and self._requests_left < 0:
-                self._victim.kill()
-                return Reply(closed=True)
-        return Reply(body={"success": True})
 
 
 def live(process: subprocess.Popen[bytes], source: dict[str, str]) -> None:
@@ -86,7 +50,12 @@ def test_killed_anywhere_segment_ends_with_what_the_source_says(
 ) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)
-    reaper = Reaper(chance)
+    profiles: dict[str, str] = {}
+
+    def arrived(message: dict[str, Any]) -> None:
+        profiles[message["userId"]] = message["traits"]["plan"]
+
+    reaper = Reaper(chance, arrived, longest=4)
     source = {f"u{number}": "A" for number in range(USERS)}
     kills = 0
     with ScriptedService(reaper.answer) as service:
@@ -104,7 +73,7 @@ def test_killed_anywhere_segment_ends_with_what_the_source_says(
                 live(process, source)
                 assert process.returncode in ({0, -9} if mortal else {0}), f"seed {seed}"
             if process.returncode == 0:
-                assert reaper.profiles == source, f"seed {seed}"
+                assert profiles == source, f"seed {seed}"
             if not mortal:
                 break
             kills += 1

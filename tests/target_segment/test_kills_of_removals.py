@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,8 @@ import pytest
 from typing_extensions import override
 
 from commands import started
-from scripted import Reply, Request, ScriptedService
+from reaper import SHORT_LEASE, Reaper
+from scripted import ScriptedService
 from segment_runs import KEY, record, schema, state
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ KILLS = int(os.environ.get("KILLS", "8"))
 STABLE = [f"always-{number}" for number in range(4)]
 OTHERS = [f"comes-and-goes-{number}" for number in range(8)]
 COMMAND = ("target-segment", "--config", "config.json")
-SHORT_LEASE = """
-import singer_delivery.fingerprints.database as d
-d.LEASE_SECONDS = 0.3
-"""
 
 
 class AtOnce(random.Random):
@@ -45,41 +41,18 @@ class AtOnce(random.Random):
         return 0
 
 
-class Reaper:
-    """Knows the users that Segment has, and kills the target at a moment drawn by chance."""
+class Users:
+    """Knows the users that Segment has."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self.users: set[str] = set()
+    def __init__(self) -> None:
+        self.present: set[str] = set()
         self.removed: list[str] = []
-        self._ids: set[str] = set()
-        self._chance = chance
-        self._lock = threading.Lock()
-        self._victim: subprocess.Popen[bytes] | None = None
-        self._requests_left = 0
 
-    def take(self, victim: subprocess.Popen[bytes] | None) -> None:
-        """Choose when this one dies; None is left alone."""
-        with self._lock:
-            self._victim = victim
-            self._requests_left = self._chance.randrange(5)
-
-    def answer(self, request: Request) -> Reply:
-        with self._lock:
-            for message in request.json["batch"]:
-                if message["messageId"] not in self._ids:
-                    self._ids.add(message["messageId"])
-                    self._arrived(message)
-            self._requests_left -= 1
-            if self._victim is not None and self._requests_left < 0:
-                self._victim.kill()
-                return Reply(closed=True)
-        return Reply(body={"success": True})
-
-    def _arrived(self, message: dict[str, Any]) -> None:
+    def arrived(self, message: dict[str, Any]) -> None:
         if message["type"] == "identify":
-            self.users.add(message["userId"])
+            self.present.add(message["userId"])
         else:
-            self.users.discard(message["userId"])
+            self.present.discard(message["userId"])
             self.removed.append(message["userId"])
 
 
@@ -122,7 +95,8 @@ def live(process: subprocess.Popen[bytes], written: list[dict[str, Any]]) -> lis
 def test_users_who_arrived_from_a_killed_run_and_are_gone_by_the_next_are_removed(
     store: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    reaper = Reaper(AtOnce())
+    users = Users()
+    reaper = Reaper(AtOnce(), users.arrived, longest=5)
     with ScriptedService(reaper.answer) as service:
         configure(service, store, tmp_path, request)
         for version, source in enumerate([{*OTHERS}, {*STABLE}], start=1):
@@ -130,8 +104,8 @@ def test_users_who_arrived_from_a_killed_run_and_are_gone_by_the_next_are_remove
                 reaper.take(process if version == 1 else None)
                 assert (live(process, lines(source, {}, version)) == []) == (version == 1)
                 assert process.returncode == (-9 if version == 1 else 0)
-            assert reaper.users, "some have arrived"
-    assert reaper.users == {*STABLE}
+            assert users.present, "some have arrived"
+    assert users.present == {*STABLE}
 
 
 @pytest.mark.promise(3)
@@ -141,7 +115,8 @@ def test_killed_anywhere_segment_ends_with_the_users_of_the_source(
 ) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)
-    reaper = Reaper(chance)
+    users = Users()
+    reaper = Reaper(chance, users.arrived, longest=5)
     source = {*STABLE, *OTHERS}
     last: dict[str, Any] = {}
     with ScriptedService(reaper.answer) as service:
@@ -155,5 +130,5 @@ def test_killed_anywhere_segment_ends_with_the_users_of_the_source(
                 states = live(process, lines(source, last, version))
                 assert process.returncode in ({0, -9} if mortal else {0}), f"seed {seed}"
             last = states[-1] if states else last
-            assert not {*STABLE} & {*reaper.removed}, f"seed {seed}"
-    assert reaper.users == source, f"seed {seed}"
+            assert not {*STABLE} & {*users.removed}, f"seed {seed}"
+    assert users.present == source, f"seed {seed}"
