@@ -180,6 +180,14 @@ def settings(scopes: Iterable[str]) -> dict[str, Any]:
             description="Of the stream events, also emit the headers and bodies, which hold "
             "credentials.",
         ),
+        # Without a default, unlike singer-sdk's own: it depends on the stream.
+        th.Property(
+            "emit_activate_version_messages",
+            th.BooleanType(),
+            title="Emit ACTIVATE_VERSION",
+            description="End full tables with ACTIVATE_VERSION, so that targets can detect removed "
+            "records. If not set, only users and companies end with it.",
+        ),
     ).to_dict()
 
 

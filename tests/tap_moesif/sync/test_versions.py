@@ -87,6 +87,15 @@ def test_versions_can_be_turned_off(people: Account) -> None:
     assert versions(sync(config, catalog(config))) == [("RECORD", None)] * 6
 
 
+def test_the_environment_turns_versions_off(
+    people: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(people)
+    monkeypatch.setenv("TAP_MOESIF_EMIT_ACTIVATE_VERSION_MESSAGES", "false")
+    tap = TapMoesif(config=config, catalog=catalog(config), parse_env_config=True)
+    assert not tap.streams["users"].emit_activate_version_messages
+
+
 def test_part_of_a_table_is_not_activated(people: Account) -> None:
     config = settings(people)
     writer = Recorder()
