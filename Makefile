@@ -14,7 +14,7 @@ LOWEST := .venv-lowest
 PRERELEASE := .venv-prerelease
 # Half of what a test does is to wait for another process.
 ALL_CORES := --numprocesses=$(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist=loadgroup
-UNIT_TESTS := tests/singer_delivery tests/tap_moesif tests/target_segment tests/target_moesif
+UNIT_TESTS := $(foreach package,$(PUBLISHED),tests/$(subst -,_,$(package)))
 
 # The tests start hundreds of processes: none of them compiles again what another has compiled.
 unexport PYTHONDONTWRITEBYTECODE

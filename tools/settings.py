@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     About = Mapping[str, Any]
     Settings = Mapping[str, Mapping[str, Any]]
 
-CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
 FROM_SINGER_SDK = ("stream_map", "flattening", "faker", "batch_config")
 KINDS = {"number": "string"}  # Meltano 4.4 fails on a decimal that comes from the environment
 UNDER_MELTANO = {
@@ -56,6 +55,11 @@ UNDER_MELTANO = {
 """Other defaults there: it runs in any folder, and has variables of its own."""
 NOT_IN_MELTANO = {"validate-records"}
 """Capabilities that Meltano's schema of plugins does not have."""
+
+
+def connectors(root: Path) -> list[str]:
+    """Name the connectors: the folders that hold a definition for Meltano's hub."""
+    return sorted(path.parent.name for path in root.glob("*/meltano-hub.yml"))
 
 
 def about(connector: str) -> About:
@@ -105,7 +109,7 @@ def entries(settings: Settings) -> Iterator[str]:
 
 def _declaration(name: str, setting: Mapping[str, Any]) -> dict[str, Any]:
     kind = setting["type"][0]
-    declared = {"name": name, "label": setting["title"], "kind": KINDS.get(kind, kind)}
+    declared = {"name": name, "label": setting.get("title", name), "kind": KINDS.get(kind, kind)}
     if "enum" in setting:
         declared["kind"] = "options"
     elif setting.get("format") == "date-time":
@@ -164,7 +168,7 @@ def address(files: Files, root: Path) -> None:
     repository = _pyproject(root)["tool"]["repository"]["url"]
     for path in sorted(root.glob("*/pyproject.toml")):
         files.replace(path, r"\[project\.urls\]\n", r"\w+ = ", urls(repository, path.parent.name))
-    for connector in CONNECTORS:
+    for connector in connectors(root):
         path = root / connector / "meltano-hub.yml"
         files.replace(path, "", "repo:", iter([f"repo: {repository}"]))
     readme, version = root / "README.md", _pyproject(root / "tap-moesif")["project"]["version"]
@@ -179,7 +183,7 @@ def _pyproject(folder: Path) -> dict[str, Any]:
 def list_settings(files: Files, root: Path) -> None:
     """List the settings and the capabilities of each connector."""
     project = root / "meltano.yml"
-    for connector in CONNECTORS:
+    for connector in connectors(root):
         told = about(connector)
         settings = settings_of(told)
         readme, hub = root / connector / "README.md", root / connector / "meltano-hub.yml"

@@ -15,6 +15,7 @@ import yaml
 
 from commands import Ended, Sandbox, run, sandbox
 from scripted import Reply, ScriptedService
+from tap_moesif.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,10 +33,7 @@ SKIPPED_KNOWINGLY = {
 """What may be left out, and is said: API calls, and streams that a service has no call for."""
 
 ADDED = "addedByAMap"
-EACH = (
-    *("users", "companies", "subscriptions", "cohorts", "events", "usage"),
-    *("billing_meters", "billing_plans", "billing_reports", "governance_rules"),
-)
+EACH = [vars(stream)["name"] for stream in STREAMS]
 CHANGES: dict[str, dict[str, Any]] = {
     "flattened once": {"flattening_enabled": True, "flattening_max_depth": 1},
     "flattened": {"flattening_enabled": True, "flattening_max_depth": 5},

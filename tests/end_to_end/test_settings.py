@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -15,13 +16,11 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from commands import call
-from project import PROJECT
+from project import CONNECTORS, PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONNECTORS = ("tap-moesif", "target-segment", "target-moesif")
-KINDS = {"tap-moesif": "extractors", "target-segment": "loaders", "target-moesif": "loaders"}
 FILES = [
     *(
         f"{connector}/{name}"
@@ -80,6 +79,14 @@ def test_a_list_that_differs_is_named_and_written_anew(tmp_path: Path) -> None:
     assert settings("--check", *at).returncode == 0
 
 
+def test_a_setting_without_a_title_is_listed_by_its_name() -> None:
+    url = {"type": ["string"], "description": "Where records go."}
+    written = runpy.run_path(str(PROJECT / "tools" / "settings.py"))["entries"]({"url": url})
+    assert [*written] == [
+        "- name: url\n  label: url\n  kind: string\n  description: Where records go."
+    ]
+
+
 def test_the_example_environment_holds_what_must_be_set() -> None:
     lines = (PROJECT / ".env.example").read_text().splitlines()
     named = {line.split("=")[0] for line in lines if line and not line.startswith("#")}
@@ -105,7 +112,8 @@ def test_a_definition_is_whole_and_of_the_form_that_meltano_knows(connector: str
     of_the_hub = ("domain_url", "keywords", "maintenance_status")
     plugin = {key: value for key, value in whole.items() if key not in of_the_hub}
     project = yaml.safe_load((PROJECT / "meltano.yml").read_text())
-    for document in (project, {"plugins": {KINDS[connector]: [plugin]}}):
+    kind = "extractors" if connector.startswith("tap-") else "loaders"
+    for document in (project, {"plugins": {kind: [plugin]}}):
         assert [error.message for error in validator.iter_errors(document)] == []
     assert whole["settings_group_validation"] == [required(connector)]
     assert whole["keywords"] == sorted(whole["keywords"])

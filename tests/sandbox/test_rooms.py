@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from project import PROJECT
+from project import CONNECTORS, PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 SANDBOX = PROJECT / "sandbox" / "moesif_sandbox"
-CONNECTORS = ("tap-moesif", "target-segment", "target-moesif", "singer-delivery")
 ROOMS = {
     SANDBOX: ["times", "web", "faults", "settings", "moesif", "segment", "seed", "traffic",
               "state", "control", "page", "app", "command"],
@@ -48,11 +47,12 @@ def test_a_room_uses_only_those_further_in(folder: Path) -> None:
 
 
 def test_the_sandbox_and_the_connectors_share_no_code() -> None:
-    names = {name.replace("-", "_") for name in CONNECTORS}
+    packages = [*CONNECTORS, "singer-delivery"]
+    names = {name.replace("-", "_") for name in packages}
     for module in SANDBOX.rglob("*.py"):
         assert not names & {name.split(".")[0] for name in imported(module)}, module
-    for connector in CONNECTORS:
-        for module in (PROJECT / connector).rglob("*.py"):
+    for package in packages:
+        for module in (PROJECT / package).rglob("*.py"):
             assert "moesif_sandbox" not in {name.split(".")[0] for name in imported(module)}, module
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROJECT = Path(__file__).resolve().parents[2]
+CONNECTORS = sorted(path.parent.name for path in PROJECT.glob("*/meltano-hub.yml"))
 
 
 def meltano(folder: Path, environment: Mapping[str, str], *arguments: str) -> str:

@@ -10,7 +10,7 @@ a target in this process and returns what is left of the run; `StateRecorder` ta
 
 import pytest
 
-for module in ("promises", "subject"):
+for module in ("features", "promises", "subject"):
     pytest.register_assert_rewrite(f"{__name__}.{module}")
 
 from singer_delivery.testing.promises import DeliveryPromises  # noqa: E402

@@ -26,11 +26,12 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from singer_delivery.rejects.reasons import REJECT_FIELD
+from singer_delivery.testing.features import FeaturePromises
 from singer_delivery.testing.service import Reply
 from singer_delivery.testing.subject import Trial
 
@@ -40,15 +41,12 @@ if TYPE_CHECKING:
 
     from singer_delivery import DeliveryTarget
     from singer_delivery.testing.service import Request
-    from singer_delivery.testing.subject import Subject
 
 REFUSED = Reply(400, {"message": "this batch is wrong"})
 
 
-class DeliveryPromises:
+class DeliveryPromises(FeaturePromises):
     """The tests; a class of your own, named Test…, has them with its `subject`."""
-
-    subject: ClassVar[Subject]
 
     @pytest.fixture
     def trial(self, tmp_path: Path) -> Iterable[Trial]:

@@ -13,6 +13,7 @@ from commands import run
 from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_moesif.service.errors import MoesifError
+from tap_moesif.streams import STREAMS, IncrementalStream
 from tap_moesif.windows.planning import plan
 from tap_output import sync
 
@@ -88,7 +89,7 @@ def test_what_changes_while_the_windows_are_read_is_read_by_the_job_that_goes_on
     assert sorted(rest) == ["new", *timeless, "u01", "u19"]
     assert {*found, *rest} == {*timeless, "new"} | {f"u{number:02d}" for number in range(60)}
     assert made["state"]["bookmarks"].keys() == {
-        *("users", "companies", "subscriptions", "events", "usage")
+        vars(stream)["name"] for stream in STREAMS if issubclass(stream, IncrementalStream)
     }
 
 
