@@ -13,7 +13,7 @@ from singer_delivery.fingerprints.changes import Fingerprints, entity_key
 from singer_delivery.fingerprints.stores import fingerprint_store
 from singer_delivery.http import host_of
 from singer_delivery.rejects.file import Rejects
-from singer_delivery.removals.comparison import Removals
+from singer_delivery.removals.comparison import RemovalDetector
 from singer_delivery.reporting.dry_run import DryRun, Preview
 from singer_delivery.reporting.meter import Meter
 from singer_delivery.reporting.outcomes import Outcomes
@@ -76,12 +76,12 @@ def build_delivery(
     fingerprints = _fingerprints(run.target, settings, sender, wait)
     removals = None
     if fingerprints and settings.removes and keeps_state:
-        removals = Removals(
-            fingerprints.known,
+        removals = RemovalDetector(
+            fingerprints.store,
             destination=entity_key(sender.tenant),
             max_removed=settings.max_removed or 0.0,
             compares=settings.fingerprints_lease is None,
-            tell=logger.info,
+            log=logger.info,
         )
     envelope = len(service.body([]))
     limits = [
@@ -169,13 +169,13 @@ def _fingerprints(
         name,
         sender.secrets,
         shared=settings.fingerprints_lease,
-        keep=not settings.dry_run,
+        writable=not settings.dry_run,
         wait=wait,
     )
     return Fingerprints(
         store,
-        again=bool(settings.full_refresh),
-        interrupts=not settings.removes and not settings.dry_run,
+        full_refresh=bool(settings.full_refresh),
+        invalidates_reads=not settings.removes and not settings.dry_run,
     )
 
 

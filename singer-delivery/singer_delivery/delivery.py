@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from singer_delivery.fingerprints.changes import Fingerprints
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.rejects.file import Rejects
-    from singer_delivery.removals.comparison import Removals
+    from singer_delivery.removals.comparison import RemovalDetector
     from singer_delivery.reporting.reports import Reports
     from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.lanes import Destination
@@ -56,9 +56,9 @@ class Delivery:
         wakeup: Ends a wait of the reading thread.
         checkpoint: Writes the value of a STATE line once every record before it is resolved.
         interrupt: Called in each `poll`; raises where a signal ends the run.
-        reports: Tells what becomes of the records.
+        reports: Reports the outcomes of the records.
         fingerprints: What was last acknowledged, if only changes are sent.
-        removals: Tells who is gone, for `on_removed`; only with `fingerprints`.
+        removals: Detects removals, for `on_removed`; only with `fingerprints`.
         clock: A monotonic clock, in seconds.
 
     Attributes:
@@ -76,7 +76,7 @@ class Delivery:
         interrupt: Callable[[], None],
         reports: Reports,
         fingerprints: Fingerprints | None = None,
-        removals: Removals | None = None,
+        removals: RemovalDetector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reports = reports
@@ -88,7 +88,7 @@ class Delivery:
         self._interrupt = interrupt
         self._fingerprints = fingerprints
         self._removals = removals
-        self._held: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
+        self._pending: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
         self._refusals = RejectionStreak(settings.max_rejects)
         self._clock = clock
         self._started = clock()
@@ -98,7 +98,7 @@ class Delivery:
             [
                 rejects.sync,
                 reports.sync,
-                *(each.store for each in (fingerprints, removals) if each),
+                *(each.flush for each in (fingerprints, removals) if each),
             ],
             held=lambda: self._refusals.holds_state,
             seconds=max(rejects.sync_seconds, reports.sync_seconds),
@@ -114,7 +114,7 @@ class Delivery:
             pace=self._pace,
             max_seconds=settings.retry_max_seconds,
             report=self._report,
-            before_batch=self.records.leave if fingerprints else None,
+            before_batch=self.records.before_batch if fingerprints else None,
             stop=self._stop,
             clock=clock,
         )
@@ -127,7 +127,7 @@ class Delivery:
         """
         if self._fingerprints:
             self._fingerprints.open()
-            self._pace.until = self._fingerprints.ends_at
+            self._pace.until = self._fingerprints.lease_ends_at
         if self._removals:
             self._removals.open()
         self._destination.open()
@@ -147,20 +147,20 @@ class Delivery:
         if self._fingerprints is None:
             self._send(record, messages)
             return
-        self._held.append((record, messages))
-        if len(self._held) >= LOOKED_UP_TOGETHER:
+        self._pending.append((record, messages))
+        if len(self._pending) >= LOOKED_UP_TOGETHER:
             self._release(self._fingerprints)
 
-    def _keep(self, fingerprints: Fingerprints) -> None:
-        """Keep other runs off the fingerprints; requests are sent only as long as they are."""
-        fingerprints.keep(self._clock())
-        self._pace.until = fingerprints.ends_at
+    def _renew_lease(self, fingerprints: Fingerprints) -> None:
+        """Renew the lease of the fingerprints; without it no requests are sent."""
+        fingerprints.renew_lease(self._clock())
+        self._pace.until = fingerprints.lease_ends_at
 
     def _release(self, fingerprints: Fingerprints) -> None:
-        """Look up the records that are held, and send those that have changed."""
-        held, self._held = self._held, []
-        fingerprints.look_up(message.entity_key for _, messages in held for message in messages)
-        changes = [(record, self.records.changes(messages)) for record, messages in held]
+        """Look up the pending records, and send those that have changed."""
+        pending, self._pending = self._pending, []
+        fingerprints.look_up(message.entity_key for _, messages in pending for message in messages)
+        changes = [(record, self.records.changes(messages)) for record, messages in pending]
         for record, messages in changes:
             if messages:
                 self._send(record, messages)
@@ -191,8 +191,8 @@ class Delivery:
         """
         self._interrupt()
         if self._fingerprints:
-            self._keep(self._fingerprints)
-        if self._held and self._fingerprints:
+            self._renew_lease(self._fingerprints)
+        if self._pending and self._fingerprints:
             self._release(self._fingerprints)
         self._take_reports()
         now = self._clock()
@@ -231,8 +231,8 @@ class Delivery:
             raise error
 
     def _send_removals(self) -> None:
-        """Tell who is gone, now that everything else is delivered."""
-        for record, message in self.records.gone():
+        """Send the removals, now that everything else is delivered."""
+        for record, message in self.records.detect_removals():
             self.send(record, [message])
         self._deliver()
         self._states.release()
@@ -286,9 +286,9 @@ class Delivery:
 
     def _time_left(self) -> float | None:
         """Seconds until a batch or a report is due, or None if none is."""
-        renewal_at = self._fingerprints.renewal_at if self._fingerprints else None
+        renew_at = self._fingerprints.renew_at if self._fingerprints else None
         reports_due = self.reports.due(going_on=self._going_on)
-        dues = (self._lanes.deadline, reports_due, self._states.due, renewal_at)
+        dues = (self._lanes.deadline, reports_due, self._states.due, renew_at)
         due = min((each for each in dues if each is not None), default=None)
         return None if due is None else max(0.0, due - self._clock())
 

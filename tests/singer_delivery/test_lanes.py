@@ -228,7 +228,7 @@ def test_a_service_that_asks_for_one_wait_after_the_other_is_not_awaited_for_eve
     seconds, said = deliver_in_no_time(service, max_seconds)
     limit = max(max_seconds, 3_600)
     assert limit - 30 <= seconds <= limit
-    assert f"there.example has asked to wait again and again, for {limit} s" in said
+    assert f"there.example has requested one wait after another, {limit} s" in said
     assert f"in {len(service.posted)} attempts" in said
 
 
@@ -251,7 +251,7 @@ def test_halves_of_one_batch_wait_no_longer_together_than_the_batch() -> None:
         clock=time,
         stop=time,
     )
-    assert "again and again" in failure_of(outcomes)
+    assert "one wait after another" in failure_of(outcomes)
     assert 3_500 < time.now <= 3_600
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from singer_delivery.http import (
     NO_ANSWER,
-    AskedTooLongError,
     FailedTooLongError,
+    RequestedWaitTooLongError,
     WaitedTooLongError,
 )
 from singer_delivery.sending.retry import Advice, Answer, Verdict, verdict
@@ -72,16 +72,16 @@ def test_a_refused_sender_is_told_what_to_check() -> None:
             WaitedTooLongError(3_600, 3_600),
             False,
             (
-                "there.example has asked to wait again and again, for 3600 s in all, in 3600 "
-                "attempts (HTTP 503 Service Unavailable). State is kept: run again later."
+                "there.example has requested one wait after another, 3600 s in total, in 3600 "
+                "attempts (HTTP 503 Service Unavailable). State is kept. Run again later."
             ),
         ),
         (
-            AskedTooLongError(600, 1, 86_400),
+            RequestedWaitTooLongError(600, 1, 86_400),
             False,
             (
-                "there.example asks to wait 86400 s (HTTP 503 Service Unavailable), longer than "
-                "retry_max_seconds (600): run again later, or raise it."
+                "there.example requests a wait of 86400 s (HTTP 503 Service Unavailable), longer "
+                "than retry_max_seconds (600). Run again later, or raise retry_max_seconds."
             ),
         ),
     ],

@@ -221,12 +221,12 @@ class Lane(threading.Thread):
             self._wait_after(answer, budget, self._advice.of(endpoint))
 
     def _wait_after(self, answer: Answer, budget: RetryBudget, advice: Advice) -> None:
-        """Wait before the next attempt; if the service asked for the wait, all lanes wait."""
-        asked = retry_after(answer.status, answer.headers, time.time())
+        """Wait before the next attempt; if the service requested for the wait, all lanes wait."""
+        requested = retry_after(answer.status, answer.headers, time.time())
         unreached = not self._reached.is_set()
         try:
             seconds = budget.wait(
-                asked,
+                requested,
                 now=self._clock(),
                 random=self._uniform,
                 max_seconds=UNREACHED_SECONDS if unreached else None,
@@ -238,7 +238,7 @@ class Lane(threading.Thread):
         # The first, the second, the fourth and so on: it may be an hour of them.
         if budget.retries.bit_count() == 1:
             logger.warning("%s: %s; trying again in %.1f s", advice.host, answer.detail, seconds)
-        if asked or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        if requested or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._pace.pause(seconds)
         else:
             self._wait(seconds)

@@ -26,8 +26,8 @@ from singer_delivery.errors import (
 )
 from singer_delivery.http import (
     NO_ANSWER,
-    AskedTooLongError,
     GivenUpError,
+    RequestedWaitTooLongError,
     WaitedTooLongError,
 )
 
@@ -135,9 +135,12 @@ class Advice:
             first: Whether the service never answered.
         """
         attempts = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
-        if isinstance(error, AskedTooLongError):
+        if isinstance(error, RequestedWaitTooLongError):
             return LongWaitError(
-                host=self.host, asked=error.asked, answer=answer.detail, seconds=error.seconds
+                host=self.host,
+                requested=error.requested,
+                answer=answer.detail,
+                seconds=error.seconds,
             )
         if isinstance(error, WaitedTooLongError):
             return ManyWaitsError(
