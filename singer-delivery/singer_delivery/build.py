@@ -23,7 +23,7 @@ from singer_delivery.reporting.run import utc_now
 from singer_delivery.sending.batching import Limits
 from singer_delivery.sending.connection import HttpConnection
 from singer_delivery.sending.lanes import Destination
-from singer_delivery.sending.retry import Advice
+from singer_delivery.sending.retry import ServiceErrors
 from singer_delivery.state.writer import write_state
 
 if TYPE_CHECKING:
@@ -105,12 +105,14 @@ def build_delivery(
         )
 
     others = {
-        number: Advice(host_of(endpoint.url), endpoint.deletes.keys, endpoint.deletes.addresses)
+        number: ServiceErrors(
+            host_of(endpoint.url), endpoint.deletes.keys, endpoint.deletes.addresses
+        )
         for number, endpoint in enumerate(service.endpoints)
         if endpoint.deletes
     }
-    advice = Advice(host_of(service.endpoints[0].url), sender.keys, sender.addresses, others)
-    destination = Destination(limits, connect, advice)
+    errors = ServiceErrors(host_of(service.endpoints[0].url), sender.keys, sender.addresses, others)
+    destination = Destination(limits, connect, errors)
     if dry_run:
         destination = replace(destination, open=dry_run.open)
     return Delivery(

@@ -1,8 +1,8 @@
-"""The delivery of encoded records: lanes, reports, checkpoints; used by one thread.
+"""Delivers encoded records through lanes; used by the reading thread.
 
-`Delivery` holds what only the reading thread may touch: the batches being filled and, in `records`,
-the counts, the checkpoints and the rejects file. Lanes report through a queue; `poll` takes their
-reports, and the reading thread calls it before each read and while it waits.
+`Delivery` owns what only the reading thread may change: the open batches and, in `records`, the
+counts, the checkpoints and the rejects file. Lanes report through a queue. The reading thread calls
+`poll`, which processes the reports, before each read and while it waits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from singer_delivery.sending.lane import (
     Report,
 )
 from singer_delivery.sending.lanes import start_lanes
-from singer_delivery.sending.pace import Pace
+from singer_delivery.sending.rate_limit import RateLimiter
 from singer_delivery.sending.refusals import RejectionStreak
 from singer_delivery.state.writer import StateWriter
 
@@ -40,29 +40,29 @@ if TYPE_CHECKING:
     from singer_delivery.settings import DeliverySettings
 
 LOOKED_UP_TOGETHER = 250
-"""Records whose fingerprints are looked up together; fewer where the input pauses."""
+"""Records whose fingerprints are looked up together; fewer if the input pauses."""
 
 STOP_SECONDS = 30
-"""How long a run that ends early waits for requests in flight."""
+"""How long a run that stops early waits for requests in flight."""
 
 
 class Delivery:
-    """Delivers encoded messages to a service and writes the STATE behind them.
+    """Delivers encoded messages to a service, and writes STATE after them.
 
     Args:
         settings: Timeouts, number of lanes and reject limit.
-        destination: Where batches go, and their limits.
+        destination: The destination of batches, and their limits.
         rejects: The rejects file.
         wakeup: Ends a wait of the reading thread.
         checkpoint: Writes the value of a STATE line once every record before it is resolved.
-        interrupt: Called in each `poll`; raises where a signal ends the run.
+        interrupt: Called by each `poll`; raises if a signal ends the run.
         reports: Reports the outcomes of the records.
         fingerprints: What was last acknowledged, if only changes are sent.
         removals: Detects removals, for `on_removed`; only with `fingerprints`.
         clock: A monotonic clock, in seconds.
 
     Attributes:
-        records: What becomes of each record.
+        records: Tracks each record until its outcome is known.
     """
 
     def __init__(
@@ -100,18 +100,18 @@ class Delivery:
                 reports.sync,
                 *(each.flush for each in (fingerprints, removals) if each),
             ],
-            held=lambda: self._refusals.holds_state,
+            blocked=lambda: self._refusals.blocks_state,
             seconds=max(rejects.sync_seconds, reports.sync_seconds),
             clock=clock,
         )
         self.records = Records(self._states, rejects, reports, fingerprints, removals)
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._pace = Pace(settings.max_requests_per_second, clock)
+        self._rate_limiter = RateLimiter(settings.max_requests_per_second, clock)
         self._lanes = start_lanes(
             settings.lanes,
             destination,
-            pace=self._pace,
+            rate_limiter=self._rate_limiter,
             max_seconds=settings.retry_max_seconds,
             report=self._report,
             before_batch=self.records.before_batch if fingerprints else None,
@@ -120,14 +120,14 @@ class Delivery:
         )
 
     def open(self) -> None:
-        """Open the files that would fail later.
+        """Open all files, so that a run fails before it reads anything.
 
         Raises:
             OutputError: A file cannot be used.
         """
         if self._fingerprints:
             self._fingerprints.open()
-            self._pace.until = self._fingerprints.lease_ends_at
+            self._rate_limiter.allowed_until = self._fingerprints.lease_ends_at
         if self._removals:
             self._removals.open()
         self._destination.open()
@@ -136,7 +136,7 @@ class Delivery:
     # `records.skip` and `records.reject`.
 
     def send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
-        """Queue a record's messages; wait while a lane holds as many batches as it may."""
+        """Queue a record's messages; wait while a lane has too many batches."""
         try:
             for message in messages:
                 self._destination.limits[message.endpoint].check(message)
@@ -154,7 +154,7 @@ class Delivery:
     def _renew_lease(self, fingerprints: Fingerprints) -> None:
         """Renew the lease of the fingerprints; without it no requests are sent."""
         fingerprints.renew_lease(self._clock())
-        self._pace.until = fingerprints.lease_ends_at
+        self._rate_limiter.allowed_until = fingerprints.lease_ends_at
 
     def _release(self, fingerprints: Fingerprints) -> None:
         """Look up the pending records, and send those that have changed."""
@@ -171,14 +171,14 @@ class Delivery:
         record.unresolved = len(messages)
         self.reports.sent(record, messages)
         now = self._clock()
-        left = False
+        queued = False
         for message in messages:
             message.record = record
-            left |= self._lanes.put(message, now)
-        while left and self._lanes.congested:
+            queued |= self._lanes.put(message, now)
+        while queued and self._lanes.congested:
             self.wait()
 
-    def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
+    def state(self, value: Any) -> None:  # noqa: ANN401, any JSON
         """Note a STATE line; it is written once every record before it is resolved."""
         self._states.checkpoints.state(value)
         self._states.write()
@@ -203,21 +203,21 @@ class Delivery:
     def wait(self) -> None:
         """Wait until a lane reports or a batch is due, then `poll`.
 
-        Not in the other order: a report that was processed already would not end the wait.
+        Not the other way around: a report that `poll` has processed would not end the wait.
         """
         self._wakeup.wait(self._time_left())
         self.poll()
 
     def finish(self) -> None:
-        """Deliver everything that was sent.
+        """Deliver everything that is queued, then the removals.
 
         Raises:
-            DeliveryError: Something could not be delivered.
+            DeliveryError: Something cannot be delivered.
         """
         self._deliver()
         if self._removals:
             self._send_removals()
-        self._states.write(at_once=True)
+        self._states.write(force=True)
         self._close()
         if self.summary.undelivered:
             raise CountsError(count=self.summary.undelivered)
@@ -227,7 +227,7 @@ class Delivery:
         self._lanes.flush()
         while self._lanes.busy:
             self.wait()
-        if error := self._refusals.at_the_end():
+        if error := self._refusals.final_error():
             raise error
 
     def _send_removals(self) -> None:
@@ -238,29 +238,29 @@ class Delivery:
         self._states.release()
 
     def stop(self) -> bool:
-        """Send nothing more; return whether requests are in flight."""
+        """Stop sending; return whether requests are in flight."""
         self._stop.set()
         return self._lanes.busy
 
     def abandon(self, seconds: float = STOP_SECONDS) -> None:
-        """End early. STATE is written only for acknowledged records.
+        """Stop early; STATE is written only for resolved records.
 
         Args:
-            seconds: How long to wait at most for what is in flight.
+            seconds: How long to wait for requests in flight.
         """
         self.stop()
         deadline = self._clock() + seconds
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
             self._take_reports(also_after_failure=True)
-        self._states.write(at_once=True)
+        self._states.write(force=True)
         self._close()
 
     def measure(self, exit_code: int | None = None) -> None:
-        """Tell the log and Prometheus what was measured.
+        """Report metrics to the log and to Prometheus.
 
         Args:
-            exit_code: Of a run that has ended.
+            exit_code: The exit code, if the run has ended.
 
         Raises:
             OutputError: The file for Prometheus cannot be written.
@@ -273,11 +273,11 @@ class Delivery:
         return self._clock() - self._started
 
     def as_dict(self, exit_code: int) -> dict[str, Any]:
-        """The summary as `summary_path` has it."""
+        """The summary, as in the file of `summary_path`."""
         return self.summary.as_dict(self._lanes.traffic, self.seconds, exit_code)
 
     def sentence(self) -> str:
-        """The summary as the log has it."""
+        """The summary, as in the log."""
         return self.summary.sentence(self._lanes.traffic, self.seconds)
 
     @property
@@ -308,13 +308,13 @@ class Delivery:
                 break
             error = self._take(report)
             failure = failure or error
-        self._states.write(at_once=failure is not None)
+        self._states.write(force=failure is not None)
         if failure and not also_after_failure:
             self._stop.set()
             raise failure
 
     def _take(self, report: Report) -> DeliveryError | None:
-        """Process a report; return the error that ends the run if it holds one."""
+        """Process a report; return the error that ends the run, if there is one."""
         meter = self.reports.meter
         match report:
             case Acknowledged():
@@ -341,7 +341,7 @@ class Delivery:
     def _refuse(self, refused: Refused) -> DeliveryError | None:
         """Reject a message's record; return the error that ends the run if there are too many."""
         if self._refusals.too_many:
-            return None  # from here on the cause is probably the configuration
+            return None  # the cause is probably the configuration
         record = refused.message.record
         record.attempts = max(record.attempts, refused.attempts)
         answer = refused.answer

@@ -8,14 +8,14 @@ from singer_delivery.http import (
     RequestedWaitTooLongError,
     WaitedTooLongError,
 )
-from singer_delivery.sending.retry import Advice, Answer, Verdict, verdict
+from singer_delivery.sending.retry import Answer, ServiceErrors, Verdict, verdict
 
 
 @pytest.mark.promise(7)
 @pytest.mark.parametrize("status", [NO_ANSWER, 408, 410, 429, 460, 500, 502, 503, 504, 511, 599])
 @pytest.mark.parametrize("about_sender", [True, False])
 def test_what_may_pass_is_tried_again_whatever_its_words(status: int, about_sender: bool) -> None:
-    assert verdict(Answer(status, about_sender=about_sender)) is Verdict.AGAIN
+    assert verdict(Answer(status, about_sender=about_sender)) is Verdict.RETRY
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -33,11 +33,11 @@ def test_anything_else_stops_the_run(status: int) -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_a_success_counts_only_if_its_body_says_so(status: int) -> None:
     assert verdict(Answer(status, accepted=True)) is Verdict.ACKNOWLEDGED
-    assert verdict(Answer(status)) is Verdict.AGAIN
+    assert verdict(Answer(status)) is Verdict.RETRY
     assert verdict(Answer(status, about_sender=True)) is Verdict.STOP
 
 
-ADVICE = Advice("there.example", ["key"], ["region", "host"])
+ADVICE = ServiceErrors("there.example", ["key"], ["region", "host"])
 ANSWER = Answer(503, detail="HTTP 503 Service Unavailable")
 
 
