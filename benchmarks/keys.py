@@ -41,10 +41,10 @@ def measured(place: str, keys: int) -> Iterator[tuple[str, str]]:
             fingerprints.look_up(message.entity_key for message in batch)
             for message in batch:
                 fingerprints.send(message)
-            fingerprints.leave()
+            fingerprints.before_batch()
             for message in batch:
                 fingerprints.resolve(message, acknowledged=True)
-            fingerprints.store()
+            fingerprints.flush()
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     yield "new keys a second", f"{keys / seconds:,.0f}"
     yield "CPU µs a new key, without a server's", f"{1e6 * cpu / keys:,.1f}"
@@ -64,7 +64,7 @@ def measured(place: str, keys: int) -> Iterator[tuple[str, str]]:
 
 
 def _opened(place: str) -> Fingerprints:
-    store = fingerprint_store(place, "benchmark", [], keep=True, wait=time.sleep)
+    store = fingerprint_store(place, "benchmark", [], writable=True, wait=time.sleep)
     fingerprints = Fingerprints(store)
     fingerprints.open()
     return fingerprints

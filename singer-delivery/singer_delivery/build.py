@@ -13,7 +13,7 @@ from singer_delivery.fingerprints.changes import Fingerprints, entity_key
 from singer_delivery.fingerprints.stores import fingerprint_store
 from singer_delivery.http import host_of
 from singer_delivery.rejects.file import Rejects
-from singer_delivery.removals.comparison import Removals
+from singer_delivery.removals.comparison import RemovalDetector
 from singer_delivery.reporting.dry_run import DryRun, Preview
 from singer_delivery.reporting.meter import Meter
 from singer_delivery.reporting.outcomes import Outcomes
@@ -23,7 +23,7 @@ from singer_delivery.reporting.run import utc_now
 from singer_delivery.sending.batching import Limits
 from singer_delivery.sending.connection import HttpConnection
 from singer_delivery.sending.lanes import Destination
-from singer_delivery.sending.retry import Advice
+from singer_delivery.sending.retry import ServiceErrors
 from singer_delivery.state.writer import write_state
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ def build_delivery(
     fingerprints = _fingerprints(run.target, settings, sender, wait)
     removals = None
     if fingerprints and settings.removes and keeps_state:
-        removals = Removals(
-            fingerprints.known,
+        removals = RemovalDetector(
+            fingerprints.store,
             destination=entity_key(sender.tenant),
             max_removed=settings.max_removed or 0.0,
             compares=settings.fingerprints_lease is None,
-            tell=logger.info,
+            log=logger.info,
         )
     envelope = len(service.body([]))
     limits = [
@@ -105,12 +105,14 @@ def build_delivery(
         )
 
     others = {
-        number: Advice(host_of(endpoint.url), endpoint.deletes.keys, endpoint.deletes.addresses)
+        number: ServiceErrors(
+            host_of(endpoint.url), endpoint.deletes.keys, endpoint.deletes.addresses
+        )
         for number, endpoint in enumerate(service.endpoints)
         if endpoint.deletes
     }
-    advice = Advice(host_of(service.endpoints[0].url), sender.keys, sender.addresses, others)
-    destination = Destination(limits, connect, advice)
+    errors = ServiceErrors(host_of(service.endpoints[0].url), sender.keys, sender.addresses, others)
+    destination = Destination(limits, connect, errors)
     if dry_run:
         destination = replace(destination, open=dry_run.open)
     return Delivery(
@@ -169,13 +171,13 @@ def _fingerprints(
         name,
         sender.secrets,
         shared=settings.fingerprints_lease,
-        keep=not settings.dry_run,
+        writable=not settings.dry_run,
         wait=wait,
     )
     return Fingerprints(
         store,
-        again=bool(settings.full_refresh),
-        interrupts=not settings.removes and not settings.dry_run,
+        full_refresh=bool(settings.full_refresh),
+        invalidates_reads=not settings.removes and not settings.dry_run,
     )
 
 

@@ -1,8 +1,8 @@
-"""The delivery of encoded records: lanes, reports, checkpoints; used by one thread.
+"""Delivers encoded records through lanes; used by the reading thread.
 
-`Delivery` holds what only the reading thread may touch: the batches being filled and, in `records`,
-the counts, the checkpoints and the rejects file. Lanes report through a queue; `poll` takes their
-reports, and the reading thread calls it before each read and while it waits.
+`Delivery` owns what only the reading thread may change: the open batches and, in `records`, the
+counts, the checkpoints and the rejects file. Lanes report through a queue. The reading thread calls
+`poll`, which processes the reports, before each read and while it waits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from singer_delivery.sending.lane import (
     Report,
 )
 from singer_delivery.sending.lanes import start_lanes
-from singer_delivery.sending.pace import Pace
+from singer_delivery.sending.rate_limit import RateLimiter
 from singer_delivery.sending.refusals import RejectionStreak
 from singer_delivery.state.writer import StateWriter
 
@@ -33,36 +33,36 @@ if TYPE_CHECKING:
     from singer_delivery.fingerprints.changes import Fingerprints
     from singer_delivery.reading.lines import Wakeup
     from singer_delivery.rejects.file import Rejects
-    from singer_delivery.removals.comparison import Removals
+    from singer_delivery.removals.comparison import RemovalDetector
     from singer_delivery.reporting.reports import Reports
     from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.lanes import Destination
     from singer_delivery.settings import DeliverySettings
 
 LOOKED_UP_TOGETHER = 250
-"""Records whose fingerprints are looked up together; fewer where the input pauses."""
+"""Records whose fingerprints are looked up together; fewer if the input pauses."""
 
 STOP_SECONDS = 30
-"""How long a run that ends early waits for requests in flight."""
+"""How long a run that stops early waits for requests in flight."""
 
 
 class Delivery:
-    """Delivers encoded messages to a service and writes the STATE behind them.
+    """Delivers encoded messages to a service, and writes STATE after them.
 
     Args:
         settings: Timeouts, number of lanes and reject limit.
-        destination: Where batches go, and their limits.
+        destination: The destination of batches, and their limits.
         rejects: The rejects file.
         wakeup: Ends a wait of the reading thread.
         checkpoint: Writes the value of a STATE line once every record before it is resolved.
-        interrupt: Called in each `poll`; raises where a signal ends the run.
-        reports: Tells what becomes of the records.
+        interrupt: Called by each `poll`; raises if a signal ends the run.
+        reports: Reports the outcomes of the records.
         fingerprints: What was last acknowledged, if only changes are sent.
-        removals: Tells who is gone, for `on_removed`; only with `fingerprints`.
+        removals: Detects removals, for `on_removed`; only with `fingerprints`.
         clock: A monotonic clock, in seconds.
 
     Attributes:
-        records: What becomes of each record.
+        records: Tracks each record until its outcome is known.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Delivery:
         interrupt: Callable[[], None],
         reports: Reports,
         fingerprints: Fingerprints | None = None,
-        removals: Removals | None = None,
+        removals: RemovalDetector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reports = reports
@@ -88,7 +88,7 @@ class Delivery:
         self._interrupt = interrupt
         self._fingerprints = fingerprints
         self._removals = removals
-        self._held: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
+        self._pending: list[tuple[RecordHandle, Sequence[Message]]] = []  # until they are looked up
         self._refusals = RejectionStreak(settings.max_rejects)
         self._clock = clock
         self._started = clock()
@@ -98,36 +98,36 @@ class Delivery:
             [
                 rejects.sync,
                 reports.sync,
-                *(each.store for each in (fingerprints, removals) if each),
+                *(each.flush for each in (fingerprints, removals) if each),
             ],
-            held=lambda: self._refusals.holds_state,
+            blocked=lambda: self._refusals.blocks_state,
             seconds=max(rejects.sync_seconds, reports.sync_seconds),
             clock=clock,
         )
         self.records = Records(self._states, rejects, reports, fingerprints, removals)
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._pace = Pace(settings.max_requests_per_second, clock)
+        self._rate_limiter = RateLimiter(settings.max_requests_per_second, clock)
         self._lanes = start_lanes(
             settings.lanes,
             destination,
-            pace=self._pace,
+            rate_limiter=self._rate_limiter,
             max_seconds=settings.retry_max_seconds,
             report=self._report,
-            before_batch=self.records.leave if fingerprints else None,
+            before_batch=self.records.before_batch if fingerprints else None,
             stop=self._stop,
             clock=clock,
         )
 
     def open(self) -> None:
-        """Open the files that would fail later.
+        """Open all files, so that a run fails before it reads anything.
 
         Raises:
             OutputError: A file cannot be used.
         """
         if self._fingerprints:
             self._fingerprints.open()
-            self._pace.until = self._fingerprints.ends_at
+            self._rate_limiter.allowed_until = self._fingerprints.lease_ends_at
         if self._removals:
             self._removals.open()
         self._destination.open()
@@ -136,7 +136,7 @@ class Delivery:
     # `records.skip` and `records.reject`.
 
     def send(self, record: RecordHandle, messages: Sequence[Message]) -> None:
-        """Queue a record's messages; wait while a lane holds as many batches as it may."""
+        """Queue a record's messages; wait while a lane has too many batches."""
         try:
             for message in messages:
                 self._destination.limits[message.endpoint].check(message)
@@ -147,20 +147,20 @@ class Delivery:
         if self._fingerprints is None:
             self._send(record, messages)
             return
-        self._held.append((record, messages))
-        if len(self._held) >= LOOKED_UP_TOGETHER:
+        self._pending.append((record, messages))
+        if len(self._pending) >= LOOKED_UP_TOGETHER:
             self._release(self._fingerprints)
 
-    def _keep(self, fingerprints: Fingerprints) -> None:
-        """Keep other runs off the fingerprints; requests are sent only as long as they are."""
-        fingerprints.keep(self._clock())
-        self._pace.until = fingerprints.ends_at
+    def _renew_lease(self, fingerprints: Fingerprints) -> None:
+        """Renew the lease of the fingerprints; without it no requests are sent."""
+        fingerprints.renew_lease(self._clock())
+        self._rate_limiter.allowed_until = fingerprints.lease_ends_at
 
     def _release(self, fingerprints: Fingerprints) -> None:
-        """Look up the records that are held, and send those that have changed."""
-        held, self._held = self._held, []
-        fingerprints.look_up(message.entity_key for _, messages in held for message in messages)
-        changes = [(record, self.records.changes(messages)) for record, messages in held]
+        """Look up the pending records, and send those that have changed."""
+        pending, self._pending = self._pending, []
+        fingerprints.look_up(message.entity_key for _, messages in pending for message in messages)
+        changes = [(record, self.records.changes(messages)) for record, messages in pending]
         for record, messages in changes:
             if messages:
                 self._send(record, messages)
@@ -171,14 +171,14 @@ class Delivery:
         record.unresolved = len(messages)
         self.reports.sent(record, messages)
         now = self._clock()
-        left = False
+        queued = False
         for message in messages:
             message.record = record
-            left |= self._lanes.put(message, now)
-        while left and self._lanes.congested:
+            queued |= self._lanes.put(message, now)
+        while queued and self._lanes.congested:
             self.wait()
 
-    def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
+    def state(self, value: Any) -> None:  # noqa: ANN401, any JSON
         """Note a STATE line; it is written once every record before it is resolved."""
         self._states.checkpoints.state(value)
         self._states.write()
@@ -191,8 +191,8 @@ class Delivery:
         """
         self._interrupt()
         if self._fingerprints:
-            self._keep(self._fingerprints)
-        if self._held and self._fingerprints:
+            self._renew_lease(self._fingerprints)
+        if self._pending and self._fingerprints:
             self._release(self._fingerprints)
         self._take_reports()
         now = self._clock()
@@ -203,21 +203,21 @@ class Delivery:
     def wait(self) -> None:
         """Wait until a lane reports or a batch is due, then `poll`.
 
-        Not in the other order: a report that was processed already would not end the wait.
+        Not the other way around: a report that `poll` has processed would not end the wait.
         """
         self._wakeup.wait(self._time_left())
         self.poll()
 
     def finish(self) -> None:
-        """Deliver everything that was sent.
+        """Deliver everything that is queued, then the removals.
 
         Raises:
-            DeliveryError: Something could not be delivered.
+            DeliveryError: Something cannot be delivered.
         """
         self._deliver()
         if self._removals:
             self._send_removals()
-        self._states.write(at_once=True)
+        self._states.write(force=True)
         self._close()
         if self.summary.undelivered:
             raise CountsError(count=self.summary.undelivered)
@@ -227,40 +227,40 @@ class Delivery:
         self._lanes.flush()
         while self._lanes.busy:
             self.wait()
-        if error := self._refusals.at_the_end():
+        if error := self._refusals.final_error():
             raise error
 
     def _send_removals(self) -> None:
-        """Tell who is gone, now that everything else is delivered."""
-        for record, message in self.records.gone():
+        """Send the removals, now that everything else is delivered."""
+        for record, message in self.records.detect_removals():
             self.send(record, [message])
         self._deliver()
         self._states.release()
 
     def stop(self) -> bool:
-        """Send nothing more; return whether requests are in flight."""
+        """Stop sending; return whether requests are in flight."""
         self._stop.set()
         return self._lanes.busy
 
     def abandon(self, seconds: float = STOP_SECONDS) -> None:
-        """End early. STATE is written only for acknowledged records.
+        """Stop early; STATE is written only for resolved records.
 
         Args:
-            seconds: How long to wait at most for what is in flight.
+            seconds: How long to wait for requests in flight.
         """
         self.stop()
         deadline = self._clock() + seconds
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
             self._take_reports(also_after_failure=True)
-        self._states.write(at_once=True)
+        self._states.write(force=True)
         self._close()
 
     def measure(self, exit_code: int | None = None) -> None:
-        """Tell the log and Prometheus what was measured.
+        """Report metrics to the log and to Prometheus.
 
         Args:
-            exit_code: Of a run that has ended.
+            exit_code: The exit code, if the run has ended.
 
         Raises:
             OutputError: The file for Prometheus cannot be written.
@@ -273,11 +273,11 @@ class Delivery:
         return self._clock() - self._started
 
     def as_dict(self, exit_code: int) -> dict[str, Any]:
-        """The summary as `summary_path` has it."""
+        """The summary, as in the file of `summary_path`."""
         return self.summary.as_dict(self._lanes.traffic, self.seconds, exit_code)
 
     def sentence(self) -> str:
-        """The summary as the log has it."""
+        """The summary, as in the log."""
         return self.summary.sentence(self._lanes.traffic, self.seconds)
 
     @property
@@ -286,9 +286,9 @@ class Delivery:
 
     def _time_left(self) -> float | None:
         """Seconds until a batch or a report is due, or None if none is."""
-        renewal_at = self._fingerprints.renewal_at if self._fingerprints else None
+        renew_at = self._fingerprints.renew_at if self._fingerprints else None
         reports_due = self.reports.due(going_on=self._going_on)
-        dues = (self._lanes.deadline, reports_due, self._states.due, renewal_at)
+        dues = (self._lanes.deadline, reports_due, self._states.due, renew_at)
         due = min((each for each in dues if each is not None), default=None)
         return None if due is None else max(0.0, due - self._clock())
 
@@ -308,13 +308,13 @@ class Delivery:
                 break
             error = self._take(report)
             failure = failure or error
-        self._states.write(at_once=failure is not None)
+        self._states.write(force=failure is not None)
         if failure and not also_after_failure:
             self._stop.set()
             raise failure
 
     def _take(self, report: Report) -> DeliveryError | None:
-        """Process a report; return the error that ends the run if it holds one."""
+        """Process a report; return the error that ends the run, if there is one."""
         meter = self.reports.meter
         match report:
             case Acknowledged():
@@ -341,7 +341,7 @@ class Delivery:
     def _refuse(self, refused: Refused) -> DeliveryError | None:
         """Reject a message's record; return the error that ends the run if there are too many."""
         if self._refusals.too_many:
-            return None  # from here on the cause is probably the configuration
+            return None  # the cause is probably the configuration
         record = refused.message.record
         record.attempts = max(record.attempts, refused.attempts)
         answer = refused.answer

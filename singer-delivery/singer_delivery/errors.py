@@ -6,10 +6,10 @@ DeliveryError           the run ends
 ├── OutputError         a file or stdout cannot be written: exit 1
 └── Interrupted         SIGINT or SIGTERM: exit 130 or 143
 RecordRejected          this record goes to the rejects file; the run goes on
-RecordSkipped           this record is left out on purpose; the run goes on
+RecordSkipped           this record is skipped on purpose; the run goes on
 
-No message of these holds a payload, a key or a user id. `docs/failures.md` is made of the classes
-below by `make settings`: of each its sentence, its exit code and its advice.
+No message contains a payload, a key or a user id. `make settings` writes the sentence, exit code
+and advice of each class to `docs/failures.md`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from singer_sdk.exceptions import RecordsWithoutSchemaException
 
 
 class OperatorError(Exception):
-    """A message that tells the operator what happened and what to do.
+    """An error whose message says what happened and what to do.
 
     Args:
-        message: The message, of a class without a sentence of its own.
-        values: The values in the sentence.
+        message: The message, if the class has no sentence.
+        values: The values for the sentence.
 
     Attributes:
         exit_code: The exit code of the run.
-        sentence: The message, as `str.format` takes it.
-        advice: What to do, where the sentence leaves something to say.
+        sentence: The message, as a template for `str.format`.
+        advice: What to do, if the sentence does not say it.
     """
 
     exit_code = 1
@@ -51,10 +51,10 @@ class DeliveryError(OperatorError):
 class InputError(DeliveryError):
     """A line of the input is not a Singer message, or is out of order."""
 
-    sentence = "Line {line} of the input is no Singer message: {what}. {remedy}"
+    sentence = "Line {line} of the input is not a Singer message: {what}. {remedy}"
     advice = (
-        "Run the tap alone, and look at that line: something else prints into its output, or the "
-        "tap was killed and the line is torn. A file in UTF-16 or UTF-32 is converted by iconv."
+        "Run the tap alone and look at that line: another program writes to its output, or the tap "
+        "was killed and the line is incomplete. Convert a file in UTF-16 or UTF-32 with `iconv`."
     )
 
 
@@ -62,10 +62,10 @@ class NoSchemaError(InputError, RecordsWithoutSchemaException):
     """A RECORD comes before its stream's SCHEMA."""
 
     sentence = (
-        "Line {line} of the input is no Singer message: a RECORD needs a stream and a SCHEMA "
+        "Line {line} of the input is not a Singer message: a RECORD needs a stream and a SCHEMA "
         "before it. Does the tap write anything else to its standard output?"
     )
-    advice = "If the input is a part of a file, keep the SCHEMA lines."
+    advice = "If the input is part of a file, include its SCHEMA lines."
 
 
 class NoInputError(InputError):
@@ -75,16 +75,16 @@ class NoInputError(InputError):
         "Standard input is closed, so there is nothing to read. Pipe a tap's output into it, or "
         "name a file with --input."
     )
-    advice = "A service manager may have started the target without an input."
+    advice = "The target may have been started by a service manager, without an input."
 
 
 class ReplayError(InputError):
-    """What `--replay` names cannot be read."""
+    """The argument of `--replay` cannot be read."""
 
-    sentence = "Cannot read {path}, which --replay names: {reason}. Correct it, and run again."
+    sentence = "Cannot read {path} (--replay): {reason}. Correct the path, and run again."
     advice = (
-        "What was read before that was sent; to send it again does no harm. `singer-rejects` lists "
-        "what is in it."
+        "Records read before the error were sent, and may be sent again. `singer-rejects` lists "
+        "the content of a rejects file."
     )
 
 
@@ -92,12 +92,12 @@ class UnknownStreamError(InputError):
     """A stream has no route."""
 
     sentence = (
-        "Stream '{stream}' is not known: {why}. The run stops before its first record; no state is "
-        "written past it. {what} Add under streams in the settings: {line}"
+        "Stream '{stream}' is not known: {why}. The run stops before its first record, without "
+        "state past it. {what} Add under streams in the settings: {line}"
     )
     advice = (
-        "Look at what the stream holds, and add that line, or a better one. `'*': {call: ignore}` "
-        "leaves out all streams that nothing else explains."
+        "Look at the stream's records, and add that line or a better one. `'*': {call: ignore}` "
+        "skips all streams without a route."
     )
 
 
@@ -105,61 +105,63 @@ class StreamMapError(InputError):
     """A stream map cannot be applied to the schema of its stream."""
 
     sentence = (
-        "The stream maps cannot be applied to '{stream}': {what} The run stops there; no state is "
-        "written past it."
+        "The stream maps cannot be applied to '{stream}': {what} The run stops there, without "
+        "state past it."
     )
     advice = "Correct `stream_maps` in the settings of this target."
 
 
 class UncheckableError(InputError):
-    """The schema of a stream is no valid JSON schema, so records cannot be checked."""
+    """The schema of a stream is not a valid JSON schema, so records cannot be checked."""
 
     sentence = (
-        "The schema of '{stream}' is no valid JSON schema ({kind}), so its records cannot be "
-        "checked. Take validate_records out of the settings."
+        "The schema of '{stream}' is not a valid JSON schema ({kind}), so its records cannot be "
+        "checked. Remove validate_records from the settings."
     )
-    advice = "Or correct the schema, in the tap or by the `schema` extra of a Meltano extractor."
+    advice = (
+        "Or correct the schema in the tap, or with the `schema` extra of the Meltano extractor."
+    )
 
 
 # The service.
 
 
 class ServiceError(DeliveryError):
-    """The service refuses this sender, or did not answer for too long."""
+    """The service refuses this sender, or does not answer."""
 
 
 class SenderRefusedError(ServiceError):
-    """The service refuses the key, the account or the address, and no record."""
+    """The service refuses the key, the account or the address, not a record."""
 
     sentence = (
         "{host} refuses this sender: {answer}.{why} Nothing was rejected. Check {settings}, and "
         "run again."
     )
     advice = (
-        "HTTP 401 or 403: the key is wrong. HTTP 402: the plan is not active. Anything else: does "
-        "the address lead to the service?"
+        "HTTP 401 or 403: the key is wrong. HTTP 402: the plan is not active. Any other answer: "
+        "the address may not be that of the service."
     )
 
 
 class LongWaitError(ServiceError):
-    """The service asks to wait for longer than the settings allow."""
+    """The service requests a longer wait than the settings allow."""
 
     sentence = (
-        "{host} asks to wait {asked:.0f} s ({answer}), longer than retry_max_seconds "
-        "({seconds:g}): run again later, or raise it."
+        "{host} requests a wait of {requested:.0f} s ({answer}), longer than retry_max_seconds "
+        "({seconds:g}). Run again later, or raise retry_max_seconds."
     )
-    advice = "Run again after that time."
+    advice = "Run again after that time. State is kept."
 
 
 class ManyWaitsError(ServiceError):
-    """The service has asked for too many waits."""
+    """The service has requested too many waits."""
 
     sentence = (
-        "{host} has asked to wait again and again, for {seconds:g} s in all, in {attempts} "
-        "({answer}). State is kept: run again later."
+        "{host} has requested one wait after another, {seconds:g} s in total, in {attempts} "
+        "({answer}). State is kept. Run again later."
     )
     advice = (
-        "The service is overloaded, or a proxy always answers so. A smaller "
+        "The service is overloaded, or a proxy always answers this way. A smaller "
         "`max_requests_per_second` or fewer `lanes` may help."
     )
 
@@ -172,21 +174,21 @@ class NoDeliveryError(ServiceError):
         "kept. Check {settings}, and whether this machine can reach that host, or run again later."
     )
     advice = (
-        "`name or service not known` is the DNS, `connection refused` the address or a firewall, "
-        "`TLS` a certificate that belongs into `REQUESTS_CA_BUNDLE`. No answer in time: a larger "
-        "`request_timeout_seconds` or a smaller `batch_max_bytes`."
+        "`name or service not known`: check the DNS. `connection refused`: check the address and "
+        "the firewall. `TLS`: add the certificate to `REQUESTS_CA_BUNDLE`. No answer in time: set "
+        "a larger `request_timeout_seconds` or a smaller `batch_max_bytes`."
     )
 
 
 class AllRefusedError(ServiceError):
-    """The service refuses one record after the other with the same answer."""
+    """The service refuses one record after another with the same answer."""
 
     sentence = (
         "{what} refused with the same answer ({answer}), so the cause is probably the "
-        "configuration and not the records. They are in the rejects file with that answer: "
-        "correct what it says and {then} if they are all bad."
+        "configuration and not the records. They are in the rejects file with that answer. "
+        "Correct the cause and {then} if all of them are bad."
     )
-    advice = "Read the answer in the rejects file."
+    advice = "The answer in the rejects file names the cause."
 
 
 # Files, and standard output.
@@ -200,27 +202,27 @@ class RejectsFileError(OutputError):
     """The rejects file cannot be written."""
 
     sentence = (
-        "Cannot write the rejects file {path}: {reason}. Make room or set rejects_path to a place "
-        "that can be written."
+        "Cannot write the rejects file {path}: {reason}. Free disk space, or set rejects_path to a "
+        "writable path."
     )
     advice = (
-        "If another process keeps it locked, `lsof` shows which: end it, or give this run a "
-        "`rejects_path` of its own."
+        "If another process has locked it, `lsof` shows which one: stop it, or set another "
+        "`rejects_path` for this run."
     )
 
 
 class BucketError(OutputError):
-    """A bucket cannot be written, as is found out when a run starts."""
+    """A bucket cannot be written at the start of a run."""
 
     sentence = (
-        "Cannot write to {url}, which {setting} names: {reason}. Nothing was sent. Check that "
-        "setting, and the bucket's address and credentials in the environment, and run again."
+        "Cannot write to {url} ({setting}): {reason}. Nothing was sent. Check the setting, and the "
+        "bucket's address and credentials in the environment, and run again."
     )
     advice = (
         "The credentials are those of the bucket's own tools: `AWS_ACCESS_KEY_ID` or a role for "
-        "`s3://`, and `AWS_ENDPOINT_URL` for another service than Amazon's; "
-        "`GOOGLE_APPLICATION_CREDENTIALS` or a service account for `gs://`. They need the right to "
-        "create objects there."
+        "`s3://`, with `AWS_ENDPOINT_URL` for services other than Amazon's; "
+        "`GOOGLE_APPLICATION_CREDENTIALS` or a service account for `gs://`. They need permission "
+        "to create objects."
     )
 
 
@@ -228,21 +230,21 @@ class UploadError(OutputError):
     """A file cannot be uploaded."""
 
     sentence = (
-        "Cannot upload {path} to {url}: {reason}. State is kept, and so is that file: the next run "
-        "uploads it first. Check the bucket and the credentials, and run again."
+        "Cannot upload {path} to {url}: {reason}. State and the file are kept, and the next run "
+        "uploads the file first. Check the bucket and the credentials, and run again."
     )
     advice = (
-        "State has not passed the records in it. If its bucket is gone for good, move the file "
-        "away: otherwise no run starts."
+        "No state was written past the records in it. If the bucket no longer exists, move the "
+        "file away; until then no run starts."
     )
 
 
 class SpoolError(OutputError):
-    """A file that is to be uploaded cannot be written on this machine."""
+    """A file to upload cannot be written on this machine."""
 
     sentence = (
-        "Cannot write {path}, from where it is uploaded: {reason}. Make room or set spool_path to "
-        "a place that can be written."
+        "Cannot write {path}, a file to upload: {reason}. Free disk space, or set spool_path to a "
+        "writable path."
     )
 
 
@@ -264,18 +266,18 @@ class MetricsFileError(OutputError):
     """The metrics cannot be written."""
 
     sentence = (
-        "Cannot write metrics_path {path}: {reason}. Make room or set metrics_path to a place that "
-        "can be written."
+        "Cannot write metrics_path {path}: {reason}. Free disk space, or set metrics_path to a "
+        "writable path."
     )
-    advice = "Prometheus sees the figures of an earlier run."
+    advice = "Until then Prometheus scrapes the metrics of an earlier run."
 
 
 class OutcomesFileError(OutputError):
     """The outcomes of records cannot be written."""
 
     sentence = (
-        "Cannot write outcomes_path {path}: {reason}. Make room or set outcomes_path to a place "
-        "that can be written."
+        "Cannot write outcomes_path {path}: {reason}. Free disk space, or set outcomes_path to a "
+        "writable path."
     )
 
 
@@ -290,12 +292,12 @@ class FingerprintsError(OutputError):
     """The fingerprints cannot be used."""
 
     sentence = (
-        "Cannot use the fingerprints in {path}: {reason}. Make room, set fingerprints_path to a "
-        "place that can be written, or remove a broken file: everything is sent once more then."
+        "Cannot use the fingerprints in {path}: {reason}. Free disk space, set fingerprints_path "
+        "to a writable path, or remove a broken file; everything is then sent once more."
     )
     advice = (
-        "If it is a database of something else, correct `fingerprints_path`. If a newer version "
-        "wrote it, go back to that version, or remove the file."
+        "If it belongs to another program, correct `fingerprints_path`. If a newer version wrote "
+        "it, return to that version, or remove the file."
     )
 
 
@@ -303,12 +305,12 @@ class FingerprintsInUseError(OutputError):
     """Another run uses the fingerprints."""
 
     sentence = (
-        "Another run uses the fingerprints in {path}. Let it end first, or give this one a "
-        "fingerprints_path of its own."
+        "Another run uses the fingerprints in {path}. Wait until it has ended, or set another "
+        "fingerprints_path for this run."
     )
     advice = (
-        "Nothing was sent by this run. The lock of a file ends with its process, however that "
-        "ends; the lease of a database 60 s later, and the next run waits for that."
+        "This run has sent nothing. The lock of a file ends with its process, even after a kill. "
+        "The lease of a database ends 60 s later; the next run waits for that."
     )
 
 
@@ -318,7 +320,7 @@ class FingerprintsMovedError(OutputError):
     sentence = (
         "The fingerprints in {path} were moved to {place}. Set fingerprints_path to that database."
     )
-    advice = "Nothing was sent. To go on with the file would lose what the database learned since."
+    advice = "Nothing was sent. The database may be newer than the file."
 
 
 class FingerprintsDatabaseError(OutputError):
@@ -329,10 +331,10 @@ class FingerprintsDatabaseError(OutputError):
         "and the database, and run again."
     )
     advice = (
-        "What PostgreSQL says is in the sentence. The role needs CREATE in the schema for the "
-        "first run, and later SELECT, INSERT, UPDATE and DELETE on the tables "
-        "`singer_fingerprint…`, and TEMPORARY in the database. A password belongs in `PGPASSWORD` "
-        "or in a password file."
+        "The sentence contains PostgreSQL's message. The role needs CREATE on the schema for the "
+        "first run, and always SELECT, INSERT, UPDATE and DELETE on the tables "
+        "`singer_fingerprint…`, and TEMPORARY on the database. Set the password in `PGPASSWORD` or "
+        "in a password file."
     )
 
 
@@ -340,28 +342,28 @@ class LeaseLostError(OutputError):
     """Another run has taken over the fingerprints."""
 
     sentence = (
-        "Another run has taken over the fingerprints in {path}, since this one did not renew its "
-        "lease for {seconds:g} s. This one stops and writes no more state; the other goes on."
+        "Another run has taken over the fingerprints in {path}, because this run did not renew its "
+        "lease for {seconds:g} s. This run stops and writes no more state; the other continues."
     )
     advice = (
-        "This run was suspended for that long, or cut off from the database. Nothing is lost. Find "
-        "out why two runs were started for one job."
+        "This run was suspended or disconnected from the database for that long. Nothing is lost. "
+        "Find out why two runs of one job were started."
     )
 
 
 class TooManyRemovedError(DeliveryError):
-    """A complete read lacks more users or companies than may be removed."""
+    """A complete read requires more removals than the settings allow."""
 
     sentence = (
-        "The complete read of stream '{stream}' lacks {gone} of the {held} users or companies that "
-        "are known of it, more than max_removed ({percent:g} %) allows. Nothing was removed, and "
-        "no state is written past it. Check whether the source is whole; if they are gone, set "
-        "max_removed higher for one run."
+        "{removed} of the {total} users or companies of stream '{stream}' are missing from its "
+        "complete read, more than max_removed ({percent:g} %) allows. Nothing was removed, and no "
+        "state is written past it. Check whether the source is complete. If they were really "
+        "removed, raise max_removed for one run."
     )
     advice = (
-        "Everything that was read is delivered. A source that came up empty or half, a filter or a "
-        "wrong database is the usual cause; a dry run with a higher `max_removed` lists who would "
-        "be removed. In a tap that resumes a read, `--full-refresh` begins a new one."
+        "Everything that was read is delivered. Usual causes are an incomplete source, a filter, "
+        "or the wrong database. A dry run with a higher `max_removed` shows what would be removed. "
+        "If the tap resumes a read, `--full-refresh` starts a new one."
     )
 
 
@@ -369,10 +371,12 @@ class StateNotWrittenError(OutputError):
     """Standard output is closed or full."""
 
     sentence = (
-        "Standard output cannot be written ({reason}), so no state can be kept. What was delivered "
-        "will be sent again by the next run, with the same ids."
+        "Standard output cannot be written ({reason}), so no state can be kept. The next run sends "
+        "again what was delivered, with the same ids."
     )
-    advice = "Find out why Meltano, or whatever kept the state, has ended. Then run again."
+    advice = (
+        "Find out why the process that stores the state, such as Meltano, has ended, and run again."
+    )
 
 
 # Everything else.
@@ -382,26 +386,26 @@ class CountsError(DeliveryError):
     """The records that were read are not all accounted for."""
 
     sentence = (
-        "The counts do not add up: {count} records are unaccounted for. This is a defect. Report "
-        "it, and run again."
+        "The counts do not add up: {count} records are unaccounted for. This is a bug: report it, "
+        "and run again."
     )
 
 
 class DefectError(DeliveryError):
     """An unexpected error."""
 
-    sentence = "Stopped by a defect: {place}. Report that place, and run again."
-    advice = "Nothing is lost: STATE never passes a record whose outcome is open."
+    sentence = "Stopped by a bug: {place}. Report it with that place, and run again."
+    advice = "Nothing is lost: no state is written past a record without an outcome."
 
 
 class Interrupted(DeliveryError):  # noqa: N818, a signal is no error
-    """A signal asked the run to end.
+    """A signal ended the run.
 
     Args:
         signum: The number of the signal; the exit code is 128 + signum.
     """
 
-    sentence = "Stopped by signal {signum}. The next run goes on from the last state."
+    sentence = "Stopped by signal {signum}. The next run continues from the last state."
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum=signum)
@@ -423,7 +427,7 @@ class RecordRejected(Exception):  # noqa: N818, the run goes on
 
 
 class RecordSkipped(Exception):  # noqa: N818, the run goes on
-    """This record is left out on purpose.
+    """This record is skipped on purpose.
 
     Args:
         reason: A short code for the counts, such as `deleted`.
@@ -435,7 +439,7 @@ class RecordSkipped(Exception):  # noqa: N818, the run goes on
 
 
 def place_of(error: Exception) -> str:
-    """Return an error's type and place; its message could hold a record."""
+    """Return an error's type and place; its message could contain a record."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

@@ -1,7 +1,7 @@
 """The records of a run, from their lines to their outcomes; used by one thread.
 
-A record is read, and then sent, skipped or rejected. Once all of its messages are resolved it is
-counted under its outcome, and a STATE behind it may be written.
+A record is read, and then sent, skipped or rejected. Once all of its messages are resolved, its
+outcome is counted, and a STATE after it may be written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from singer_delivery.fingerprints.changes import Fingerprints
     from singer_delivery.rejects.file import Rejects
-    from singer_delivery.removals.comparison import Removals
+    from singer_delivery.removals.comparison import RemovalDetector
     from singer_delivery.removals.messages import Remover
     from singer_delivery.reporting.reports import Reports
     from singer_delivery.sending.batching import Message
@@ -30,9 +30,9 @@ class Records:
     Args:
         states: Writes STATE lines, each once the records before it are resolved.
         rejects: The rejects file.
-        reports: Tells what becomes of the records.
+        reports: Reports the outcomes of the records.
         fingerprints: What was last acknowledged, if only changes are sent.
-        removals: Tells who is gone, for `on_removed`; only with `fingerprints`.
+        removals: Detects removals, for `on_removed`; only with `fingerprints`.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Records:
         rejects: Rejects,
         reports: Reports,
         fingerprints: Fingerprints | None = None,
-        removals: Removals | None = None,
+        removals: RemovalDetector | None = None,
     ) -> None:
         self._states = states
         self._rejects = rejects
@@ -57,15 +57,15 @@ class Records:
         Args:
             stream: The name of the stream.
             line: The SCHEMA line.
-            removers: By the stream's names after the stream maps, what makes the messages that tell
-                who is gone.
+            removers: The functions that make the messages for removals, by the stream's names
+                after the stream maps.
         """
         self._rejects.schema(stream, line)
         if self._removals:
             self._removals.schema(stream, removers)
 
     def activate(self, stream: str, version: int | None) -> None:
-        """Note an ACTIVATE_VERSION; no STATE behind it is written before who is gone is removed."""
+        """Note an ACTIVATE_VERSION; if it ends a read, STATE waits for the removals."""
         if self._removals and self._removals.activate(stream, version):
             self._states.hold(stream)
         else:
@@ -73,7 +73,7 @@ class Records:
 
     @property
     def needs_keys(self) -> bool:
-        """Whether the keys of records are needed: for their outcomes, or to know who is gone."""
+        """Whether the keys of records are needed: for their outcomes, or to detect removals."""
         return self._reports.outcomes is not None or self._removals is not None
 
     def read(
@@ -85,7 +85,7 @@ class Records:
             stream: The name of its stream.
             line: Its RECORD line.
             key: The values of its key properties as text, if `needs_keys`.
-            version: The version of its stream that it belongs to.
+            version: The version of the stream that it belongs to.
         """
         self._summary.read[stream] += 1
         if self._removals:
@@ -94,14 +94,14 @@ class Records:
         interval = self._states.checkpoints.record()
         return RecordHandle(stream, line, interval, next(self._numbers), key)
 
-    def gone(self) -> Iterator[tuple[RecordHandle, Message]]:
-        """Yield who is gone, each with the message that tells it; reject those that have none.
+    def detect_removals(self) -> Iterator[tuple[RecordHandle, Message]]:
+        """Yield each removal with its message; reject those without one.
 
         Raises:
             OutputError: The reads cannot be compared.
-            TooManyRemovedError: More are gone than `max_removed` allows.
+            TooManyRemovedError: There are more removals than `max_removed` allows.
         """
-        for stream, line, make in self._removals.gone() if self._removals else ():
+        for stream, line, make in self._removals.detect() if self._removals else ():
             interval = self._states.checkpoints.record()
             record = RecordHandle(stream, line, interval, next(self._numbers), is_removal=True)
             try:
@@ -113,7 +113,7 @@ class Records:
                 yield record, message
 
     def accept(self, record: RecordHandle, messages: Sequence[Message]) -> None:
-        """Note a record whose messages can be sent, if they are changes."""
+        """Note a record whose messages are sent, if they are changes."""
         if self._removals and not record.is_removal:
             self._removals.sent(record, messages)
 
@@ -121,29 +121,29 @@ class Records:
         """Return those of a record's messages that must be sent; their entities were looked up."""
         return [each for each in messages if self._must_be_sent(each)]
 
-    def leave(self) -> None:
-        """Store what the messages of a batch need if the run is killed; called before it is queued.
+    def before_batch(self) -> None:
+        """Store what must survive a kill, before a batch is queued.
 
         Raises:
             OutputError: It cannot be stored.
         """
         if self._fingerprints:
-            self._fingerprints.leave()
+            self._fingerprints.before_batch()
         if self._removals:
-            self._removals.leave()
+            self._removals.before_batch()
 
     def skip(self, record: RecordHandle, reason: str) -> None:
-        """Count a record that is left out on purpose, under a reason."""
+        """Count a skipped record by its reason."""
         self._summary.skip_reasons[reason] += 1
         record.reason = reason
-        self._leave_out(record)
+        self._note_unsent(record)
         self.resolve(record, "skipped")
 
     def reject(self, record: RecordHandle, rejected: RecordRejected) -> None:
         """Put a record into the rejects file."""
         record.rejected = True
         record.reason = rejected.reason
-        self._leave_out(record)
+        self._note_unsent(record)
         reason, detail = rejected.reason, rejected.detail
         self._rejects.add(record.stream, record.line, reason, detail, record.attempts)
         self._reports.rejected(record, rejected.reason)
@@ -166,12 +166,12 @@ class Records:
             self.resolve(record, "rejected" if record.rejected else "delivered")
 
     def resolve(self, record: RecordHandle, outcome: str) -> None:
-        """Count a record by its outcome, and let STATE pass it."""
+        """Count a record by its outcome, so that STATE may pass it."""
         self._reports.resolved(record, outcome)
         self._states.checkpoints.resolve(record.interval)
 
     def close(self) -> None:
-        """Store what was noted, and close the files.
+        """Store what was noted, and close all files.
 
         Raises:
             OutputError: A file cannot be written.
@@ -182,8 +182,8 @@ class Records:
         if self._fingerprints:
             try:
                 if self._removals:
-                    self._fingerprints.store()
-                    self._removals.store()
+                    self._fingerprints.flush()
+                    self._removals.flush()
             finally:
                 self._fingerprints.close()
 
@@ -191,10 +191,10 @@ class Records:
         if self._fingerprints is None or self._fingerprints.send(message):
             return True
         if message.removes and self._removals:
-            self._removals.forget(message.removes)  # an earlier run has told it
+            self._removals.forget(message.removes)  # an earlier run has sent it
         return False
 
-    def _leave_out(self, record: RecordHandle) -> None:
-        """Note that a record was read, although it is not sent."""
+    def _note_unsent(self, record: RecordHandle) -> None:
+        """Note a record that was read but is not sent."""
         if self._removals and not record.is_removal:
-            self._removals.left_out(record)
+            self._removals.unsent(record)

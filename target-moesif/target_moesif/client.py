@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from singer_delivery import Endpoint, Service, ServiceError
 from singer_delivery.http import HeaderAuth, get, no_answer_reason
-from singer_delivery.sending.refusals import says
+from singer_delivery.sending.refusals import error_matches
 from singer_delivery.sending.service import Deletion
 from target_moesif.rules import KINDS
 
@@ -76,7 +76,7 @@ class MoesifCollector(Service):
     @override
     def blames_sender(self, content: bytes) -> bool:
         """Return whether a refusal is about the application id or the account."""
-        return says(content, _ABOUT_SENDER)
+        return error_matches(content, _ABOUT_SENDER)
 
 
 def _deletion(key: str, address: str) -> Endpoint:

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from singer_delivery import Service, ServiceError
 from singer_delivery.http import get, no_answer_reason, with_scheme
-from singer_delivery.sending.refusals import says
+from singer_delivery.sending.refusals import error_matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +106,7 @@ class SegmentApi(Service):
     @override
     def blames_sender(self, content: bytes) -> bool:
         """Return whether a refusal is about the write key, the source or the workspace."""
-        return says(content, _ABOUT_SENDER)
+        return error_matches(content, _ABOUT_SENDER)
 
 
 def verify_write_key(write_key: str, region: str, address: str) -> str | None:

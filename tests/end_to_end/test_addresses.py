@@ -135,7 +135,7 @@ def test_a_key_with_a_line_break_is_named_before_anything_is_sent(
     key, _ = SETTINGS[command]
     ended = go(command, tmp_path, "http://127.0.0.1:1", **{key: "CANARY\n"})
     assert ended.code == 1
-    assert f"Setting {key}: it holds a blank, a line break" in ended.stderr
+    assert f"Setting {key}: it contains a space, a line break" in ended.stderr
     assert ended.says_plainly("CANARY", "defect")
 
 
@@ -159,7 +159,7 @@ def test_what_is_no_address_is_said_before_anything_is_sent(
 ) -> None:
     ended = go(command, tmp_path, address)
     assert ended.code == 1
-    assert f"Setting {SETTINGS[command][1]}: it is no address" in ended.stderr
+    assert f"Setting {SETTINGS[command][1]}: it is not an address" in ended.stderr
     assert ended.says_plainly("ARY", "undelivered")
 
 

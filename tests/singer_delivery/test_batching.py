@@ -18,7 +18,7 @@ def test_a_batch_leaves_when_it_has_all_its_rows() -> None:
     one, two = message(), message()
     assert not batcher.add(one, 0)
     assert batcher.add(two, 0) == [(0, [one, two])]
-    assert batcher.take() == []
+    assert batcher.drain() == []
 
 
 def test_a_message_that_does_not_fit_begins_the_next_batch() -> None:
@@ -26,7 +26,7 @@ def test_a_message_that_does_not_fit_begins_the_next_batch() -> None:
     one, two = message(50), message(50)
     assert not batcher.add(one, 0)
     assert batcher.add(two, 0) == [(0, [one])]
-    assert batcher.take() == [(0, [two])]
+    assert batcher.drain() == [(0, [two])]
 
 
 def test_what_waits_for_an_endpoint_before_it_leaves_before_a_batch() -> None:
@@ -34,7 +34,7 @@ def test_what_waits_for_an_endpoint_before_it_leaves_before_a_batch() -> None:
     action, user, another, later = message(1, 1), message(1, 0), message(1, 1), message(1, 2)
     assert not any(batcher.add(each, 0) for each in (later, action, user))
     assert batcher.add(another, 0) == [(0, [user]), (1, [action, another])]
-    assert batcher.take() == [(2, [later])]
+    assert batcher.drain() == [(2, [later])]
 
 
 def test_the_time_a_batch_may_wait_counts_from_its_first_message() -> None:
@@ -43,7 +43,7 @@ def test_the_time_a_batch_may_wait_counts_from_its_first_message() -> None:
     batcher.add(message(), 100)
     batcher.add(message(), 103)
     deadlines.append(batcher.deadline)
-    batcher.take()
+    batcher.drain()
     assert [*deadlines, batcher.deadline] == [None, 105, None]
 
 
@@ -61,7 +61,7 @@ def test_nothing_is_lost_or_reordered_and_every_body_keeps_the_limits(
     batcher = Batcher([limits] * endpoints)
     messages = [message(n, n % endpoints) for n in sizes]
     batches: list[Batch] = [batch for m in messages for batch in batcher.add(m, 0)]
-    batches += batcher.take()
+    batches += batcher.drain()
     for endpoint in range(endpoints):
         there = [m for number, some in batches if number == endpoint for m in some]
         assert there == [m for m in messages if m.endpoint == endpoint]

@@ -544,7 +544,7 @@ def test_what_cannot_be_read_again_is_told(
 ) -> None:
     assert amazon.objects() == {}
     assert replay(trial, place) == 1
-    assert f"Cannot read {place}, which --replay names: {said}" in caplog.text
+    assert f"Cannot read {place} (--replay): {said}" in caplog.text
     assert listing.main([place]) == 1
     assert capsys.readouterr().err == f"Cannot read {place}: {said}.\n"
 

@@ -79,7 +79,7 @@ def test_all_is_well_and_nothing_is_sent_or_left_behind(
     ("settings", "what"),
     [
         ({"lanes": 0}, "Setting lanes: its value must be at least 1."),
-        ({"token": "two words"}, "Setting token: it holds a blank"),
+        ({"token": "two words"}, "Setting token: it contains a space"),
         ({"url": "http://elsewhere.example"}, "plain http to another machine"),
     ],
 )

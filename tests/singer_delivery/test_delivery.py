@@ -21,7 +21,7 @@ from singer_delivery.reporting.reports import Reports
 from singer_delivery.sending.batching import Limits, Message
 from singer_delivery.sending.lanes import Destination
 from singer_delivery.sending.refusals import ALIKE_REFUSALS
-from singer_delivery.sending.retry import Advice, Answer
+from singer_delivery.sending.retry import Answer, ServiceErrors
 from singer_delivery.settings import DeliverySettings
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Run:
         )
         self.delivery = Delivery(
             values,
-            destination=Destination([limits], lambda: self.service, Advice("there.example")),
+            destination=Destination([limits], lambda: self.service, ServiceErrors("there.example")),
             rejects=Rejects(SharedLines(folder / "rejects.jsonl", RejectsFileError), lambda: "now"),
             wakeup=self.wakeup,
             checkpoint=self.states.append,

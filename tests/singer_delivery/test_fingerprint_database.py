@@ -39,11 +39,13 @@ def run(database: Database, statement: LiteralString) -> list[tuple[object, ...]
 def test_a_run_that_was_killed_is_taken_over_when_its_lease_has_ended(database: Database) -> None:
     source = f"""
 import os, signal, time
-from singer_delivery.fingerprints.entries import FingerprintEntry, packed
+from singer_delivery.fingerprints.entries import FingerprintEntry, pack
 from singer_delivery.fingerprints.stores import fingerprint_store
-store = fingerprint_store({database.uri!r}, "target", ["key-CANARY"], keep=True, wait=time.sleep)
+store = fingerprint_store(
+    {database.uri!r}, "target", ["key-CANARY"], writable=True, wait=time.sleep
+)
 store.open()
-store.append(packed(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))
+store.append(pack(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run([sys.executable, "-c", source], check=False)
@@ -84,15 +86,15 @@ def test_what_is_sent_is_on_the_server_s_disk_before_and_what_is_acknowledged_so
         run(database, statement)
     first, second = message(1, "A"), message(2, "A")
     send(fingerprints, first)
-    fingerprints.leave()
-    ends = [store.ends_at]
+    fingerprints.before_batch()
+    ends = [store.lease_ends_at]
     fingerprints.resolve(first, acknowledged=True)
-    fingerprints.store()
-    ends.append(store.ends_at)
+    fingerprints.flush()
+    ends.append(store.lease_ends_at)
     send(fingerprints, second)
     fingerprints.resolve(second, acknowledged=True)
-    fingerprints.store()
-    ends.append(store.ends_at)
+    fingerprints.flush()
+    ends.append(store.lease_ends_at)
     assert run(database, "SELECT how FROM seen ORDER BY number") == [("on",), ("off",), ("on",)]
     assert ends[0] == ends[1], "a renewal that a power cut may undo does not count"
     assert ends[1] != ends[2]
@@ -110,19 +112,19 @@ def test_a_run_that_waits_for_a_lease_can_be_stopped(database: Database) -> None
 def test_who_has_lost_the_lease_stores_nothing_and_claims_nothing(database: Database) -> None:
     first = opened(database.uri)
     deliver(first, message(1, "A"))
-    first.store()
+    first.flush()
     run(database, END)
     with closing(opened(database.uri)) as second:
         assert deliver(second, message(1, "B"), message(2, "B")) == [1, 0]
         assert send(first, message(3, "A")) == 0
         with pytest.raises(LeaseLostError, match="writes no more state"):
-            first.leave()
+            first.before_batch()
         first._unstored.clear()
         with pytest.raises(LeaseLostError):
-            first.store()  # as before each STATE, with nothing to store
+            first.flush()  # as before each STATE, with nothing to store
         with pytest.raises(LeaseLostError):
-            first._store.merge({1: first._recent[1]})
-        first._store.close()
+            first.store.merge({1: first._recent[1]})
+        first.store.close()
         assert len(run(database, LEASES)) == 1, "the other's is left alone"
     with closing(opened(database.uri)) as third:
         assert deliver(third, message(1, "B"), message(2, "B")) == []
@@ -131,7 +133,7 @@ def test_who_has_lost_the_lease_stores_nothing_and_claims_nothing(database: Data
 def test_a_lease_that_ended_and_that_nobody_wanted_is_renewed(database: Database) -> None:
     with closing(opened(database.uri)) as only:
         run(database, END)
-        only.store()
+        only.flush()
         [(left,)] = run(
             database,
             "SELECT extract(epoch FROM ends_at - clock_timestamp())::int"
@@ -146,11 +148,11 @@ def test_a_lease_is_renewed_in_time_and_not_at_each_turn(database: Database) -> 
     store._clock = lambda: now
     store.open()
     with closing(store):
-        assert store.ends_at == now + LEASE_SECONDS
+        assert store.lease_ends_at == now + LEASE_SECONDS
         now += LEASE_SECONDS - RENEW_BEFORE_SECONDS
-        store.confirm()
-        assert store.ends_at == now + LEASE_SECONDS
-    assert store.ends_at is None
+        store.renew_lease()
+        assert store.lease_ends_at == now + LEASE_SECONDS
+    assert store.lease_ends_at is None
 
 
 def test_each_target_and_key_has_a_lease_of_its_own(database: Database) -> None:
@@ -170,8 +172,8 @@ def test_the_log_of_another_key_is_left_to_its_own_runs(database: Database) -> N
     other.open()
     mine = opened(database.uri)
     deliver(mine, message(1, "A"))
-    mine.store()
-    mine._store.close()
+    mine.flush()
+    mine.store.close()
     other.close()
     with closing(fingerprint_database(database.uri, "target", ["other"], wait=no_wait)) as o:
         o.open()
@@ -182,23 +184,23 @@ def test_the_log_of_another_key_is_left_to_its_own_runs(database: Database) -> N
 
 
 def test_reading_only_makes_no_table(database: Database) -> None:
-    with closing(opened(database.uri, keep=False)) as beside:
+    with closing(opened(database.uri, writable=False)) as beside:
         assert deliver(beside, message(1, "A"), message(1, "A")) == [0]
     assert run(database, "SELECT to_regclass('singer_fingerprints')") == [(None,)]
 
 
-@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("writable", [True, False])
 @pytest.mark.parametrize(
     ("comment", "said"),
-    [("of something else", "of something else"), (f"{FORMAT}0", "a newer version")],
+    [("of something else", "another program"), (f"{FORMAT}0", "a newer version")],
 )
 def test_tables_of_something_else_are_left_alone(
-    database: Database, comment: str, said: str, keep: bool
+    database: Database, comment: str, said: str, writable: bool
 ) -> None:
     database.run("CREATE TABLE singer_fingerprints (a int);")
     database.run(f"COMMENT ON TABLE singer_fingerprints IS '{comment}'")
     with pytest.raises(FingerprintsDatabaseError, match=said):
-        opened(database.uri, keep=keep)
+        opened(database.uri, writable=writable)
     assert run(database, "SELECT to_regclass('singer_fingerprint_log')") == [(None,)]
 
 
@@ -211,9 +213,9 @@ def test_a_log_that_is_torn_is_said(database: Database) -> None:
     opened(database.uri).close()
     with closing(opened(database.uri)) as first:
         deliver(first, message(1, "A"))
-        first.store()
+        first.flush()
         run(database, "UPDATE singer_fingerprint_log SET entries = '\\x00'")
-        first._store.close()
+        first.store.close()
         first._unstored.clear()
         first._recent.clear()
     with pytest.raises(FingerprintsDatabaseError, match="fingerprints_path"):
@@ -229,7 +231,7 @@ def test_a_server_that_goes_away_is_said(database: Database) -> None:
         " WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
     with pytest.raises(FingerprintsDatabaseError, match="Check fingerprints_path"):
-        first.store()
+        first.flush()
     with pytest.raises(FingerprintsDatabaseError):
         first.close()
 
@@ -241,7 +243,7 @@ def test_a_role_that_may_not_write_is_said(database: Database) -> None:
         uri = database.uri.replace("postgres@", "reader@")
         with pytest.raises(FingerprintsDatabaseError, match="permission denied"):
             opened(uri)
-        opened(uri, keep=False).close()
+        opened(uri, writable=False).close()
     finally:
         run(database, "DROP OWNED BY reader; DROP ROLE reader")
 
@@ -260,9 +262,9 @@ def test_a_role_that_may_not_write_is_said(database: Database) -> None:
 )
 def test_a_place_is_named_without_its_password(uri: str, place: str) -> None:
     assert place_of(uri) == place
-    for keep in (True, False):
+    for writable in (True, False):
         with pytest.raises(FingerprintsDatabaseError) as raised:
-            opened(uri, keep=keep)
+            opened(uri, writable=writable)
         assert place in str(raised.value)
         assert "CANARY" not in str(raised.value)
         assert "\n" not in str(raised.value)
@@ -302,9 +304,9 @@ def test_runs_that_share_a_lease_work_at_once_and_see_what_the_others_stored(
     one = opened(database.uri, shared="backfill")
     with closing(opened(database.uri, shared="backfill")) as other:
         assert deliver(one, message(1, "A")) == [0]
-        one.store()
+        one.flush()
         assert deliver(other, message(1, "A"), message(2, "A")) == [0]
-        other.store()
+        other.flush()
         assert deliver(one, message(2, "A")) == []
         one.close()
         assert deliver(other, message(3, "A")) == [0], "the lease is still theirs"
@@ -322,7 +324,7 @@ def test_a_shared_lease_keeps_all_other_runs_off(database: Database, shared: str
     with closing(opened(database.uri, shared="backfill")) as window:
 
         def wait(_seconds: float) -> None:
-            window.store()
+            window.flush()
 
         with pytest.raises(FingerprintsInUseError):
             opened(database.uri, shared=shared, wait=wait)
@@ -334,12 +336,12 @@ def test_a_window_that_was_killed_goes_on_at_once_with_what_it_had_stored(
     killed = opened(database.uri, shared="backfill")
     deliver(killed, message(1, "A"))
     assert send(killed, message(2, "A")) == 0
-    killed.leave()
+    killed.before_batch()
     with closing(opened(database.uri, shared="backfill")) as again:
         assert deliver(again, message(1, "A")) == []
         assert send(again, message(2, "A")) == 0, "the repeat has the same id"
         assert deliver(again, message(1, "B"), message(2, "B")) == [1, 1]
-    killed._store.close()
+    killed.store.close()
 
 
 def test_windows_that_were_taken_over_store_nothing(database: Database) -> None:
@@ -349,22 +351,22 @@ def test_windows_that_were_taken_over_store_nothing(database: Database) -> None:
         for window in windows:
             assert send(window, message(1, "A")) == 0
             with pytest.raises(LeaseLostError):
-                window.leave()
-            window._store.close()
+                window.before_batch()
+            window.store.close()
         assert run(database, "SELECT count(*) FROM singer_fingerprints") == [(0,)]
 
 
 def test_what_a_killed_run_left_is_merged_by_the_first_of_the_windows(database: Database) -> None:
     alone = opened(database.uri)
     deliver(alone, message(1, "A"))
-    alone.store()
+    alone.flush()
     run(database, END)
     with closing(opened(database.uri, shared="backfill")) as first:
         assert deliver(first, message(1, "B")) == [1]
-        first.store()
+        first.flush()
         with closing(opened(database.uri, shared="backfill")) as second:
             assert deliver(second, message(1, "B")) == []
-    alone._store.close()
+    alone.store.close()
 
 
 def test_a_file_has_no_lease_to_share() -> None:

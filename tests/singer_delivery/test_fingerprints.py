@@ -60,7 +60,7 @@ def test_what_was_acknowledged_is_known_to_the_next_run(place: str) -> None:
 def test_a_full_refresh_sends_all_as_changes_and_is_remembered(place: str) -> None:
     with closing(opened(place)) as first:
         deliver(first, message(1, "A"))
-    with closing(opened(place, again=True)) as refresh:
+    with closing(opened(place, full_refresh=True)) as refresh:
         assert deliver(refresh, message(1, "A"), message(2, "B")) == [1, 0]
     with closing(opened(place)) as third:
         assert deliver(third, message(1, "A"), message(2, "B")) == []
@@ -121,7 +121,7 @@ def test_a_kill_before_the_answer_leaves_nothing_that_could_be_taken_for_known(
     second = opened(place)
     for user in (1, 2):
         assert send(second, message(user, "B")) == 1
-    second.leave()
+    second.before_batch()
     killed(second)
     with closing(opened(place)) as third:
         assert send(third, message(1, "A")) == 2
@@ -134,9 +134,9 @@ def test_an_acknowledgement_with_another_behind_it_is_not_stored_as_the_last_wor
     first = opened(place)
     for said in "AB":
         send(first, message(1, said))
-    first.leave()
+    first.before_batch()
     first.resolve(message(1, "A"), acknowledged=True)
-    first.store()
+    first.flush()
     killed(first)
     with closing(opened(place)) as second:
         assert send(second, message(1, "A")) == 2, "no repeat for the service, which may have B"
@@ -150,7 +150,7 @@ def test_what_a_merge_takes_away_between_look_up_and_sending_is_still_known(
         assert send(run, message(3, "A")) == 0
         run.look_up([1, 2])
         monkeypatch.setattr(module, "MERGE_EVERY", 1)
-        run.store()
+        run.flush()
         assert not run.send(message(1, "A"))
         assert run.send(message(2, "B"))
         run.resolve(message(2, "B"), acknowledged=True)
@@ -224,7 +224,7 @@ def live_and_die(
                     said = each.fingerprint.decode().rstrip(".")
                     waiting.append((each, (each.entity_key or 0, said, generation)))
             mortal = chance.random() < 0.5 and entity_key != 9
-            fingerprints.leave()
+            fingerprints.before_batch()
             for each, known in waiting[: chance.randrange(len(waiting) + 1) if mortal else None]:
                 if known not in ids:  # the service drops the repeat of an id
                     arrived[known[0]] = known[1]
@@ -233,7 +233,7 @@ def live_and_die(
                     break  # the answer is lost
                 fingerprints.resolve(each, acknowledged=True)
                 if chance.random() < 0.5:
-                    fingerprints.store()
+                    fingerprints.flush()
             killed(fingerprints) if mortal else fingerprints.close()
     return arrived, source
 
@@ -247,7 +247,7 @@ def test_the_log_is_merged_and_what_it_held_is_found(
     with closing(opened(place)) as first:
         for each in everyone:
             deliver(first, each)
-            first.store()
+            first.flush()
         assert rows(place) == (95, 2)
         assert not first._recent.keys() - range(95, 97), "memory is bounded"
         assert deliver(first, *everyone) == []
@@ -273,7 +273,7 @@ def test_a_second_run_is_told_so_until_the_first_has_ended(place: str) -> None:
     with closing(opened(place)) as first:
 
         def wait(_seconds: float) -> None:
-            first.store()  # as long as it lives it renews a lease
+            first.flush()  # as long as it lives it renews a lease
 
         with pytest.raises(OutputError, match=r"Another run.*fingerprints_path"):
             opened(place, wait=wait)
@@ -283,10 +283,10 @@ def test_a_second_run_is_told_so_until_the_first_has_ended(place: str) -> None:
 def test_reading_only_goes_on_beside_a_run_and_changes_nothing(place: str) -> None:
     with closing(opened(place)) as run:
         deliver(run, message(1, "A"))
-        run.store()
-        with closing(opened(place, keep=False)) as beside:
+        run.flush()
+        with closing(opened(place, writable=False)) as beside:
             assert deliver(beside, message(1, "A")) == []
             assert deliver(beside, message(1, "B"), message(2, "A"), message(2, "A")) == [1, 0]
-            beside.store()
+            beside.flush()
             assert deliver(beside, message(1, "B")) == []
         assert deliver(run, message(1, "A"), message(2, "A")) == [0]

@@ -15,8 +15,8 @@ from singer_delivery.http import NO_ANSWER
 from singer_delivery.sending.batching import Batch, Limits, Message
 from singer_delivery.sending.lane import Acknowledged, Failed, Finished, Lane, Refused, Report
 from singer_delivery.sending.lanes import Lanes
-from singer_delivery.sending.pace import Pace
-from singer_delivery.sending.retry import UNREACHED_SECONDS, Advice, Answer
+from singer_delivery.sending.rate_limit import RateLimiter
+from singer_delivery.sending.retry import UNREACHED_SECONDS, Answer, ServiceErrors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,9 +57,9 @@ def deliver(
     lane = Lane(
         "lane",
         service,
-        pace=options.pop("pace", None) or Pace(None, time.monotonic),
+        rate_limiter=options.pop("rate_limiter", None) or RateLimiter(None, time.monotonic),
         max_seconds=max_seconds,
-        advice=Advice("there.example", ["key"], ["host"]),
+        errors=ServiceErrors("there.example", ["key"], ["host"]),
         report=outcomes.put,
         **{
             "reached": threading.Event(),
@@ -202,7 +202,7 @@ def deliver_in_no_time(
         service,
         messages("a"),
         max_seconds=max_seconds,
-        pace=Pace(None, time),
+        rate_limiter=RateLimiter(None, time),
         clock=time,
         stop=time,
         reached=before,
@@ -228,7 +228,7 @@ def test_a_service_that_asks_for_one_wait_after_the_other_is_not_awaited_for_eve
     seconds, said = deliver_in_no_time(service, max_seconds)
     limit = max(max_seconds, 3_600)
     assert limit - 30 <= seconds <= limit
-    assert f"there.example has asked to wait again and again, for {limit} s" in said
+    assert f"there.example has requested one wait after another, {limit} s" in said
     assert f"in {len(service.posted)} attempts" in said
 
 
@@ -247,11 +247,11 @@ def test_halves_of_one_batch_wait_no_longer_together_than_the_batch() -> None:
         Service(*answers),
         messages("a", "b", "c", "d"),
         max_seconds=60,
-        pace=Pace(None, time),
+        rate_limiter=RateLimiter(None, time),
         clock=time,
         stop=time,
     )
-    assert "again and again" in failure_of(outcomes)
+    assert "one wait after another" in failure_of(outcomes)
     assert 3_500 < time.now <= 3_600
 
 
@@ -311,9 +311,9 @@ def test_nothing_is_sent_once_the_run_stops() -> None:
     lane = Lane(
         "lane",
         service,
-        pace=Pace(None, lambda: 0.0),
+        rate_limiter=RateLimiter(None, lambda: 0.0),
         max_seconds=60,
-        advice=Advice("there.example"),
+        errors=ServiceErrors("there.example"),
         reached=threading.Event(),
         report=outcomes.put,
         stop=stop,
@@ -327,33 +327,33 @@ def test_nothing_is_sent_once_the_run_stops() -> None:
 
 def test_the_pace_is_one_for_all_lanes() -> None:
     now = [0.0]
-    pace = Pace(10, lambda: now[0])
-    assert pace.delay() == 0
-    assert pace.delay() == pytest.approx(0.1)
+    rate_limiter = RateLimiter(10, lambda: now[0])
+    assert rate_limiter.delay() == 0
+    assert rate_limiter.delay() == pytest.approx(0.1)
     now[0] = 0.1
-    assert pace.delay() == 0
+    assert rate_limiter.delay() == 0
 
 
 def test_a_pause_that_one_lane_is_asked_for_holds_for_all() -> None:
     now = [0.0]
-    pace = Pace(None, lambda: now[0])
-    pace.pause(5)
-    assert pace.delay() == 5
-    pace.pause(2)
-    assert pace.delay() == 5
+    rate_limiter = RateLimiter(None, lambda: now[0])
+    rate_limiter.pause(5)
+    assert rate_limiter.delay() == 5
+    rate_limiter.pause(2)
+    assert rate_limiter.delay() == 5
     now[0] = 5.0
-    assert pace.delay() == 0
+    assert rate_limiter.delay() == 0
 
 
 def test_no_lane_sends_behind_the_end_of_a_lease_until_it_is_renewed() -> None:
     now = [0.0]
-    pace = Pace(None, lambda: now[0])
-    pace.until = 5.0
-    assert pace.delay() == 0
+    rate_limiter = RateLimiter(None, lambda: now[0])
+    rate_limiter.allowed_until = 5.0
+    assert rate_limiter.delay() == 0
     now[0] = 5.0
-    assert pace.delay() > 0
-    pace.until = 10.0
-    assert pace.delay() == 0
+    assert rate_limiter.delay() > 0
+    rate_limiter.allowed_until = 10.0
+    assert rate_limiter.delay() == 0
 
 
 class Inbox:

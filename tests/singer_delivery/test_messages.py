@@ -77,7 +77,7 @@ def test_a_record_that_only_strict_json_refuses_is_made_out(value: str) -> None:
     ],
 )
 def test_a_line_that_is_no_message_is_named_by_its_number_alone(line: str) -> None:
-    with pytest.raises(InputError, match="Line 2 of the input is no Singer message") as caught:
+    with pytest.raises(InputError, match="Line 2 of the input is not a Singer message") as caught:
         read_messages('{"type":"STATE","value":1}\n' + line + "\n")
     assert "jane" not in str(caught.value)
 

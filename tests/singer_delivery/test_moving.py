@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> str:
     second = opened(path)
     assert deliver(second, message(1, "B")) == [1]
     assert send(second, message(3, "A")) == 0
-    second.store()
+    second.flush()
     killed(second)
     return path
 
@@ -49,12 +49,12 @@ def test_what_a_file_holds_is_known_to_the_database(file: str, database: Databas
         assert deliver(run, message(1, "A")) == [2]
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_the_file_cannot_be_used_afterwards(file: str, database: Database, keep: bool) -> None:
+@pytest.mark.parametrize("writable", [True, False])
+def test_the_file_cannot_be_used_afterwards(file: str, database: Database, writable: bool) -> None:
     assert move(file, database.uri).code == 0
     place = f"postgresql://127.0.0.1:{database.port}/{database.name}"
     with pytest.raises(FingerprintsMovedError, match=f"were moved to {place}"):
-        opened(file, keep=keep)
+        opened(file, writable=writable)
     again = move(file, database.uri)
     assert (again.code, again.stdout) == (1, "")
     assert "were moved to" in again.stderr
@@ -99,7 +99,7 @@ def test_what_a_killed_run_left_in_the_database_does_not_come_over_what_is_moved
 ) -> None:
     run = opened(database.uri)
     assert deliver(run, *(message(1, said) for said in "XYZ")) == [0, 1, 2]
-    run.store()
+    run.flush()
     killed(run)
     assert move(file, database.uri).code == 0
     with closing(opened(database.uri)) as after:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from singer_delivery.sending.refusals import ALIKE_REFUSALS, RejectionStreak, says
+from singer_delivery.sending.refusals import ALIKE_REFUSALS, RejectionStreak, error_matches
 from singer_delivery.sending.retry import Answer
 
 BAD = Answer(400, detail="HTTP 400", excerpt="no")
@@ -40,12 +40,12 @@ def test_ids_and_positions_do_not_make_two_answers_differ() -> None:
 @pytest.mark.parametrize("count", [1, 2, 19])
 def test_where_all_was_refused_alike_state_waits_and_the_end_says_so(count: int) -> None:
     streak = RejectionStreak(5)
-    assert not streak.holds_state
-    assert streak.at_the_end() is None
+    assert not streak.blocks_state
+    assert streak.final_error() is None
     for _ in range(count):
         streak.add(BAD)
-        assert streak.holds_state
-    said = str(streak.at_the_end())
+        assert streak.blocks_state
+    said = str(streak.final_error())
     assert "All records that were sent were refused with the same answer (HTTP 400)" in said
     assert "no state was written past them" in said
     assert "max_rejects: -1" in said
@@ -54,8 +54,8 @@ def test_where_all_was_refused_alike_state_waits_and_the_end_says_so(count: int)
 def test_any_number_of_rejects_that_is_allowed_holds_nothing() -> None:
     streak = RejectionStreak(-1)
     streak.add(BAD)
-    assert not streak.holds_state
-    assert streak.at_the_end() is None
+    assert not streak.blocks_state
+    assert streak.final_error() is None
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -66,10 +66,10 @@ def test_one_acknowledgement_is_enough_before_or_after(before: bool) -> None:
     streak.add(BAD)
     if not before:
         streak.acknowledged()
-    assert not streak.holds_state
+    assert not streak.blocks_state
     streak.add(BAD)
-    assert not streak.holds_state
-    assert streak.at_the_end() is None
+    assert not streak.blocks_state
+    assert streak.final_error() is None
 
 
 @pytest.mark.parametrize("other", [Answer(422, excerpt="no"), Answer(400, excerpt="bad time")])
@@ -77,7 +77,7 @@ def test_two_different_answers_are_about_the_records(other: Answer) -> None:
     streak = RejectionStreak(0)
     for answer in (BAD, other, BAD, BAD):
         streak.add(answer)
-    assert not streak.holds_state
+    assert not streak.blocks_state
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_two_different_answers_are_about_the_records(other: Answer) -> None:
     ],
 )
 def test_only_what_a_service_says_itself_is_looked_at(content: bytes, found: bool) -> None:
-    assert says(content, re.compile("write.?key", re.IGNORECASE)) is found
+    assert error_matches(content, re.compile("write.?key", re.IGNORECASE)) is found

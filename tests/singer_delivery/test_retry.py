@@ -4,18 +4,18 @@ import pytest
 
 from singer_delivery.http import (
     NO_ANSWER,
-    AskedTooLongError,
     FailedTooLongError,
+    RequestedWaitTooLongError,
     WaitedTooLongError,
 )
-from singer_delivery.sending.retry import Advice, Answer, Verdict, verdict
+from singer_delivery.sending.retry import Answer, ServiceErrors, Verdict, verdict
 
 
 @pytest.mark.promise(7)
 @pytest.mark.parametrize("status", [NO_ANSWER, 408, 410, 429, 460, 500, 502, 503, 504, 511, 599])
 @pytest.mark.parametrize("about_sender", [True, False])
 def test_what_may_pass_is_tried_again_whatever_its_words(status: int, about_sender: bool) -> None:
-    assert verdict(Answer(status, about_sender=about_sender)) is Verdict.AGAIN
+    assert verdict(Answer(status, about_sender=about_sender)) is Verdict.RETRY
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -33,11 +33,11 @@ def test_anything_else_stops_the_run(status: int) -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_a_success_counts_only_if_its_body_says_so(status: int) -> None:
     assert verdict(Answer(status, accepted=True)) is Verdict.ACKNOWLEDGED
-    assert verdict(Answer(status)) is Verdict.AGAIN
+    assert verdict(Answer(status)) is Verdict.RETRY
     assert verdict(Answer(status, about_sender=True)) is Verdict.STOP
 
 
-ADVICE = Advice("there.example", ["key"], ["region", "host"])
+ADVICE = ServiceErrors("there.example", ["key"], ["region", "host"])
 ANSWER = Answer(503, detail="HTTP 503 Service Unavailable")
 
 
@@ -72,16 +72,16 @@ def test_a_refused_sender_is_told_what_to_check() -> None:
             WaitedTooLongError(3_600, 3_600),
             False,
             (
-                "there.example has asked to wait again and again, for 3600 s in all, in 3600 "
-                "attempts (HTTP 503 Service Unavailable). State is kept: run again later."
+                "there.example has requested one wait after another, 3600 s in total, in 3600 "
+                "attempts (HTTP 503 Service Unavailable). State is kept. Run again later."
             ),
         ),
         (
-            AskedTooLongError(600, 1, 86_400),
+            RequestedWaitTooLongError(600, 1, 86_400),
             False,
             (
-                "there.example asks to wait 86400 s (HTTP 503 Service Unavailable), longer than "
-                "retry_max_seconds (600): run again later, or raise it."
+                "there.example requests a wait of 86400 s (HTTP 503 Service Unavailable), longer "
+                "than retry_max_seconds (600). Run again later, or raise retry_max_seconds."
             ),
         ),
     ],

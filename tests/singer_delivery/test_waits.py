@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singer_delivery.http import (
-    AskedTooLongError,
     FailedTooLongError,
     GivenUpError,
+    RequestedWaitTooLongError,
     RetryBudget,
     WaitedTooLongError,
     backoff,
@@ -88,8 +88,8 @@ def test_backoff_stays_below_its_doubling_ceiling(attempt: int, share: float) ->
     assert 0 <= backoff(attempt, lambda: share) <= min(BACKOFF_MAX_SECONDS, 2 ** (attempt - 1))
 
 
-def wait(budget: RetryBudget, now: float, asked: float | None = None) -> float:
-    return budget.wait(asked, now=now, random=lambda: 1.0)
+def wait(budget: RetryBudget, now: float, requested: float | None = None) -> float:
+    return budget.wait(requested, now=now, random=lambda: 1.0)
 
 
 @pytest.mark.promise(7)
@@ -107,19 +107,19 @@ def test_attempts_may_fail_for_so_long_and_no_longer() -> None:
 def test_waits_the_service_asks_for_do_not_count() -> None:
     budget = RetryBudget(10)
     wait(budget, 100)
-    assert wait(budget, 101, asked=9) == 9
-    assert wait(budget, 110, asked=9) == 9
+    assert wait(budget, 101, requested=9) == 9
+    assert wait(budget, 110, requested=9) == 9
     assert wait(budget, 119) == 2.0
 
 
 def test_one_ask_longer_than_the_limit_is_too_long() -> None:
-    with pytest.raises(AskedTooLongError) as caught:
-        wait(RetryBudget(10), 100, asked=11)
-    assert caught.value.asked == 11
+    with pytest.raises(RequestedWaitTooLongError) as caught:
+        wait(RetryBudget(10), 100, requested=11)
+    assert caught.value.requested == 11
 
 
 def test_an_ask_for_no_wait_at_all_is_no_reason_to_hammer() -> None:
-    assert wait(RetryBudget(10), 100, asked=0) == 1.0
+    assert wait(RetryBudget(10), 100, requested=0) == 1.0
 
 
 def test_a_limit_for_one_kind_of_failure_only_shortens() -> None:
@@ -136,13 +136,13 @@ def test_a_decided_request_begins_the_next_anew_but_what_was_waited_adds_up() ->
     budget = RetryBudget(60)
     for start in range(0, 3_590, 100):
         for now in (start, start + 30):
-            assert wait(budget, now, asked=30) == 30
+            assert wait(budget, now, requested=30) == 30
         budget.answered(start + 60)
         assert budget.retries == 0
     left = MAX_WAITING_SECONDS - 36 * 60
-    assert wait(budget, 3_700, asked=60) == 60
+    assert wait(budget, 3_700, requested=60) == 60
     with pytest.raises(WaitedTooLongError):
-        wait(budget, 3_700 + left - 59, asked=60)
+        wait(budget, 3_700 + left - 59, requested=60)
 
 
 @pytest.mark.promise(7)
@@ -157,8 +157,8 @@ def test_whatever_a_service_asks_for_all_waiting_together_ends(
     budget, now = RetryBudget(limit), 0.0
     most = max(limit, MAX_WAITING_SECONDS)
     try:
-        for took, asked in steps:
-            waited = wait(budget, now, asked)
+        for took, requested in steps:
+            waited = wait(budget, now, requested)
             assert 0 <= waited <= max(limit, BACKOFF_MAX_SECONDS)
             assert now + waited <= most
             now += waited + took

@@ -22,8 +22,8 @@ def opened(
     place: str,
     *,
     shared: str | None = None,
-    keep: bool = True,
-    again: bool = False,
+    writable: bool = True,
+    full_refresh: bool = False,
     wait: Callable[[float], None] = no_wait,
 ) -> Fingerprints:
     """Open the fingerprints at a place, as `fingerprints_path` names it.
@@ -31,15 +31,20 @@ def opened(
     Args:
         place: The place; behind a # stands a lease to share.
         shared: A lease to share.
-        keep: Whether they are written.
-        again: Whether what is known is sent too.
+        writable: Whether they are written.
+        full_refresh: Whether what is known is sent too.
         wait: Waits for a lease.
     """
     place, _, lease = place.partition("#")
     store = fingerprint_store(
-        place, "target", ["key-CANARY"], shared=shared or lease or None, keep=keep, wait=wait
+        place,
+        "target",
+        ["key-CANARY"],
+        shared=shared or lease or None,
+        writable=writable,
+        wait=wait,
     )
-    fingerprints = Fingerprints(store, again=again)
+    fingerprints = Fingerprints(store, full_refresh=full_refresh)
     fingerprints.open()
     return fingerprints
 
@@ -73,4 +78,4 @@ def deliver(fingerprints: Fingerprints, *messages: Message) -> list[int]:
 
 def killed(fingerprints: Fingerprints) -> None:
     """Leave the store as SIGKILL does: what was not stored is gone."""
-    fingerprints._store.close()
+    fingerprints.store.close()

@@ -53,9 +53,9 @@ f.SharedLines.__init__.__kwdefaults__["seconds"] = 0.1
 TAKEN_OVER = """
 import singer_delivery.fingerprints.file as f
 from singer_delivery.errors import LeaseLostError
-def confirm(_):
+def renew_lease(_):
     raise LeaseLostError(path="postgresql://there/shared", seconds=60)
-f.FingerprintFile.confirm = confirm
+f.FingerprintFile.renew_lease = renew_lease
 """
 NO_DRIVER = """
 import sys

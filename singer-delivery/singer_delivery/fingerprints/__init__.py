@@ -1,1 +1,1 @@
-"""What was sent of each user and company, for `changed_only`; who is known, for `on_removed`."""
+"""What was last sent for each user and company (`changed_only`), and their ids (`on_removed`)."""

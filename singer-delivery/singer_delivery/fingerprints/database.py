@@ -1,12 +1,12 @@
-"""The tables of `fingerprints` in PostgreSQL, for runs on many machines.
+"""The fingerprints in PostgreSQL, for runs on many machines.
 
-A run holds a lease: a row with its owner and the time at which it ends, by the server's clock. Each
+A run has a lease: a row with its owner and the time at which it ends, by the server's clock. Each
 write renews it in the same transaction, and fails if another run has taken it over. Look-ups read
-`singer_fingerprints`; entries are appended to `singer_fingerprint_log`, packed, and copied from
-there once the log has grown, as in the file.
+`singer_fingerprints`. As in the file, entries are appended to `singer_fingerprint_log`, packed, and
+merged once the log has grown.
 
-Runs that share a lease, such as the windows of a backfill, read different entities. They copy
-entries at once and use no log, so that a run which is started again sees what it had stored.
+Runs that share a lease, such as the windows of a backfill, read different entities. They merge
+entries immediately and use no log, so that a run that is started again sees what it had stored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from singer_delivery.errors import (
     FingerprintsInUseError,
     LeaseLostError,
 )
-from singer_delivery.fingerprints.entries import FingerprintEntry, logged
+from singer_delivery.fingerprints.entries import FingerprintEntry, unpack_log
 from singer_delivery.fingerprints.file import FingerprintFile
 from singer_delivery.fingerprints.identity_database import DatabaseIdentities
 from singer_delivery.fingerprints.postgres import (
@@ -47,24 +47,24 @@ if TYPE_CHECKING:
     from singer_delivery.fingerprints.identities import Identities
 
 LEASE_SECONDS = 60.0
-"""How long a lease lasts: the time after which the next run takes over from one that was killed."""
+"""How long a lease lasts, and so how long the next run waits after a kill."""
 
 LOOK_SECONDS = 1.0
-"""How often a run that waits for a lease looks whether it is renewed."""
+"""How often a run that waits for a lease checks whether it was renewed."""
 
-_HOLDS_SOMETHING = "SELECT EXISTS (SELECT FROM singer_fingerprints)"
+_HAS_ENTRIES = "SELECT EXISTS (SELECT FROM singer_fingerprints)"
 _FIND = """
 SELECT entity_key, fingerprint, generation, acknowledged
 FROM singer_fingerprints WHERE entity_key = ANY(%s::bigint[])
 """
 _ACQUIRE = """
-INSERT INTO singer_fingerprint_leases AS held (name, owner, ends_at)
+INSERT INTO singer_fingerprint_leases AS lease (name, owner, ends_at)
 VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at
-WHERE held.ends_at <= clock_timestamp() OR held.owner = excluded.owner
+WHERE lease.ends_at <= clock_timestamp() OR lease.owner = excluded.owner
 RETURNING owner
 """
-_HELD = """
+_CURRENT_LEASE = """
 SELECT owner, ends_at, extract(epoch FROM ends_at - clock_timestamp())::float8
 FROM singer_fingerprint_leases WHERE name = %s
 """
@@ -88,8 +88,8 @@ _LOGGED = "SELECT entries FROM singer_fingerprint_log WHERE lease = %s ORDER BY 
 _CLEAR = "DELETE FROM singer_fingerprint_log WHERE lease = %s"
 
 
-class _Held(NamedTuple):
-    """A lease that another run holds, and the seconds until it ends."""
+class _CurrentLease(NamedTuple):
+    """The lease of another run, and the seconds until it ends."""
 
     owner: UUID
     ends_at: Any
@@ -97,14 +97,14 @@ class _Held(NamedTuple):
 
 
 class FingerprintDatabase:
-    """Keeps what was sent last of each entity; used by one thread of one run at a time.
+    """Stores what was last sent for each entity; used by one thread of one run at a time.
 
     Args:
         uri: A connection URI, `postgresql://…`; libpq's environment variables and password file
             complete it.
-        lease: The name of what only one run at a time may do, from `lease_name`.
-        shared: A name under which several runs have the lease together.
-        keep: Whether it is written; otherwise it is only read, even while another run writes it.
+        lease: The name of the lease, from `lease_name`.
+        shared: The name under which several runs share the lease.
+        writable: Whether it is written; if not, it may be read while another run writes it.
         wait: Waits for seconds; raises where a signal ends the run.
         clock: A monotonic clock, in seconds.
     """
@@ -115,13 +115,13 @@ class FingerprintDatabase:
         *,
         lease: str,
         shared: str | None = None,
-        keep: bool = True,
+        writable: bool = True,
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.place = place_of(uri)
         self._uri = uri
-        self._keep = keep
+        self._writable = writable
         self._wait = wait
         self._clock = clock
         self._shared = shared is not None
@@ -129,19 +129,19 @@ class FingerprintDatabase:
         self._lease = {"name": lease, "owner": owner, "seconds": LEASE_SECONDS}
         self._connection: psycopg.Connection[Any] | None = None
         self._ends_at: float | None = None
-        self._empty = True  # nothing is merged yet, as in a first run: nothing to be found
-        self._beside: FingerprintFile | None = None  # what is not kept
+        self._empty = True  # no merged entries, as in a first run: `find` needs no query
+        self._overlay: FingerprintFile | None = None  # entries of a run that does not write
 
     def open(self) -> None:
-        """Connect, take the lease, and merge what a killed run left in its log.
+        """Connect, acquire the lease, and merge the log of a killed run.
 
         Raises:
-            OutputError: The database cannot be used, or another run renews its lease.
+            OutputError: The database cannot be used, or another run has the lease and renews it.
         """
         try:
             with self._plain_errors():
                 self._connect()
-                if self._keep:
+                if self._writable:
                     self._prepare()
                     self._acquire()
                     self._merge_log()
@@ -163,93 +163,93 @@ class FingerprintDatabase:
             with self._plain_errors():
                 rows = self._cursor.execute(_FIND, ([*keys],))
                 found = {entity_key: FingerprintEntry(*rest) for entity_key, *rest in rows}
-        return found | self._beside.find(keys) if self._beside else found
+        return found | self._overlay.find(keys) if self._overlay else found
 
-    def append(self, entries: bytes, *, at_once: bool = True) -> None:
-        """Append entries, made by `packed`, to the log and renew the lease, in one round trip.
+    def append(self, entries: bytes, *, durable: bool = True) -> None:
+        """Append packed entries to the log and renew the lease, in one round trip.
 
         Args:
-            entries: The entries.
-            at_once: Whether to wait until the server has them on its disk. Else a power cut may
-                undo the renewal, too, so the lease counts as not renewed.
+            entries: Entries, as `pack` returns them.
+            durable: Whether to wait until the server has them on its disk. If not, a power cut may
+                undo the renewal too, so the lease does not count as renewed.
 
         Raises:
             OutputError: They cannot be stored.
         """
-        if self._beside:
-            self._beside.append(entries)
+        if self._overlay:
+            self._overlay.append(entries)
             return
         if self._shared:
-            self._copy(logged([(entries,)]))
+            self._copy(unpack_log([(entries,)]))
             return
         values = {**self._lease, "entries": entries}
         with self._plain_errors():
-            if not at_once:
+            if not durable:
                 self._check_lease(self._cursor.execute(_APPEND_SOON, values).rowcount)
                 return
             with self._renewed():
                 self._check_lease(self._cursor.execute(_APPEND, values).rowcount)
 
     def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
-        """Copy the entries of the log to where they are looked up; the log is empty afterwards.
+        """Merge the entries of the log, and empty it.
 
         Raises:
-            OutputError: It cannot be done; they stay in the log then.
+            OutputError: They cannot be merged; the log is unchanged.
         """
-        if self._beside:
-            self._beside.merge(entries)
+        if self._overlay:
+            self._overlay.merge(entries)
             return
         if entries and not self._shared:
             self._copy(entries)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known of any entity, as far as a run that shares the lease knows."""
+        """Whether there are no entries; False if the lease is shared."""
         return self._empty
 
     @cached_property
     def identities(self) -> Identities:
-        """Who is known of each stream; where nothing is kept, a copy that may be changed.
+        """The identities; if the database is not written, a copy of them.
 
         Raises:
             OutputError: They cannot be copied.
         """
-        if not self._beside:
+        if not self._overlay:
             return DatabaseIdentities(self._leased)
-        beside, known = self._beside.identities, DatabaseIdentities(self._unleased)
-        if known.exists():
-            beside.open()
-            known.copy_to(beside)
-        return beside
+        copy, stored = self._overlay.identities, DatabaseIdentities(self._unleased)
+        if stored.exists():
+            copy.open()
+            stored.copy_to(copy)
+        return copy
 
-    def confirm(self) -> None:
+    def renew_lease(self) -> None:
         """Renew the lease.
 
         Raises:
             OutputError: Another run has taken it over.
         """
-        if self._beside:
+        if self._overlay:
             return
         with self._plain_errors(), self._renewed():
             self._check_lease(self._cursor.execute(_RENEW, self._lease).rowcount)
 
     @property
-    def ends_at(self) -> float | None:
-        """When the lease ends, by the clock, if it is not renewed."""
+    def lease_ends_at(self) -> float | None:
+        """When the lease ends, by the clock, unless it is renewed."""
         return self._ends_at
 
     def close(self) -> None:
-        """Release the lease, if it is still this run's alone, and disconnect."""
+        """Release the lease, unless it is shared or lost, and disconnect."""
         if self._ends_at is not None and not self._shared:
             with suppress(psycopg.Error):  # it ends by itself
                 self._cursor.execute(_RELEASE, self._lease)
         self._disconnect()
 
     def check(self) -> None:
-        """Try everything that a run begins with, and leave nothing behind.
+        """Try the first steps of a run, and roll them back.
 
         Raises:
-            OutputError: A run that starts now would fail.
+            OutputError: A run would fail now.
         """
         try:
             with self._plain_errors():
@@ -283,26 +283,26 @@ class FingerprintDatabase:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        if self._beside:
-            self._beside.close()
+        if self._overlay:
+            self._overlay.close()
 
     def _is_empty(self) -> bool:
-        [[found]] = self._cursor.execute(_HOLDS_SOMETHING)
+        [[found]] = self._cursor.execute(_HAS_ENTRIES)
         return not found
 
     def _prepare(self) -> None:
         prepare(self._opened)
 
     def _read_only(self) -> None:
-        self._beside = FingerprintFile(Path(os.devnull, "none"), keep=False)
-        self._beside.open()
+        self._overlay = FingerprintFile(Path(os.devnull, "none"), writable=False)
+        self._overlay.open()
         self._cursor.execute("SET default_transaction_read_only = on")
         if exists(self._opened):
             self._empty = self._is_empty()
-            self._beside.merge(self._logged())
+            self._overlay.merge(self._logged())
 
     def _merge_log(self) -> None:
-        """Merge what a killed run left; of runs that share the lease only one finds it."""
+        """Merge the log of a killed run."""
         with self._transaction():
             self._merge(self._logged())
 
@@ -318,7 +318,7 @@ class FingerprintDatabase:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Do something as long as the lease is this run's; others wait for its row meanwhile."""
+        """Begin a transaction that renews the lease and locks its row."""
         with self._renewed(), self._opened.transaction():
             self._check_lease(self._cursor.execute(_RENEW, self._lease).rowcount)
             yield
@@ -334,28 +334,28 @@ class FingerprintDatabase:
             yield self._cursor
 
     def _logged(self) -> dict[int, FingerprintEntry]:
-        return logged(self._cursor.execute(_LOGGED, (self._lease["name"],)))
+        return unpack_log(self._cursor.execute(_LOGGED, (self._lease["name"],)))
 
     def _acquire(self) -> None:
-        """Take the lease, at its end if another run has it and does not renew it."""
-        seen: _Held | None = None
+        """Acquire the lease; if another run has it, wait for its end, and fail if it is renewed."""
+        seen: _CurrentLease | None = None
         while True:
             now = self._clock()
             if self._cursor.execute(_ACQUIRE, self._wanted).rowcount:
                 self._ends_at = now + LEASE_SECONDS
                 return
-            found = self._cursor.execute(_HELD, (self._lease["name"],)).fetchone()
+            found = self._cursor.execute(_CURRENT_LEASE, (self._lease["name"],)).fetchone()
             if found is None:
-                continue  # it was released this moment
-            held = _Held(*found)
-            if seen and seen[:2] != held[:2]:
+                continue  # it was released in between
+            current = _CurrentLease(*found)
+            if seen and seen[:2] != current[:2]:
                 raise FingerprintsInUseError(path=self.place)
-            seen = held
-            self._wait(min(max(held.seconds, 0.0), LOOK_SECONDS))
+            seen = current
+            self._wait(min(max(current.seconds, 0.0), LOOK_SECONDS))
 
     @contextmanager
     def _renewed(self) -> Iterator[None]:
-        """Note that the lease is renewed, counted from before the server did it."""
+        """Note that the lease is renewed, from before the server did so."""
         now = self._clock()
         yield
         self._ends_at = now + LEASE_SECONDS
@@ -370,5 +370,5 @@ class FingerprintDatabase:
 
 
 def lease_name(target: str, secrets: Sequence[str]) -> str:
-    """Name the lease of a target that sends with these keys, which cannot be read from it."""
+    """Return the name of the lease of a target with these keys, which cannot be read from it."""
     return f"{target} {sha256(chr(0).join(secrets).encode()).hexdigest()[:32]}"

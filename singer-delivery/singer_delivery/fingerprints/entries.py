@@ -1,4 +1,4 @@
-"""What a store of fingerprints holds of each entity, and what it can do."""
+"""The entries of fingerprints, and the interface of their stores."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class FingerprintEntry(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         fingerprint: 16-byte digest of the content.
-        generation: The number of changes before it.
-        acknowledged: Whether the service has taken it, and nothing else was sent since.
+        generation: The number of earlier changes.
+        acknowledged: Whether the service acknowledged it and nothing else was sent since.
     """
 
     fingerprint: bytes
@@ -30,59 +30,59 @@ class FingerprintEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 class FingerprintStore(Protocol):
-    """Keeps what was sent last of each entity; used by one thread of one run at a time.
+    """Stores what was last sent for each entity; used by one thread of one run at a time.
 
-    Entries are appended to a log, which is merged into what `find` reads; what a killed run leaves
-    in its log is merged by the next one. Each method may raise `OutputError`.
+    Entries are appended to a log, which is merged into the table that `find` reads. The next run
+    merges the log of a killed run. Each method may raise `OutputError`.
     """
 
     def open(self) -> None:
-        """Open the store, and merge what a killed run left in its log."""
+        """Open the store, and merge the log of a killed run."""
 
     def find(self, keys: Collection[int]) -> dict[int, FingerprintEntry]:
         """Return the merged entries of these entities."""
 
-    def append(self, entries: bytes, *, at_once: bool = True) -> None:
-        """Append entries, made by `packed`, to the log in one transaction.
+    def append(self, entries: bytes, *, durable: bool = True) -> None:
+        """Append packed entries to the log in one transaction.
 
         Args:
-            entries: The entries.
-            at_once: Whether they must survive a power cut from now on. Those of messages to be sent
-                must; without that of an acknowledgement the message is only sent once more.
+            entries: Entries, as `pack` returns them.
+            durable: Whether they must survive a power cut. Entries of messages to be sent must;
+                if an acknowledgement is lost, its message is sent once more.
         """
 
     def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
-        """Merge the entries of the log, which is empty afterwards; if it fails, they stay there."""
+        """Merge the entries of the log, and empty it; after a failure it is unchanged."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known of any entity."""
+        """Whether there are no entries."""
 
     @property
     def identities(self) -> Identities:
-        """Who is known of each stream, where `on_removed` is set; to be opened behind the store."""
+        """The identities, for `on_removed`; to be opened after the store."""
 
-    def confirm(self) -> None:
-        """Make sure that no other run has taken the store over."""
+    def renew_lease(self) -> None:
+        """Renew the lease, if the store has one; fail if another run has taken over the store."""
 
     @property
-    def ends_at(self) -> float | None:
-        """When another run may take the store over, by the monotonic clock; None: it may not.
+    def lease_ends_at(self) -> float | None:
+        """When the lease ends, by the monotonic clock; None if the store has no lease.
 
-        `append`, `merge` and `confirm` put it off.
+        `append`, `merge` and `renew_lease` postpone it.
         """
 
     def close(self) -> None:
-        """Close the store, for the next run."""
+        """Close the store, so that the next run can open it."""
 
 
-def packed(entity_key: int, entry: FingerprintEntry) -> bytes:
-    """Return an entry as a log has it."""
+def pack(entity_key: int, entry: FingerprintEntry) -> bytes:
+    """Return an entry as it is in a log."""
     return _ENTRY.pack(entity_key, entry.fingerprint, entry.generation, entry.acknowledged)
 
 
-def logged(rows: Iterable[tuple[bytes]]) -> dict[int, FingerprintEntry]:
-    """Read the rows of a log; the last entry of an entity counts.
+def unpack_log(rows: Iterable[tuple[bytes]]) -> dict[int, FingerprintEntry]:
+    """Return the last entry of each entity in the rows of a log.
 
     Raises:
         struct.error: A row is torn.

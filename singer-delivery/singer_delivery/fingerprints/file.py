@@ -1,8 +1,8 @@
 """The SQLite file of `fingerprints`, for ten million entities and runs that may be killed.
 
 Look-ups read the table `settled`, whose primary key `subject` is the entity key. Keys are random,
-so each insert would write a page; entries are therefore appended to the table `log`, packed, and
-merged in the order of the keys once the log has grown. The last entry of a key counts.
+so each insert would write a page. Entries are therefore appended to the table `log`, packed, and
+merged in the order of their keys once the log has grown. The last entry of a key counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from singer_delivery.errors import (
     OutputError,
 )
 from singer_delivery.files import OWNER_ONLY
-from singer_delivery.fingerprints.entries import FingerprintEntry, logged
+from singer_delivery.fingerprints.entries import FingerprintEntry, unpack_log
 from singer_delivery.fingerprints.identity_file import FileIdentities
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 APPLICATION = 0x53466702
-"""The application id in the file's header, by which another program's database is refused."""
+"""The application id in the file's header; a database with another one is refused."""
 
 MOVED = 1_000
-"""The version of a file whose entries were moved; its table `moved` says where to."""
+"""The version of a file whose entries were moved to the database in its table `moved`."""
 
 BUSY_SECONDS = 60
 CACHE_KIB = 16_384
@@ -53,54 +53,54 @@ COMMIT;
 _APPEND = "INSERT INTO log (entries) VALUES (?)"
 _MERGE = "INSERT OR REPLACE INTO main.settled VALUES (?, ?, ?, ?)"
 _LOGGED = "SELECT entries FROM {}.log ORDER BY number"
-_HOLDS_SOMETHING = "SELECT EXISTS (SELECT 1 FROM {}.settled)"
+_HAS_ENTRIES = "SELECT EXISTS (SELECT 1 FROM {}.settled)"
 _ALL = "SELECT * FROM main.settled ORDER BY subject"
 _FIND = "SELECT * FROM {}.settled WHERE subject IN ({})"
 
 
 class FingerprintFile:
-    """Keeps what was sent last of each entity; used by one thread of one run at a time.
+    """Stores what was last sent for each entity; used by one thread of one run at a time.
 
     Args:
         path: The file. A file with the suffix .lock beside it is locked while a run uses it.
-        keep: Whether it is written; otherwise it is only read, even while another run writes it.
+        writable: Whether it is written; if not, it may be read while another run writes it.
     """
 
-    def __init__(self, path: Path, *, keep: bool = True) -> None:
+    def __init__(self, path: Path, *, writable: bool = True) -> None:
         self._path = path
-        self._keep = keep
+        self._writable = writable
         self._lock: int | None = None
-        self._readable = ["main"]  # what stands in a later one counts
-        self._empty = True  # nothing is merged yet, as in a first run: nothing to be found
-        self._database = _connected("")  # until `open`, and where nothing is kept
+        self._readable = ["main"]  # a later one overrides those before it
+        self._empty = True  # no merged entries, as in a first run: `find` needs no query
+        self._database = _connected("")  # until `open`, or if not writable
         self.identities = FileIdentities(
             lambda: self._database,
             self._plain_errors,
-            lambda: "known" if "known" in self._readable else None,
+            lambda: "stored" if "stored" in self._readable else None,
         )
 
     def open(self) -> None:
-        """Open the file, and merge what a killed run left in its log.
+        """Open the file, and merge the log of a killed run.
 
         Raises:
             OutputError: It cannot be used, or another run uses it.
         """
         try:
             with self._plain_errors():
-                if self._keep:
+                if self._writable:
                     self._open()
                     self.merge(self._logged("main"))
                 else:
                     _prepare(self._database)
                     if self._path.exists():
                         self._read_only()
-                self._empty = not any(map(self._holds_something, self._readable))
+                self._empty = not any(map(self._has_entries, self._readable))
         except OutputError:
             self.close()
             raise
 
     def find(self, keys: Collection[int]) -> dict[int, FingerprintEntry]:
-        """Return the merged entries of these entities, in one pass through the file.
+        """Return the merged entries of these entities, by one query.
 
         Raises:
             OutputError: It cannot be read.
@@ -115,12 +115,12 @@ class FingerprintFile:
                 found |= {entity_key: FingerprintEntry(*rest) for entity_key, *rest in rows}
         return found
 
-    def append(self, entries: bytes, *, at_once: bool = True) -> None:  # noqa: ARG002
-        """Append entries, made by `packed`, to the log in one transaction.
+    def append(self, entries: bytes, *, durable: bool = True) -> None:  # noqa: ARG002
+        """Append packed entries to the log in one transaction.
 
         Args:
-            entries: The entries.
-            at_once: Without effect, as the disk is not waited for; see `docs/delivery.md`.
+            entries: Entries, as `pack` returns them.
+            durable: Has no effect: SQLite does not wait for the disk; see `docs/delivery.md`.
 
         Raises:
             OutputError: They cannot be stored.
@@ -129,18 +129,18 @@ class FingerprintFile:
             self._database.execute(_APPEND, (entries,))
 
     def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
-        """Merge the entries of the log, which is empty afterwards.
+        """Merge the entries of the log, and empty it.
 
         Args:
             entries: The entries of the log.
 
         Raises:
-            OutputError: It cannot be merged; it stays in the log then.
+            OutputError: They cannot be merged; the log is unchanged.
         """
         if not entries:
             return
         rows = (
-            # sqlite3 takes a while to find out that a bool is an int
+            # converting bools to ints is slow in sqlite3
             (entity_key, entry.fingerprint, entry.generation, int(entry.acknowledged))
             for entity_key, entry in sorted(entries.items(), key=itemgetter(0))
         )
@@ -162,10 +162,10 @@ class FingerprintFile:
                 yield entity_key, entry
 
     def mark_moved(self, place: str) -> None:
-        """Let no run use the file from now on.
+        """Keep all later runs from using the file.
 
         Args:
-            place: Where its entries were moved to.
+            place: The database that its entries were moved to.
 
         Raises:
             OutputError: It cannot be written.
@@ -178,15 +178,15 @@ class FingerprintFile:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known of any entity."""
+        """Whether there are no entries."""
         return self._empty
 
-    def confirm(self) -> None:
-        """Do nothing: the lock lasts until the process ends."""
+    def renew_lease(self) -> None:
+        """Do nothing: the file has a lock, which lasts until the process ends."""
 
     @property
-    def ends_at(self) -> None:
-        """The lock is not taken over."""
+    def lease_ends_at(self) -> None:
+        """None: the file has no lease."""
 
     def close(self) -> None:
         """Close the file and release its lock."""
@@ -212,19 +212,19 @@ class FingerprintFile:
         _prepare(self._database)
 
     def _read_only(self) -> None:
-        self._database.execute("ATTACH ? AS known", (str(self._path),))
-        self._check("known")
-        if _is_empty(self._database, "known"):
+        self._database.execute("ATTACH ? AS stored", (str(self._path),))
+        self._check("stored")
+        if _is_empty(self._database, "stored"):
             return
-        self.merge(self._logged("known"))
-        self._readable = ["known", "main"]
+        self.merge(self._logged("stored"))
+        self._readable = ["stored", "main"]
 
-    def _holds_something(self, database: str) -> bool:
-        [[found]] = self._database.execute(_HOLDS_SOMETHING.format(database))
+    def _has_entries(self, database: str) -> bool:
+        [[found]] = self._database.execute(_HAS_ENTRIES.format(database))
         return bool(found)
 
     def _logged(self, database: str) -> dict[int, FingerprintEntry]:
-        return logged(self._database.execute(_LOGGED.format(database)))
+        return unpack_log(self._database.execute(_LOGGED.format(database)))
 
     def _check(self, database: str) -> None:
         """Check a database's application id and version."""
@@ -233,7 +233,7 @@ class FingerprintFile:
             for name in ("application_id", "user_version")
         )
         if application != APPLICATION and not _is_empty(self._database, database):
-            raise sqlite3.DatabaseError("it is a database of something else")
+            raise sqlite3.DatabaseError("it belongs to another program")
         if version == MOVED:
             [[place]] = self._database.execute(f"SELECT place FROM {database}.moved")  # noqa: S608
             raise FingerprintsMovedError(path=self._path, place=place)
@@ -255,8 +255,8 @@ class FingerprintFile:
 def _connected(path: str) -> sqlite3.Connection:
     """Connect; each statement is a transaction, unless one is begun.
 
-    To begin and to commit would be two statements more for each, and at each the lanes' threads
-    come in between.
+    BEGIN and COMMIT would be two more statements for each, and the lanes' threads interrupt at
+    each.
     """
     return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
 

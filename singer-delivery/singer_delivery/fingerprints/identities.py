@@ -1,12 +1,12 @@
-"""Who is known of each stream, so that a complete read tells who is gone.
+"""The identities of users and companies by stream, which a complete read is compared with.
 
-A fingerprint is a digest, from which no id can be read. Where `on_removed` is set, two more tables
-hold the ids: `singer_fingerprint_streams` has a row for each stream of a destination, with the
-version of its last read, and `singer_fingerprint_identities` a row for each user or company of a
-stream, with the number of the read in which it came last. A read may go on over several runs.
+A fingerprint is a digest, from which no id can be read. With `on_removed`, more tables contain the
+ids: `singer_fingerprint_streams` has a row for each stream of a destination, with the version of
+its last read, and `singer_fingerprint_identities` a row for each user or company of a stream, with
+the number of the last read that contained it. A read may span several runs.
 
-A row whose `entity_key` is 0 stands for a record that was read but not sent, since it was rejected
-or left out: what came of the same record in an earlier read is not gone.
+A row with the `entity_key` 0 is a record that was read but not sent, because it was rejected or
+skipped: what an earlier read sent for the same record is not removed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 USER, ANONYMOUS, COMPANY = "uac"
-"""How the id of a `Subject` begins."""
+"""The first character of a subject's id: its kind."""
 
 FETCHED_TOGETHER = 500
-"""Users and companies that are gone and are fetched at once."""
+"""Removed users and companies that are fetched in one query."""
 
 COPIED_TOGETHER = 10_000
-"""Rows that are copied at once."""
+"""Rows that are copied in one step."""
 
 
 class Subject(NamedTuple):
@@ -41,8 +41,8 @@ class Subject(NamedTuple):
 
     Attributes:
         stream: The name of its stream, after the stream maps.
-        id: Its id behind `USER`, `ANONYMOUS` or `COMPANY`.
-        via: For a company that is sent through a user: that user, in the same form.
+        id: `USER`, `ANONYMOUS` or `COMPANY`, followed by its id.
+        via: The user through whom a company is sent, in the same form.
     """
 
     stream: str
@@ -51,14 +51,14 @@ class Subject(NamedTuple):
 
 
 class Removal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A user or company that is gone.
+    """A removed user or company.
 
     Attributes:
         stream: The name of its stream, after the stream maps.
-        id: As a `Subject` has it.
-        via: As a `Subject` has it.
-        entity_keys: Those of all streams that it was known of.
-        traits: The names of the traits that were sent, where they are to be set to null.
+        id: The id of its `Subject`.
+        via: The `via` of its `Subject`.
+        entity_keys: Its keys in all streams that contained it.
+        traits: The names of the traits that were sent, if they are to be set to null.
     """
 
     stream: str
@@ -69,12 +69,12 @@ class Removal(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def kind(self) -> str:
-        """What it is, in the words of an event."""
+        """`User` or `Company`, for the name of an event."""
         return "Company" if self.id.startswith(COMPANY) else "User"
 
 
 class Identity(NamedTuple):
-    """A row of the identities; `entity_key` is 0 for a record that was read and not sent."""
+    """A row of the identities; `entity_key` is 0 for a record that was not sent."""
 
     stream: int
     entity_key: int
@@ -85,42 +85,42 @@ class Identity(NamedTuple):
     read_number: int
 
 
-class KnownStream(NamedTuple):
-    """What is known of a stream.
+class StoredStream(NamedTuple):
+    """A row of the streams.
 
     Attributes:
-        number: Stands for the stream in the identities.
-        version: The version of its last read, if that had one.
-        read_number: The number of its last read; negative if that cannot be compared, because a run
-            that may have taken part in it did not add who it read.
+        number: Its number, which the identities refer to.
+        version: The version of its last read, if it had one.
+        read_number: The number of its last read; negative if it cannot be compared, because a run
+            that stored no identities may have been part of it.
     """
 
     number: int
     version: int | None = None
     read_number: int = 1
 
-    def at(self, version: int) -> KnownStream:
-        """Return the stream as it is in a read of a version; the last one may go on."""
+    def at(self, version: int) -> StoredStream:
+        """Return the stream in a read of a version, which may continue the last read."""
         if version == self.version:
             return self
         next_number = abs(self.read_number) + 1
         is_doubtful = self.version is None and self.read_number < 0
-        return KnownStream(self.number, version, -next_number if is_doubtful else next_number)
+        return StoredStream(self.number, version, -next_number if is_doubtful else next_number)
 
 
-class Count(NamedTuple):
-    """How many users and companies of a stream are held, missing in its read, and gone.
+class RemovalCounts(NamedTuple):
+    """The numbers of users and companies of a stream: all, missing from its read, and removed.
 
-    What is missing in a read and not gone is still known of another stream.
+    One that is missing but not removed is still in another stream.
     """
 
-    held: int
+    total: int
     missing: int
-    gone: int
+    removed: int
 
 
-class Gone(NamedTuple):
-    """A user or company that is gone: what its rows say, and the number of one of its streams."""
+class RemovedIdentity(NamedTuple):
+    """A removed user or company, with the number of one of its streams."""
 
     stream: int
     id: str
@@ -132,7 +132,7 @@ class Gone(NamedTuple):
 class Identities(ABC):
     """The identities of a store, in SQL that SQLite and PostgreSQL share.
 
-    Each method may raise `OutputError`. A statement has `?` where its values go.
+    Each method may raise `OutputError`. Statements have `?` as the placeholder for a value.
     """
 
     @abstractmethod
@@ -141,23 +141,23 @@ class Identities(ABC):
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
-        """Run several statements together."""
+        """Return a context whose statements are one transaction."""
 
     @abstractmethod
     def exists(self) -> bool:
-        """Return whether the tables are there."""
+        """Return whether the tables exist."""
 
     @abstractmethod
     def upsert(self, rows: Sequence[Identity]) -> None:
-        """Insert rows, or update those that are there; each has a key of its own."""
+        """Insert rows, or update existing ones; no two have the same key."""
 
     @property
     @abstractmethod
     def create_suffix(self) -> str:
-        """What stands behind the table of identities when it is created."""
+        """The end of the statement that creates the table of identities."""
 
     def open(self) -> bool:
-        """Create the tables where there are none; return whether they were created."""
+        """Create the tables unless they exist; return whether they were created."""
         if self.exists():
             return False
         with self.transaction():
@@ -170,38 +170,38 @@ class Identities(ABC):
         return True
 
     def lock(self) -> None:  # noqa: B027, a file is locked as a whole
-        """Let no other run create the tables until the transaction ends."""
+        """Keep other runs from creating the tables until the transaction ends."""
 
     def add(self, rows: Sequence[Identity]) -> None:
-        """Store who was read."""
+        """Store identities, the last one of each key."""
         self.upsert([*unique(rows)])
 
     def merge(self) -> None:  # noqa: B027, where there is no log
-        """Bring what was added to where it is compared."""
+        """Merge added rows into the table that is compared."""
 
-    def interrupt(self) -> None:
-        """Note that a run does not add who it reads, where the tables are there.
+    def invalidate_reads(self) -> None:
+        """Mark all reads as incomparable, if the tables exist.
 
-        A read that it takes part in would seem to lack them, and is not compared.
+        A run that stores no identities does so: they would be missing from the reads it is part of.
         """
         if self.exists():
-            self.run(sql.INTERRUPT)
+            self.run(sql.INVALIDATE_READS)
 
-    def stream(self, destination: int, name: str, alias: str) -> KnownStream:
-        """Return what is known of a stream, which is added if it is new.
+    def stream(self, destination: int, name: str, alias: str) -> StoredStream:
+        """Return a stream, which is added if it is new.
 
         Args:
-            destination: The key of where its records are sent.
+            destination: The key of the destination.
             name: Its name in the input.
             alias: Its name after the stream maps.
         """
         values = (destination, name, alias)
         while not (found := self.run(sql.STREAM, values)):
             self.run(sql.ADD_STREAM, values)
-        return KnownStream(*found[0])
+        return StoredStream(*found[0])
 
     def add_traits(self, number: int, names: Sequence[str]) -> list[str]:
-        """Store names of traits of a stream; return all that are stored, in their order."""
+        """Store new names of a stream's traits; return all of its names in their order."""
         found = [name for [name] in self.run(sql.TRAITS, (number,))]
         while missing := [name for name in names if name not in found]:
             for name in missing:
@@ -209,19 +209,19 @@ class Identities(ABC):
             found = [name for [name] in self.run(sql.TRAITS, (number,))]
         return found
 
-    def begin(self, stream: KnownStream) -> None:
-        """Store that a read of a stream has begun."""
-        self.run(sql.BEGIN, (stream.version, stream.read_number, stream.number))
+    def start_read(self, stream: StoredStream) -> None:
+        """Store the version and number of a read that starts."""
+        self.run(sql.START_READ, (stream.version, stream.read_number, stream.number))
 
-    def compare(self, destination: int, reads: Mapping[int, int]) -> dict[int, Count]:
-        """Find who is missing in complete reads, and known of no other stream.
+    def compare(self, destination: int, reads: Mapping[int, int]) -> dict[int, RemovalCounts]:
+        """Find the users and companies missing from complete reads and from all other streams.
 
         Args:
-            destination: The key of where the records are sent.
-            reads: The numbers of the reads, by those of their streams.
+            destination: The key of the destination.
+            reads: The numbers of the reads, by stream number.
 
         Returns:
-            How many, for each of the streams.
+            The counts, by stream number.
         """
         self.merge()
         with self.transaction():
@@ -233,47 +233,49 @@ class Identities(ABC):
             self.run(sql.CREATE_MISSING)
             for index in sql.INDEX_MISSING:
                 self.run(index)
-            self.run(sql.CREATE_GONE)
-            self.run(sql.INDEX_GONE)
+            self.run(sql.CREATE_REMOVED)
+            self.run(sql.INDEX_REMOVED)
             self.run(sql.KEEP_ELSEWHERE, (destination,))
-            return {stream: Count(*counts) for stream, *counts in self.run(sql.COUNTS)}
+            return {stream: RemovalCounts(*counts) for stream, *counts in self.run(sql.COUNTS)}
 
-    def gone(self) -> Iterator[Gone]:
-        """Yield who is gone by the last `compare`, in the order of their ids."""
+    def removed(self) -> Iterator[RemovedIdentity]:
+        """Yield the removals that the last `compare` found, in the order of their ids."""
         last = ""
-        while rows := self.run(sql.NEXT_GONE, (last, FETCHED_TOGETHER)):
+        while rows := self.run(sql.NEXT_REMOVED, (last, FETCHED_TOGETHER)):
             for last, same in groupby(rows, key=itemgetter(0)):
-                known = [*same]
-                _, stream, _, via, _ = known[0]
+                rows_of_id = [*same]
+                _, stream, _, via, _ = rows_of_id[0]
                 traits = 0
-                for row in known:
+                for row in rows_of_id:
                     traits |= row[4] if row[1] == stream else 0
-                yield Gone(stream, last, via, traits, tuple({row[2]: None for row in known}))
+                yield RemovedIdentity(
+                    stream, last, via, traits, tuple({row[2]: None for row in rows_of_id})
+                )
 
     def forget_compared(self, reads: Mapping[int, int]) -> None:
-        """Forget who is missing but not gone, and the records that earlier reads left out."""
+        """Delete the rows that are missing but not removed, and earlier reads' unsent records."""
         with self.transaction():
             self.run(sql.FORGET_ELSEWHERE)
             for read in reads.items():
-                self.run(sql.FORGET_LEFT_OUT, read)
+                self.run(sql.FORGET_UNSENT, read)
 
     def forget(self, destination: int, entity_keys: Iterable[int]) -> None:
-        """Forget who is removed."""
+        """Delete the identities of removed users and companies."""
         self.merge()
         with self.transaction():
             for entity_key in entity_keys:
                 self.run(sql.FORGET, (entity_key, destination))
 
     def copy_to(self, other: Identities) -> None:
-        """Add everything to another store, whose tables are there.
+        """Copy all identities to another store, whose tables exist.
 
-        The next read of a stream that both know is not compared: it may be one that goes on.
+        If both have a stream, its next read is not compared: it may continue an earlier one.
         """
         numbers = {row[0]: self._copy_stream(other, *row) for row in self.run(sql.STREAMS)}
         ours = {here: self.trait_names(here) for here in numbers}
         theirs = {here: other.trait_names(there) for here, there in numbers.items()}
         last: Sequence[int] = (-1, 0, 0)
-        while found := self.run(sql.AFTER, (*last, COPIED_TOGETHER)):
+        while found := self.run(sql.PAGE, (*last, COPIED_TOGETHER)):
             rows = [Identity(*row) for row in found]
             other.upsert(
                 [
@@ -300,19 +302,19 @@ class Identities(ABC):
         version: int | None,
         read_number: int,
     ) -> int:
-        """Add a stream to another store; return its number there."""
+        """Copy a stream to another store; return its number there."""
         is_new = not other.run(sql.STREAM, (destination, name, alias))
         there = other.stream(destination, name, alias)
         if is_new:
-            other.begin(KnownStream(there.number, version, read_number))
+            other.start_read(StoredStream(there.number, version, read_number))
         else:
             highest = max(abs(there.read_number), abs(read_number))
-            other.begin(KnownStream(there.number, None, -highest))
+            other.start_read(StoredStream(there.number, None, -highest))
         return there.number
 
 
 def unique(rows: Iterable[Identity]) -> Iterable[Identity]:
-    """Return rows in the order of their keys; the last of a key counts, with all traits sent."""
+    """Return the last row of each key, with the traits of all of them, in the order of the keys."""
     found: dict[tuple[int, ...], Identity] = {}
     for row in rows:
         before = found.get(row[:3])

@@ -1,4 +1,4 @@
-"""The identities in PostgreSQL, beside the tables of fingerprints and under the same lease."""
+"""The identities in PostgreSQL, under the same lease as the fingerprints."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DatabaseIdentities(Identities):
     """The identities in a database.
 
     Args:
-        transaction: Begins a transaction under the lease, and returns its cursor.
+        transaction: Returns the context of a transaction under the lease, with its cursor.
     """
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Cursor]]) -> None:

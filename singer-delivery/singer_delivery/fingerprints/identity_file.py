@@ -1,7 +1,7 @@
 """The identities in the SQLite file of fingerprints.
 
-Rows are appended to a log, packed, and merged in the order of their keys once it has grown, as the
-entries of `file` are.
+Like the entries of `file`, rows are appended to a log, content, and merged in the order of their
+keys once the log has grown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 MERGE_EVERY = 100_000
-"""Rows in the log that are merged together."""
+"""The number of rows in the log at which they are merged."""
 
 _EXISTS = "SELECT EXISTS (SELECT 1 FROM {}sqlite_master WHERE name = 'singer_fingerprint_streams')"
 _CREATE_LOG = (
@@ -43,8 +43,8 @@ class FileIdentities(Identities):
     Args:
         connection: Returns the connection to the file.
         plain_errors: Returns a context that turns errors of SQLite into an `OutputError`.
-        read_from: The name of an attached database from which they are copied, to be changed and
-            not kept.
+        read_from: Returns the name of an attached database to copy them from, if the changes are
+            not to be stored.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class FileIdentities(Identities):
 
     @override
     def open(self) -> bool:
-        # A power cut must not lose who was read: a read that goes on would lack them.
+        # A power cut must not lose identities: they would be missing from a read that continues.
         self.run("PRAGMA synchronous = FULL")
-        self.run("PRAGMA secure_delete = ON")  # no id stays behind in what is free
+        self.run("PRAGMA secure_delete = ON")  # no id remains in free pages
         created = super().open()
         if created:
             self.run(_CREATE_LOG)
@@ -104,7 +104,7 @@ class FileIdentities(Identities):
 
     @override
     def merge(self) -> None:
-        rows = [row for [packed] in self.run(_LOGGED) for row in _decode(packed)]
+        rows = [row for [content] in self.run(_LOGGED) for row in _decode(content)]
         if rows:
             with self.transaction():
                 self._upsert(unique(rows))

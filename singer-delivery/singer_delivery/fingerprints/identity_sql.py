@@ -1,11 +1,11 @@
-"""The statements of `identities`, as SQLite and PostgreSQL share them; `?` is where values go."""
+"""The SQL of `identities`, for SQLite and PostgreSQL; `?` is the placeholder for a value."""
 
 COLUMNS = "stream, entity_key, record, id, via, traits, read_number"
 
 UPSERT = f"""
-INSERT INTO singer_fingerprint_identities AS held ({COLUMNS}) {{rows}}
+INSERT INTO singer_fingerprint_identities AS stored ({COLUMNS}) {{rows}}
 ON CONFLICT (stream, entity_key, record) DO UPDATE SET
-    id = excluded.id, via = excluded.via, traits = held.traits | excluded.traits,
+    id = excluded.id, via = excluded.via, traits = stored.traits | excluded.traits,
     read_number = excluded.read_number
 """
 
@@ -46,29 +46,29 @@ INSERT INTO singer_fingerprint_streams (number, destination, name, alias, read_n
 VALUES ((SELECT coalesce(max(number), 0) + 1 FROM singer_fingerprint_streams), ?, ?, ?, 1)
 ON CONFLICT DO NOTHING
 """
-BEGIN = "UPDATE singer_fingerprint_streams SET version = ?, read_number = ? WHERE number = ?"
-INTERRUPT = """
+START_READ = "UPDATE singer_fingerprint_streams SET version = ?, read_number = ? WHERE number = ?"
+INVALIDATE_READS = """
 UPDATE singer_fingerprint_streams SET version = NULL, read_number = -abs(read_number)
 WHERE version IS NOT NULL OR read_number > 0
 """
 
-# A comparison has three temporary tables: the reads that are compared, the rows that are missing in
-# them, and the ids of those that no other row has.
+# A comparison has three temporary tables: the reads to compare, the rows missing from them, and the
+# ids of these rows that no other row has.
 
-TEMPORARY = tuple(f"singer_fingerprint_{name}" for name in ("compared", "missing", "gone"))
+TEMPORARY = tuple(f"singer_fingerprint_{name}" for name in ("compared", "missing", "removed"))
 CREATE_COMPARED = """
 CREATE TEMP TABLE singer_fingerprint_compared (stream INTEGER, read_number INTEGER)
 """
 ADD_COMPARED = "INSERT INTO singer_fingerprint_compared VALUES (?, ?)"
 CREATE_MISSING = """
 CREATE TEMP TABLE singer_fingerprint_missing AS
-SELECT held.stream, held.entity_key, held.record, held.id, held.via, held.traits
-FROM singer_fingerprint_identities AS held
-JOIN singer_fingerprint_compared AS compared ON compared.stream = held.stream
-WHERE held.read_number <> compared.read_number AND held.entity_key <> 0
+SELECT stored.stream, stored.entity_key, stored.record, stored.id, stored.via, stored.traits
+FROM singer_fingerprint_identities AS stored
+JOIN singer_fingerprint_compared AS compared ON compared.stream = stored.stream
+WHERE stored.read_number <> compared.read_number AND stored.entity_key <> 0
     AND NOT EXISTS (
         SELECT 1 FROM singer_fingerprint_identities AS read
-        WHERE read.stream = held.stream AND read.entity_key = 0 AND read.record = held.record
+        WHERE read.stream = stored.stream AND read.entity_key = 0 AND read.record = stored.record
             AND read.read_number = compared.read_number
     )
 """
@@ -77,50 +77,50 @@ INDEX_MISSING = (
     """CREATE INDEX singer_fingerprint_missing_key
     ON singer_fingerprint_missing (stream, entity_key, record)""",
 )
-CREATE_GONE = """
-CREATE TEMP TABLE singer_fingerprint_gone AS
+CREATE_REMOVED = """
+CREATE TEMP TABLE singer_fingerprint_removed AS
 SELECT DISTINCT id FROM singer_fingerprint_missing
 """
-INDEX_GONE = "CREATE INDEX singer_fingerprint_gone_id ON singer_fingerprint_gone (id)"
+INDEX_REMOVED = "CREATE INDEX singer_fingerprint_removed_id ON singer_fingerprint_removed (id)"
 KEEP_ELSEWHERE = """
-DELETE FROM singer_fingerprint_gone WHERE id IN (
-    SELECT held.id FROM singer_fingerprint_identities AS held
-    JOIN singer_fingerprint_streams AS stream ON stream.number = held.stream
-    WHERE stream.destination = ? AND held.entity_key <> 0
-        AND held.id IN (SELECT id FROM singer_fingerprint_gone)
+DELETE FROM singer_fingerprint_removed WHERE id IN (
+    SELECT stored.id FROM singer_fingerprint_identities AS stored
+    JOIN singer_fingerprint_streams AS stream ON stream.number = stored.stream
+    WHERE stream.destination = ? AND stored.entity_key <> 0
+        AND stored.id IN (SELECT id FROM singer_fingerprint_removed)
         AND NOT EXISTS (
             SELECT 1 FROM singer_fingerprint_missing AS missing
-            WHERE missing.stream = held.stream AND missing.entity_key = held.entity_key
-                AND missing.record = held.record
+            WHERE missing.stream = stored.stream AND missing.entity_key = stored.entity_key
+                AND missing.record = stored.record
         )
 )
 """
 COUNTS = """
 SELECT compared.stream,
-    (SELECT count(DISTINCT held.id) FROM singer_fingerprint_identities AS held
-        WHERE held.stream = compared.stream AND held.entity_key <> 0),
+    (SELECT count(DISTINCT stored.id) FROM singer_fingerprint_identities AS stored
+        WHERE stored.stream = compared.stream AND stored.entity_key <> 0),
     (SELECT count(DISTINCT missing.id) FROM singer_fingerprint_missing AS missing
         WHERE missing.stream = compared.stream),
     (SELECT count(DISTINCT missing.id) FROM singer_fingerprint_missing AS missing
-        JOIN singer_fingerprint_gone AS gone ON gone.id = missing.id
+        JOIN singer_fingerprint_removed AS removed ON removed.id = missing.id
         WHERE missing.stream = compared.stream)
 FROM singer_fingerprint_compared AS compared ORDER BY compared.stream
 """
-NEXT_GONE = """
+NEXT_REMOVED = """
 SELECT id, stream, entity_key, via, traits FROM singer_fingerprint_missing
-WHERE id IN (SELECT id FROM singer_fingerprint_gone WHERE id > ? ORDER BY id LIMIT ?)
+WHERE id IN (SELECT id FROM singer_fingerprint_removed WHERE id > ? ORDER BY id LIMIT ?)
 ORDER BY id, stream, entity_key
 """
 
 FORGET_ELSEWHERE = """
-DELETE FROM singer_fingerprint_identities AS held WHERE EXISTS (
+DELETE FROM singer_fingerprint_identities AS stored WHERE EXISTS (
     SELECT 1 FROM singer_fingerprint_missing AS missing
-    WHERE missing.stream = held.stream AND missing.entity_key = held.entity_key
-        AND missing.record = held.record
-        AND missing.id NOT IN (SELECT id FROM singer_fingerprint_gone)
+    WHERE missing.stream = stored.stream AND missing.entity_key = stored.entity_key
+        AND missing.record = stored.record
+        AND missing.id NOT IN (SELECT id FROM singer_fingerprint_removed)
 )
 """
-FORGET_LEFT_OUT = """
+FORGET_UNSENT = """
 DELETE FROM singer_fingerprint_identities
 WHERE stream = ? AND entity_key = 0 AND read_number <> ?
 """
@@ -134,7 +134,7 @@ WHERE entity_key = ? AND stream IN (
 STREAMS = """
 SELECT number, destination, name, alias, version, read_number FROM singer_fingerprint_streams
 """
-AFTER = f"""
+PAGE = f"""
 SELECT {COLUMNS} FROM singer_fingerprint_identities
 WHERE (stream, entity_key, record) > (?, ?, ?) ORDER BY stream, entity_key, record LIMIT ?
 """  # noqa: S608, constants

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
 from singer_delivery.errors import FingerprintsInUseError, OutputError
-from singer_delivery.fingerprints.entries import logged
+from singer_delivery.fingerprints.entries import unpack_log
 from singer_delivery.fingerprints.file import FingerprintFile
 from singer_delivery.fingerprints.stores import is_database
 
@@ -22,22 +22,22 @@ _LIVE = "SELECT EXISTS (SELECT FROM singer_fingerprint_leases WHERE ends_at > cl
 _LOGGED = "SELECT entries FROM singer_fingerprint_log ORDER BY number"
 _CLEAR = "DELETE FROM singer_fingerprint_log"
 _MERGE: LiteralString = """
-INSERT INTO singer_fingerprints AS held SELECT * FROM staged
+INSERT INTO singer_fingerprints AS stored SELECT * FROM staged
 ON CONFLICT (entity_key) DO UPDATE SET
     fingerprint = excluded.fingerprint,
-    generation = greatest(held.generation, excluded.generation)
-        + (held.fingerprint <> excluded.fingerprint)::integer,
-    acknowledged = held.acknowledged AND excluded.acknowledged
-        AND held.fingerprint = excluded.fingerprint
+    generation = greatest(stored.generation, excluded.generation)
+        + (stored.fingerprint <> excluded.fingerprint)::integer,
+    acknowledged = stored.acknowledged AND excluded.acknowledged
+        AND stored.fingerprint = excluded.fingerprint
 """
-"""What both know is known only if they agree; anything else is sent once more, with a new id."""
+"""If the two entries of an entity differ, it is sent once more, with a new id."""
 
 
 def move(path: Path, uri: str) -> int:
-    """Move all entries of a file to a database, and let no run use the file again.
+    """Move all entries of a file to a database, and keep later runs from using the file.
 
-    The file is marked when the database has committed. If the command is killed in between, it is
-    run once more.
+    The file is marked after the database has committed. If the command is killed in between, run it
+    again.
 
     Args:
         path: The file.
@@ -47,8 +47,8 @@ def move(path: Path, uri: str) -> int:
         The number of entries.
 
     Raises:
-        OutputError: The file or the database cannot be used, or a run uses it; the file is as it
-            was then.
+        OutputError: The file or the database cannot be used, or a run uses it; the file is
+            unchanged.
     """
     # psycopg is an extra.
     from singer_delivery.fingerprints import postgres as database  # noqa: PLC0415
@@ -68,13 +68,13 @@ def move(path: Path, uri: str) -> int:
         with database.plain_errors(place), closing(database.connected(uri)) as connection:
             database.prepare(connection)
             with connection.transaction(), connection.cursor(binary=True) as cursor:
-                # A run that starts now waits for its lease until everything is there.
+                # A run that starts now waits for its lease until everything is moved.
                 cursor.execute("LOCK TABLE singer_fingerprint_leases IN EXCLUSIVE MODE")
                 [[used]] = cursor.execute(_LIVE)
                 if used:
                     raise FingerprintsInUseError(path=place)
-                # What killed runs left is older, and must not be merged over what is moved.
-                left = logged(cursor.execute(_LOGGED))
+                # The logs of killed runs are older and must not overwrite what is moved.
+                left = unpack_log(cursor.execute(_LOGGED))
                 database.copy_entries(cursor, left.items())
                 cursor.execute(_CLEAR)
                 database.copy_entries(cursor, entries(file), _MERGE)
@@ -96,13 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="singer-fingerprints",
         description="Move the fingerprints of changed_only from a file to a database. No run may "
-        "use either meanwhile, and none can use the file afterwards.",
+        "use either of them meanwhile, and none can use the file afterwards.",
         epilog="Exit codes: 0 everything was moved, 1 nothing was, 2 wrong usage.",
     )
     commands = parser.add_subparsers(required=True, metavar="move")
     moving = commands.add_parser("move", help="move from a file to a database")
-    moving.add_argument("file", type=Path, help="what fingerprints_path names today")
-    moving.add_argument("uri", help="postgresql://…, what it will name")
+    moving.add_argument("file", type=Path, help="the file that fingerprints_path names today")
+    moving.add_argument("uri", help="the database that it will name: postgresql://…")
     given = parser.parse_args(arguments)
     if not is_database(given.uri):
         moving.error("the URI of a database begins with postgresql://")

@@ -1,4 +1,4 @@
-"""PostgreSQL as fingerprints need it: a connection, the tables, copying, and what errors say."""
+"""PostgreSQL for fingerprints: connecting, creating tables, copying entries, error messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from singer_delivery.fingerprints.entries import FingerprintEntry
 
 FORMAT = "singer-delivery fingerprints, format 1"
-"""The comment on the table, by which tables of something else are refused."""
+"""The comment on the table; a table with another one is refused."""
 
 CREATION = 0x53466702
 """The advisory lock under which the tables are created."""
@@ -29,7 +29,7 @@ CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-"""libpq's parameters by which a server that is gone is noticed; the URI may set others."""
+"""libpq's parameters to detect an unreachable server; the URI may override them."""
 
 _CREATE: Sequence[LiteralString] = (
     """CREATE TABLE singer_fingerprints (
@@ -40,7 +40,7 @@ _CREATE: Sequence[LiteralString] = (
         number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         lease text NOT NULL, entries bytea NOT NULL
     )""",
-    # Digests do not get smaller.
+    # Digests cannot be compressed.
     "ALTER TABLE singer_fingerprint_log ALTER entries SET STORAGE EXTERNAL",
     """CREATE TABLE singer_fingerprint_leases (
         name text PRIMARY KEY, owner uuid NOT NULL, ends_at timestamptz NOT NULL
@@ -63,7 +63,7 @@ ON CONFLICT (entity_key) DO UPDATE SET
 
 @contextmanager
 def plain_errors(place: str) -> Iterator[None]:
-    """Say what is wrong with the database at a place in a sentence for the operator."""
+    """Turn errors of the database into a `FingerprintsDatabaseError`."""
     try:
         yield
     except (psycopg.Error, struct.error, OSError) as error:
@@ -75,7 +75,7 @@ def place_of(uri: str) -> str:
     try:
         found = conninfo_to_dict(uri)
     except psycopg.Error:
-        return "postgresql://…"  # what cannot be read may hold a password anywhere
+        return "postgresql://…"  # it may contain a password anywhere
     host, port = found.get("host"), found.get("port")
     return f"postgresql://{host or ''}{f':{port}' if port else ''}/{found.get('dbname') or ''}"
 
@@ -84,21 +84,21 @@ def connected(uri: str) -> psycopg.Connection[Any]:
     """Connect; each statement is a transaction, unless one is begun.
 
     Raises:
-        psycopg.Error: It is not possible.
+        psycopg.Error: It cannot connect.
     """
     try:
         given = conninfo_to_dict(uri)
     except psycopg.Error:
-        raise psycopg.ProgrammingError("it is no URI that PostgreSQL understands") from None
+        raise psycopg.ProgrammingError("it is not a valid URI of a PostgreSQL database") from None
     others = {name: value for name, value in CONNECTION.items() if name not in given}
     return psycopg.connect(make_conninfo(uri, **others), autocommit=True)
 
 
 def exists(connection: psycopg.Connection[Any]) -> bool:
-    """Return whether the tables are there.
+    """Return whether the tables exist.
 
     Raises:
-        psycopg.Error: They are of something else.
+        psycopg.Error: They belong to another program.
     """
     [[there, comment]] = connection.execute(_FOUND)
     if there and comment != FORMAT:
@@ -106,16 +106,16 @@ def exists(connection: psycopg.Connection[Any]) -> bool:
         raise psycopg.DataError(
             "a newer version of this program wrote its tables"
             if newer
-            else "its table singer_fingerprints is of something else"
+            else "its table singer_fingerprints belongs to another program"
         )
     return bool(there)
 
 
 def prepare(connection: psycopg.Connection[Any]) -> None:
-    """Create the tables where there are none.
+    """Create the tables unless they exist.
 
     Raises:
-        psycopg.Error: They cannot be created, or are of something else.
+        psycopg.Error: They cannot be created, or belong to another program.
     """
     if exists(connection):
         return
@@ -135,8 +135,8 @@ def copy_entries(
 
     Args:
         cursor: A cursor of the transaction.
-        entries: The entries by their keys, best in the keys' order.
-        merge: The statement that takes them from the table `staged`.
+        entries: Entries with their keys, preferably in the order of the keys.
+        merge: The statement that merges them from the table `staged`.
     """
     cursor.execute(_STAGE)
     with cursor.copy(_COPY) as copy:
@@ -148,7 +148,7 @@ def copy_entries(
 
 
 def _reason(error: Exception) -> str:
-    """Return what a database said, in one line without its details, which may hold values."""
+    """Return an error as one line, without its details, which may contain values."""
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Where the fingerprints are, by `fingerprints_path`: a file, or a database."""
+"""Opens the store that `fingerprints_path` names: a file or a database."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ def is_database(path: str) -> bool:
 
 
 def store_errors(config: Mapping[str, Any], target: str) -> Iterator[str]:
-    """Check that the store of fingerprints can be what the settings say.
+    """Check the settings of the store of fingerprints.
 
     Args:
         config: The settings of a target.
         target: The name of its package.
 
     Yields:
-        A sentence for what is wrong.
+        A sentence for each wrong setting.
     """
     if not config.get("changed_only"):
         if config.get("on_removed", "ignore") != "ignore":
             yield (
-                "Setting on_removed: who is gone is found by what changed_only keeps. Set "
+                "Setting on_removed: removals are detected by the store of changed_only. Set "
                 "changed_only: true, or on_removed: ignore."
             )
         return
     if not is_database(config.get("fingerprints_path", "")):
         if config.get("fingerprints_lease"):
             yield (
-                "Setting fingerprints_lease: runs share a lease only where fingerprints_path names "
-                "a PostgreSQL database."
+                "Setting fingerprints_lease: runs can share a lease only if fingerprints_path "
+                "names a PostgreSQL database."
             )
         return
     try:
         import psycopg  # noqa: F401, PLC0415, an extra
     except ImportError:
         yield (
-            "Setting fingerprints_path: it names a PostgreSQL database, whose driver is not "
+            "Setting fingerprints_path: the driver for PostgreSQL is not "
             f"installed. Install {target}[postgres]."
         )
 
@@ -60,22 +60,24 @@ def fingerprint_store(
     secrets: Sequence[str],
     *,
     shared: str | None = None,
-    keep: bool,
+    writable: bool,
     wait: Callable[[float], None],
 ) -> FingerprintStore:
-    """Return the store of a run, which is not open.
+    """Return the store of a run, not opened yet.
 
     Args:
         path: The setting `fingerprints_path`.
         target: The name of the target.
-        secrets: The keys it sends with.
+        secrets: The values of its secret settings.
         shared: The setting `fingerprints_lease`; a file has no lease to share.
-        keep: Whether the store is written.
+        writable: Whether the store is written.
         wait: Waits for seconds; raises where a signal ends the run.
     """
     if is_database(path):
-        return fingerprint_database(path, target, secrets, shared=shared, keep=keep, wait=wait)
-    return FingerprintFile(filled_in(path, target=target), keep=keep)
+        return fingerprint_database(
+            path, target, secrets, shared=shared, writable=writable, wait=wait
+        )
+    return FingerprintFile(filled_in(path, target=target), writable=writable)
 
 
 def fingerprint_database(
@@ -84,11 +86,11 @@ def fingerprint_database(
     secrets: Sequence[str],
     *,
     shared: str | None = None,
-    keep: bool = True,
+    writable: bool = True,
     wait: Callable[[float], None],
 ) -> FingerprintDatabase:
-    """Return the database of a run, which is not connected; see `fingerprint_store`."""
+    """Return the database of a run, not connected yet; see `fingerprint_store`."""
     from singer_delivery.fingerprints import database as module  # noqa: PLC0415, an extra
 
     lease = module.lease_name(target, secrets)
-    return module.FingerprintDatabase(uri, lease=lease, shared=shared, keep=keep, wait=wait)
+    return module.FingerprintDatabase(uri, lease=lease, shared=shared, writable=writable, wait=wait)

@@ -1,4 +1,4 @@
-"""Which traits were sent of whom, in few bytes: a bit for each name of a stream."""
+"""The names of the traits that were sent, as a bit for each name of a stream."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 OWN_BITS = 62
-"""Names that have a bit of their own; those behind them share the next one, as a 64-bit integer has
-no more."""
+"""Names with a bit of their own; all later names share the last bit of the 64-bit integer."""
 
 CACHED = 1_000
-"""Sets of names whose bits are remembered."""
+"""Sets of names whose bits are cached."""
 
 
 class TraitNames:
     """The names of a stream's traits, in the order of their bits.
 
     Args:
-        add: Stores new names, and returns all names that are stored, in their order.
+        add: Stores new names, and returns all stored names in their order.
     """
 
     def __init__(self, add: Callable[[Sequence[str]], list[str]]) -> None:
@@ -29,7 +28,7 @@ class TraitNames:
         self._cached: dict[tuple[str, ...], int] = {}
 
     def bits(self, names: tuple[str, ...]) -> int:
-        """Return the bits of names; new ones are stored."""
+        """Return the bits for names; new names are stored."""
         if (found := self._cached.get(names)) is None:
             if any(name not in self._places for name in names):
                 self._load(names)
@@ -42,7 +41,7 @@ class TraitNames:
         return found
 
     def names(self, bits: int) -> tuple[str, ...]:
-        """Return the names that bits stand for."""
+        """Return the names for bits."""
         if bits and bits.bit_length() > min(len(self._names), OWN_BITS):
             self._load(())
         return tuple(

@@ -1,7 +1,7 @@
-"""What the tap and the targets both know about HTTP; it needs nothing else of this package.
+"""HTTP for the tap and the targets; it uses nothing else from this package.
 
-Addresses and where plain http may lead, proxies, headers that prove who is asking, why there was
-no answer, how large one may be, what a service asks to wait, and how long to go on trying.
+Addresses, plain HTTP, proxies, authentication headers, size limits, reasons for no answer, waits
+and retry limits.
 """
 
 from singer_delivery.http.addresses import (
@@ -21,9 +21,9 @@ from singer_delivery.http.answers import (
 from singer_delivery.http.keys import HeaderAuth, key_errors, without_secrets
 from singer_delivery.http.sessions import get, session_to
 from singer_delivery.http.waits import (
-    AskedTooLongError,
     FailedTooLongError,
     GivenUpError,
+    RequestedWaitTooLongError,
     RetryBudget,
     WaitedTooLongError,
     backoff,
@@ -33,11 +33,11 @@ from singer_delivery.http.waits import (
 
 __all__ = [
     "NO_ANSWER",
-    "AskedTooLongError",
     "FailedTooLongError",
     "GivenUpError",
     "HeaderAuth",
     "Reply",
+    "RequestedWaitTooLongError",
     "RetryBudget",
     "WaitedTooLongError",
     "address_errors",

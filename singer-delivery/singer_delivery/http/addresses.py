@@ -1,7 +1,6 @@
-"""Addresses of services, and where plain http may lead: to this machine, elsewhere only if told to.
+"""Checks addresses: plain HTTP to other machines must be allowed by a setting.
 
-An address is read as `requests` reads it when it sends, so that the two can't disagree about whose
-address it is.
+An address is parsed as `requests` parses it for sending, so that both find the same host.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ def address_errors(config: Mapping[str, Any], names: Sequence[str]) -> Iterator[
     """Check the settings that are addresses.
 
     Args:
-        config: All settings; `allow_http` allows plain http to other machines.
-        names: Of the addresses; one that is not set is right.
+        config: All settings; `allow_http` allows plain HTTP to other machines.
+        names: The names of the settings; one may be unset.
 
     Yields:
-        A sentence for each wrong one, without its value: it may hold a password.
+        A sentence for each wrong one, without its value, which may contain a password.
     """
     for name in names:
         address = config.get(name)
         if address and _parts(address) is None:
-            yield f"Setting {name}: it is no address; write it as https://host or https://host/path."
+            yield f"Setting {name}: it is not an address; write https://host or https://host/path."
         elif address and is_insecure(address) and not config.get("allow_http"):
             yield (
-                f"Setting {name}: it is plain http to another machine, which carries the key and "
-                "the data unencrypted. Make it https, or set allow_http: true."
+                f"Setting {name}: it is plain http to another machine, so the key and the data "
+                "would be unencrypted. Use https, or set allow_http: true."
             )
 
 
@@ -52,13 +51,13 @@ def host_of(address: str) -> str:
 
 
 def is_insecure(address: str) -> bool:
-    """Return whether an address is plain http to another machine."""
+    """Return whether an address is plain HTTP to another machine."""
     parts = _parts(address)
     return parts is not None and parts.scheme == "http" and not _is_loopback(parts.hostname)
 
 
 def is_local(address: str) -> bool:
-    """Return whether an address is plain http to this machine: no proxy may come in between."""
+    """Return whether an address is plain HTTP to this machine, which needs no proxy."""
     parts = _parts(address)
     return parts is not None and parts.scheme == "http" and _is_loopback(parts.hostname)
 

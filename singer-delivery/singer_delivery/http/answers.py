@@ -1,4 +1,4 @@
-"""Answers to requests, and reasons for no answer, described without key and payload."""
+"""Answers to requests and reasons for no answer, described without keys or payloads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 NO_ANSWER = 0
-"""The status of a request to which no answer came."""
+"""The status of a request without an answer."""
 
 _CHUNK_BYTES = 1 << 16
 
@@ -23,8 +23,8 @@ class Reply(NamedTuple):
 
     Attributes:
         status: The HTTP status.
-        content: Its body, perhaps only its beginning.
-        headers: Names in any case, as `requests` has them.
+        content: The body, or only its beginning.
+        headers: The headers, with case-insensitive names.
     """
 
     status: int
@@ -33,11 +33,11 @@ class Reply(NamedTuple):
 
 
 def read_body(response: requests.Response, max_bytes: int) -> bytearray:
-    """Read the body of a response that was asked for with `stream=True`.
+    """Read the body of a response to a request with `stream=True`.
 
     Args:
-        response: It is closed where it is not read to its end.
-        max_bytes: How much to read of it; there is more where the result is longer.
+        response: The response, which is closed if it is too long.
+        max_bytes: The size limit; a longer result means that it was exceeded.
 
     Raises:
         requests.RequestException: It breaks off, or takes too long.
@@ -52,7 +52,7 @@ def read_body(response: requests.Response, max_bytes: int) -> bytearray:
 
 
 def status_line(status: int) -> str:
-    """Return a status with the standard's phrase; the service's own could repeat the payload."""
+    """Return a status with its standard phrase; the service's own could repeat the payload."""
     try:
         return f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -60,14 +60,13 @@ def status_line(status: int) -> str:
 
 
 def no_answer_reason(error: Exception, seconds: float) -> str:
-    """Return in a few words why there was no answer.
+    """Return a short reason for a missing answer.
 
-    The text of the exception itself is not used: it holds the address, and addresses can hold
-    keys.
+    The exception's message is not used: it contains the address, which can contain a key.
 
     Args:
-        error: Of `requests`, or what it lets through of urllib3's.
-        seconds: How long was waited.
+        error: An exception of `requests`, or one of urllib3 that it does not wrap.
+        seconds: The timeout.
     """
     causes = [*_causes(error)]
     if any(map(_is_timeout, causes)):

@@ -1,4 +1,4 @@
-"""Keys: how they are sent, what none of them holds, and how they stay out of logs."""
+"""Keys: sending them, checking them, and keeping them out of logs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import requests
 
 _KEY = re.compile(r"[!-~]+")
-"""What an HTTP header takes and a blank does not end: visible ASCII."""
+"""Visible ASCII, which an HTTP header may contain."""
 
 
 class HeaderAuth(AuthBase):
-    """Headers that prove who is asking, as `requests` wants them: no netrc file replaces them."""
+    """Authentication headers, set such that `requests` does not replace them from a netrc file."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
@@ -36,7 +36,7 @@ def key_errors(config: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]
 
     Args:
         config: All settings.
-        names: Of the keys; one that is not set is right.
+        names: The names of the settings; one may be unset.
 
     Yields:
         A sentence for each wrong one, without its value.
@@ -45,13 +45,13 @@ def key_errors(config: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]
         key = config.get(name)
         if isinstance(key, str) and not _KEY.fullmatch(key):
             yield (
-                f"Setting {name}: it holds a blank, a line break or another character that no key "
-                "has. Copy it again, without what surrounds it."
+                f"Setting {name}: it contains a space, a line break or another character that is "
+                "invalid in a key. Copy it again."
             )
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
-    """Replace secrets in a text by `***`, as they are, in an address and in JSON."""
+    """Replace secrets in a text by `***`: verbatim, URL-encoded, and escaped as in JSON."""
     for secret in secrets:
         for form in {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]} - {""}:
             text = text.replace(form, "***")

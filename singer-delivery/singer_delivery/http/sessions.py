@@ -1,4 +1,4 @@
-"""Sessions of `requests` that lead no key elsewhere, and wait for no answer for ever."""
+"""Sessions of `requests` with a time limit for whole answers, and no proxy for this machine."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MAX_ANSWER_BYTES = 1_000_000
 
 
 def session_to(address: str) -> requests.Session:
-    """Make a session for an address; no proxy comes in between on the way to this machine.
+    """Create a session for an address; it uses no proxy for this machine.
 
-    A read timeout is for the whole head of an answer, and again for its whole body: one that comes
-    byte by byte is none.
+    The read timeout limits the time for all headers of an answer, and again for its whole body, so
+    an answer that comes byte by byte times out.
     """
     session = requests.Session()
     session.trust_env = not is_local(address)
@@ -40,12 +40,12 @@ def session_to(address: str) -> requests.Session:
 
 
 def get(url: str, *, seconds: float, auth: AuthBase | None = None) -> Reply:
-    """GET something once; no redirect is followed.
+    """Send one GET request; redirects are not followed.
 
     Args:
-        url: Where; https where nothing is said.
-        seconds: To wait for the connection, for the answer, and again for all of it.
-        auth: Proves who is asking.
+        url: The URL; without a scheme, https.
+        seconds: The timeout for the connection, for the headers, and again for the body.
+        auth: Adds the authentication headers.
 
     Raises:
         requests.RequestException: There is no answer.
@@ -58,7 +58,7 @@ def get(url: str, *, seconds: float, auth: AuthBase | None = None) -> Reply:
 
 
 class _TimedReads(io.RawIOBase):
-    """What a socket receives within its timeout, which is for all reads together."""
+    """The reads from a socket, with its timeout for all of them together."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
@@ -134,6 +134,6 @@ class _Adapter(HTTPAdapter):
     @override
     def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
         manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):  # whose pools connect in their own way
+        if not proxy.lower().startswith("socks"):  # SOCKS pools connect in their own way
             manager.pool_classes_by_scheme = _POOLS
         return manager

@@ -15,9 +15,9 @@ BACKOFF_FIRST_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 60.0
 
 MAX_WAITING_SECONDS = 3_600.0
-"""For how long at most one request is tried again where the service asks for the waits."""
+"""How long one request may be retried in total, waits that the service requests included."""
 
-_EPOCH_FROM = 1_000_000_000  # no service asks for a wait of thirty years
+_EPOCH_FROM = 1_000_000_000  # no service requests a wait of thirty years
 
 
 def http_date(value: str | None) -> float | None:
@@ -32,17 +32,18 @@ def http_date(value: str | None) -> float | None:
 
 
 def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | None:
-    """Read how many seconds an answer asks to wait.
+    """Return the wait that an answer requests, in seconds.
 
     Args:
-        status: `X-RateLimit-Reset` is read on 429 only: other answers have it for information.
+        status: The HTTP status; `X-RateLimit-Reset` is read on 429 only, as it is informational
+            on other answers.
         headers: `Retry-After` (seconds or an HTTP date, RFC 9110, 10.2.3), else
-            `X-RateLimit-Reset` (seconds: Segment, "HTTP Tracking API", rate limits; an epoch time
-            where it is one, as other services write it). A `Date` says what time it is there.
-        now: Seconds since the epoch on this machine's clock, for an answer without a `Date`.
+            `X-RateLimit-Reset` (seconds: Segment, "HTTP Tracking API", rate limits; or an epoch
+            time, as other services write it). `Date` is the service's clock.
+        now: Seconds since the epoch by this machine's clock, for an answer without a `Date`.
 
     Returns:
-        The seconds, or None where it asks for no wait.
+        The seconds, or None if it requests no wait.
     """
     date = http_date(headers.get("Date"))
     now = now if date is None else date
@@ -64,12 +65,12 @@ def _seconds(value: str | None, now: float) -> float | None:
 
 
 def backoff(attempt: int, random: Callable[[], float], most: float = BACKOFF_MAX_SECONDS) -> float:
-    """Exponential backoff with full jitter: a wait anywhere below the doubling ceiling.
+    """Return a random wait below a doubling ceiling: exponential backoff with full jitter.
 
     Args:
         attempt: 1 for the first failure.
-        random: A number from 0 to 1.
-        most: The highest ceiling.
+        random: Returns a number from 0 to 1.
+        most: The highest ceiling, in seconds.
     """
     ceiling: float = min(most, BACKOFF_FIRST_SECONDS * 2 ** min(attempt - 1, 16))
     return ceiling * random()
@@ -79,8 +80,8 @@ class GivenUpError(Exception):
     """No further attempt is made.
 
     Attributes:
-        seconds: The limit that is reached, or would be.
-        attempts: How many there were.
+        seconds: The limit that is exceeded.
+        attempts: The number of attempts.
     """
 
     def __init__(self, seconds: float, attempts: int) -> None:
@@ -90,35 +91,36 @@ class GivenUpError(Exception):
 
 
 class FailedTooLongError(GivenUpError):
-    """All attempts have failed for so long."""
+    """All attempts have failed for too long."""
 
 
 class WaitedTooLongError(GivenUpError):
-    """The service has asked for one wait after the other, for so long in all."""
+    """The service has requested one wait after another, for too long in total."""
 
 
-class AskedTooLongError(GivenUpError):
-    """The service asks for one wait that is longer than the limit.
+class RequestedWaitTooLongError(GivenUpError):
+    """The service requests a wait that is longer than the limit.
 
     Attributes:
-        asked: That wait, in seconds.
+        requested: The wait, in seconds.
     """
 
-    def __init__(self, seconds: float, attempts: int, asked: float) -> None:
+    def __init__(self, seconds: float, attempts: int, requested: float) -> None:
         super().__init__(seconds, attempts)
-        self.asked = asked
+        self.requested = requested
 
 
 @dataclass(slots=True)
 class RetryBudget:
     """The waits and limits of repeated attempts at one request.
 
-    A wait that the service asks for counts neither as an attempt nor towards `max_seconds`, but one
-    that is longer ends it, and so does all waiting together that exceeds `max_waiting_seconds`.
+    A wait that the service requests counts neither as an attempt nor towards `max_seconds`. A
+    single wait longer than `max_seconds` ends the attempts, and so does a total over
+    `max_waiting_seconds`.
 
     Attributes:
-        max_seconds: How long attempts may fail, from the first failure on.
-        max_waiting_seconds: How long all of it may take, asked for or not.
+        max_seconds: How long attempts may fail, from the first failure.
+        max_waiting_seconds: How long all waits together may take.
     """
 
     max_seconds: float
@@ -134,7 +136,7 @@ class RetryBudget:
 
     def wait(
         self,
-        asked: float | None,
+        requested: float | None,
         *,
         now: float,
         random: Callable[[], float],
@@ -143,23 +145,23 @@ class RetryBudget:
         """Return how long to wait before the next attempt.
 
         Args:
-            asked: What the service asks for, from `retry_after`.
+            requested: The wait that the service requests, from `retry_after`.
             now: A monotonic clock, in seconds.
-            random: A number from 0 to 1.
-            max_seconds: A limit for this kind of failure, below the usual one.
+            random: Returns a number from 0 to 1.
+            max_seconds: A lower limit for this kind of failure.
 
         Raises:
-            GivenUpError: A limit is reached.
+            GivenUpError: A limit is exceeded.
         """
         attempts = self.retries + 1
         if self._waiting_since is None:
             self._waiting_since = now
-        if asked:  # zero asks for nothing; the usual backoff applies
-            if asked > self.max_seconds:
-                raise AskedTooLongError(self.max_seconds, attempts, asked)
+        if requested:  # zero is no wait; the usual backoff applies
+            if requested > self.max_seconds:
+                raise RequestedWaitTooLongError(self.max_seconds, attempts, requested)
             if self._failing_since is not None:
-                self._failing_since += asked
-            wait = asked
+                self._failing_since += requested
+            wait = requested
         else:
             most = self.max_seconds if max_seconds is None else min(max_seconds, self.max_seconds)
             wait = self._backoff(now, most, random)
@@ -169,7 +171,7 @@ class RetryBudget:
         return wait
 
     def answered(self, now: float) -> None:
-        """Note an answer that is worth no further attempt: the next request begins anew."""
+        """Reset after an answer that is not retried, for the next request."""
         if self._waiting_since is not None:
             self._waited += now - self._waiting_since
         self.retries = self._failures = 0

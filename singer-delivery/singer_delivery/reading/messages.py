@@ -190,7 +190,7 @@ class MessageReader(GenericSingerReader[bytes]):
         return message, NOT_UTF8 if encoding else NOT_JSON
 
     def wrong(self, what: str, remedy: str = "") -> InputError:
-        """Return the error for the current line, which is no Singer message."""
+        """Return the error for the current line, which is not a Singer message."""
         remedy = remedy or "Does the tap write anything else to its standard output?"
         return InputError(line=self.number, what=what, remedy=remedy)
 

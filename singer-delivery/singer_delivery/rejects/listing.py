@@ -132,7 +132,7 @@ def _add(place: str, lines: Iterator[bytes], listing: Listing) -> bool:
             continue
         if line.endswith(b"\n"):
             whole = False
-            _say(f"{place}: line {number} is no Singer message; a replay stops there.")
+            _say(f"{place}: line {number} is not a Singer message; a replay stops there.")
         else:
             _say(f"{place} ends with an incomplete line, which a replay leaves out.")
     return whole

@@ -1,1 +1,1 @@
-"""Which users and companies are gone from the source, for `on_removed`."""
+"""Users and companies that were removed from the source, for `on_removed`."""

@@ -1,9 +1,9 @@
 """Which streams a run has read completely; pure.
 
-A stream is complete that ends with ACTIVATE_VERSION of the version that all of its records in the
-run have. Some taps write the message before the records, so that a target shows them at once, and
-singer-sdk's do so again for each partition of a stream, behind another SCHEMA. Such a message says
-nothing of the end. It comes behind a record, or without any, or it counts for nothing.
+A read is complete if it ends with an ACTIVATE_VERSION of the version that all its records have.
+Some taps also write this message before the records, so that a target shows them at once, and
+singer-sdk's taps repeat that after the SCHEMA of each partition. An ACTIVATE_VERSION therefore only
+counts after a record of the last SCHEMA, or if the stream has no records at all.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class StreamRead:
-    """What a run has read of one stream.
+    """The read of one stream in one run.
 
     Attributes:
-        version: The version that its records have, or else the one that was activated.
-        has_ended: Whether it ended with the activation of that version, as far as is known.
-        why_not: Why it cannot be compared, if it cannot.
+        version: The version of its records, or of the ACTIVATE_VERSION if it has none.
+        has_ended: Whether an ACTIVATE_VERSION that counts came after the last record.
+        problem: Why the read cannot be compared; empty if it can.
     """
 
     version: int | None = None
     has_ended: bool = False
-    why_not: str = ""
+    problem: str = ""
     _records: bool = False
     _since_schema: bool = False
     _activated: bool = False
@@ -35,38 +35,38 @@ class StreamRead:
     def record(self, version: int | None) -> None:
         """Note a RECORD and its version."""
         if version is None or (self._records and version != self.version):
-            self.why_not = self.why_not or "its records have not all one version"
+            self.problem = self.problem or "its records do not all have the same version"
         self.version = version
         self.has_ended = False
         self._records = self._since_schema = True
 
-    def activate(self, version: int | None, known: int | None) -> None:
+    def activate(self, version: int | None, last: int | None) -> None:
         """Note an ACTIVATE_VERSION.
 
         Args:
             version: Its version.
-            known: The version of the last read of the stream. A run without records in which this
-                is activated again has not read an empty table: it has read no changes.
+            last: The version of the stream's last read. If a run without records activates it
+                again, the tap found no changes; the table is not empty.
         """
         self._activated = True
         if self._records:
             self.has_ended = version is not None and version == self.version and self._since_schema
         elif version is not None:
             self.version = version
-            self.has_ended = known is None or version > known
+            self.has_ended = last is None or version > last
 
     @property
     def is_complete(self) -> bool:
-        """Whether the run, if it ends here, has read the whole stream."""
-        return self.has_ended and not self.why_not
+        """Whether the whole stream was read, if the run ends here."""
+        return self.has_ended and not self.problem
 
     @property
     def reason(self) -> str:
-        """Why it is not compared, if an activation lets one expect that it is."""
+        """Why the read is not compared although an ACTIVATE_VERSION came; otherwise empty."""
         if not self._activated or self.is_complete:
             return ""
-        return self.why_not or (
-            "no ACTIVATE_VERSION of its version came behind its records"
+        return self.problem or (
+            "no ACTIVATE_VERSION with the version of its records came after them"
             if self._records
             else "its version is that of an earlier read"
         )

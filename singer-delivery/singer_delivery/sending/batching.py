@@ -1,4 +1,4 @@
-"""Batches of messages, within a service's limits of rows, bytes and waiting time."""
+"""Batches of messages, within limits of rows, bytes and waiting time."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class RecordHandle(msgspec.Struct, eq=False, gc=False):
         stream: The stream's name.
         line: The RECORD line as it was read, for the rejects file.
         interval: The STATE interval that it belongs to.
-        number: Its place among the records of the input, from 1.
+        number: Its number among the records of the input, from 1.
         key: The values of its key properties as text, if its outcome is reported.
-        unresolved: The number of its messages that are not resolved.
+        unresolved: The number of its unresolved messages.
         rejected: Whether one of its messages was rejected.
         reason: Why it was rejected or skipped.
         attempts: The number of requests that it was sent in.
-        call: The calls that it was sent as, if its outcome is reported.
-        message_id: Their ids.
-        is_removal: Whether it is no record, but a user or company that a complete read lacks.
+        call: The calls of its messages, if its outcome is reported.
+        message_id: The ids of its messages, if its outcome is reported.
+        is_removal: Whether it stands for a removed user or company instead of a record.
     """
 
     stream: str
@@ -50,18 +50,18 @@ class Message(msgspec.Struct, eq=False, gc=False):
     """One call to the service, encoded.
 
     Attributes:
-        key: Messages with the same key arrive in order, such as those of one user.
-        body: The message as it is sent, UTF-8 JSON.
-        endpoint: The index of the service's endpoint that it is sent to.
+        key: The order key, such as the id of the user: messages with the same key arrive in order.
+        body: The encoded message, UTF-8 JSON.
+        endpoint: The index of the service's endpoint that receives it.
         entity_key: The key of the user or company that it describes, from
             `fingerprints.changes.entity_key`, if only changes are sent; None for an event.
         fingerprint: 16-byte digest of the content, if only changes are sent.
         id_at: The offset of its id in the body, if the id is made from the content.
-        call: The kind of message, such as `identify`, for reports; the endpoint's name by default.
-        id: The id by which the service knows it, for reports, if it has one.
+        call: The kind of message for reports, such as `identify`; by default the endpoint's name.
+        id: Its id in the service, for reports, if it has one.
         subject: The user or company that it describes, if `on_removed` needs it.
-        traits: The names of the traits that it sends, if `on_removed` sets them to null.
-        removes: If it tells that its subject is gone: the entity keys that are forgotten then.
+        traits: The names of its traits, if `on_removed` sets them to null.
+        removes: If it removes its subject: the entity keys to delete once it is acknowledged.
         record: The handle of its record; set when it is sent.
     """
 
@@ -80,7 +80,7 @@ class Message(msgspec.Struct, eq=False, gc=False):
 
 
 class Batch(NamedTuple):
-    """Messages that go to one endpoint in one request."""
+    """The messages of one request to one endpoint."""
 
     endpoint: int
     messages: Sequence[Message]
@@ -88,14 +88,14 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one batch may hold.
+    """The limits of a batch.
 
     Attributes:
-        rows: Messages.
-        size: Bytes of the body, before compression.
-        envelope: Bytes of a body without messages.
+        rows: The maximum number of messages.
+        size: The maximum size of the body in bytes, before compression.
+        envelope: The size of a body without messages, in bytes.
         seconds: How long a message may wait for its batch to fill.
-        message: Bytes of the largest message that the service takes.
+        message: The maximum size of one message, in bytes.
     """
 
     rows: int
@@ -118,7 +118,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _Filling:
+class _OpenBatch:
     """A batch that is not full."""
 
     limits: Limits
@@ -126,8 +126,8 @@ class _Filling:
     size: int = 0
     deadline: float = 0.0
 
-    def take(self) -> list[Message]:
-        """Return the messages, perhaps none, and start an empty batch."""
+    def drain(self) -> list[Message]:
+        """Return the messages, and start an empty batch."""
         messages, self.messages, self.size = self.messages, [], self.limits.envelope
         return messages
 
@@ -135,42 +135,42 @@ class _Filling:
 class Batcher:
     """Fills the batches of one lane.
 
-    The messages to one endpoint keep their order. When a batch is returned, the batches of the
-    endpoints before its own come first, so that a user arrives before the user's actions.
+    Messages to one endpoint keep their order. A batch is returned after those of the endpoints
+    before its own, so that a user arrives before the user's actions.
 
     Args:
-        limits: For each endpoint, in the order in which they must be reached.
+        limits: The limits for each endpoint, in the order in which the endpoints must be reached.
     """
 
     def __init__(self, limits: Sequence[Limits]) -> None:
-        self._fillings = [_Filling(each, size=each.envelope) for each in limits]
+        self._open = [_OpenBatch(each, size=each.envelope) for each in limits]
 
     def add(self, message: Message, now: float) -> Sequence[Batch]:
         """Add a message; return the batches that are due, usually none."""
-        filling = self._fillings[message.endpoint]
-        limits = filling.limits
-        size = len(message.body) + 1  # and a comma
-        leaving: Sequence[Batch] = ()
-        if filling.messages and filling.size + size > limits.size:
-            leaving = self.take(message.endpoint)
-        if not filling.messages:
-            filling.deadline = now + limits.seconds
-        filling.messages.append(message)
-        filling.size += size
-        if len(filling.messages) >= limits.rows:
-            leaving = [*leaving, *self.take(message.endpoint)]
-        return leaving
+        batch = self._open[message.endpoint]
+        limits = batch.limits
+        size = len(message.body) + 1  # with a comma
+        due: Sequence[Batch] = ()
+        if batch.messages and batch.size + size > limits.size:
+            due = self.drain(message.endpoint)
+        if not batch.messages:
+            batch.deadline = now + limits.seconds
+        batch.messages.append(message)
+        batch.size += size
+        if len(batch.messages) >= limits.rows:
+            due = [*due, *self.drain(message.endpoint)]
+        return due
 
-    def take(self, endpoint: int | None = None) -> list[Batch]:
-        """Return the batches of the endpoints up to this one, or of all, and start empty ones."""
-        last = len(self._fillings) if endpoint is None else endpoint + 1
+    def drain(self, endpoint: int | None = None) -> list[Batch]:
+        """Return the batches of the endpoints up to this one, or of all; start empty ones."""
+        last = len(self._open) if endpoint is None else endpoint + 1
         return [
-            Batch(number, filling.take())
-            for number, filling in enumerate(self._fillings[:last])
-            if filling.messages
+            Batch(number, batch.drain())
+            for number, batch in enumerate(self._open[:last])
+            if batch.messages
         ]
 
     @property
     def deadline(self) -> float | None:
         """When the oldest batch is due even if it is not full, on the clock of `add`."""
-        return min((each.deadline for each in self._fillings if each.messages), default=None)
+        return min((each.deadline for each in self._open if each.messages), default=None)

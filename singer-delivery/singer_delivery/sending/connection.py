@@ -1,7 +1,7 @@
 """Sends a batch of messages as an HTTP request, and reads the answer.
 
-`Service` defines the request's body and which answers mean success. Every answer, and every failure
-to get one, becomes an `Answer`.
+`Service` defines the request body and which answers mean success. Every answer and every failure is
+returned as an `Answer`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MAX_ANSWER_BYTES = 1_000_000
 EXCERPT_CHARACTERS = 500
 
 RENEW_AFTER = 3
-"""Consecutive failures after which a new connection is opened, since DNS may have changed."""
+"""Consecutive failures after which a new connection is opened, in case DNS has changed."""
 
 FIRST_CONNECT_SECONDS = 10.0
-"""The longest wait for a connection before the first answer."""
+"""The timeout for a connection before the first answer."""
 
 
 class HttpConnection:
@@ -46,10 +46,10 @@ class HttpConnection:
 
     Args:
         service: The service to write to.
-        timeout: Seconds to wait for the connection, and again for the answer.
+        timeout: Timeout for the connection, and again for the answer, in seconds.
         compress: Whether to gzip bodies.
         user_agent: The User-Agent header.
-        secrets: The keys, which no excerpt of an answer may hold.
+        secrets: The keys, which are masked in excerpts of answers.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class HttpConnection:
         ]
 
     def post(self, endpoint: int, messages: Sequence[bytes], retries: int = 0) -> Answer:
-        """Send one batch once; failures of the service or the network do not raise.
+        """Send one batch once; failures of the service or the network raise no exception.
 
         Args:
             endpoint: The index of the service's endpoint.
@@ -135,7 +135,7 @@ class HttpConnection:
         if is_success and self._service.accepts(content):
             return Answer(response.status_code, True, detail, headers=response.headers)
         if is_success:
-            detail += " with a body that does not say success"
+            detail += " with a body that does not confirm success"
         text = without_secrets(content.decode(errors="replace"), self._secrets)
         return Answer(
             response.status_code,
@@ -160,7 +160,7 @@ def _request(endpoint: Endpoint, url: str, service: Service) -> requests.Request
 
 
 def _path_of(messages: Sequence[bytes]) -> str:
-    """Return the path of what the one message of a request deletes."""
+    """Return the path that a request's only message deletes."""
     [message] = messages
     path: str = msgspec.json.decode(message)["delete"]
     return path

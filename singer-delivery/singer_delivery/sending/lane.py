@@ -1,7 +1,6 @@
-"""One sender, with one request at a time.
+"""A lane: a thread that sends one request at a time.
 
-Its thread only talks to the service; what comes of it is told in `Report`s to the reading thread,
-which alone knows of checkpoints, rejects and counts.
+It sends `Report`s to the reading thread, which alone handles checkpoints, rejects and counts.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from singer_delivery.http import GivenUpError, RetryBudget, retry_after
 from singer_delivery.sending.batching import Batch, Message
 from singer_delivery.sending.retry import (
     UNREACHED_SECONDS,
-    Advice,
     Answer,
+    ServiceErrors,
     Verdict,
     is_unreached,
     verdict,
@@ -32,7 +31,7 @@ from singer_delivery.sending.retry import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from singer_delivery.sending.pace import Pace
+    from singer_delivery.sending.rate_limit import RateLimiter
 
 logger = logging.getLogger("singer_delivery")
 
@@ -43,7 +42,7 @@ class Connection(Protocol):
     bytes_sent: int
 
     def post(self, endpoint: int, messages: Sequence[bytes], retries: int = 0) -> Answer:
-        """Send one batch once to an endpoint."""
+        """Send one batch to an endpoint, once."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -51,7 +50,7 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The service acknowledged these messages, in the last of so many requests."""
+    """The service acknowledged these messages, after this many requests."""
 
     messages: Sequence[Message]
     attempts: int
@@ -59,7 +58,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service refused this message when it was sent alone, in the last of so many requests."""
+    """The service refused this message alone, after this many requests."""
 
     message: Message
     answer: Answer
@@ -75,7 +74,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request was answered with this status after so many seconds, or not at all."""
+    """A request ended with this status, or without an answer, after this many seconds."""
 
     endpoint: int
     status: int
@@ -84,7 +83,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A lane has finished a batch, delivered or not, after so many seconds."""
+    """A lane has finished a batch, delivered or not, after this many seconds."""
 
     lane: Lane
     seconds: float
@@ -104,23 +103,23 @@ class Traffic:
 
 
 class _StoppedError(Exception):
-    """The run ends; the batch is left unresolved."""
+    """The run ends; the batch stays unresolved."""
 
 
 class Lane(threading.Thread):
-    """Sends batches in order: retries and halves them, and reports an event for each message.
+    """Sends batches in order, retries and halves them, and reports the outcomes.
 
     Args:
         name: The thread's name.
         connection: Used by this lane alone.
-        pace: Limits the request rate of all lanes.
+        rate_limiter: Limits the request rate of all lanes.
         max_seconds: How long a batch may be retried.
-        advice: Makes the error that ends the run.
-        reached: Set after the first answer of the service; shared by all lanes.
-        report: Takes reports; called on this thread.
+        errors: Makes the errors that end the run.
+        reached: Set after the service's first answer; shared by all lanes.
+        report: Receives the reports, on this thread.
         stop: Set when the run ends early; no new request is sent then.
         clock: A monotonic clock, in seconds.
-        uniform: A number from 0 to 1, for the jitter of waits.
+        uniform: Returns a number from 0 to 1, for the jitter of waits.
     """
 
     def __init__(
@@ -128,9 +127,9 @@ class Lane(threading.Thread):
         name: str,
         connection: Connection,
         *,
-        pace: Pace,
+        rate_limiter: RateLimiter,
         max_seconds: float,
-        advice: Advice,
+        errors: ServiceErrors,
         reached: threading.Event,
         report: Callable[[Report], None],
         stop: threading.Event,
@@ -141,9 +140,9 @@ class Lane(threading.Thread):
         self.queued = 0  # batches that are not finished; counted by the reading thread
         self.traffic = Traffic()
         self._connection = connection
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._max_seconds = max_seconds
-        self._advice = advice
+        self._errors = errors
         self._reached = reached
         self._report = report
         self._stop_sending = stop
@@ -152,7 +151,7 @@ class Lane(threading.Thread):
         self._inbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
 
     def put(self, batch: Batch) -> None:
-        """Queue a batch behind the others."""
+        """Queue a batch."""
         self.queued += 1
         self._inbox.put(batch)
 
@@ -171,7 +170,7 @@ class Lane(threading.Thread):
                 pass
             except DeliveryError as error:
                 self._report(Failed(error))
-            except Exception as error:  # noqa: BLE001, a defect here must end the run, not hang it
+            except Exception as error:  # noqa: BLE001, a bug here must end the run, not hang it
                 self._report(Failed(DefectError(place=place_of(error))))
             self._report(Finished(self, self._clock() - started))
         self._connection.close()
@@ -182,7 +181,7 @@ class Lane(threading.Thread):
         Args:
             batch: The messages.
             budget: Limits the retries of the whole batch.
-            attempts: The number of requests that these messages were sent in before.
+            attempts: The number of earlier requests with these messages.
         """
         endpoint, messages = batch
         bodies = [message.body for message in messages]
@@ -192,7 +191,7 @@ class Lane(threading.Thread):
         if decision is Verdict.ACKNOWLEDGED:
             self._report(Acknowledged(messages, attempts))
         elif decision is Verdict.STOP:
-            raise self._advice.of(endpoint).refused(answer)
+            raise self._errors.of(endpoint).refused(answer)
         elif len(messages) == 1:
             self._report(Refused(messages[0], answer, attempts))
         else:
@@ -203,11 +202,11 @@ class Lane(threading.Thread):
     def _answer(
         self, endpoint: int, bodies: Sequence[bytes], budget: RetryBudget
     ) -> tuple[Answer, int]:
-        """Send until the answer is not one to retry; return it and the number of requests."""
+        """Send until the answer is not retried; return it and the number of requests."""
         tries = 0
         while True:
             tries += 1
-            self._wait_for_place()
+            self._wait_for_turn()
             sent = self._clock()
             answer = self._connection.post(endpoint, bodies, budget.retries)
             self._report(Answered(endpoint, answer.status, self._clock() - sent))
@@ -215,38 +214,38 @@ class Lane(threading.Thread):
             self.traffic.bytes_sent = self._connection.bytes_sent
             if not is_unreached(answer):
                 self._reached.set()
-            if verdict(answer) is not Verdict.AGAIN:
+            if verdict(answer) is not Verdict.RETRY:
                 budget.answered(self._clock())
                 return answer, tries
-            self._wait_after(answer, budget, self._advice.of(endpoint))
+            self._wait_after(answer, budget, self._errors.of(endpoint))
 
-    def _wait_after(self, answer: Answer, budget: RetryBudget, advice: Advice) -> None:
-        """Wait before the next attempt; if the service asked for the wait, all lanes wait."""
-        asked = retry_after(answer.status, answer.headers, time.time())
+    def _wait_after(self, answer: Answer, budget: RetryBudget, errors: ServiceErrors) -> None:
+        """Wait before the next attempt; a wait that the service requests applies to all lanes."""
+        requested = retry_after(answer.status, answer.headers, time.time())
         unreached = not self._reached.is_set()
         try:
             seconds = budget.wait(
-                asked,
+                requested,
                 now=self._clock(),
                 random=self._uniform,
                 max_seconds=UNREACHED_SECONDS if unreached else None,
             )
         except GivenUpError as error:
             first = unreached and error.seconds < self._max_seconds
-            raise advice.given_up(answer, error, first=first) from error
+            raise errors.given_up(answer, error, first=first) from error
         self.traffic.retries += 1
-        # The first, the second, the fourth and so on: it may be an hour of them.
+        # Only the first, second, fourth and so on: retries may last an hour.
         if budget.retries.bit_count() == 1:
-            logger.warning("%s: %s; trying again in %.1f s", advice.host, answer.detail, seconds)
-        if asked or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._pace.pause(seconds)
+            logger.warning("%s: %s; trying again in %.1f s", errors.host, answer.detail, seconds)
+        if requested or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._rate_limiter.pause(seconds)
         else:
             self._wait(seconds)
 
-    def _wait_for_place(self) -> None:
+    def _wait_for_turn(self) -> None:
         if self._stop_sending.is_set():
             raise _StoppedError
-        while (seconds := self._pace.delay()) > 0:
+        while (seconds := self._rate_limiter.delay()) > 0:
             self._wait(seconds)
 
     def _wait(self, seconds: float) -> None:

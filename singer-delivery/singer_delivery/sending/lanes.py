@@ -1,7 +1,7 @@
-"""Lanes that send in parallel.
+"""Lanes, which send in parallel.
 
-All messages with one key go through the same lane, so that the changes of one user arrive in order,
-retries and halved batches included, while other lanes continue.
+All messages with the same key use the same lane, so that the changes of one user arrive in order,
+even after retries and halved batches, while other lanes continue.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from singer_delivery.sending.lane import Connection, Report
-    from singer_delivery.sending.pace import Pace
-    from singer_delivery.sending.retry import Advice
+    from singer_delivery.sending.rate_limit import RateLimiter
+    from singer_delivery.sending.retry import ServiceErrors
 
 QUEUED_BATCHES = 2
-"""Batches that a lane may hold: the one being sent, and the next."""
+"""The maximum number of batches in a lane: the one being sent, and the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the batches of a run go.
+    """The destination of a run's batches.
 
     Attributes:
-        limits: The limits of a batch, for each endpoint.
-        connect: Returns a new connection, one for each lane.
-        advice: Makes the errors that end the run.
-        open: Opens what the connections write to, if that is a file; may raise `OutputError`.
+        limits: The limits of batches, for each endpoint.
+        connect: Returns a new connection, for one lane.
+        errors: Makes the errors that end the run.
+        open: Opens the file that the connections write to, if any; may raise `OutputError`.
     """
 
     limits: Sequence[Limits]
     connect: Callable[[], Connection]
-    advice: Advice
+    errors: ServiceErrors
     open: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)
 class Lanes:
-    """All lanes and the batches being filled for each; used by the reading thread only.
+    """All lanes and their open batches; used by the reading thread only.
 
     Args:
-        limits: The limits of a batch, for each endpoint.
+        limits: The limits of batches, for each endpoint.
         lanes: Started lanes.
         before_batch: Called before a batch is queued; may raise.
     """
@@ -63,17 +63,17 @@ class Lanes:
     def put(self, message: Message, now: float) -> bool:
         """Add a message to its lane's batch; return whether a batch was queued."""
         number = zlib.crc32(message.key.encode()) % len(self.lanes)
-        leaving = self._batchers[number].add(message, now)
-        for batch in leaving:
+        batches = self._batchers[number].add(message, now)
+        for batch in batches:
             self._send(self.lanes[number], batch)
-        return bool(leaving)
+        return bool(batches)
 
     def flush(self, now: float | None = None) -> None:
-        """Queue the batches that are due at this time, or all of them."""
+        """Queue the batches that are due by this time, or all of them."""
         for lane, batcher in zip(self.lanes, self._batchers, strict=True):
             deadline = batcher.deadline
             if deadline is not None and (now is None or deadline <= now):
-                for batch in batcher.take():
+                for batch in batcher.drain():
                     self._send(lane, batch)
 
     @property
@@ -83,7 +83,7 @@ class Lanes:
 
     @property
     def congested(self) -> bool:
-        """Whether a lane holds as many batches as it may, so that reading must pause."""
+        """Whether a lane has more batches than it may, so that reading must pause."""
         return any(lane.queued > QUEUED_BATCHES for lane in self.lanes)
 
     @property
@@ -120,21 +120,21 @@ def start_lanes(
     number: int,
     destination: Destination,
     *,
-    pace: Pace,
+    rate_limiter: RateLimiter,
     max_seconds: float,
     report: Callable[[Report], None],
     before_batch: Callable[[], None] | None,
     stop: threading.Event,
     clock: Callable[[], float],
 ) -> Lanes:
-    """Start lanes to a destination.
+    """Start the lanes of a run.
 
     Args:
-        number: How many.
-        destination: Where batches go, and their limits.
-        pace: Limits the request rate of all lanes.
+        number: The number of lanes.
+        destination: The destination of batches, and their limits.
+        rate_limiter: Limits the request rate of all lanes.
         max_seconds: How long a batch may be retried.
-        report: Takes the lanes' reports; called on their threads.
+        report: Receives the lanes' reports, on their threads.
         before_batch: Called before a batch is queued; may raise.
         stop: Set when the run ends early; no new request is sent then.
         clock: A monotonic clock, in seconds.
@@ -144,9 +144,9 @@ def start_lanes(
         Lane(
             f"lane-{each}",
             destination.connect(),
-            pace=pace,
+            rate_limiter=rate_limiter,
             max_seconds=max_seconds,
-            advice=destination.advice,
+            errors=destination.errors,
             reached=reached,
             report=report,
             stop=stop,

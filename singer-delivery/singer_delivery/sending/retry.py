@@ -2,12 +2,13 @@
 
 | answer                                        | what follows                               |
 |-----------------------------------------------|--------------------------------------------|
-| 2xx that reads as accepted                    | acknowledged                               |
-| no answer, 408, 410, 429, 460, 5xx but 501    | again, after exponential backoff with full |
-| and 505, 2xx that does not read as accepted   | jitter or as long as the service asks      |
-| 400, 413, 422                                 | halved, until the bad message stands alone |
-| everything else, and what of the above says   | the run stops, nothing is rejected         |
-| that it is about the key or the account       |                                            |
+| 2xx whose body confirms success               | acknowledged                               |
+| no answer, 408, 410, 429, 460, 5xx except 501 | retried, after exponential backoff with    |
+| and 505, 2xx whose body does not confirm      | full jitter, or the wait that the service  |
+| success                                       | requests                                   |
+| 400, 413, 422                                 | halved, until the bad message is alone     |
+| everything else, and any of the above that    | the run stops, nothing is rejected         |
+| is about the key or the account               |                                            |
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from singer_delivery.errors import (
 )
 from singer_delivery.http import (
     NO_ANSWER,
-    AskedTooLongError,
     GivenUpError,
+    RequestedWaitTooLongError,
     WaitedTooLongError,
 )
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 # The same as Segment's own clients; 410 and 460 come from proxies.
 RETRIED = frozenset({NO_ANSWER, 408, 410, 429, 460})
 NOT_RETRIED = frozenset({501, 505})
-"""The 5xx that are not retried, since the same request would get the same answer."""
+"""The 5xx that are not retried, because the answer would be the same."""
 
 HALVED = frozenset(
     {
@@ -48,8 +49,8 @@ HALVED = frozenset(
 )
 
 UNREACHED_SECONDS = 40.0
-"""How long to retry before the first answer of the service. The address is probably wrong then;
-together with the attempts it takes about a minute."""
+"""How long to retry before the service's first answer: the address is probably wrong. With the
+attempts it takes about a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ class Answer:
         status: The HTTP status, or `NO_ANSWER`.
         accepted: Whether it is a 2xx whose body means success.
         detail: A short description for the log, without secrets or payload.
-        excerpt: The beginning of the body for the rejects file, without secrets.
+        excerpt: The beginning of the body, for the rejects file, without secrets.
         headers: The headers, with case-insensitive names.
-        about_sender: Whether the body blames the key or the account.
+        about_sender: Whether the body is about the key or the account.
     """
 
     status: int
@@ -74,10 +75,10 @@ class Answer:
 
 
 class Verdict(Enum):
-    """What an answer means for the batch it answers."""
+    """What an answer means for its batch."""
 
     ACKNOWLEDGED = auto()
-    AGAIN = auto()
+    RETRY = auto()
     REFUSED = auto()
     STOP = auto()
 
@@ -88,37 +89,37 @@ def verdict(answer: Answer) -> Verdict:
     if answer.accepted:
         return Verdict.ACKNOWLEDGED
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Verdict.STOP if answer.about_sender else Verdict.AGAIN
+        return Verdict.STOP if answer.about_sender else Verdict.RETRY
     if status in HALVED:
         return Verdict.STOP if answer.about_sender else Verdict.REFUSED
     is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in NOT_RETRIED
-    return Verdict.AGAIN if status in RETRIED or is_server_error else Verdict.STOP
+    return Verdict.RETRY if status in RETRIED or is_server_error else Verdict.STOP
 
 
 def is_unreached(answer: Answer) -> bool:
-    """Return whether no answer came, or one from something else, such as a proxy."""
+    """Return whether the service did not answer, or a proxy did in its place."""
     return not answer.accepted and answer.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
-    """Makes the errors that end a run, which name the settings to check.
+class ServiceErrors:
+    """Makes the errors that end a run; they name the settings to check.
 
     Attributes:
         host: The host of the service.
         keys: The names of the secret settings.
-        addresses: The names of the settings that say where the service is.
-        others: The advice for endpoints, by their index, that are elsewhere.
+        addresses: The names of the settings that contain the service's address.
+        by_endpoint: The errors of endpoints that have other settings, by index.
     """
 
     host: str
     keys: Sequence[str] = ()
     addresses: Sequence[str] = ()
-    others: Mapping[int, Advice] = field(default_factory=dict)
+    by_endpoint: Mapping[int, ServiceErrors] = field(default_factory=dict)
 
-    def of(self, endpoint: int) -> Advice:
-        """Return the advice for an endpoint."""
-        return self.others.get(endpoint, self)
+    def of(self, endpoint: int) -> ServiceErrors:
+        """Return the errors of an endpoint."""
+        return self.by_endpoint.get(endpoint, self)
 
     def refused(self, answer: Answer) -> ServiceError:
         """Return the error for an answer that refuses this sender."""
@@ -127,17 +128,20 @@ class Advice:
         return SenderRefusedError(host=self.host, answer=answer.detail, why=why, settings=settings)
 
     def given_up(self, answer: Answer, error: GivenUpError, *, first: bool) -> ServiceError:
-        """Return the error for a batch that is not retried any more.
+        """Return the error for a batch that is no longer retried.
 
         Args:
-            answer: The last one.
-            error: The limit that is reached.
+            answer: The last answer.
+            error: The limit that was exceeded.
             first: Whether the service never answered.
         """
         attempts = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
-        if isinstance(error, AskedTooLongError):
+        if isinstance(error, RequestedWaitTooLongError):
             return LongWaitError(
-                host=self.host, asked=error.asked, answer=answer.detail, seconds=error.seconds
+                host=self.host,
+                requested=error.requested,
+                answer=answer.detail,
+                seconds=error.seconds,
             )
         if isinstance(error, WaitedTooLongError):
             return ManyWaitsError(
@@ -154,6 +158,6 @@ class Advice:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Join names as in a sentence: `a, b and c`."""
+    """Join names for a sentence: `a, b and c`."""
     *most, last = names or ["the address"]
     return f"{', '.join(most)} and {last}" if most else last

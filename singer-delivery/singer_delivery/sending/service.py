@@ -1,4 +1,4 @@
-"""How a service is written to, and how its answers are read."""
+"""The interface of a service: its endpoints, request bodies and answers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 class Deletion(NamedTuple):
-    """An endpoint at which each message deletes something, by a DELETE request of its own.
+    """An endpoint that takes one DELETE request per message.
 
-    The body of such a message is a JSON object whose `delete` is a path behind the endpoint's URL,
-    and is not sent. What is not there (404) counts as deleted.
+    The body of such a message is not sent: it is a JSON object whose `delete` is appended to the
+    endpoint's URL as a path. A 404 counts as success.
 
     Attributes:
-        headers: Headers of each request, in place of those of the service.
-        keys: The names of the secret settings that an error names.
-        addresses: The names of the settings that say where the endpoint is.
+        headers: Headers of each request, instead of the service's.
+        keys: The names of its secret settings, for error messages.
+        addresses: The names of the settings that contain its address, for error messages.
     """
 
     headers: Mapping[str, str]
@@ -27,14 +27,13 @@ class Deletion(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """One of the addresses of a service.
+    """An endpoint of a service.
 
     Attributes:
-        url: Where batches are posted.
-        max_bytes: The largest body that it takes, before compression; `batch_max_bytes` may be
-            less.
-        name: The kind of message that is posted there, where messages have no `type`.
-        deletes: How, if it deletes.
+        url: The URL that batches are posted to.
+        max_bytes: The maximum size of a body before compression; `batch_max_bytes` may be smaller.
+        name: The kind of its messages, if messages have no `type`.
+        deletes: How it deletes, if it does.
     """
 
     url: str
@@ -44,17 +43,17 @@ class Endpoint(NamedTuple):
 
 
 class Service:
-    """How a service is written to, and how its answers are read.
+    """A service: its endpoints, request bodies and answers.
 
-    A target overrides the methods in which its service differs: by default a body is a JSON array
-    of messages, any 2xx is a success, and a refusal is about the records.
+    A target overrides methods where its service differs: by default a body is a JSON array of
+    messages, any 2xx is a success, and a refusal is about the records.
 
     Args:
-        endpoints: Where batches are posted, in the order in which the messages of one key must
-            arrive. A string stands for an endpoint without a limit of its own.
-        headers: Headers of each request, such as the one that holds the key.
-        secrets: Texts made of secret settings, such as an encoded key, which no log and no rejects
-            file may hold. The settings themselves are masked in any case.
+        endpoints: Its endpoints, in the order in which messages with one key must arrive. A string
+            is the URL of an endpoint without a limit of its own.
+        headers: Headers of each request, such as the one with the key.
+        secrets: Texts derived from secret settings, such as an encoded key, to mask in logs and the
+            rejects file. The settings themselves are always masked.
     """
 
     def __init__(
@@ -68,11 +67,11 @@ class Service:
         self.secrets = secrets
 
     def body(self, messages: Sequence[bytes]) -> bytes:
-        """Return the body of a request; called again for each attempt to send these messages."""
+        """Return the body of a request; called for each attempt."""
         return b"[" + b",".join(messages) + b"]"
 
     def accepts(self, content: bytes) -> bool:  # noqa: ARG002, for those that override it
-        """Return whether the body of a 2xx answer is one that the service gives on success."""
+        """Return whether the body of a 2xx answer confirms success."""
         return True
 
     def blames_sender(self, content: bytes) -> bool:  # noqa: ARG002, for those that override it

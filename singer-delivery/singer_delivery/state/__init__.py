@@ -1,1 +1,1 @@
-"""Checkpoints: which STATE may be written, and when it is."""
+"""Checkpoints: which STATE may be written, and when."""

@@ -1,7 +1,7 @@
-"""Which STATE line may be written: one before which every record is resolved.
+"""Tracks which STATE line may be written: the last one after resolved records only.
 
-A record is resolved when the service has acknowledged it, when it is left out on purpose, or when
-it is in the rejects file. Answers come in any order; STATE lines are written in their own.
+A record is resolved when the service has acknowledged it, when it is skipped on purpose, or when it
+is in the rejects file. Answers come in any order; STATE lines keep theirs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class StateInterval:
 
     Attributes:
         read: The number of its records.
-        resolved: The number of those that are resolved.
-        state: The value of the STATE line at its end, once that is read.
+        resolved: The number of its resolved records.
+        state: The value of the STATE line at its end, once it is read.
     """
 
     read: int = 0
@@ -51,7 +51,7 @@ class Checkpoints:
         """Count a record of this interval as resolved."""
         interval.resolved += 1
 
-    def state(self, value: Any) -> None:  # noqa: ANN401, the tap's business
+    def state(self, value: Any) -> None:  # noqa: ANN401, any JSON
         """Note a STATE line that was read."""
         last = self._intervals[-1]
         if not last.read and len(self._intervals) > 1:
@@ -62,7 +62,7 @@ class Checkpoints:
         self._intervals.append(StateInterval())
 
     def due(self) -> Any | None:  # noqa: ANN401
-        """Take the newest STATE value that may be written now, or None."""
+        """Remove and return the newest STATE value that may be written, or None."""
         newest = None
         while len(self._intervals) > 1 and self._intervals[0].resolved == self._intervals[0].read:
             newest = self._intervals.popleft().state

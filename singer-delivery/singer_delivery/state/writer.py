@@ -1,4 +1,4 @@
-"""Writes STATE lines, each behind the files that it vouches for."""
+"""Writes STATE lines, after syncing the files that they depend on."""
 
 from __future__ import annotations
 
@@ -17,74 +17,74 @@ if TYPE_CHECKING:
 
 
 class StateWriter:
-    """Writes the newest STATE that is due.
+    """Writes the newest STATE that may be written.
 
     Args:
         write: Writes the value of a STATE line.
-        files: Functions that bring to the disk what a STATE line vouches for; called in order.
-        held: Returns whether no STATE may be written for now.
-        seconds: The shortest time between two STATE lines, since bringing files to the disk costs.
+        syncs: Functions that make durable what a STATE line depends on; called in order.
+        blocked: Returns whether STATE must wait.
+        seconds: The shortest time between two STATE lines, since syncing files takes time.
         clock: A monotonic clock, in seconds.
 
     Attributes:
-        checkpoints: Which STATE is due.
+        checkpoints: Tracks which STATE may be written.
     """
 
     def __init__(
         self,
         write: Callable[[Any], None],
-        files: Sequence[Callable[[], None]],
+        syncs: Sequence[Callable[[], None]],
         *,
-        held: Callable[[], bool],
+        blocked: Callable[[], bool],
         seconds: float,
         clock: Callable[[], float],
     ) -> None:
         self.checkpoints = Checkpoints()
         self._write = write
-        self._files = files
-        self._held = held
+        self._syncs = syncs
+        self._blocked = blocked
         self._seconds = seconds
         self._clock = clock
-        self._value: Any = None  # the newest one that may be written, until it is
+        self._value: Any = None  # the newest one that may be written and is not
         self._not_before = clock()
         self._holds: dict[str, StateInterval] = {}
 
     def hold(self, name: str) -> None:
-        """Let no STATE that is read from now on be written until this is released."""
+        """Hold back all later STATE lines until this name is released."""
         if name not in self._holds:
             self._holds[name] = self.checkpoints.record()
 
     def release(self, *names: str) -> None:
-        """Let STATE pass that is held under these names, or under any if there are none."""
+        """Release the STATE lines held back under these names, or under all if there are none."""
         for name in names or [*self._holds]:
             if (held := self._holds.pop(name, None)) is not None:
                 self.checkpoints.resolve(held)
 
     @property
     def due(self) -> float | None:
-        """When the next STATE line can be written; None where there is none."""
-        return None if self._value is None or self._held() else self._not_before
+        """When the next STATE line can be written; None if there is none."""
+        return None if self._value is None or self._blocked() else self._not_before
 
-    def write(self, *, at_once: bool = False) -> None:
-        """Write the newest STATE that is due, if there is one.
+    def write(self, *, force: bool = False) -> None:
+        """Write the newest STATE that may be written, if there is one.
 
         Args:
-            at_once: Also where the last one was written a moment ago.
+            force: Whether to write it even if the last one was written just before.
 
         Raises:
-            OutputError: A file that it vouches for cannot be written, or standard output.
+            OutputError: A file that it depends on, or standard output, cannot be written.
         """
         value = self.checkpoints.due()
         if value is not None:
             self._value = value
-        if self._value is None or self._held():
+        if self._value is None or self._blocked():
             return
         now = self._clock()
-        if now < self._not_before and not at_once:
+        if now < self._not_before and not force:
             return
         self._not_before = now + self._seconds
-        for store in self._files:
-            store()
+        for sync in self._syncs:
+            sync()
         self._write(self._value)
         self._value = None
 

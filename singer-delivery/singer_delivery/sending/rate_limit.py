@@ -10,24 +10,25 @@ if TYPE_CHECKING:
 
 
 RECHECK_SECONDS = 0.1
-"""How often a lane looks whether it may send again after `until`."""
+"""How often a lane checks again after `allowed_until`."""
 
 
-class Pace:
+class RateLimiter:
     """Limits the request rate of all lanes together.
 
-    When the service asks one lane to wait, all of them wait.
+    If the service requests a wait from one lane, all of them wait.
 
     Args:
         per_second: The highest number of requests per second, or None for no limit.
         clock: A monotonic clock, in seconds.
 
     Attributes:
-        until: When the right to send ends unless it is put off, by the clock; None: never.
+        allowed_until: The time, by the clock, from which no request may be sent; None for no
+            such time.
     """
 
     def __init__(self, per_second: float | None, clock: Callable[[], float]) -> None:
-        self.until: float | None = None
+        self.allowed_until: float | None = None
         self._interval = 1 / per_second if per_second else 0.0
         self._clock = clock
         self._next = clock()
@@ -37,7 +38,7 @@ class Pace:
         """Reserve a request now and return 0, or return the seconds until one is allowed."""
         with self._lock:
             now = self._clock()
-            if self.until is not None and now >= self.until:
+            if self.allowed_until is not None and now >= self.allowed_until:
                 return RECHECK_SECONDS
             if self._next > now:
                 return self._next - now
@@ -45,6 +46,6 @@ class Pace:
             return 0.0
 
     def pause(self, seconds: float) -> None:
-        """Let no lane send for this many seconds."""
+        """Keep all lanes from sending for this many seconds."""
         with self._lock:
             self._next = max(self._next, self._clock() + seconds)
