@@ -43,14 +43,13 @@ class ForkServer:
 
     Args:
         names: Those of the commands.
-        before: Code that it runs before it imports them.
     """
 
-    def __init__(self, names: Sequence[str], before: str = "") -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(theirs.fileno()), before, *names],
+                [sys.executable, "-P", __file__, str(theirs.fileno()), *names],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -84,12 +83,16 @@ class Forked(subprocess.Popen[bytes]):
 
     Args:
         server: Which has imported it.
+        before: Code that the new process runs before the command.
         command: Its path and its arguments.
         options: Those of `Popen`; only streams, `cwd` and `env` have an effect.
     """
 
-    def __init__(self, server: ForkServer, command: Sequence[str], **options: Any) -> None:
+    def __init__(
+        self, server: ForkServer, before: str, command: Sequence[str], **options: Any
+    ) -> None:
         self._server = server
+        self._before = before
         super().__init__(command, **options)
 
     def _execute_child(self, args: Sequence[str], *others: Any) -> None:
@@ -97,6 +100,7 @@ class Forked(subprocess.Popen[bytes]):
         streams = (own if end == -1 else end for own, end in enumerate(pipes[0:4:3] + pipes[5:]))
         self.pid, self._status = self._server.fork(
             tuple(streams),
+            before=self._before,
             argv=[str(word) for word in args],
             cwd=str(cwd or "."),
             env=dict(env or os.environ),
@@ -129,8 +133,7 @@ def _number(channel: socket.socket) -> int:
     return number
 
 
-def _serve(requests: socket.socket, before: str, *names: str) -> None:
-    exec(before, {})
+def _serve(requests: socket.socket, *names: str) -> None:
     commands = {point.name: point for point in entry_points(group="console_scripts")}
     for name in names:
         with contextlib.suppress(Exception):  # the command itself will tell
@@ -162,6 +165,7 @@ def _run(commands: dict[str, EntryPoint], streams: list[int], channel: socket.so
         os.environ.clear()
         os.environ.update(request["env"])
         sys.argv[:] = request["argv"]
+        exec(request["before"], {})
         sys.exit(commands[Path(sys.argv[0]).name].load()())
     for stream in (*streams, 0, 1):
         os.close(stream)
