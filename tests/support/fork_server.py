@@ -12,6 +12,7 @@ threads and keeps no state; for each request it forks a process that forks and a
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import json
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _NUMBER = struct.Struct("!i")
 
@@ -166,13 +167,33 @@ def _run(commands: dict[str, EntryPoint], streams: list[int], channel: socket.so
         os.environ.update(request["env"])
         sys.argv[:] = request["argv"]
         exec(request["before"], {})
-        sys.exit(commands[Path(sys.argv[0]).name].load()())
+        _end(commands[Path(sys.argv[0]).name].load())
     for stream in (*streams, 0, 1):
         os.close(stream)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # from a terminal: the command has it too
     channel.sendall(_NUMBER.pack(pid))
     channel.sendall(_NUMBER.pack(os.waitpid(pid, 0)[1]))
     os._exit(0)
+
+
+def _end(command: Callable[[], Any]) -> None:
+    """Run a command and end as Python does, but leave it to the kernel to take the memory back.
+
+    Python itself touches each object once more, so that the pages shared with the server are
+    copied: that costs as much as all that the command has done.
+    """
+    try:
+        code = command()
+    except SystemExit as ended:
+        code = ended.code
+    if code is None or isinstance(code, int):
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError):  # Python will try again, and tell
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit((code or 0) & 0xFF)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
