@@ -30,10 +30,15 @@ FORKED = (
     (
         *("tap-moesif", "target-segment", "target-moesif", "moesif-sandbox"),
         *("singer-rejects", "singer-fingerprints"),
+        "importlib_metadata._adapters",
     ),
-    ("meltano",),
+    (
+        "meltano",
+        *("meltano.core.meltano_file", "meltano.migrations.utils.dialect_typing"),
+        *("sqlalchemy.dialects.sqlite", "anyio._backends._asyncio", "smart_open"),
+    ),
 )
-"""The commands that are forked, those together that are forked from the same process."""
+"""The commands that are forked, and modules that they import later; a process for each line."""
 
 READY = "moesif-sandbox ready on "
 

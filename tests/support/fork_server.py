@@ -43,7 +43,7 @@ class ForkServer:
     """A process that has imported the modules of some commands.
 
     Args:
-        names: Those of the commands.
+        names: Those of the commands, and of further modules.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -138,7 +138,8 @@ def _serve(requests: socket.socket, *names: str) -> None:
     commands = {point.name: point for point in entry_points(group="console_scripts")}
     for name in names:
         with contextlib.suppress(Exception):  # the command itself will tell
-            import_module(commands[name].module)  # `load` would also make singer-sdk log
+            # `load` would also make singer-sdk log.
+            import_module(commands[name].module if name in commands else name)
     gc.freeze()
     assert threading.active_count() == 1, "a forked thread is lost, and its locks stay locked"
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
