@@ -30,10 +30,15 @@ FORKED = (
     (
         *("tap-moesif", "target-segment", "target-moesif", "moesif-sandbox"),
         *("singer-rejects", "singer-fingerprints"),
+        "importlib_metadata._adapters",
     ),
-    ("meltano",),
+    (
+        "meltano",
+        *("meltano.core.meltano_file", "meltano.migrations.utils.dialect_typing"),
+        *("sqlalchemy.dialects.sqlite", "anyio._backends._asyncio", "smart_open"),
+    ),
 )
-"""The commands that are forked, those together that are forked from the same process."""
+"""The commands that are forked, and modules that they import later; a process for each line."""
 
 READY = "moesif-sandbox ready on "
 
@@ -71,7 +76,7 @@ def started(
         name: The command's, or the path of one that is installed elsewhere.
         arguments: Its arguments.
         stdin: Its standard input.
-        before: Code to run before its modules are imported.
+        before: Code to run before it, in its process.
         options: Those of `Popen`; `env` is added to the environment.
     """
     more: Mapping[str, str] = options.pop("env", {})
@@ -103,7 +108,7 @@ def _way(
     fresh = "FRESH_PROCESSES" in os.environ or any(map(is_read_at_start, environment))
     for together in FORKED:
         if name in together and not fresh:
-            return partial(Forked, fork_server(together, before)), [path]
+            return partial(Forked, fork_server(together), before), [path]
     if not before:
         return subprocess.Popen, [path]
     run = "import runpy, sys; sys.argv[:1] = []; runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -111,9 +116,9 @@ def _way(
 
 
 @cache
-def fork_server(names: tuple[str, ...], before: str = "") -> ForkServer:
+def fork_server(names: tuple[str, ...]) -> ForkServer:
     """Start the process that commands are forked from."""
-    server = ForkServer(names, before)
+    server = ForkServer(names)
     atexit.register(server.close)
     return server
 

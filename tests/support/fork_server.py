@@ -12,6 +12,7 @@ threads and keeps no state; for each request it forks a process that forks and a
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import json
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _NUMBER = struct.Struct("!i")
 
@@ -42,15 +43,14 @@ class ForkServer:
     """A process that has imported the modules of some commands.
 
     Args:
-        names: Those of the commands.
-        before: Code that it runs before it imports them.
+        names: Those of the commands, and of further modules.
     """
 
-    def __init__(self, names: Sequence[str], before: str = "") -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(theirs.fileno()), before, *names],
+                [sys.executable, "-P", __file__, str(theirs.fileno()), *names],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -84,12 +84,16 @@ class Forked(subprocess.Popen[bytes]):
 
     Args:
         server: Which has imported it.
+        before: Code that the new process runs before the command.
         command: Its path and its arguments.
         options: Those of `Popen`; only streams, `cwd` and `env` have an effect.
     """
 
-    def __init__(self, server: ForkServer, command: Sequence[str], **options: Any) -> None:
+    def __init__(
+        self, server: ForkServer, before: str, command: Sequence[str], **options: Any
+    ) -> None:
         self._server = server
+        self._before = before
         super().__init__(command, **options)
 
     def _execute_child(self, args: Sequence[str], *others: Any) -> None:
@@ -97,6 +101,7 @@ class Forked(subprocess.Popen[bytes]):
         streams = (own if end == -1 else end for own, end in enumerate(pipes[0:4:3] + pipes[5:]))
         self.pid, self._status = self._server.fork(
             tuple(streams),
+            before=self._before,
             argv=[str(word) for word in args],
             cwd=str(cwd or "."),
             env=dict(env or os.environ),
@@ -129,12 +134,12 @@ def _number(channel: socket.socket) -> int:
     return number
 
 
-def _serve(requests: socket.socket, before: str, *names: str) -> None:
-    exec(before, {})
+def _serve(requests: socket.socket, *names: str) -> None:
     commands = {point.name: point for point in entry_points(group="console_scripts")}
     for name in names:
         with contextlib.suppress(Exception):  # the command itself will tell
-            import_module(commands[name].module)  # `load` would also make singer-sdk log
+            # `load` would also make singer-sdk log.
+            import_module(commands[name].module if name in commands else name)
     gc.freeze()
     assert threading.active_count() == 1, "a forked thread is lost, and its locks stay locked"
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
@@ -162,13 +167,34 @@ def _run(commands: dict[str, EntryPoint], streams: list[int], channel: socket.so
         os.environ.clear()
         os.environ.update(request["env"])
         sys.argv[:] = request["argv"]
-        sys.exit(commands[Path(sys.argv[0]).name].load()())
+        exec(request["before"], {})
+        _end(commands[Path(sys.argv[0]).name].load())
     for stream in (*streams, 0, 1):
         os.close(stream)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # from a terminal: the command has it too
     channel.sendall(_NUMBER.pack(pid))
     channel.sendall(_NUMBER.pack(os.waitpid(pid, 0)[1]))
     os._exit(0)
+
+
+def _end(command: Callable[[], Any]) -> None:
+    """Run a command and end as Python does, but leave it to the kernel to take the memory back.
+
+    Python itself touches each object once more, so that the pages shared with the server are
+    copied: that costs as much as all that the command has done.
+    """
+    try:
+        code = command()
+    except SystemExit as ended:
+        code = ended.code
+    if code is None or isinstance(code, int):
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError):  # Python will try again, and tell
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit((code or 0) & 0xFF)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

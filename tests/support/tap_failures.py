@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     Case = Callable[[Path], Ended]
     Spoil = Callable[[Request, dict[str, Any]], Any]
 
-IN_NO_TIME = "import time; time.sleep = lambda seconds: None\n"
+IN_NO_TIME = """
+import time
+import tap_moesif.service.client as c
+sleep, time.sleep = time.sleep, lambda seconds: None
+init = c.Moesif.__init__
+init.__defaults__ = tuple(time.sleep if each is sleep else each for each in init.__defaults__)
+"""
 """Code that leaves out what a user would wait for."""
 
-LESS_PATIENT = (
-    f"{IN_NO_TIME}import tap_moesif.service.client as c\n"
-    "c.TIMEOUT_SECONDS = c.MAX_SECONDS_UNANSWERED = 0.1\n"
-)
-
+LESS_PATIENT = f"{IN_NO_TIME}c.TIMEOUT_SECONDS = c.MAX_SECONDS_UNANSWERED = 0.1"
 
 NO_SORT_BY_ID = {
     "error": {
