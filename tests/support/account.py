@@ -77,6 +77,22 @@ class Account(ScriptedService):
         """Give the bodies of the searches of one kind."""
         return [r.json for r in self.requests if urlsplit(r.path).path.endswith(f"/{path}")]
 
+    def refuse(self, reply: Reply, path: str = "/", having: bytes = b"") -> None:
+        """Give this reply to each search whose path and body hold these."""
+        self.spoil = lambda request, answer: (
+            reply if path in request.path and having in request.body else answer
+        )
+
+    def break_off(self, search: int) -> None:
+        """Refuse the search for users of some number, from 1, and those behind."""
+        self.spoil = lambda request, answer: (
+            Reply(400) if "/users" in request.path and self.searches >= search else answer
+        )
+
+    def recover(self) -> None:
+        """Answer everything again."""
+        self.spoil = lambda _, answer: answer
+
     def _put(self, kind: str, id_: str, **document: Any) -> None:
         source = {
             name: self.time(value) if isinstance(value, timedelta) else value

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from account import Account, settings
 from tap_moesif import TapMoesif
 from tap_moesif.service import MoesifError
+from tap_moesif.streams import STREAMS
 from tap_moesif.sync import AtomicLineWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+EVERY_STREAM = frozenset(str(vars(stream)["name"]) for stream in STREAMS)
 
 
 class Recorder(AtomicLineWriter):
@@ -37,9 +45,17 @@ class Output:
             if message["type"] == "RECORD" and message["stream"] == stream
         ]
 
+    def ids_of(self, stream: str) -> list[str]:
+        return [record["id"] for record in self.records(stream)]
+
     @property
     def ids(self) -> list[str]:
-        return [record["id"] for record in self.records()]
+        return self.ids_of("users")
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """How many calls each user's roll-up counts."""
+        return {record["id"]: record["last24HourAggResults"]["count"] for record in self.records()}
 
     @property
     def state(self) -> dict[str, Any]:
@@ -50,6 +66,40 @@ class Output:
     def bookmark(self) -> str | None:
         bookmark: str | None = self.state["bookmarks"]["users"].get("replication_key_value")
         return bookmark
+
+
+@cache
+def _discovered(settings: str) -> str:
+    return TapMoesif(config=json.loads(settings)).catalog_json_text
+
+
+def catalog(
+    streams: Container[str] | None = None,
+    *,
+    without: Container[str] = (),
+    method: str | None = None,
+    **config: Any,
+) -> dict[str, Any]:
+    """Discover a catalog.
+
+    Args:
+        streams: What is selected; None: what is so by default.
+        without: The properties that are deselected.
+        method: How its streams are replicated, written as Meltano's metadata do.
+        config: The settings of which it depends.
+    """
+    config = {"management_api_key": "k", **config}
+    found: dict[str, Any] = json.loads(_discovered(json.dumps(config)))
+    for stream in found["streams"]:
+        for entry in stream["metadata"]:
+            own, breadcrumb = entry["metadata"], entry["breadcrumb"]
+            if breadcrumb and breadcrumb[-1] in without:
+                own["selected"] = False
+            if not breadcrumb and streams is not None:
+                own["selected"] = stream["tap_stream_id"] in streams
+            if not breadcrumb and method:
+                own["forced-replication-method"] = stream["replication_method"] = method
+    return found
 
 
 def no_wait(_: float) -> None:
@@ -66,6 +116,13 @@ def sync(
     if error is not None:
         raise error
     return run
+
+
+def sync_stream(
+    account: Account, stream: str, state: dict[str, Any] | None = None, **config: Any
+) -> Output:
+    """Sync one stream alone."""
+    return sync(settings(account, **config), catalog({stream}), state)
 
 
 def killed(

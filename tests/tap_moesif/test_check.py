@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from catalogs import all_selected
 from commands import run
 from scripted import Reply, Request, ScriptedService
 from singer_delivery.checking import Finding, Sign
 from tap_moesif.tap import TapMoesif
+from tap_output import EVERY_STREAM, catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,22 +129,16 @@ def test_the_clock_is_compared_with_moesif_s(
 
 
 def test_every_stream_can_be_checked(sandbox: Sandbox) -> None:
-    discovered = TapMoesif(config=sandbox.config).catalog_json_text
-    catalog = json.loads(all_selected(discovered))
-    found = {each.what: each for each in TapMoesif(config=sandbox.config, catalog=catalog).check()}
+    tap = TapMoesif(config=sandbox.config, catalog=catalog(EVERY_STREAM))
+    found = {each.what: each for each in tap.check()}
     assert not failed(found)
-    assert {f"stream {stream['tap_stream_id']}" for stream in catalog["streams"]} <= found.keys()
+    assert {f"stream {name}" for name in EVERY_STREAM} <= found.keys()
 
 
 def test_a_catalog_that_selects_nothing_is_a_failure(service: ScriptedService) -> None:
-    catalog = json.loads(TapMoesif(config={"management_api_key": KEY}).catalog_json_text)
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            entry["metadata"]["selected"] = False
-    assert failed(findings(service, catalog)) == {"catalog"}
+    assert failed(findings(service, catalog(set()))) == {"catalog"}
 
 
-@pytest.mark.fresh_process
 def test_the_command_has_the_options(
     service: ScriptedService, moesif: Moesif, tmp_path: Path
 ) -> None:

@@ -17,7 +17,6 @@ from tap_moesif.records.documents import MOST_NAMES
 
 TOKENS = "session_token"
 MANY_FIELDS = json.dumps(dict.fromkeys(map(str, range(MOST_NAMES)), 1)).encode()
-COMPANY = {"company_id": "c1", "metadata": {"plan": "pro"}}
 
 
 def read(name: str, source: bytes, *drop: str) -> dict[str, Any]:
@@ -80,45 +79,6 @@ def test_what_is_dropped_is_in_no_object() -> None:
 
     assert read("users", source, TOKENS)["campaign"] == {"x": [{}]}
     assert "session_token" in bytes(read("users", source)["campaign"]).decode()
-
-
-def test_what_the_account_has_put_there_is_not_searched_for_what_is_dropped() -> None:
-    source = b'{"user_id":"u1","metadata":{"session_token":"the account\'s own"}}'
-
-    assert plain(read("users", source, TOKENS))["metadata"] == {
-        "session_token": "the account's own"
-    }
-
-
-@pytest.mark.parametrize(
-    ("company", "company_id", "expected"),
-    [
-        (COMPANY, "c1", {"id": "c1", "metadata": {"plan": "pro"}}),
-        (COMPANY, None, {"id": "c1", "metadata": {"plan": "pro"}}),
-        ({"metadata": {"company_id": "c2"}}, "c2", {"id": "c2", "metadata": {"company_id": "c2"}}),
-        ({"company_id": None}, "c1", {"id": "c1"}),
-        (None, "c1", {"id": "c1"}),
-        ("Acme", "c1", {"id": "c1", "additionalFields": {"company": "Acme"}}),
-    ],
-)
-def test_a_company_has_its_id_however_it_is_written(
-    company: object, company_id: str | None, expected: dict[str, Any]
-) -> None:
-    document = {"user_id": "u1", "company": company, "company_id": company_id}
-
-    record = plain(read("users", json.dumps(document).encode()))
-
-    assert record["company"] == expected
-    assert record.get("additionalFields", {}).get("company_id") is None
-
-
-def test_a_company_of_another_id_leaves_both() -> None:
-    document = {"user_id": "u1", "company": COMPANY, "company_id": "c2"}
-
-    record = plain(read("users", json.dumps(document).encode()))
-
-    assert record["company"]["id"] == "c1"
-    assert record["additionalFields"] == {"company_id": "c2"}
 
 
 NOT_IN_GOOD_ORDER = {

@@ -14,7 +14,7 @@ import pytest
 from account import Account
 from tap_moesif import TapMoesif
 from tap_moesif.streams import ListStream, MoesifStream
-from tap_output import sync
+from tap_output import EVERY_STREAM, catalog, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +49,8 @@ def account() -> Iterator[Account]:
 def everything(account: Account, **settings: object) -> list[Request]:
     """Sync all streams, twice; give what was asked."""
     config = {"management_api_key": "k", "api_url": account.url, "page_size": 2, **settings}
-    catalog = TapMoesif(config=dict(config)).catalog_dict
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            entry["metadata"]["selected"] = True
-    sync(config, catalog, sync(config, catalog).state)
+    state = sync(config, catalog(EVERY_STREAM)).state
+    sync(config, catalog(EVERY_STREAM), state)
     return account.requests
 
 

@@ -120,10 +120,6 @@ def test_a_profile_edit_without_activity_is_a_change(account: Account) -> None:
     assert "edited" in sync(settings(account), state=first.state).ids
 
 
-def counts(run: Output) -> dict[str, int]:
-    return {record["id"]: record["last24HourAggResults"]["count"] for record in run.records()}
-
-
 def test_the_usage_of_who_became_idle_falls_back_once(account: Account) -> None:
     account.user("idle", modified_time=91 * DAY, last_seen_time=20 * HOUR)
     account.call("idle", 20 * HOUR)
@@ -135,7 +131,7 @@ def test_the_usage_of_who_became_idle_falls_back_once(account: Account) -> None:
     for _ in range(4):
         run = sync(settings(account, usage_rollup=True), state=state)
         state = run.state
-        runs.append(counts(run))
+        runs.append(run.calls)
         account.now += 6 * HOUR
 
     assert runs == [
@@ -157,9 +153,9 @@ def test_the_usage_falls_back_also_after_a_pause_of_days(account: Account) -> No
     account.now += DAY
     third = sync(settings(account, usage_rollup=True), state=second.state)
 
-    assert counts(first) == {"idle": 1}
-    assert counts(second) == {"idle": 0, "busy": 0}
-    assert counts(third) == {"busy": 0}
+    assert first.calls == {"idle": 1}
+    assert second.calls == {"idle": 0, "busy": 0}
+    assert third.calls == {"busy": 0}
 
 
 def test_a_roll_up_that_is_wanted_anew_takes_in_who_was_active_before(account: Account) -> None:
@@ -182,7 +178,7 @@ def test_this_machines_clock_has_no_part_in_it(account: Account, hours: int) -> 
 
     second = sync(settings(account), state=first.state)
 
-    assert counts(first) == {"u1": 1}
+    assert first.calls == {"u1": 1}
     assert "u2" in second.ids
     assert first.bookmark == account_time(account, HOUR + MINUTE, first)
 

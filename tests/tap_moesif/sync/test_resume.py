@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from account import DAY, HOUR, MINUTE, Account, settings
-from scripted import Reply
-from tap_moesif import TapMoesif
 from tap_moesif.service.errors import MoesifError
-from tap_output import Output, killed, sync
-
-if TYPE_CHECKING:
-    from scripted import Request
-
-
-def counts(run: Output) -> dict[str, int]:
-    return {record["id"]: record["last24HourAggResults"]["count"] for record in run.records()}
-
-
-def breaks_off(account: Account, search: int) -> None:
-    """Let the service refuse the search for users of some number, from 1, and those behind."""
-
-    def spoil(request: Request, answer: dict[str, Any]) -> Any:
-        broken = "/users" in request.path and account.searches >= search
-        return Reply(400) if broken else answer
-
-    account.spoil = spoil
-
-
-def whole(account: Account) -> None:
-    account.spoil = lambda _, answer: answer
+from tap_output import catalog, killed, sync
 
 
 def test_a_killed_first_load_goes_on_where_its_last_state_stood(account: Account) -> None:
     users = [f"u{number:04d}" for number in range(2_500)]
     for user in users:
         account.user(user, modified_time=DAY)
-    breaks_off(account, search=4)
+    account.break_off(search=4)
     first = killed(settings(account, page_size=400))
-    whole(account)
+    account.recover()
 
     second = sync(settings(account, page_size=400), state=first.state)
 
@@ -54,9 +31,9 @@ def test_a_killed_first_load_goes_on_where_its_last_state_stood(account: Account
 def test_what_changes_between_a_kill_and_the_next_run_is_not_missed(account: Account) -> None:
     for number in range(6):
         account.user(f"u{number}", modified_time=DAY)
-    breaks_off(account, search=3)
+    account.break_off(search=3)
     first = killed(settings(account, page_size=2))
-    whole(account)
+    account.recover()
     account.now += DAY
     account.user("u0", modified_time=12 * HOUR, name="new")
     account.user("u5", modified_time=MINUTE, name="new")
@@ -75,10 +52,10 @@ def test_a_killed_incremental_sync_goes_on_within_its_own_bounds(account: Accoun
     account.now += DAY
     for number in range(6):
         account.user(f"u{number}", modified_time=MINUTE, last_seen_time=MINUTE)
-    breaks_off(account, search=4)  # the first sees whether the times can be asked for
+    account.break_off(search=4)  # the first sees whether the times can be asked for
     first = killed(settings(account, page_size=2), state=state)
     bounds = account.asked("users")[-1]["query"]
-    whole(account)
+    account.recover()
     account.now += DAY
 
     second = sync(settings(account, page_size=2), state=first.state)
@@ -93,26 +70,26 @@ def test_the_usage_of_a_resumed_sync_falls_back_all_the_same(account: Account) -
         account.call(f"u{number}", 23 * HOUR)
     account.user("u4", modified_time=80 * DAY, last_seen_time=timedelta())
     config = settings(account, page_size=2, usage_rollup=True)
-    breaks_off(account, search=2)
+    account.break_off(search=2)
     first = killed(config)
-    whole(account)
+    account.recover()
     account.now += 3 * HOUR
     second = sync(config, state=first.state)
     account.now += 3 * HOUR
 
     third = sync(config, state=second.state)
 
-    assert counts(first) == {"u0": 1, "u1": 1}
-    assert counts(second) == {"u2": 0, "u3": 0, "u4": 0}  # as of the run that emits them
-    assert counts(third) == {"u0": 0, "u1": 0, "u2": 0, "u3": 0, "u4": 0}
+    assert first.calls == {"u0": 1, "u1": 1}
+    assert second.calls == {"u2": 0, "u3": 0, "u4": 0}  # as of the run that emits them
+    assert third.calls == {"u0": 0, "u1": 0, "u2": 0, "u3": 0, "u4": 0}
 
 
 def test_other_dates_begin_another_walk(account: Account) -> None:
     for number in range(6):
         account.user(f"u{number}", modified_time=number * DAY + HOUR)
-    breaks_off(account, search=3)
+    account.break_off(search=3)
     first = killed(settings(account, page_size=2, start_date="2026-03-06"))
-    whole(account)
+    account.recover()
 
     second = sync(settings(account, start_date="2026-03-05"), state=first.state)
 
@@ -159,16 +136,13 @@ def test_a_full_table_is_read_whole_and_goes_on_after_a_kill(account: Account) -
     for number in range(6):
         account.user(f"u{number}", modified_time=90 * DAY)
     state = sync(settings(account)).state
-    config = settings(account, page_size=2)
-    catalog = TapMoesif(config=dict(config)).catalog_dict
-    for stream in catalog["streams"]:
-        stream["replication_method"] = "FULL_TABLE"
-    breaks_off(account, search=account.searches + 3)
-    first = killed(config, catalog, state)
-    whole(account)
+    config, full = settings(account, page_size=2), catalog(method="FULL_TABLE")
+    account.break_off(search=account.searches + 3)
+    first = killed(config, full, state)
+    account.recover()
 
-    second = sync(config, catalog, first.state)
-    third = sync(config, catalog, second.state)
+    second = sync(config, full, first.state)
+    third = sync(config, full, second.state)
 
     assert (first.ids, second.ids) == (["u0", "u1", "u2", "u3"], ["u4", "u5"])
     assert third.ids == ["u0", "u1", "u2", "u3", "u4", "u5"]

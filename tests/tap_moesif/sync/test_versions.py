@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import pytest
 
 from account import DAY, Account, settings
-from scripted import Reply
 from tap_moesif import TapMoesif
-from tap_output import Output, Recorder, killed, sync
+from tap_output import Output, Recorder, catalog, killed, sync
 
-if TYPE_CHECKING:
-    from scripted import Request
-
-
-def catalog(config: dict[str, Any], method: str = "FULL_TABLE") -> dict[str, Any]:
-    """Discover a catalog, and set how its streams are replicated, as Meltano's metadata do."""
-    found = TapMoesif(config=dict(config)).catalog_dict
-    for stream in found["streams"]:
-        [own] = [part["metadata"] for part in stream["metadata"] if not part["breadcrumb"]]
-        own["forced-replication-method"] = stream["replication_method"] = method
-    return found
+full_table = partial(catalog, method="FULL_TABLE")
 
 
 def versions(run: Output, stream: str = "users") -> list[tuple[str, int | None]]:
@@ -47,7 +37,7 @@ def test_a_full_table_ends_with_the_version_of_its_records(
 ) -> None:
     config = settings(people, page_size=2)
 
-    told = versions(sync(config, catalog(config)), stream)
+    told = versions(sync(config, full_table()), stream)
 
     assert [kind for kind, _ in told] == [*["RECORD"] * count, "ACTIVATE_VERSION"]
     assert len({version for _, version in told}) == 1
@@ -56,7 +46,7 @@ def test_a_full_table_ends_with_the_version_of_its_records(
 
 def test_an_empty_full_table_has_a_version_too(account: Account) -> None:
     config = settings(account)
-    [(kind, version)] = versions(sync(config, catalog(config)))
+    [(kind, version)] = versions(sync(config, full_table()))
     assert kind == "ACTIVATE_VERSION"
     assert version
 
@@ -66,7 +56,7 @@ def test_an_incremental_stream_and_the_lists_have_none(people: Account) -> None:
     assert {message["type"] for message in run.messages} == {"SCHEMA", "RECORD", "STATE"}
     assert not any("version" in message for message in run.messages)
     config = settings(people)
-    run = sync(config, catalog(config))
+    run = sync(config, full_table())
     told = {message["stream"] for message in run.messages if "version" in message}
     assert told == {"users", "companies"}
 
@@ -76,7 +66,7 @@ def test_an_incremental_stream_and_the_lists_have_none(people: Account) -> None:
 )
 def test_what_lies_between_dates_is_no_full_table(people: Account, dates: dict[str, str]) -> None:
     config = settings(people, **dates)
-    run = sync(config, catalog(config))
+    run = sync(config, full_table())
     assert len(run.ids) == 6
     assert {version for _, version in versions(run)} == {None}
     assert "ACTIVATE_VERSION" not in {kind for kind, _ in versions(run)}
@@ -84,7 +74,7 @@ def test_what_lies_between_dates_is_no_full_table(people: Account, dates: dict[s
 
 def test_versions_can_be_turned_off(people: Account) -> None:
     config = settings(people, emit_activate_version_messages=False)
-    assert versions(sync(config, catalog(config))) == [("RECORD", None)] * 6
+    assert versions(sync(config, full_table())) == [("RECORD", None)] * 6
 
 
 def test_the_environment_turns_versions_off(
@@ -99,21 +89,11 @@ def test_the_environment_turns_versions_off(
 def test_part_of_a_table_is_not_activated(people: Account) -> None:
     config = settings(people)
     writer = Recorder()
-    tap = TapMoesif(config=config, catalog=catalog(config), message_writer=writer)
+    tap = TapMoesif(config=config, catalog=full_table(), message_writer=writer)
     tap.streams["users"].record_limit = 1  # type: ignore[attr-defined]
     tap.streams["users"].sync()
     tap.moesif.close()
     assert [kind for kind, _ in versions(Output(writer.messages))] == ["RECORD"]
-
-
-def breaks_off(account: Account, search: int) -> None:
-    """Let the service refuse the search for users of some number, and those behind."""
-
-    def spoil(request: Request, answer: dict[str, Any]) -> Any:
-        broken = "/users" in request.path and account.searches >= search
-        return Reply(400) if broken else answer
-
-    account.spoil = spoil
 
 
 def of_version(state: dict[str, Any], version: int | None) -> dict[str, Any]:
@@ -126,12 +106,12 @@ def of_version(state: dict[str, Any], version: int | None) -> dict[str, Any]:
 
 def test_a_read_that_is_resumed_goes_on_with_its_version(people: Account) -> None:
     config = settings(people, page_size=2)
-    breaks_off(people, search=people.searches + 3)
-    first = killed(config, catalog(config))
-    people.spoil = lambda _, answer: answer
+    people.break_off(search=people.searches + 3)
+    first = killed(config, full_table())
+    people.recover()
 
-    second = sync(config, catalog(config), of_version(first.state, 7))
-    third = sync(config, catalog(config), second.state)
+    second = sync(config, full_table(), of_version(first.state, 7))
+    third = sync(config, full_table(), second.state)
 
     assert [kind for kind, _ in versions(first)] == ["RECORD"] * 4
     assert versions(second) == [("RECORD", 7), ("RECORD", 7), ("ACTIVATE_VERSION", 7)]
@@ -145,7 +125,7 @@ def test_each_read_has_a_later_version_than_the_last_one(people: Account) -> Non
     state: dict[str, Any] = {}
     numbers: list[int] = []
     for _ in range(3):
-        run = sync(config, catalog(config), state)
+        run = sync(config, full_table(), state)
         numbers += {version for _, version in versions(run) if version}
         state = run.state
     assert numbers == sorted({*numbers})
@@ -156,11 +136,11 @@ def test_each_read_has_a_later_version_than_the_last_one(people: Account) -> Non
 
 def test_a_read_that_began_without_a_version_begins_anew(people: Account) -> None:
     config = settings(people, page_size=2)
-    breaks_off(people, search=people.searches + 3)
-    first = killed(config, catalog(config))
-    people.spoil = lambda _, answer: answer
+    people.break_off(search=people.searches + 3)
+    first = killed(config, full_table())
+    people.recover()
 
-    second = sync(config, catalog(config), of_version(first.state, None))
+    second = sync(config, full_table(), of_version(first.state, None))
 
     assert len(second.ids) == 6
     assert versions(second)[-1][0] == "ACTIVATE_VERSION"
@@ -170,13 +150,13 @@ def test_a_read_that_went_on_without_its_version_is_not_activated(people: Accoun
     """Part of its records came without: an activation would take them away."""
     config = settings(people, page_size=2)
     silent = {**config, "emit_activate_version_messages": False}
-    breaks_off(people, search=people.searches + 2)
-    first = killed(config, catalog(config))
-    breaks_off(people, search=people.searches + 2)
-    second = killed(silent, catalog(config), first.state)
-    people.spoil = lambda _, answer: answer
+    people.break_off(search=people.searches + 2)
+    first = killed(config, full_table())
+    people.break_off(search=people.searches + 2)
+    second = killed(silent, full_table(), first.state)
+    people.recover()
 
-    third = sync(config, catalog(config), second.state)
+    third = sync(config, full_table(), second.state)
 
     assert (first.ids, second.ids) == (["u0", "u1"], ["u2", "u3"])
     assert len(third.ids) == 6
