@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message, RecordHandle
 
 
-MOST_VERSION = 1 << 63
+VERSION_LIMIT = 1 << 63
 """What a version must stay below: the identities have it as a 64-bit integer."""
 
 
@@ -83,7 +83,7 @@ class DeliveryTarget(CommandTarget):
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._mapped: dict[str, MappedStream] = {}
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
         self._replaying = True  # until a record comes without a reject reason
         self._reader = MessageReader(
             self._poll, self._wakeup, self._read_unreadable, lambda: self._replaying
@@ -199,18 +199,18 @@ class DeliveryTarget(CommandTarget):
         )
         encode = self.encoder(stream)
         if isinstance(encode, NotSent) and encode.notice:
-            self.say_once(logging.INFO, f"Stream '{stream.name}' is not sent: {encode.notice}")
+            self.log_once(logging.INFO, f"Stream '{stream.name}' is not sent: {encode.notice}")
         return encode
 
-    def say_once(self, level: int, sentence: str) -> None:
+    def log_once(self, level: int, sentence: str) -> None:
         """Log a sentence once; SCHEMA messages may repeat."""
-        if sentence not in self._said:
-            self._said.add(sentence)
+        if sentence not in self._logged:
+            self._logged.add(sentence)
             self.logger.log(level, "%s", sentence)
 
     def warn_once(self, sentence: str) -> None:
         """Log a warning once."""
-        self.say_once(logging.WARNING, sentence)
+        self.log_once(logging.WARNING, sentence)
 
     @override
     def read_record(self, message: dict[str, Any]) -> None:
@@ -357,7 +357,7 @@ class DeliveryTarget(CommandTarget):
                 self.logger.info(
                     "The run ends: waiting for the requests in flight, %d s at most.", STOP_SECONDS
                 )
-            self.delivery.abandon(STOP_SECONDS - self.output.hurry(STOP_SECONDS))
+            self.delivery.abandon(STOP_SECONDS - self.output.set_upload_deadline(STOP_SECONDS))
         except DeliveryError as another:
             if str(another) != str(failure):
                 self.logger.error("%s", another)  # noqa: TRY400
@@ -413,4 +413,4 @@ def _version(message: Mapping[str, Any]) -> int | None:
     version = message.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
         return None
-    return version if abs(version) < MOST_VERSION else None
+    return version if abs(version) < VERSION_LIMIT else None

@@ -118,7 +118,7 @@ class MessageReader(GenericSingerReader[bytes]):
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     if source.torn and self._replaying():
                         logger.warning(
-                            "The rejects file ends with an incomplete line, which is left out"
+                            "The rejects file ends with an incomplete line, which is skipped"
                         )
                         break
                     self._unreadable(*self._record_read_leniently())
