@@ -70,7 +70,7 @@ class CommandTarget(SdkTarget):
 
     @abstractmethod
     def run(self, file_input: IO[str] | None) -> int:
-        """Deliver all of an input; return the exit code."""
+        """Deliver a whole input; return the exit code."""
 
     def verify_key(self) -> str | None:
         """Check the key with the service, without sending anything.

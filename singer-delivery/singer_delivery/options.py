@@ -43,7 +43,7 @@ def _of_all() -> list[Option]:
         Option(
             ["--check"],
             is_flag=True,
-            help="Send nothing, but check key, address, clock and files, and print a table. The exit "
+            help="Send nothing; check key, address, clock and files, and print a table. The exit "
             "code is 1 if a run would fail.",
         ),
         Option(
