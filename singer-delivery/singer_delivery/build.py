@@ -1,4 +1,4 @@
-"""Builds the delivery of a run by its settings: files, connections, clock."""
+"""Builds the delivery of a run from its settings."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def build_delivery(
     """Build the delivery of one run; its lanes are started.
 
     Args:
-        run: The run, whose names fill in those of files.
+        run: The run, whose names are filled in.
         settings: The shared settings.
         service: The service to write to.
-        output: Where rejects and outcomes go.
-        sender: Who sends.
-        max_body_bytes: The largest body that the service takes.
+        output: The files of the run.
+        sender: The sender.
+        max_body_bytes: The maximum size of a body.
         wakeup: Ends a wait of the reading thread.
-        interrupt: Called at each turn; raises where the run must end.
-        logger: Takes the progress.
+        interrupt: Called regularly; raises if a signal ends the run.
+        logger: Logs the progress.
         keeps_state: Whether STATE is written.
     """
     dry_run = _dry_run(settings, service) if settings.dry_run else None
@@ -119,7 +119,7 @@ def build_delivery(
         settings,
         destination=destination,
         rejects=Rejects(
-            output.lines("rejects_path", RejectsFileError), utc_now, keep=not settings.dry_run
+            output.lines("rejects_path", RejectsFileError), utc_now, enabled=not settings.dry_run
         ),
         wakeup=wakeup,
         checkpoint=write_state if keeps_state and not dry_run else _write_nothing,
@@ -137,15 +137,15 @@ def build_delivery(
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends, as the service and the operator are told.
+    """The sender of requests.
 
     Attributes:
         user_agent: The User-Agent header.
-        keys: The names of the secret settings that say where the records go.
+        keys: The names of the secret settings that identify the destination.
         secrets: Their values.
-        addresses: The names of the settings that say where the service is.
-        other_secrets: The values of other secret settings, which no log may hold either.
-        tenant: What distinguishes where the records are sent from elsewhere.
+        addresses: The names of the settings that contain the service's address.
+        other_secrets: The values of other secret settings, to mask in logs too.
+        tenant: Identifies the destination, for `entity_key`.
     """
 
     user_agent: str
@@ -199,4 +199,4 @@ def _meter(run: Run, settings: DeliverySettings, service: Service) -> Meter:
 
 
 def _write_nothing(_state: msgspec.Raw) -> None:
-    """Write no STATE, because nothing was delivered, or not everything."""
+    """Write no STATE, because not everything is delivered."""

@@ -1,4 +1,4 @@
-"""A target as a command: its settings, and what it does other than to deliver its input."""
+"""A target as a command: its settings, and its options besides delivering its input."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class CommandTarget(SdkTarget):
     """A target as a command.
 
     Attributes:
-        addresses: The names of the settings that hold a URL; they are checked.
-        located_by: The names of the settings that an error about the address names, if they are
-            not `addresses`.
-        other_keys: The names of secret settings that do not say where the records go.
-        verified: What `--check` says of a key that the service knows.
-        selection: The few records that are sent, if not all are; set before the run.
-        output: Where the files of the run are.
+        addresses: The names of the settings that are URLs; they are checked.
+        located_by: The names of the settings to check in an error about the address, if not
+            `addresses`.
+        other_keys: The names of secret settings that do not identify the destination.
+        verified: The result of `--check` for a valid key.
+        selection: The records to send, if not all; set before the run.
+        output: The files of the run.
     """
 
     addresses: ClassVar[Sequence[str]]
@@ -60,28 +60,28 @@ class CommandTarget(SdkTarget):
 
     @abstractmethod
     def service(self) -> Service:
-        """Return the service to write to."""
+        """Return the service that records are sent to."""
 
     @abstractmethod
     def routes_of(
         self, message: Mapping[str, Any]
     ) -> list[tuple[str, Encode | NotSent | NotKnown]]:
-        """Return what a SCHEMA message's stream becomes, by its names after the stream maps."""
+        """Return the encoders of a SCHEMA message's stream, by its names after the stream maps."""
 
     @abstractmethod
     def run(self, file_input: IO[str] | None) -> int:
-        """Deliver all of an input; return the exit code."""
+        """Deliver a whole input; return the exit code."""
 
     def verify_key(self) -> str | None:
-        """Ask the service whether it knows the key, without sending anything.
+        """Check the key with the service, without sending anything.
 
         Returns:
-            Why that could not be found out, or None if it knows the key.
+            None if the key is valid, or why it could not be checked.
 
         Raises:
-            ServiceError: It does not.
+            ServiceError: The key is invalid.
         """
-        return "there is no way to ask this service"
+        return "this service offers no check"
 
     def first_contact(self, send: str | None) -> str:
         """Find out how the service behaves; return a report, for `has_first_contact`.
@@ -101,7 +101,7 @@ class CommandTarget(SdkTarget):
         file_input: IO[str] | None,
         options: Options,
     ) -> int:
-        # Its messages hold URLs, and a URL can hold a key, or the id of who is deleted.
+        # Its messages contain URLs, which can contain a key, or the id of a user to delete.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         if options.check:
             make = partial(cls, config=config, parse_env_config=parse_env)
@@ -119,7 +119,7 @@ class CommandTarget(SdkTarget):
             target.selection = Selection(options.send_only, frozenset(options.send_id))
         with replay as lines:
             code = target.run(lines)
-        _leave_quietly()
+        _suppress_exit_errors()
         return code
 
     @override
@@ -136,25 +136,25 @@ class CommandTarget(SdkTarget):
 
     @classmethod
     def key_names(cls) -> list[str]:
-        """Return the names of the secret settings that say where the records go."""
+        """Return the names of the secret settings that identify the destination."""
         properties = cls.config_jsonschema["properties"]
         secret = [name for name, setting in properties.items() if setting.get("secret")]
         return [name for name in secret if name not in cls.other_keys]
 
     def secrets(self, names: Sequence[str] | None = None) -> list[str]:
-        """Return the values of secret settings, by default those that say where the records go."""
+        """Return the values of secret settings, by default those that identify the destination."""
         names = self.key_names() if names is None else names
         return [str(key) for name in names if (key := self.config.get(name))]
 
 
-def _leave_quietly() -> None:
-    """Let nothing change the exit code while Python shuts down.
+def _suppress_exit_errors() -> None:
+    """Keep late errors from changing the exit code while Python shuts down.
 
     A second signal would kill the process, and flushing a closed standard output would fail again.
     """
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
-    if sys.stdout is None:  # it was closed from the start
+    if sys.stdout is None:  # it was never open
         return
     try:
         sys.stdout.flush()
@@ -166,7 +166,7 @@ def _check(target: Callable[[], CommandTarget], catalog: IO[str] | None) -> int:
     """Check a target and print a table of what was found.
 
     Args:
-        target: Makes the target of its settings.
+        target: Makes the target from its settings.
         catalog: A Singer catalog.
 
     Returns:
@@ -179,7 +179,7 @@ def _check(target: Callable[[], CommandTarget], catalog: IO[str] | None) -> int:
     except ConfigValidationError as error:
         findings += [Finding(Sign.FAILED, "settings", text) for text in error.errors]
     except ValueError:
-        findings.append(Finding(Sign.FAILED, "catalog", "--catalog names a file without streams."))
+        findings.append(Finding(Sign.FAILED, "catalog", "The file of --catalog has no streams."))
     write_table(findings)
     return exit_code(findings)
 
@@ -188,11 +188,11 @@ def _catalog(file: IO[str] | None) -> dict[str, Any] | None:
     """Read a catalog.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a catalog.
     """
     if file is None:
         return None
     found = json.load(file)
     if not isinstance(found, dict) or not isinstance(found.get("streams"), list):
-        raise ValueError("no streams")  # noqa: TRY004, as `json` raises for what it cannot read
+        raise ValueError("no streams")  # noqa: TRY004, as `json` raises it too
     return found

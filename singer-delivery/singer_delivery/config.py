@@ -1,8 +1,8 @@
 """Reads settings from the environment, and converts text to the type of each setting.
 
-An empty value, in a variable or in a file, means that the setting is not set. A number, a boolean
-or an object may be written as text, as in the environment and in Meltano's settings of the kind
-`string`. Other text is left as it is, and the validation reports it.
+A setting with an empty value is unset. Numbers, booleans and objects may be written as text, as in
+the environment and in Meltano's settings of the kind `string`. Other text is unchanged, and the
+validation reports it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
 
 def environment_config(schema: Schema, prefix: str) -> dict[str, str]:
-    """Read the settings in the environment, or in a file `.env` in this folder or one above it.
+    """Read settings from the environment, and from a file `.env` in this folder or one above it.
 
     Args:
         schema: JSON schema of all settings.
@@ -48,10 +48,10 @@ def environment_config(schema: Schema, prefix: str) -> dict[str, str]:
 
 
 def typed_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """Convert settings to the types of their schema, and leave out empty ones.
+    """Convert settings to the types of their schema, without empty ones.
 
     Args:
-        config: The settings, any of them possibly as text.
+        config: The settings, some of them as text.
         schema: JSON schema of all settings.
     """
     properties = schema["properties"]
@@ -64,7 +64,7 @@ def typed_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def _whole(name: str, value: object, schema: Schema) -> object:
-    """Return a setting with the names in it whole, where Meltano has split them at their dots."""
+    """Return a setting with dotted names restored, which Meltano has split at their dots."""
     if not isinstance(value, dict):
         return value
     if name == "stream_maps":
@@ -74,13 +74,13 @@ def _whole(name: str, value: object, schema: Schema) -> object:
 
 
 def _settings_inside(schema: Schema) -> Settings:
-    """Return the settings that each member of an object has, if they are declared."""
+    """Return the declared settings of an object's members."""
     member = schema.get("additionalProperties")
     return member.get("properties", {}) if isinstance(member, dict) else {}
 
 
 def _is_unset(value: object, schema: Schema) -> bool:
-    """Return whether a value means that the setting is not set."""
+    """Return whether a value means that the setting is unset."""
     if value is None or value == "":
         return "string" not in schema.get("type", ()) or bool({"minLength", "enum"} & schema.keys())
     return False

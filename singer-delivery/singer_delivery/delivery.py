@@ -197,7 +197,7 @@ class Delivery:
         self._take_reports()
         now = self._clock()
         self._lanes.flush(now)
-        self.reports.tick(now, self._lanes.traffic, self.seconds, going_on=self._going_on)
+        self.reports.tick(now, self._lanes.traffic, self.seconds, sending=self._sending)
         return self._time_left()
 
     def wait(self) -> None:
@@ -281,13 +281,13 @@ class Delivery:
         return self.summary.sentence(self._lanes.traffic, self.seconds)
 
     @property
-    def _going_on(self) -> bool:
+    def _sending(self) -> bool:
         return self._lanes.busy or self._lanes.deadline is not None
 
     def _time_left(self) -> float | None:
         """Seconds until a batch or a report is due, or None if none is."""
         renew_at = self._fingerprints.renew_at if self._fingerprints else None
-        reports_due = self.reports.due(going_on=self._going_on)
+        reports_due = self.reports.due(sending=self._sending)
         dues = (self._lanes.deadline, reports_due, self._states.due, renew_at)
         due = min((each for each in dues if each is not None), default=None)
         return None if due is None else max(0.0, due - self._clock())

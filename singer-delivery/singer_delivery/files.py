@@ -1,4 +1,4 @@
-"""Files of records: readable by their owner only, shared by processes, written durably."""
+"""Files of records: readable by the owner only, shared by processes, and durable."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from singer_delivery.errors import OutputError
 
 OWNER_ONLY = 0o600
-"""The mode of files that hold records."""
+"""The mode of files with records."""
 
 LOCK_SECONDS = 60.0
-"""How long a writer waits for the lock, which others hold for one write at a time."""
+"""How long a writer waits for the lock, which others have for one write at a time."""
 
 _POLL_SECONDS = 0.002
 _BLOCK = 1 << 16
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP)
-"""Errors of a file system that has no fsync for folders."""
+"""Errors of file systems without fsync for folders."""
 
 
 def filled_in(template: str, **names: str) -> Path:
-    """Return the path of a setting, with its `{names}` filled in."""
+    """Return the path in a setting, with its `{names}` filled in."""
     for name, value in names.items():
         template = template.replace(f"{{{name}}}", value)
     return Path(template).expanduser()
@@ -51,17 +51,17 @@ def locked(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
-    """Hold a file's `flock`.
+    """Lock a file by `flock` in a context.
 
     Args:
         file: An open file.
         operation: `LOCK_EX` or `LOCK_SH`.
-        seconds: How long to wait for others.
+        seconds: How long to wait for the lock.
         clock: A monotonic clock, in seconds.
         sleep: Waits for seconds.
 
     Raises:
-        TimeoutError: Another process held it for longer.
+        TimeoutError: Another process has the lock for longer.
         OSError: The file system has no locks.
     """
     deadline = clock() + seconds
@@ -71,7 +71,7 @@ def locked(
             break
         except BlockingIOError:
             if clock() >= deadline:
-                reason = f"another process has kept it locked for {seconds:g} s"
+                reason = f"another process has locked it for {seconds:g} s"
                 raise TimeoutError(errno.ETIMEDOUT, reason) from None
         sleep(_POLL_SECONDS)
     try:
@@ -84,8 +84,8 @@ class LineFile(Protocol):
     """A file of lines, on this machine (`SharedLines`) or in a bucket (`UploadedLines`).
 
     Attributes:
-        place: Where it is, for messages.
-        sync_seconds: The shortest time between two calls of `sync` that is worth their cost.
+        place: Its path or URL, for messages.
+        sync_seconds: The shortest reasonable time between two calls of `sync`.
     """
 
     place: str
@@ -96,31 +96,31 @@ class LineFile(Protocol):
         """The number of bytes in it; call it while the file is `locked`."""
 
     def locked(self) -> AbstractContextManager[bool]:
-        """Hold the file, which yields whether the last lines in it are this process's own."""
+        """Lock the file; the context is whether this process wrote its last lines."""
 
     def append(self, text: bytes) -> None:
         """Append whole lines; call it while the file is `locked`."""
 
     def sync(self) -> None:
-        """Bring everything appended to where it is safe; only then STATE may pass it."""
+        """Make everything appended durable; STATE may pass it only afterwards."""
 
     def close(self) -> None:
-        """Do as `sync` does, and close the file."""
+        """Make everything durable, and close the file."""
 
 
 class SharedLines:
     """A file of JSON lines that several processes may append to at once.
 
-    Bytes after the last line break were left by a process that was killed while writing, since all
-    others write under the lock. A file that is moved away or removed is created again.
+    All processes write under a lock, so bytes after the last line break are from a process that was
+    killed while writing. A file that is moved or removed is created again.
 
     Args:
         path: The file; it is created by the first append.
-        failure: The error of such a file, which every method raises with its path and a reason.
+        failure: The error that every method raises, with the path and a reason.
         seconds: How long to wait for the lock.
 
     Attributes:
-        place: The file, as text.
+        place: The path, as text.
     """
 
     sync_seconds = 0.0
@@ -133,13 +133,13 @@ class SharedLines:
         self._failure = failure
         self._seconds = seconds
         self._file: int | None = None
-        self._end: int | None = None  # of what this process appended last
+        self._end: int | None = None  # of the last append by this process
         self._unsynced = False
-        self._lost: OSError | None = None  # why something appended may never reach the disk
+        self._sync_error: OSError | None = None  # why something appended may not be on the disk
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
-        """Hold the lock of the file, which `append` and whatever else is done inside needs.
+        """Lock the file, as `append` and `size` require.
 
         Yields:
             Whether the last append to the file was this process's own.
@@ -182,22 +182,22 @@ class SharedLines:
         """Write everything appended to the disk.
 
         Raises:
-            OutputError: It cannot be brought there. So says each later call too, for the system
-                forgets what it could not write, and would call the next attempt a success.
+            OutputError: It cannot be written. Every later call fails too, because the system
+                discards what it could not write and would report the next attempt as a success.
         """
         with self._plain_errors():
-            if self._lost:
-                raise self._lost
+            if self._sync_error:
+                raise self._sync_error
             if self._unsynced and self._file is not None:
                 try:
                     os.fsync(self._file)
                 except OSError as error:
-                    self._lost = error
+                    self._sync_error = error
                     raise
                 self._unsynced = False
 
     def rotate(self, largest: int) -> None:
-        """Rename the file to `….1`, in place of an older one, if it is as large as this.
+        """Rename the file to `….1`, replacing an older one, if it has reached this size.
 
         Raises:
             OutputError: It cannot be renamed.
@@ -248,7 +248,7 @@ class SharedLines:
 def _without_torn_line(file: int) -> int:
     """Remove an incomplete line from the end of a file, and return the new size.
 
-    A complete line that only lacks its line break, as editors leave it, gets one.
+    A complete line without a line break, as editors write it, gets one.
     """
     size = os.fstat(file).st_size
     tail = _last_line(file, size)
@@ -277,14 +277,14 @@ def _last_line(file: int, size: int) -> bytes:
 
 def _is_json(text: bytes) -> bool:
     try:
-        json.loads(text.decode("latin-1"))  # its characters need not be UTF-8
+        json.loads(text.decode("latin-1"))  # it may not be UTF-8
     except (ValueError, RecursionError):
         return False
     return True
 
 
 def _make_folder(path: Path) -> None:
-    """Create a folder and those above it, and write their entries to the disk."""
+    """Create a folder and its parents, and write their entries to the disk."""
     if path.is_dir():
         return
     _make_folder(path.parent)

@@ -1,7 +1,7 @@
-"""Reads objects whose members have names with dots, such as routes, as Meltano writes them.
+"""Restores dotted names in objects, such as routes by stream, as Meltano writes them.
 
-Meltano takes a dot for nesting. In the file that it makes of its settings it nests such names, and
-in the environment, where the commands of a plugin find them, it writes every name with dots.
+For Meltano a dot means nesting. It nests such names in the file of a plugin's settings, and writes
+every name with dots in the environment of a plugin's commands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Settings: TypeAlias = Mapping[str, Schema]
 
 
 def members(value: Mapping[str, Any], settings: Settings) -> dict[str, dict[str, Any]]:
-    """Return the members of an object by their whole names, and so the names inside of them.
+    """Return the members of an object by their full names, with full names inside of them.
 
     >>> settings = {"call": {}, "context": {"type": "object", "additionalProperties": {}}}
     >>> members({"crm": {"orders": {"call": "x", "context": {"page": {"url": "y"}}}}}, settings)
@@ -27,7 +27,7 @@ def members(value: Mapping[str, Any], settings: Settings) -> dict[str, dict[str,
     {'crm.orders': {'call': 'x', 'context': {'page.url': 'y'}}}
 
     Args:
-        value: The object; the names of its members may hold dots themselves.
+        value: The object; the names of its members may contain dots.
         settings: The settings that a member may have, each with its schema.
     """
     found: dict[str, Any] = {}
@@ -43,9 +43,9 @@ def members(value: Mapping[str, Any], settings: Settings) -> dict[str, dict[str,
 
 
 def stream_maps(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return stream maps by the whole names of their streams.
+    """Return stream maps by the full names of their streams.
 
-    Of a name with dots, in the environment, the last part is the field.
+    In a dotted name from the environment, the last part is the field.
 
     >>> stream_maps({"crm": {"orders": {"total": "round(total)"}}, "gone": None})
     {'crm.orders': {'total': 'round(total)'}, 'gone': None}
@@ -68,14 +68,14 @@ _REMOVED = (None, "__NULL__")
 
 
 def _is_mapped(stream: str, value: Mapping[str, Any]) -> bool:
-    """Return whether another name with dots gives a field of a stream a value."""
+    """Return whether another dotted name maps a field of a stream to a value."""
     return any(
         name.rpartition(".")[0] == stream and each not in _REMOVED for name, each in value.items()
     )
 
 
 def _collect_map(found: dict[str, Any], stream: str, fields: Mapping[str, Any]) -> None:
-    """Add the map of a stream, or those of streams that are nested below its name."""
+    """Add the map of a stream, or the maps of streams nested below its name."""
     if not fields:
         found.setdefault(_unescaped(stream), {})
     for name, each in fields.items():
@@ -88,11 +88,11 @@ def _collect_map(found: dict[str, Any], stream: str, fields: Mapping[str, Any]) 
 def _collect(
     found: dict[str, Any], member: str, content: Mapping[str, Any], settings: Settings
 ) -> None:
-    """Add a member, or those that are nested below its name."""
+    """Add a member, or the members nested below its name."""
     if not content:
         found.setdefault(_unescaped(member), {})
     for name, each in content.items():
-        if _takes(settings.get(name), each):
+        if _accepts(settings.get(name), each):
             leaves = _leaves(each) if isinstance(each, dict) else [("", each)]
             for path, leaf in leaves:
                 _put(found, member, name, path, leaf)
@@ -115,15 +115,15 @@ def _split(name: str, settings: Settings) -> tuple[str, str, str] | None:
     parts = name.split(".")
     for position in range(1, len(parts)):
         path = ".".join(parts[position + 1 :])
-        if parts[position] in settings and _takes(
+        if parts[position] in settings and _accepts(
             settings[parts[position]], {path: 0} if path else 0
         ):
             return ".".join(parts[:position]), parts[position], path
     return None
 
 
-def _takes(setting: Schema | None, value: object) -> bool:
-    """Return whether a value has its place in a setting; any value that is no object has."""
+def _accepts(setting: Schema | None, value: object) -> bool:
+    """Return whether a setting accepts a value; it accepts any that is not an object."""
     if setting is None:
         return False
     if not isinstance(value, dict):
@@ -136,7 +136,7 @@ def _takes(setting: Schema | None, value: object) -> bool:
 
 def _holds_settings(value: Mapping[str, Any], settings: Settings) -> bool:
     return any(
-        _takes(settings.get(name), each)
+        _accepts(settings.get(name), each)
         or (isinstance(each, dict) and _holds_settings(each, settings))
         for name, each in value.items()
     )
@@ -152,5 +152,5 @@ def _leaves(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, o
 
 
 def _unescaped(name: str) -> str:
-    """Return a name without the backslashes by which Meltano keeps a dot from nesting."""
+    """Return a name without the backslashes that escape dots for Meltano."""
     return name.replace("\\.", ".")

@@ -1,4 +1,4 @@
-"""The options of a target's command, beside those of singer-sdk."""
+"""The options of a target's command, besides those of singer-sdk."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Options(NamedTuple):
     Attributes:
         check: Check everything instead of running.
         catalog: A Singer catalog to check routes against.
-        send_only: Send so many records, and end.
+        send_only: Send this many records, then stop.
         send_id: Send only records with one of these ids.
-        replay: A file or a URL of rejects to read instead of the input.
+        replay: The file or URL of rejects to read instead of the input.
         first_contact: Find out how the service behaves instead of running.
         send: With `first_contact`, the id of a user to send one call for.
     """
@@ -33,7 +33,7 @@ def options(*, first_contact: bool) -> list[Option]:
     """Declare the options; each is a member of `Options`.
 
     Args:
-        first_contact: Whether the target has a first contact.
+        first_contact: Whether the target has the option `--first-contact`.
     """
     return [*_of_all(), *(_first_contact() if first_contact else [])]
 
@@ -43,19 +43,19 @@ def _of_all() -> list[Option]:
         Option(
             ["--check"],
             is_flag=True,
-            help="Send nothing, but check key, address, clock and files, and print a table. Exit "
-            "code 1 if a run would fail.",
+            help="Send nothing; check key, address, clock and files, and print a table. The exit "
+            "code is 1 if a run would fail.",
         ),
         Option(
             ["--catalog"],
             type=File("r"),
-            help="With --check: a tap's catalog, whose selected streams are checked for routes.",
+            help="With --check: the catalog of a tap; its selected streams are checked for routes.",
         ),
         Option(
             ["--send-only"],
             type=IntRange(min=1),
-            help="Send so many records for real, then end; no state is written. The ids to look "
-            "for are printed.",
+            help="Really send this many records, then stop. No state is written. The ids of the "
+            "messages are printed.",
         ),
         Option(
             ["--send-id"],
@@ -77,8 +77,8 @@ def _first_contact() -> list[Option]:
         Option(
             ["--first-contact"],
             is_flag=True,
-            help="Send no record, but find out by a few requests without content how the service "
-            "behaves where its documentation does not say, and print a report.",
+            help="Send no records; find out by a few requests without content how the service "
+            "behaves where its documentation is silent, and print a report.",
         ),
         Option(
             ["--send"],

@@ -1,4 +1,4 @@
-"""Where the files of a run are: on this machine, or in a bucket."""
+"""The files that a run writes, on this machine or in a bucket."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from singer_delivery.settings import DeliverySettings
 
 SUFFIX = ".singer.jsonl"
-"""How the names of objects end that hold lines."""
+"""The suffix of objects with lines."""
 
 
 class Output:
-    """The files that a run writes, by the settings that name them.
+    """The files that a run writes, by setting.
 
     Args:
         settings: The shared settings.
-        run: The run, whose names fill in theirs.
+        run: The run, whose names are filled in.
     """
 
     def __init__(self, settings: DeliverySettings, run: Run) -> None:
@@ -42,7 +42,7 @@ class Output:
 
     @cached_property
     def spool(self) -> Spool:
-        """What is to be uploaded; only a run with a bucket has any."""
+        """The files to upload; only used with a bucket."""
         from singer_delivery.buckets.spool import Spool  # noqa: PLC0415, an extra
 
         return Spool(self.spool_folder, self._run)
@@ -54,11 +54,11 @@ class Output:
 
     @property
     def has_urls(self) -> bool:
-        """Whether anything goes to a bucket."""
+        """Whether any file is in a bucket."""
         return bool(self._urls)
 
     def open(self) -> None:
-        """Check that the buckets can be written, and upload what earlier runs have left.
+        """Check that the buckets can be written, and upload the files of earlier runs.
 
         Raises:
             OutputError: A bucket or the spool cannot be written.
@@ -70,7 +70,7 @@ class Output:
         """Check that the bucket of a setting can be written; return its URL.
 
         Raises:
-            OutputError: It cannot.
+            OutputError: It cannot be written.
         """
         url = self._urls[setting]
         self.spool.check(setting, folder_of(setting, url))
@@ -81,14 +81,14 @@ class Output:
 
         Args:
             setting: The name of its setting.
-            failure: The error of such a file on this machine.
+            failure: The error of a file on this machine.
         """
         if url := self._urls.get(setting):
             return self.spool.lines(url, SUFFIX)
         return SharedLines(filled_in(getattr(self._settings, setting), **self._names), failure)
 
     def write_summary(self, text: bytes) -> None:
-        """Write the summary, in place of an earlier one.
+        """Write the summary, replacing an earlier one.
 
         Raises:
             SummaryFileError: It cannot be written.
@@ -106,12 +106,12 @@ class Output:
         except OSError as error:
             raise SummaryFileError(path=path, reason=error.strerror) from error
 
-    def hurry(self, seconds: float) -> float:
-        """Have all uploads end in some seconds; return how many of these are kept for them."""
-        return self.spool.hurry(seconds) if self._urls else 0.0
+    def set_upload_deadline(self, seconds: float) -> float:
+        """Set a deadline for all uploads; return the seconds reserved for them."""
+        return self.spool.set_upload_deadline(seconds) if self._urls else 0.0
 
     def close(self) -> None:
-        """Remove what was only needed while the run went on."""
+        """Remove the temporary files of the run."""
         if self._urls:
             self.spool.close()
 

@@ -2,24 +2,23 @@
 
 | part of singer-sdk                    | why its public interface does not do                     |
 |---------------------------------------|----------------------------------------------------------|
-| `Target._process_*_message`           | no hook takes a message before a `Sink` is made for it   |
-| `Target.listen`, which is final       | it leaves what is in flight to itself when a line fails  |
+| `Target._process_*_message`           | no hook gets a message before a `Sink` is created for it |
+| `Target.listen`, which is final       | it abandons the requests in flight when a line fails     |
 | `Target._handle_termination`          | it writes STATE for unsent records, and exits with 0     |
-| `Target.invoke`                       | it knows no exit code but 0 and 1                        |
+| `Target.invoke`                       | it exits with 0 or 1 only                                |
 | `Target.append_builtin_config`        | it adds `load_method` and `add_record_metadata`          |
 | `Target.cb_config`, `_ConfigInput`    | a missing file is a traceback                            |
-| `Target._validate_config`, `_config`  | its errors repeat values, which may be keys              |
+| `Target._validate_config`, `_config`  | its errors contain values, which may be keys             |
 | `Target._env_var_config`              | an empty or a fractional number is a traceback           |
-| `Target._env_var_prefix`              | the name of a missing setting's variable is made of it   |
+| `Target._env_var_prefix`              | errors name the variable of a missing setting            |
 | `plugin_base.JSONSchemaValidator`     | fills in the defaults of settings                        |
 | `sinks.core.JSONSchemaValidator`      | the checks of `validate_records`, without a `Sink`       |
-| `AnyOf` in the schema of stream maps  | it holds the word "null" where a schema belongs          |
+| `AnyOf` in the schema of stream maps  | it contains the text "null" instead of a schema          |
 
-What it knows of a stream map that fails is read in `stream_maps`.
+`reading/stream_maps` reads the details of a failed stream map.
 
-
-`tests/singer_delivery/test_sdk.py` checks each of them and names the version of singer-sdk in which
-one is missing or different.
+`tests/singer_delivery/test_sdk.py` checks each of them, and names the version of singer-sdk in
+which one is missing or different.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from typing_extensions import override
 
 from singer_delivery.config import environment_config
 from singer_delivery.options import Options, options
-from singer_delivery.reading.stream_maps import correct_schema
+from singer_delivery.reading.stream_maps import fix_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,11 +83,11 @@ class SdkTarget(Target, abc.ABC):
 
     @abc.abstractmethod
     def deliver(self, file_input: IO[str] | None) -> None:
-        """Process an input from its beginning to its end, by `read_input`."""
+        """Process a whole input, by `read_input`."""
 
     @abc.abstractmethod
     def stop(self, signum: int) -> None:
-        """Note that a signal asks the run to end; called by the signal's handler."""
+        """Note that a signal ends the run; called by the signal handler."""
 
     @classmethod
     @abc.abstractmethod
@@ -96,10 +95,10 @@ class SdkTarget(Target, abc.ABC):
         """Check the settings.
 
         Args:
-            config: The settings as they are given, by a file or the environment.
+            config: The settings from files or the environment.
 
         Returns:
-            The settings with their types and defaults, and a sentence for each wrong one.
+            The settings, converted and with defaults, and a sentence for each wrong one.
         """
 
     @classmethod
@@ -116,14 +115,14 @@ class SdkTarget(Target, abc.ABC):
 
         Args:
             config: The settings of the `--config` files.
-            parse_env: Whether the environment holds settings too.
+            parse_env: Whether to read settings from the environment too.
             file_input: The file of `--input`, else None.
-            options: The options that singer-sdk does not know.
+            options: The options besides those of singer-sdk.
         """
 
     @classmethod
     def env_prefix(cls) -> str:
-        """Return what the names of the environment variables begin with."""
+        """Return the prefix of the environment variables."""
         prefix: str = cls._env_var_prefix
         return prefix
 
@@ -182,7 +181,7 @@ class SdkTarget(Target, abc.ABC):
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         super(Target, cls).append_builtin_config(config_jsonschema)
-        correct_schema(config_jsonschema)
+        fix_schema(config_jsonschema)
 
     @override
     @classmethod
@@ -228,5 +227,5 @@ class SdkTarget(Target, abc.ABC):
 def iter_setting_errors(
     schema: dict[str, Any], config: dict[str, Any]
 ) -> Iterator[ValidationError]:
-    """Fill in the defaults of settings, and yield what is wrong with the others."""
+    """Fill in the defaults of settings, and yield the errors of the others."""
     yield from JSONSchemaValidator(schema).iter_errors(config)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from singer_sdk import typing as th
 
-from singer_delivery.routing.settings import did_you_mean, pointless
+from singer_delivery.routing.settings import did_you_mean, ineffective_settings
 from singer_delivery.sdk import iter_setting_errors
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ Feature = Literal["changed_only", "compression", "null_traits", "on_removed"]
 """Features that a target must name, because its messages or its service must support them.
 
 `changed_only` needs messages with an `entity_key` and a `fingerprint`, `compression` a service that
-takes gzip, and `null_traits` an encoder that heeds the setting. `on_removed` needs `changed_only`,
+accepts gzip, and `null_traits` an encoder that uses the setting. `on_removed` needs `changed_only`,
 messages with a `subject`, and encoders with a `remover`.
 """
 
 IGNORE, EVENT, NULL_TRAITS, DELETE = "ignore", "event", "null_traits", "delete"
-"""What `on_removed` may be; the first is the default."""
+"""The values of `on_removed`; the first is the default."""
 
 _SETTINGS_OF: dict[Feature, tuple[str, ...]] = {
     "changed_only": ("changed_only", "fingerprints_path", "fingerprints_lease", "full_refresh"),
@@ -47,11 +47,11 @@ def delivery_settings(
     """Declare the settings that all targets share.
 
     Args:
-        rows: The most messages in a batch that the service takes.
+        rows: The service's maximum number of messages in a batch.
         size: The default of `batch_max_bytes`.
-        largest: The largest body in bytes that the service takes; by default `size`.
+        largest: The service's maximum size of a body, in bytes; by default `size`.
         features: The features that the target offers; others have no settings.
-        removals: What `on_removed` may be besides `ignore`.
+        removals: The values of `on_removed` besides `ignore`.
     """
     missing = {
         name for feature in _SETTINGS_OF.keys() - {*features} for name in _SETTINGS_OF[feature]
@@ -68,59 +68,60 @@ def _all_settings(
             "allow_http",
             th.BooleanType(),
             default=False,
-            title="Allow plain http",
-            description="Allow sending to another machine over plain http, with the key and the "
-            "data unencrypted.",
+            title="Allow plain HTTP",
+            description="Allow plain HTTP to other machines; the key and the data are then "
+            "unencrypted.",
         ),
         th.Property(
             "batch_size_rows",
             th.IntegerType(minimum=1, maximum=rows),
             default=rows,
-            title="Messages in a batch",
-            description="Send a batch when it holds this many messages.",
+            title="Messages per batch",
+            description="Send a batch when it has this many messages.",
         ),
         th.Property(
             "batch_max_bytes",
             th.IntegerType(minimum=1_000, maximum=largest),
             default=size,
-            title="Bytes in a batch",
-            description="Send a batch before its body, uncompressed, gets larger than this.",
+            title="Bytes per batch",
+            description="Maximum size of a request body in bytes, before compression.",
         ),
         th.Property(
             "batch_wait_limit_seconds",
             th.NumberType(exclusive_minimum=0),
             default=5,
-            title="Longest wait for a batch",
-            description="Send a batch that is not full when its first message is this old.",
+            title="Maximum batch wait",
+            description="Send an incomplete batch when its first message is this old, in seconds.",
         ),
         th.Property(
             "lanes",
             th.IntegerType(minimum=1, maximum=64),
             default=8,
             title="Requests in flight",
-            description="Send this many requests at once; one user's changes stay in order.",
+            description="Number of requests sent in parallel. The changes of one user stay in "
+            "order.",
         ),
         th.Property(
             "max_requests_per_second",
             th.NumberType(exclusive_minimum=0),
             title="Requests per second",
-            description="Send no more than this many requests a second, all lanes together.",
+            description="Maximum number of requests per second, for all lanes together.",
         ),
         th.Property(
             "request_timeout_seconds",
             th.NumberType(exclusive_minimum=0),
             default=30,
             title="Request timeout",
-            description="Wait this long for a connection, and again for an answer; for a first "
-            "connection 10 s at most.",
+            description="Timeout for the connection, and again for the answer, in seconds; 10 s "
+            "at most for the first connection.",
         ),
         th.Property(
             "retry_max_seconds",
             th.NumberType(minimum=0),
             default=600,
-            title="Retry for at most",
-            description="Stop the run, state kept, when one batch has failed for this long; from "
-            "the start, when nothing answers, after 40 s.",
+            title="Maximum retry time",
+            description="Stop the run, with state kept, when one batch has failed for this many "
+            "seconds; or after 40 s if the service has not answered at all.",
         ),
         th.Property(
             "compression",
@@ -128,23 +129,23 @@ def _all_settings(
             allowed_values=["gzip", "none"],
             default="gzip",
             title="Compression",
-            description="How request bodies are compressed.",
+            description="Compression of request bodies.",
         ),
         th.Property(
             "rejects_path",
             th.StringType(min_length=1),
             default="rejects/{target}-{date}.singer.jsonl",
             title="Rejects file",
-            description="The file for records that cannot be delivered, with the reason; or "
-            "s3://bucket/prefix or gs://bucket/prefix, below which each run writes objects of its "
-            "own. {target}, {date} and {run_id} are filled in.",
+            description="File for records that cannot be delivered, with the reasons; or "
+            "s3://bucket/prefix or gs://bucket/prefix, below which each run writes its own "
+            "objects. {target}, {date} and {run_id} are filled in.",
         ),
         th.Property(
             "max_rejects",
             th.IntegerType(minimum=-1),
             default=0,
-            title="Rejects allowed",
-            description="Exit 3, after delivering the rest, when more records than this were "
+            title="Maximum rejects",
+            description="Exit with 3, after delivering the rest, if more records than this are "
             "rejected; -1 allows any number.",
         ),
         th.Property(
@@ -153,8 +154,8 @@ def _all_settings(
             allowed_values=["omit", "send"],
             default="omit",
             title="Null traits",
-            description="Whether a trait that is null is left out (omit), or sent so that it "
-            "overwrites (send).",
+            description="Whether null traits are left out (omit) or sent to overwrite earlier "
+            "values (send).",
         ),
         th.Property(
             "changed_only",
@@ -169,23 +170,24 @@ def _all_settings(
             th.StringType(min_length=1),
             default=".fingerprints/{target}.sqlite",
             title="Fingerprints",
-            description="The file in which changed_only keeps digests of what was acknowledged; or "
-            "postgresql://host/database for runs on many machines, which needs the extra postgres.",
+            description="File for the digests that changed_only compares with; or "
+            "postgresql://host/database for runs on several machines, which needs the extra "
+            "postgres.",
         ),
         th.Property(
             "fingerprints_lease",
             th.StringType(min_length=1),
             title="Shared lease",
-            description="A name under which several runs may use the fingerprints in PostgreSQL at "
-            "once, such as the windows of a backfill. No two of them may read the same user.",
+            description="Name under which several runs, such as the windows of a backfill, use "
+            "the fingerprints in PostgreSQL together. No two of them may read the same user.",
         ),
         th.Property(
             "full_refresh",
             th.BooleanType(),
             default=False,
             title="Full refresh",
-            description="Send everything once more in spite of changed_only. Meltano does not pass "
-            "its --full-refresh on to loaders.",
+            description="Send everything once more despite changed_only. Meltano does not pass "
+            "--full-refresh to loaders.",
         ),
         th.Property(
             "on_removed",
@@ -193,25 +195,26 @@ def _all_settings(
             allowed_values=[IGNORE, *removals],
             default=IGNORE,
             title="Removed users",
-            description="What becomes of a user or company that a complete read no longer "
-            f"contains, or whose row is marked as deleted: {_removals_text(removals)}. It needs "
-            "changed_only, whose store then keeps the ids too.",
+            description="What to do for a user or company that a complete read no longer contains, "
+            f"or whose row is marked as deleted: {_removals_text(removals)}. Requires "
+            "changed_only, "
+            "whose store then contains ids too.",
         ),
         th.Property(
             "removed_event",
             th.StringType(min_length=1),
             default="{kind} Removed",
-            title="Event of a removal",
-            description="The name of the event that on_removed sends. {kind} is filled in: User or "
+            title="Removal event",
+            description="Name of the event that on_removed sends. {kind} is filled in: User or "
             "Company.",
         ),
         th.Property(
             "max_removed",
             th.NumberType(minimum=0, maximum=100),
             default=10,
-            title="Removals allowed",
-            description="Stop with exit code 1, before anything is removed, when a complete read "
-            "lacks more than this many percent of the users or companies known of its stream.",
+            title="Maximum removals",
+            description="Maximum share of a stream's users or companies to remove, in percent. If "
+            "a complete read lacks more, the run stops with exit code 1 and removes none.",
         ),
         th.Property(
             "dry_run",
@@ -225,14 +228,14 @@ def _all_settings(
             "dry_run_path",
             th.StringType(min_length=1),
             title="Dry run file",
-            description="The file for the request bodies of a dry run, one per line.",
+            description="File for the request bodies of a dry run, one per line.",
         ),
         th.Property(
             "outcomes_path",
             th.StringType(min_length=1),
             title="Outcomes file",
-            description="The file for the outcome of each record, as a Singer stream that any "
-            "target loads; it holds the records' keys. Also s3:// or gs://. {target}, {date} and "
+            description="File for the outcome of each record, as a Singer stream that any target "
+            "can load; it contains the records' keys. Also s3:// or gs://. {target}, {date} and "
             "{run_id} are filled in.",
         ),
         th.Property(
@@ -247,39 +250,39 @@ def _all_settings(
             "summary_path",
             th.StringType(min_length=1),
             title="Summary file",
-            description="The file for the run's summary as JSON, written whatever the exit code; "
-            "or the URL of an object, s3:// or gs://. {target}, {date} and {run_id} are filled in.",
+            description="File for the run's summary as JSON, written for every exit code; or the "
+            "URL of an object, s3:// or gs://. {target}, {date} and {run_id} are filled in.",
         ),
         th.Property(
             "history_path",
             th.StringType(min_length=1),
             title="History file",
-            description="The file to which each run adds its summary and the sentence it ended "
-            "with, as a Singer stream; below s3:// or gs:// each adds an object. {target}, {date} "
-            "and {run_id} are filled in.",
+            description="File to which each run appends its summary and its last message, as a "
+            "Singer stream; below s3:// or gs:// each run adds an object. {target}, {date} and "
+            "{run_id} are filled in.",
         ),
         th.Property(
             "spool_path",
             th.StringType(min_length=1),
             default=".spool/{target}",
             title="Spool",
-            description="The folder for what goes to s3:// or gs:// until it is uploaded, and for "
-            "what could not be, which the next run uploads first. {target} is filled in.",
+            description="Folder for files to be uploaded to s3:// or gs://. Files that a run "
+            "could not upload are uploaded by the next run. {target} is filled in.",
         ),
         th.Property(
             "metrics_path",
             th.StringType(min_length=1),
             title="Metrics file",
-            description="The textfile for Prometheus, written each minute and at the end. Its name "
+            description="Textfile for Prometheus, written each minute and at the end. Its name "
             "without .prom is the label pipeline. {target} is filled in.",
         ),
     ]
 
 
 _REMOVALS = {
-    EVENT: "an event is sent (event)",
-    NULL_TRAITS: "the traits that were sent are set to null (null_traits)",
-    DELETE: "it is deleted (delete)",
+    EVENT: "send an event (event)",
+    NULL_TRAITS: "set the traits that were sent to null (null_traits)",
+    DELETE: "delete it (delete)",
 }
 
 
@@ -288,7 +291,7 @@ def _removals_text(removals: Sequence[str]) -> str:
 
 
 _TYPES = {
-    "string": "a text",
+    "string": "text",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
@@ -302,7 +305,7 @@ _BOUNDS = {"minimum": "at least", "exclusiveMinimum": "greater than", "maximum":
 class DeliverySettings:
     """The values of the shared settings, described in `delivery_settings`.
 
-    Those of a feature that the target does not offer are None.
+    The settings of features that the target does not offer are None.
     """
 
     batch_size_rows: int
@@ -333,19 +336,19 @@ class DeliverySettings:
 
     @property
     def removes(self) -> bool:
-        """Whether it is told who is gone."""
+        """Whether removals are detected."""
         return self.on_removed not in {None, IGNORE}
 
     @classmethod
     def of(cls, config: Mapping[str, Any], schema: Mapping[str, Any]) -> DeliverySettings:
-        """Read them from a validated configuration with its defaults filled in.
+        """Return the settings from a validated configuration with defaults.
 
         Args:
             config: All settings.
-            schema: JSON schema of all settings; what it does not declare has no effect.
+            schema: JSON schema of all settings; others have no effect.
         """
         declared = schema["properties"]
-        # singer-sdk reads a configuration's fractions as Decimal, which no clock adds up with.
+        # singer-sdk reads fractions as Decimal, which cannot be added to the times of a clock.
         values: dict[str, Any] = {
             name: float(value)
             if isinstance(value := config.get(name), Decimal)
@@ -361,12 +364,12 @@ def setting_errors(schema: dict[str, Any], config: dict[str, Any], env_prefix: s
     """Check a configuration and fill in its defaults.
 
     Returns:
-        A sentence for each wrong setting, without its value: it may be a key.
+        A sentence for each wrong setting, without its value, which may be a key.
     """
     found = [*iter_setting_errors(schema, config)]
     sentences = [sentence for error in found for sentence in _sentences(error, env_prefix)]
-    # jsonschema has an error for each missing setting, of which each names all that are missing.
-    return [*dict.fromkeys(sentences)] or [*pointless(config.get("streams") or {})]
+    # jsonschema reports an error for each missing setting, and each names all missing ones.
+    return [*dict.fromkeys(sentences)] or [*ineffective_settings(config.get("streams") or {})]
 
 
 def _sentences(error: ValidationError, env_prefix: str) -> Iterator[str]:
@@ -388,13 +391,13 @@ def _sentences(error: ValidationError, env_prefix: str) -> Iterator[str]:
 
 
 def _inner_error(error: ValidationError) -> ValidationError | None:
-    """Return what is wrong inside of a value that follows none of several schemas."""
+    """Return the error inside a value that matches none of several schemas."""
     depth = len(error.absolute_path)
     return next((each for each in error.context if len(each.absolute_path) > depth), None)
 
 
 def _rule(validator: str, wanted: Any, instance: object) -> str:  # noqa: ANN401, JSON
-    """Return what a keyword of JSON Schema requires of a value."""
+    """Describe what a keyword of JSON Schema requires of a value."""
     match validator:
         case "type":
             return f"be {_either(wanted)}."
@@ -411,6 +414,6 @@ def _rule(validator: str, wanted: Any, instance: object) -> str:  # noqa: ANN401
 
 
 def _either(*types: str | list[str]) -> str:
-    """Name types of JSON Schema, any of which a value may have besides null."""
+    """Describe alternative types of JSON Schema, except null."""
     names = [name for each in types for name in ([each] if isinstance(each, str) else each)]
     return " or ".join(_TYPES[name] for name in names if name != "null") or "null"

@@ -1,6 +1,6 @@
 """The base class of the targets.
 
-The way of a record: `Lines` → `MessageReader` → `Encode` (messages) → `Lanes` (batch, request) →
+The path of a record: `Lines` → `MessageReader` → `Encode` (messages) → `Lanes` (batch, request) →
 `Report` → `Checkpoints` → STATE on standard output.
 
 singer-sdk provides the command line, settings and stream maps. Its draining, STATE writing and
@@ -39,9 +39,9 @@ from singer_delivery.output import Output
 from singer_delivery.reading.lines import Wakeup
 from singer_delivery.reading.mapped import MappedStream
 from singer_delivery.reading.messages import MessageReader
-from singer_delivery.reading.schemas import readable
-from singer_delivery.reading.selection import NOT_CHOSEN, EnoughSentError
-from singer_delivery.reading.stream_maps import fault_of
+from singer_delivery.reading.schemas import normalized
+from singer_delivery.reading.selection import NOT_SELECTED, EnoughSentError
+from singer_delivery.reading.stream_maps import stream_map_error
 from singer_delivery.reading.streams import Encode, InputStream, NotKnown, NotSent
 from singer_delivery.rejects.reasons import REJECT_FIELD
 from singer_delivery.reporting.files import write_summary
@@ -60,14 +60,14 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message, RecordHandle
 
 
-MOST_VERSION = 1 << 63
-"""What a version must stay below: the identities have it as a 64-bit integer."""
+VERSION_LIMIT = 1 << 63
+"""The limit of versions, which are stored as 64-bit integers."""
 
 
 class DeliveryTarget(CommandTarget):
     """A Singer target for an HTTP service.
 
-    A target defines where its service is (`service`) and what records become (`encoder`). Order,
+    A target defines its service (`service`) and how records become messages (`encoder`). Order,
     batches, retries, checkpoints and rejects are handled here.
     """
 
@@ -83,8 +83,8 @@ class DeliveryTarget(CommandTarget):
         self._wakeup = Wakeup()
         self._signal: int | None = None
         self._mapped: dict[str, MappedStream] = {}
-        self._said: set[str] = set()
-        self._replaying = True  # until a record comes without a reject reason
+        self._logged: set[str] = set()
+        self._replaying = True  # until a record has no reject reason
         self._reader = MessageReader(
             self._poll, self._wakeup, self._read_unreadable, lambda: self._replaying
         )
@@ -99,27 +99,27 @@ class DeliveryTarget(CommandTarget):
     def encoder(self, stream: InputStream) -> Encode | NotSent | NotKnown:
         """Return the function that encodes the records of a stream, or why there is none.
 
-        Called for each SCHEMA message, once for each stream that the stream maps make of it. The
+        Called for each SCHEMA message, once for each stream that results from the stream maps. The
         function takes a record, whose values are still encoded (`msgspec.Raw`) and which it may
-        modify, and the `time_extracted` of its message. It returns messages, or none to leave the
-        record out, and may raise `RecordRejected` or `RecordSkipped`.
+        modify, and the `time_extracted` of its message. It returns messages, or none to skip the
+        record, and may raise `RecordRejected` or `RecordSkipped`.
         """
 
     def tenant(self) -> bytes:
-        """Return what `entity_key` takes as the tenant, for `on_removed`.
+        """Return the `tenant` argument of `entity_key`, for `on_removed`.
 
         It is a digest of the key, from which the key cannot be read.
         """
         return b""
 
     def check(self) -> None:
-        """Check, before anything is read, what the service would not report; may raise."""
+        """Check, before anything is read, what the service would not report; may raise an error."""
 
     # Messages.
 
     @cached_property
     def delivery(self) -> Delivery:
-        """The delivery of this run; its lanes are started when it is first used."""
+        """The delivery of this run; its lanes start at the first use."""
         return build_delivery(
             self._run,
             self.settings,
@@ -143,15 +143,15 @@ class DeliveryTarget(CommandTarget):
     @override
     def read_schema(self, message: dict[str, Any]) -> None:
         stream, schema = message.get("stream"), message.get("schema")
-        schema = {} if schema is True else schema  # JSON Schema's word for any value
+        schema = {} if schema is True else schema  # JSON Schema for any value
         if not isinstance(stream, str) or not isinstance(schema, dict):
-            raise self._reader.wrong("a SCHEMA needs a stream and a schema")
+            raise self._reader.input_error("a SCHEMA needs a stream and a schema")
         declares_properties = isinstance(schema.get("properties"), dict)
-        schema = readable(schema)
+        schema = normalized(schema)
         key_properties = message.get("key_properties") or []
         steps = self._steps(stream, schema, key_properties)
         if not declares_properties and any(callable(encode) for _, encode in steps):
-            raise self._reader.wrong("the schema of a SCHEMA needs properties")
+            raise self._reader.input_error("the schema of a SCHEMA needs properties")
         validator = self._validator(stream, schema) if self.settings.validate_records else None
         mapped = MappedStream(stream, steps, validator, key_properties)
         self._mapped[stream] = mapped
@@ -166,12 +166,12 @@ class DeliveryTarget(CommandTarget):
     def _steps(
         self, stream: str, schema: dict[str, Any], key_properties: Sequence[str]
     ) -> list[tuple[StreamMap, Encode | NotSent | NotKnown]]:
-        """Return the stream maps of a stream, each with how its records are encoded."""
+        """Return the stream maps of a stream, each with the encoder of its records."""
         mark = schema.get("$id")
         try:
             self.mapper.register_raw_stream_schema(stream, schema, key_properties)
-        except Exception as error:  # singer-sdk's own, or what its parts raise
-            if (what := fault_of(error)) is None:
+        except Exception as error:  # singer-sdk's own, or one of its dependencies'
+            if (what := stream_map_error(error)) is None:
                 raise
             raise StreamMapError(stream=stream, what=what) from error
         return [
@@ -183,8 +183,8 @@ class DeliveryTarget(CommandTarget):
     def routes_of(
         self, message: Mapping[str, Any]
     ) -> list[tuple[str, Encode | NotSent | NotKnown]]:
-        """Return what a SCHEMA message's stream becomes, by its names after the stream maps."""
-        schema, keys = readable(message["schema"]), message["key_properties"] or []
+        """Return the encoders of a SCHEMA message's stream, by its names after the stream maps."""
+        schema, keys = normalized(message["schema"]), message["key_properties"] or []
         steps = self._steps(message["stream"], schema, keys)
         return [(stream_map.stream_alias, encode) for stream_map, encode in steps]
 
@@ -199,25 +199,25 @@ class DeliveryTarget(CommandTarget):
         )
         encode = self.encoder(stream)
         if isinstance(encode, NotSent) and encode.notice:
-            self.say_once(logging.INFO, f"Stream '{stream.name}' is not sent: {encode.notice}")
+            self.log_once(logging.INFO, f"Stream '{stream.name}' is not sent: {encode.notice}")
         return encode
 
-    def say_once(self, level: int, sentence: str) -> None:
-        """Log a sentence once; SCHEMA messages may repeat."""
-        if sentence not in self._said:
-            self._said.add(sentence)
+    def log_once(self, level: int, sentence: str) -> None:
+        """Log a sentence once, since SCHEMA messages may repeat."""
+        if sentence not in self._logged:
+            self._logged.add(sentence)
             self.logger.log(level, "%s", sentence)
 
     def warn_once(self, sentence: str) -> None:
         """Log a warning once."""
-        self.say_once(logging.WARNING, sentence)
+        self.log_once(logging.WARNING, sentence)
 
     @override
     def read_record(self, message: dict[str, Any]) -> None:
         stream, record = message.get("stream"), message.get("record")
         mapped = self._stream(stream)
         if not isinstance(record, dict):
-            raise self._reader.wrong("a RECORD needs a record")
+            raise self._reader.input_error("a RECORD needs a record")
         self._replaying = self._replaying and REJECT_FIELD in record
         selection = self.selection
         key = mapped.key(record) if selection or self.delivery.records.needs_keys else None
@@ -226,8 +226,8 @@ class DeliveryTarget(CommandTarget):
         try:
             messages = mapped.messages(record, message.get("time_extracted"))
         except RecordRejected as rejected:
-            if selection and not selection.may_hold(key):
-                self.delivery.records.skip(handle, NOT_CHOSEN)
+            if selection and not selection.may_include(key):
+                self.delivery.records.skip(handle, NOT_SELECTED)
             else:
                 self.delivery.records.reject(handle, rejected)
         except RecordSkipped as skipped:
@@ -240,15 +240,15 @@ class DeliveryTarget(CommandTarget):
         selection = self.selection
         if not messages:
             self.delivery.records.skip(handle, "left_out")
-        elif selection and not selection.chooses(handle.key, messages):
-            self.delivery.records.skip(handle, NOT_CHOSEN)
+        elif selection and not selection.includes(handle.key, messages):
+            self.delivery.records.skip(handle, NOT_SELECTED)
         else:
             self.delivery.send(handle, messages)
             if selection:
                 selection.sent(handle, messages)
 
     def _read_unreadable(self, message: dict[str, Any], rejected: RecordRejected) -> None:
-        """Reject a RECORD that is not JSON in UTF-8, unless its stream is left out."""
+        """Reject a RECORD that is not JSON in UTF-8, unless its stream is skipped."""
         mapped = self._stream(message.get("stream"))
         key = mapped.key_of(message.get("record")) if self.settings.removes else None
         handle = self.delivery.records.read(
@@ -276,14 +276,14 @@ class DeliveryTarget(CommandTarget):
     @override
     def read_state(self, message: dict[str, Any]) -> None:
         if "value" not in message:
-            raise self._reader.wrong("a STATE needs a value")
+            raise self._reader.input_error("a STATE needs a value")
         if message["value"] != NULL:  # a null would overwrite the bookmarks
             self.delivery.state(message["value"])
 
     @override
     def read_batch(self, message: dict[str, Any]) -> None:
-        raise self._reader.wrong(
-            "BATCH files are not read by this target; take batch_config out of the tap's settings"
+        raise self._reader.input_error(
+            "this target does not read BATCH files; remove batch_config from the tap's settings"
         )
 
     @override
@@ -299,7 +299,7 @@ class DeliveryTarget(CommandTarget):
 
     @override
     def stop(self, signum: int) -> None:
-        # Only noted here; the reading thread ends the run and writes the STATE.
+        # The reading thread ends the run and writes STATE.
         self._signal = self._signal or signum
         self._wakeup()
 
@@ -307,11 +307,11 @@ class DeliveryTarget(CommandTarget):
 
     @override
     def run(self, file_input: IO[str] | None) -> int:
-        """Deliver all of an input.
+        """Deliver a whole input.
 
         Returns:
-            The exit code: 0, 3 if more was rejected than `max_rejects`, 1 if the run could not
-            go on, 128 + n if signal n ended it.
+            The exit code: 0; 3 if more than `max_rejects` records were rejected; 1 if the run
+            failed; 128 + n if signal n ended it.
         """
         rejects = ""
         failure: DeliveryError | None = None
@@ -320,21 +320,21 @@ class DeliveryTarget(CommandTarget):
             code, rejects = self._outcome()
         except DeliveryError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001, its place is told
+        except Exception as error:  # noqa: BLE001, its place is reported
             failure = DefectError(place=place_of(error))
         if failure:
             code = failure.exit_code
         code = self._report(code, str(failure or rejects))
-        if failure:  # last, where it is looked for
+        if failure:  # last, where readers look for it
             self.logger.error("%s", failure)
         return code
 
     @override
     def deliver(self, file_input: IO[str] | None) -> None:
-        """Deliver all of an input; called by `listen`.
+        """Deliver a whole input; called by `listen`.
 
         Raises:
-            DeliveryError: The run could not go on. STATE is written for what is resolved.
+            DeliveryError: The run failed. STATE is written for resolved records.
         """
         self._wakeup.on_signals()
         try:
@@ -355,15 +355,15 @@ class DeliveryTarget(CommandTarget):
         try:
             if self.delivery.stop():
                 self.logger.info(
-                    "The run ends: waiting for the requests in flight, %d s at most.", STOP_SECONDS
+                    "Stopping: waiting for the requests in flight, %d s at most.", STOP_SECONDS
                 )
-            self.delivery.abandon(STOP_SECONDS - self.output.hurry(STOP_SECONDS))
+            self.delivery.abandon(STOP_SECONDS - self.output.set_upload_deadline(STOP_SECONDS))
         except DeliveryError as another:
             if str(another) != str(failure):
                 self.logger.error("%s", another)  # noqa: TRY400
 
     def _outcome(self) -> tuple[int, str]:
-        """Return the exit code of a run that came to its end, and a sentence if it has rejects."""
+        """Return the exit code of a completed run, and a sentence if it has rejects."""
         summary, allowed = self.delivery.summary, self.settings.max_rejects
         rejected = summary.total("rejected") + summary.removals_rejected.total()
         code = 3 if 0 <= allowed < rejected else 0
@@ -409,8 +409,8 @@ class DeliveryTarget(CommandTarget):
 
 
 def _version(message: Mapping[str, Any]) -> int | None:
-    """Return the version of a stream that a message names, if it is one that can be stored."""
+    """Return the version in a message, if it can be stored."""
     version = message.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
         return None
-    return version if abs(version) < MOST_VERSION else None
+    return version if abs(version) < VERSION_LIMIT else None

@@ -1,6 +1,6 @@
-"""Converts values of a record: ids to strings, times to ISO 8601.
+"""Converts values of records: ids to strings, times to ISO 8601.
 
-Other values stay encoded (`msgspec.Raw`) from the tap's line to the request.
+All other values stay encoded (`msgspec.Raw`) from the tap's line to the request.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ decode = msgspec.json.Decoder().decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 decode_exactly = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
-"""Decodes, but keeps fractions encoded, since a float may lose digits."""
+"""Decodes a value except for fractions, since a float may lose digits."""
 
 MAX_ID_DIGITS = 80
-"""The longest number that is taken for an id; `1e999999999` would have a billion digits."""
+"""The maximum number of digits of an id; `1e999999999` would have a billion."""
 
 _NUMBER_STARTS = frozenset(b"-0123456789")
 
@@ -44,8 +44,8 @@ _BASIC_TIME = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
-# Numbers that can be one thing only: as seconds a time from 1973 to 2286, as milliseconds too. A
-# date without dashes (20260131) or a time (20260131100000) has fewer digits than both, or more.
+# Unambiguous numbers: seconds or milliseconds of a time from 1973 to 2286. A date without dashes
+# (20260131) and a time (20260131100000) have other numbers of digits.
 _EPOCH_SECONDS = range(10**8, 10**10)
 _EPOCH_MILLISECONDS = range(10**11, 10**13)
 
@@ -60,7 +60,7 @@ def as_object(raw: msgspec.Raw) -> Record | None:
 
 
 def object_in_text(raw: msgspec.Raw) -> msgspec.Raw:
-    """Return the JSON object or list in a text, or the value itself if there is none."""
+    """Return the JSON object or list in a string, or the value itself if there is none."""
     text = decode(raw) if bytes(raw)[:1] == b'"' else ""
     if not text.lstrip().startswith(("{", "[")):
         return raw
@@ -72,7 +72,7 @@ def object_in_text(raw: msgspec.Raw) -> msgspec.Raw:
 
 
 def object_or_text(raw: msgspec.Raw) -> Record | object:
-    """Return the fields of an object, also of one written as text; decode any other value."""
+    """Return the fields of an object, also of one in a string; decode any other value."""
     found = as_object(raw)
     if found is None:
         found = as_object(object_in_text(raw))
@@ -80,13 +80,13 @@ def object_or_text(raw: msgspec.Raw) -> Record | object:
 
 
 def as_id(value: object) -> object:
-    """Convert a number to a string, as an id, without losing digits.
+    """Convert a number to an id, a string, without losing digits.
 
     Args:
         value: Encoded (`msgspec.Raw`) or decoded.
 
     Returns:
-        A string; None for null and a blank string; any other value, decoded.
+        A string; None for null or a blank string; any other value, decoded.
     """
     if isinstance(value, msgspec.Raw):
         if bytes(value)[0] in _NUMBER_STARTS:
@@ -100,7 +100,7 @@ def as_id(value: object) -> object:
 
 
 def _number_as_id(text: str) -> str | Decimal:
-    """Write a whole number without point and exponent; return a fraction as it is."""
+    """Return a whole number without point and exponent, or a fraction unchanged."""
     if text.isdigit():
         return text
     number = Decimal(text)
@@ -111,15 +111,15 @@ def _number_as_id(text: str) -> str | Decimal:
 
 
 def iso_time(value: object, *, zone_required: bool = False) -> str | None:
-    """Convert a time to ISO 8601 with a zone; without a zone it is UTC.
+    """Convert a time to ISO 8601 with a time zone, by default UTC.
 
-    Only unambiguous forms are accepted: ISO 8601 in its extended and basic form, also with a
-    blank for the T, without seconds, with months and days of one digit, and with UTC, GMT or an
-    offset of hours for the zone; a date; and whole seconds or milliseconds since 1970, as a number
-    or as text.
+    Only unambiguous forms are accepted: ISO 8601 in its extended and basic form, also with a space
+    instead of the T, without seconds, with months and days of one digit, and with UTC, GMT or an
+    offset of hours as the zone; a date; and whole seconds or milliseconds since 1970, as a number
+    or a string.
 
     Returns:
-        The time, or None where it is none.
+        The time, or None if it is not a time.
     """
     if not isinstance(value, str):
         return _epoch_time(value)
@@ -141,7 +141,7 @@ def iso_time(value: object, *, zone_required: bool = False) -> str | None:
 
 @lru_cache(maxsize=1024)  # consecutive records often have the same time
 def utc_milliseconds(time: str) -> str | None:
-    """Convert a time with a zone to UTC with milliseconds and Z; None for another value.
+    """Convert a time with a zone to UTC, with milliseconds and Z; None for any other value.
 
     >>> utc_milliseconds("2026-01-31T12:00:05.1234567+02:00")
     '2026-01-31T10:00:05.123Z'
@@ -157,19 +157,19 @@ def utc_milliseconds(time: str) -> str | None:
 
 
 def epoch_seconds(time: str) -> float:
-    """Read a time that `iso_time` wrote, so that it can be compared.
+    """Convert a time from `iso_time` to seconds since 1970, to compare it.
 
     Raises:
         ValueError: It has no zone.
     """
     moment = datetime.fromisoformat(time)
     if moment.tzinfo is None:
-        raise ValueError("no time in full")
+        raise ValueError("the time has no zone")
     return moment.replace(microsecond=0).timestamp()
 
 
 def _epoch_time(value: object) -> str | None:
-    """Convert seconds or milliseconds since 1970, if a number can only be one of them."""
+    """Convert seconds or milliseconds since 1970, if a number is unambiguous."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
@@ -184,7 +184,7 @@ def _epoch_time(value: object) -> str | None:
 
 @lru_cache(maxsize=1024)  # many records share a second
 def _exists(time: str) -> bool:
-    """Return whether a time exists: not a 13th month or a 30th of February."""
+    """Return whether a time exists; a 30th of February does not."""
     try:
         datetime.fromisoformat(time)
     except ValueError:

@@ -37,7 +37,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from singer_delivery.nested_names import stream_maps
-from singer_delivery.reading.stream_maps import correct_schema, failed_field, fault_of
+from singer_delivery.reading.stream_maps import failed_field, fix_schema, stream_map_error
 from tap_moesif.environment import read_environment
 from tap_moesif.service.errors import StreamMapError
 
@@ -219,7 +219,7 @@ class SdkTap(Tap):
         try:
             self.mapper.register_raw_streams_from_catalog(Catalog({name: entry}))
         except Exception as error:  # singer-sdk's own, or what its parts raise
-            if (what := fault_of(error)) is None:
+            if (what := stream_map_error(error)) is None:
                 raise
             raise StreamMapError(stream=name, what=what) from error
 
@@ -227,7 +227,7 @@ class SdkTap(Tap):
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         super().append_builtin_config(config_jsonschema)
-        correct_schema(config_jsonschema)
+        fix_schema(config_jsonschema)
 
     @override  # type: ignore[misc]  # it is final
     def sync_all(self) -> None:

@@ -137,7 +137,7 @@ _OBJECTS = {
 def _known(
     call: str,
     stream: str,
-    telling: set[str],
+    typical: set[str],
     not_sent: NotSent | None = None,
     **route: Any,  # noqa: ANN401
 ) -> KnownShape:
@@ -149,7 +149,7 @@ def _known(
         not_sent,
         stream=stream,
         fields=frozenset({*words.fields, *words.reserved, *words.not_written, *used, "metadata"}),
-        telling=frozenset(telling),
+        typical=frozenset(typical),
         sends_key="id" in words.fields,
     )
 

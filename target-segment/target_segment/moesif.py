@@ -96,7 +96,7 @@ KNOWN = {
         ),
         stream="users",
         fields=_USER,
-        telling=frozenset(
+        typical=frozenset(
             {
                 *("modifiedTime", "firstSeenTime", "lastSeenTime", "last24HourAggResults"),
                 *("enrichment", "userAgent", "additionalFields", "metadata", "createdAt"),
@@ -118,7 +118,7 @@ KNOWN = {
         ),
         stream="companies",
         fields=_COMPANY,
-        telling=frozenset({"modifiedTime", "firstSeenTime", "lastSeenTime", "companyDomain"}),
+        typical=frozenset({"modifiedTime", "firstSeenTime", "lastSeenTime", "companyDomain"}),
     ),
     "moesif.subscriptions": KnownShape(
         Route(
@@ -130,7 +130,7 @@ KNOWN = {
         _NO_CALL,
         stream="subscriptions",
         fields=_SUBSCRIPTION,
-        telling=frozenset({"companyId", "trialStart", "trialEnd", "items"}),
+        typical=frozenset({"companyId", "trialStart", "trialEnd", "items"}),
     ),
     EVENTS: KnownShape(
         Route(
@@ -154,7 +154,7 @@ KNOWN = {
         ),
         stream="events",
         fields=_EVENT,
-        telling=frozenset({"requestTime", "eventType", "request", "durationMs"}),
+        typical=frozenset({"requestTime", "eventType", "request", "durationMs"}),
     ),
     USAGE: KnownShape(
         Route(
@@ -167,7 +167,7 @@ KNOWN = {
         ),
         stream="usage",
         fields=_USAGE,
-        telling=frozenset({"startTime", "endTime", "errorCount", "statusCounts", "p90DurationMs"}),
+        typical=frozenset({"startTime", "endTime", "errorCount", "statusCounts", "p90DurationMs"}),
     ),
 }
 _OTHERS = KnownShape(Route(call="", shape=f"{SHAPE_PREFIX}other"), _NO_CALL)

@@ -46,8 +46,8 @@ SCHEMA = {
 }
 HASTY = """
 import singer_delivery.buckets.spool as s
-hurry = s.Spool.hurry
-s.Spool.hurry = lambda spool, _: hurry(spool, 0)
+set_upload_deadline = s.Spool.set_upload_deadline
+s.Spool.set_upload_deadline = lambda spool, _: set_upload_deadline(spool, 0)
 """
 
 

@@ -399,7 +399,7 @@ def test_a_dry_run_writes_to_no_bucket(trial: Trial, amazon: S3) -> None:
     ("settings", "said"),
     [
         ({"rejects_path": "ftp://there/a"}, "rejects_path: it must be a path, or a URL that"),
-        ({"outcomes_path": "s3://key:secret@there/a"}, "outcomes_path: it must hold no creden"),
+        ({"outcomes_path": "s3://key:secret@there/a"}, "outcomes_path: it must not contain cr"),
         ({"rejects_path": "s3://"}, "rejects_path: no part of its URL may be empty"),
         ({"rejects_path": "s3://there//a"}, "rejects_path: no part of its URL may be empty"),
         ({"rejects_path": "s3://there/../a"}, "rejects_path: no part of its URL may be empty"),
@@ -435,7 +435,7 @@ def test_a_missing_client_is_told_with_the_extra_to_install(
     monkeypatch.setitem(sys.modules, package, None)
     [sentence] = url_errors({"rejects_path": f"{scheme}://there/a"}, "target-segment")
     extra = {"s3": "s3", "gs": "gcs"}[scheme]
-    assert sentence.startswith("Setting rejects_path: it names a bucket, whose client is not inst")
+    assert sentence.startswith("Setting rejects_path: the client of that bucket is not inst")
     assert sentence.endswith(f"Install target-segment[{extra}].")
 
 

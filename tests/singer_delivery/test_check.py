@@ -108,7 +108,7 @@ def test_an_address_where_nobody_answers_is_a_failure(
         (-59, Sign.OK, "agrees"),
         (61, Sign.WARNING, "61 s ahead of the service's"),
         (-7200, Sign.WARNING, "7200 s behind the service's"),
-        (None, Sign.WARNING, "does not say what time it is"),
+        (None, Sign.WARNING, "does not return its time"),
     ],
 )
 def test_a_clock_that_is_off_is_a_warning(off: float | None, sign: Sign, text: str) -> None:
@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_written_is_a_failure(
 ) -> None:
     checked = check(service.url, capsys, **{setting: "/proc/nowhere/{target}.jsonl"})
     assert (checked.code, checked.signs[setting]) == (1, "✗")
-    assert f"Set {setting} to a place that can." in checked.text
+    assert f"Set {setting} to a writable path." in checked.text
 
 
 def test_a_file_that_another_run_is_writing_is_no_failure(tmp_path: Path) -> None:

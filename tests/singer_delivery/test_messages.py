@@ -95,7 +95,7 @@ def test_a_record_with_a_byte_that_is_no_utf_8_is_made_out(name: bytes, field: b
 
 @pytest.mark.parametrize("line", ['{"type":"STATE","value":"é"}', '{"type":"SCHEMA","a":"é"}'])
 def test_any_other_message_that_is_no_utf_8_is_named(line: str) -> None:
-    with pytest.raises(InputError, match=r"Line 1 .*: a byte of it is not UTF-8"):
+    with pytest.raises(InputError, match=r"Line 1 .*: a byte in it is not UTF-8"):
         read_messages(line.encode("latin-1"))
 
 

@@ -114,15 +114,15 @@ def test_the_textfile_is_due_each_minute_also_while_the_input_pauses(tmp_path: P
     textfile = Textfile(tmp_path / "metrics.prom", Run("target-webhook", "1"))
     reports = Reports(LogLines(logging.getLogger()), meter=Meter(endpoints, textfile))
     reports.start(100.0)
-    assert reports.due(going_on=False) == 160.0
-    assert reports.due(going_on=True) == 110.0
-    reports.tick(159.0, Traffic(), 1.0, going_on=False)
+    assert reports.due(sending=False) == 160.0
+    assert reports.due(sending=True) == 110.0
+    reports.tick(159.0, Traffic(), 1.0, sending=False)
     assert not (tmp_path / "metrics.prom").exists()
-    reports.tick(160.0, Traffic(), 1.0, going_on=False)
+    reports.tick(160.0, Traffic(), 1.0, sending=False)
     assert (tmp_path / "metrics.prom").exists()
-    assert reports.due(going_on=False) == 220.0
+    assert reports.due(sending=False) == 220.0
     without = Reports(LogLines(logging.getLogger()), meter=Meter(endpoints))
-    assert without.due(going_on=False) is None
+    assert without.due(sending=False) is None
 
 
 def test_the_textfile_is_written_while_the_run_goes_on(

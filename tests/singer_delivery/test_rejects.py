@@ -219,7 +219,7 @@ def test_a_new_file_and_its_new_folders_are_on_the_disk_before_anything_claims_i
 def test_a_lock_that_is_kept_too_long_is_said(tmp_path: Path) -> None:
     file = rejects(tmp_path / "rejects.jsonl")
     file._file = SharedLines(Path(file.place), RejectsFileError, seconds=0.01)
-    said = r"another process has kept it locked for 0\.01 s.*rejects_path"
+    said = r"another process has locked it for 0\.01 s.*rejects_path"
     with (
         Path(file.place).open("ab") as other,
         locked(other.fileno(), seconds=9),

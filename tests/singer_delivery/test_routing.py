@@ -528,7 +528,7 @@ def test_a_route_that_says_too_little_is_named_and_completed() -> None:
     assert route["properties"] == {"id": 1}
     own = routed("orders", fields, {"orders": {"user_id": "id"}})
     assert isinstance(own, NotKnown)
-    assert "for the place of the one that is there" in own.advice
+    assert "replaces the existing one" in own.advice
     assert line_to_add(own)["orders"]["user_id"] == "id"
 
 
@@ -608,15 +608,15 @@ def test_a_field_that_flattening_has_taken_apart_is_named() -> None:
     warnings: list[str] = []
     with pytest.raises(RecordRejected):
         call_for("orders", {"customer__id": 7, "kind": "k"}, streams, warnings=warnings)
-    assert "flattening has made it 'customer__id'" in warnings[0]
+    assert "it was flattened to 'customer__id'" in warnings[0]
 
 
 def test_an_object_that_flattening_has_taken_apart_is_named() -> None:
     streams = {"s": {"call": "identify", "user_id": "id", "context": "ctx", "traits": ["Plan"]}}
     warnings: list[str] = []
     call_for("s", {"id": 1, "ctx__ip": "i", "plan__name": "n"}, streams, warnings=warnings)
-    assert "flattening has made columns of it, such as 'ctx__ip'" in warnings[0]
-    assert "flattening has made columns of it, such as 'plan__name'" in warnings[1]
+    assert "it was flattened to columns such as 'ctx__ip'" in warnings[0]
+    assert "it was flattened to columns such as 'plan__name'" in warnings[1]
 
 
 def test_a_record_may_have_what_its_schema_does_not_list() -> None:

@@ -85,7 +85,7 @@ def test_a_wrong_setting_is_named_without_its_value(setting: str, value: object)
 @pytest.mark.parametrize(
     ("setting", "value", "rule"),
     [
-        ("key", 5, "be a text."),
+        ("key", 5, "be text."),
         ("key", "", "not be empty."),
         ("lanes", "many", "be a whole number."),
         ("lanes", 0, "be at least 1."),
@@ -146,11 +146,11 @@ ROUTED = th.PropertiesList(streams_setting(SEGMENT_CALLS, ("acme.people",))).to_
         ({"call": "track", "exclude": [5]}, "streams.orders.exclude.0"),
         (
             {"call": "track", "traits": ["a"]},
-            "streams.orders.traits: it means nothing for call track",
+            "streams.orders.traits: it has no effect for call track",
         ),
         (
             {"call": "ignore", "user_id": "id"},
-            "streams.orders.user_id: it means nothing for call ignore",
+            "streams.orders.user_id: it has no effect for call ignore",
         ),
         ("track", "streams.orders"),
     ],

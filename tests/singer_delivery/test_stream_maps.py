@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft7Validator
 from singer_sdk.mapper import PluginMapper
 
-from singer_delivery.reading.stream_maps import correct_schema, failed_field, fault_of
+from singer_delivery.reading.stream_maps import failed_field, fix_schema, stream_map_error
 from target_webhook import TargetWebhook
 
 SCHEMA: dict[str, Any] = {"properties": {"id": {}, "name": {}}}
@@ -49,9 +49,9 @@ def test_the_field_of_a_failed_stream_map_is_found(
 @pytest.mark.parametrize(
     ("stream_map", "what"),
     [
-        ({"new": "'my salt' +"}, "new is no expression (SyntaxError)."),
-        ({"__filter__": "id ="}, "__filter__ is no expression (SyntaxError)."),
-        ({"__alias__": "1 / 0"}, "__alias__ is no expression (ZeroDivisionError)."),
+        ({"new": "'my salt' +"}, "new is not a valid expression (SyntaxError)."),
+        ({"__filter__": "id ="}, "__filter__ is not a valid expression (SyntaxError)."),
+        ({"__alias__": "1 / 0"}, "__alias__ is not a valid expression (ZeroDivisionError)."),
         ({"id": None}, "Removing key property 'id' is not permitted"),
         ({"__key_properties__": ["nr"]}, "Property 'nr' was not detected in schema."),
     ],
@@ -59,14 +59,14 @@ def test_the_field_of_a_failed_stream_map_is_found(
 def test_what_is_wrong_with_a_stream_map_is_said_without_its_values(
     stream_map: dict[str, Any], what: str
 ) -> None:
-    said = fault_of(registered(stream_map))
+    said = stream_map_error(registered(stream_map))
     assert said is not None
     assert what in said
     assert "salt" not in said
 
 
 def test_what_is_wrong_with_a_schema_is_not_said_of_the_stream_map() -> None:
-    assert fault_of(registered({"new": "1"}, {"properties": {"id": {"type": 5}}})) is None
+    assert stream_map_error(registered({"new": "1"}, {"properties": {"id": {"type": 5}}})) is None
 
 
 def test_the_schema_of_stream_maps_can_be_used() -> None:
@@ -76,5 +76,5 @@ def test_the_schema_of_stream_maps_can_be_used() -> None:
     assert valid({"stream_maps": {"s": {"id": "id", "__else__": None}, "__else__": "__NULL__"}})
     assert not valid({"stream_maps": {"s": {"__else__": "id"}}})
     bare: dict[str, Any] = {"properties": {}}
-    correct_schema(bare)
+    fix_schema(bare)
     assert bare == {"properties": {}}

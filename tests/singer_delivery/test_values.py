@@ -112,7 +112,7 @@ def test_an_instant_is_what_pythons_own_reader_makes_of_it(local: datetime, minu
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-01-31", "2026-01-31T10:00:00"])
 def test_what_is_no_time_in_full_is_no_instant(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no time|isoformat"):
+    with pytest.raises(ValueError, match=r"no zone|isoformat"):
         epoch_seconds(text)
 
 

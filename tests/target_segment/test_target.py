@@ -86,7 +86,7 @@ def test_a_record_in_another_encoding_costs_only_itself_and_the_reason_says_so(
     [path] = (tmp_path / "rejects").iterdir()
     _, kept = path.read_bytes().splitlines()
     assert b'"caf\xe9"' in kept
-    assert b'"reason":"not_utf8","detail":"A byte of it is not UTF-8' in kept
+    assert b'"reason":"not_utf8","detail":"A byte in it is not UTF-8' in kept
 
 
 def test_a_state_of_null_hides_no_other(segment: ScriptedService, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Files of a run that go to a bucket: written on this machine first, and uploaded before STATE."""
+"""Files in buckets: written on this machine first, and uploaded before STATE is written."""

@@ -1,4 +1,4 @@
-"""Reads what runs have written to a bucket: rejects to list, or to send once more."""
+"""Reads the objects that runs have written to a bucket, to list or replay rejects."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import IO, TYPE_CHECKING, cast
 
 from typing_extensions import override
 
-from singer_delivery.buckets.urls import NoClientError, is_url, wrong_url
+from singer_delivery.buckets.urls import NoClientError, is_url, url_error
 from singer_delivery.errors import ReplayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 READ_SECONDS = 60.0
-"""How long it may take to list the objects below a URL, or to read a part of one."""
+"""The timeout for listing the objects below a URL, and for reading a part of one."""
 
 
 def object_lines(url: str) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Iterate over the objects below a URL in the order of their names, which is that of time.
+    """Iterate over the objects below a URL in the order of their names, which is chronological.
 
     Args:
-        url: An object, a folder of objects, or how the names of objects begin.
+        url: An object, a folder, or a common prefix of objects.
 
     Yields:
         The URL of an object, and its lines.
 
     Raises:
-        OSError: There is none, or it cannot be read; `strerror` says why.
+        OSError: There are none, or one cannot be read; `strerror` is the reason.
     """
-    if wrong := wrong_url(url):
+    if wrong := url_error(url):
         raise OSError(0, wrong.rstrip("."))
     from singer_delivery.buckets.store import Store  # noqa: PLC0415, an extra
 
     try:
         store = Store(url, READ_SECONDS)
     except NoClientError as error:
-        reason = f"its client is not installed; install singer-delivery[{error.extra}]"
+        reason = f"its client is missing; install singer-delivery[{error.extra}]"
         raise OSError(0, reason) from None
     names = store.find(url, READ_SECONDS)
     if not names:
@@ -47,7 +47,7 @@ def object_lines(url: str) -> Iterator[tuple[str, Iterator[bytes]]]:
 
 
 class ReplayedObjects(io.IOBase):
-    """The lines of all objects below a URL, as an input."""
+    """The lines of all objects below a URL, as an input file."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -62,10 +62,10 @@ class ReplayedObjects(io.IOBase):
 
 
 def replay_input(path: str) -> IO[str]:
-    """Return what `--replay` names as an input.
+    """Open the argument of `--replay` as an input.
 
     Raises:
-        ReplayError: It is a file that cannot be opened.
+        ReplayError: The file cannot be opened.
     """
     if is_url(path):
         return cast("IO[str]", ReplayedObjects(path))

@@ -1,9 +1,8 @@
-"""The spool: the files of this machine that are to be uploaded.
+"""The spool: the files on this machine that are to be uploaded.
 
-A run has a folder of its own in it, in which the path of a file is the URL of its object:
-`SPOOL/RUN/s3/bucket/prefix/name`. A file is removed once it is uploaded. What a run that was killed
-has left is uploaded by the next run of the target, before anything else; a run that still goes on
-holds the lock of its folder.
+Each run has its own folder in it, in which the path of a file is the URL of its object:
+`SPOOL/RUN/s3/bucket/prefix/name`. A file is removed once it is uploaded. The next run of the target
+first uploads the files of runs that were killed; the folder of a running one is locked.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ if TYPE_CHECKING:
     from singer_delivery.reporting.run import Run
 
 UPLOAD_SECONDS = 20.0
-"""How long one upload may take."""
+"""The timeout of one upload."""
 
 STOPPING_SECONDS = 10.0
-"""How much of the time in which a run must stop is kept for uploads."""
+"""How much of the time for stopping a run is reserved for uploads."""
 
 SHORTEST_SECONDS = 1.0
 
 PART_BYTES = 8_000_000
-"""The size at which lines are uploaded, whether a STATE line waits for them or not."""
+"""The size at which lines are uploaded even if no STATE waits for them."""
 
 STATE_SECONDS = 10.0
-"""How often what STATE waits for is uploaded at most: each time is an object of its own."""
+"""The shortest time between two uploads for STATE; each creates an object."""
 
 LOCK = "lock"
 MILLISECONDS = len("2026-01-31T06:00:00.000")
@@ -47,10 +46,10 @@ _NOT_IN_NAMES = re.compile("[-:]")
 
 
 class Spool:
-    """The folder of one run, and the stores that its files go to.
+    """The spool folder of one run, and the stores of its files.
 
     Args:
-        folder: The setting `spool_path`; all runs of a target have the same.
+        folder: The folder from `spool_path`, which all runs of a target share.
         run: The run.
         clock: A monotonic clock, in seconds.
     """
@@ -65,10 +64,10 @@ class Spool:
         self._stores: dict[str, Store] = {}
 
     def open(self, folders: dict[str, str]) -> None:
-        """Check that everything can be written, and upload what earlier runs have left.
+        """Check that everything can be written, and upload the files of earlier runs.
 
         Args:
-            folders: The URLs below which objects will be written, by the names of their settings.
+            folders: The URLs below which objects are written, by setting.
 
         Raises:
             OutputError: A folder or a bucket cannot be written.
@@ -79,38 +78,38 @@ class Spool:
                 self._lock = _locked(self._folder / LOCK)
         for setting, url in folders.items():
             self.check(setting, url)
-        for folder in self.left():
-            self._upload_left(folder)
+        for folder in self._other_runs():
+            self._upload_remaining(folder)
 
     def check(self, setting: str, url: str) -> None:
         """Check that objects can be written below a URL.
 
         Raises:
-            BucketError: They cannot.
+            BucketError: They cannot be written.
         """
         try:
             self._store(url).check(url, self._seconds)
         except OSError as error:
             raise BucketError(url=url, setting=setting, reason=error.strerror) from None
 
-    def left(self) -> list[Path]:
-        """Return the folders of other runs: some have ended, others still go on."""
+    def _other_runs(self) -> list[Path]:
+        """Return the folders of other runs, ended or not."""
         with self._plain_errors(self._spool):
             return sorted(
                 each for each in self._spool.iterdir() if each != self._folder and _is_id(each.name)
             )
 
-    def hurry(self, seconds: float) -> float:
-        """Have all uploads together end in some seconds; return what is kept for them of these."""
+    def set_upload_deadline(self, seconds: float) -> float:
+        """Set a deadline for all uploads; return the seconds reserved for them."""
         self._deadline = self._clock() + seconds
         return STOPPING_SECONDS
 
     def lines(self, url: str, suffix: str) -> UploadedLines:
-        """Return a file of lines that goes to a bucket.
+        """Return a file of lines in a bucket.
 
         Args:
             url: The URL below which its objects are written.
-            suffix: How their names end.
+            suffix: The suffix of their names.
         """
         return UploadedLines(self, f"{url}/{self._start}", suffix)
 
@@ -119,18 +118,18 @@ class Spool:
         return self._folder / scheme_of(url) / url.partition("://")[2]
 
     def write(self, url: str, content: bytes) -> None:
-        """Write an object that is not kept on this machine.
+        """Write an object without a file on this machine.
 
         Raises:
-            OSError: It cannot be written; `strerror` says why.
+            OSError: It cannot be written; `strerror` is the reason.
         """
         self._store(url).write(url, content, self._seconds)
 
     def upload(self, path: Path, url: str) -> None:
-        """Write a file to its object, and remove it.
+        """Upload a file, and remove it.
 
         Raises:
-            OutputError: It cannot be uploaded. The file stays.
+            OutputError: It cannot be uploaded; the file is kept.
         """
         with self._plain_errors(path):
             content = path.read_bytes()
@@ -142,7 +141,7 @@ class Spool:
             path.unlink()
 
     def close(self) -> None:
-        """Remove the folder, unless something could not be uploaded."""
+        """Remove the folder, unless a file could not be uploaded."""
         if self._lock is not None:
             _remove(self._folder)
             os.close(self._lock)
@@ -150,7 +149,7 @@ class Spool:
 
     @property
     def _seconds(self) -> float:
-        """How long the next upload may take."""
+        """The timeout of the next upload."""
         if self._deadline is None:
             return UPLOAD_SECONDS
         return max(SHORTEST_SECONDS, min(UPLOAD_SECONDS, self._deadline - self._clock()))
@@ -161,12 +160,12 @@ class Spool:
             self._stores[scheme] = Store(url, self._seconds)
         return self._stores[scheme]
 
-    def _upload_left(self, folder: Path) -> None:
-        """Upload what a run has left, if it has ended."""
+    def _upload_remaining(self, folder: Path) -> None:
+        """Upload the remaining files of a run, if it has ended."""
         try:
             lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
         except FileNotFoundError:
-            return  # another run has just done it
+            return  # another run has just uploaded it
         except OSError as error:
             raise SpoolError(path=folder, reason=error.strerror) from error
         try:
@@ -176,7 +175,7 @@ class Spool:
                         self._upload_file(path, folder)
                 _remove(folder)
         except TimeoutError:
-            pass  # it still goes on
+            pass  # it is still running
         finally:
             os.close(lock)
 
@@ -184,7 +183,7 @@ class Spool:
         scheme, *parts = path.relative_to(folder).parts
         lines = SharedLines(path, SpoolError)
         with lines.locked():
-            pass  # a line that a kill has torn is removed
+            pass  # removes an incomplete last line
         lines.close()
         self.upload(path, f"{scheme}://{'/'.join(parts)}")
 
@@ -197,20 +196,20 @@ class Spool:
 
 
 class UploadedLines:
-    """A file of lines that goes to a bucket, like `SharedLines` in all else.
+    """A file of lines in a bucket, otherwise like `SharedLines`.
 
-    An object cannot be appended to, so what is written between two calls of `sync` becomes an
-    object of its own. Its name begins with the time at which the run has started and the id of the
-    run, so that no two machines write to the same one.
+    An object cannot be appended to, so the lines between two calls of `sync` are one object. Its
+    name begins with the start and the id of the run, so that no two machines write to the same
+    object.
 
     Args:
         spool: The spool of the run.
-        start: How the URLs of its objects begin.
-        suffix: How they end.
+        start: The beginning of the URLs of its objects.
+        suffix: The end of these URLs.
 
     Attributes:
-        place: How the URLs of its objects begin.
-        size: The number of bytes for the next object.
+        place: The beginning of the URLs of its objects.
+        size: The size of the next object so far, in bytes.
     """
 
     sync_seconds = STATE_SECONDS
@@ -232,13 +231,13 @@ class UploadedLines:
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
-        """Take lines for the next object.
+        """Lock the file of the next object.
 
         Yields:
-            Whether it holds lines already.
+            Whether it has lines already.
 
         Raises:
-            OutputError: The file cannot be written, or it is full and cannot be uploaded.
+            OutputError: The file cannot be written, or an upload is due and fails.
         """
         with self._file.locked() as is_ours:
             yield is_ours
@@ -255,10 +254,10 @@ class UploadedLines:
         self.size += len(text)
 
     def sync(self) -> None:
-        """Upload what was appended since the last time, if there is anything.
+        """Upload the lines appended since the last call, if any.
 
         Raises:
-            OutputError: It cannot be uploaded. So says each later call too.
+            OutputError: They cannot be uploaded. Every later call fails too.
         """
         if self._failed:
             raise self._failed
@@ -274,16 +273,16 @@ class UploadedLines:
         self._begin()
 
     def close(self) -> None:
-        """Upload what is left.
+        """Upload the remaining lines.
 
         Raises:
-            OutputError: It cannot be uploaded.
+            OutputError: They cannot be uploaded.
         """
         self.sync()
 
 
 def _locked(path: Path) -> int | None:
-    """Create and lock a file; return None if another run, which takes it for left, removes it."""
+    """Create and lock a file; return None if another run removed it in between."""
     file = -1
     with suppress(FileNotFoundError):
         file = os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
@@ -303,7 +302,7 @@ def _is_id(name: str) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a run's folder, unless files are left in it."""
+    """Remove a run's folder, unless it contains files."""
     for each in sorted(folder.rglob("*"), reverse=True):
         if each.is_dir():
             with suppress(OSError):

@@ -1,9 +1,9 @@
 """Object stores by fsspec; imported only where a URL is given.
 
-Credentials, addresses and everything else are the clients' own business: the usual environment
-(`AWS_…`, `GOOGLE_APPLICATION_CREDENTIALS`, `STORAGE_EMULATOR_HOST`), their configuration files, and
-those of fsspec. Nothing that a service says is passed on but its error code: a message may hold a
-key or a signed address.
+The clients find credentials and addresses themselves: in the usual environment variables (`AWS_…`,
+`GOOGLE_APPLICATION_CREDENTIALS`, `STORAGE_EMULATOR_HOST`), their configuration files, and those of
+fsspec. Of a service's error only the code is reported: its message may contain a key or a signed
+address.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "gs": {},
 }
-"""Options of a store's client, each where fsspec's configuration has none of that name."""
+"""Options of the clients, unless fsspec's configuration has one of the same name."""
 
 READ_BYTES = 1 << 22
-"""How much of an object is read at once."""
+"""The size of the parts in which an object is read."""
 
 PROBE = ".write-check-"
-"""How the names of objects begin by which is found out whether a bucket can be written."""
+"""The prefix of the objects that test whether a bucket can be written."""
 
 _CODE = re.compile(r"[A-Za-z0-9]{1,40}")
 
 
 class Store:
-    """The objects of one kind of object store.
+    """An object store, of the kind that a URL names.
 
-    Every method raises OSError, whose `strerror` says what is wrong.
+    Every method may raise OSError, whose `strerror` is the reason.
 
     Args:
         url: A URL of the store.
-        seconds: How long its client may take to find credentials.
+        seconds: The timeout for finding credentials.
 
     Raises:
         NoClientError: Its client is not installed.
@@ -75,19 +75,19 @@ class Store:
             self._files = _within(seconds, make)
 
     def write(self, url: str, content: bytes, seconds: float) -> None:
-        """Write an object in one step, within some seconds."""
+        """Write an object in one step, with a timeout."""
         with _plain_errors(seconds):
             self._files.pipe_file(_path(url), content, timeout=seconds)
 
     def check(self, folder: str, seconds: float) -> None:
-        """Check that objects can be written below a URL; none is left where it may be removed."""
+        """Check that an object can be written below a URL; it is removed if possible."""
         probe = f"{folder}/{PROBE}{uuid4()}"
         self.write(probe, b"singer-delivery checks whether it can write here.\n", seconds)
-        with suppress(Exception):  # the role may only add objects
+        with suppress(Exception):  # the role may only create objects
             self._files.rm_file(_path(probe), timeout=seconds)
 
     def find(self, url: str, seconds: float) -> list[str]:
-        """Return the URLs of the objects below a URL, or of those whose names begin with it."""
+        """Return the URLs of the objects below a URL, or else of those that begin with it."""
         path = _path(url).rstrip("/")
         folder, _, start = path.rpartition("/")
         with _plain_errors(seconds):
@@ -97,7 +97,7 @@ class Store:
         return [f"{self._scheme}://{name}" for name in sorted(found) if PROBE not in name]
 
     def lines(self, url: str, seconds: float) -> Iterator[bytes]:
-        """Iterate over the lines of an object, each part of which is read within some seconds."""
+        """Iterate over the lines of an object, with a timeout for each part."""
         path, rest = _path(url), b""
         with _plain_errors(seconds):
             size = self._files.info(path, timeout=seconds)["size"]
@@ -112,10 +112,10 @@ class Store:
 
 
 def _within(seconds: float, call: Callable[[], Any]) -> Any:  # noqa: ANN401, a client without types
-    """Call a function that has no time limit of its own.
+    """Call a function that has no timeout of its own.
 
     Raises:
-        TimeoutError: It takes longer. Its thread does not keep the process from ending.
+        TimeoutError: It takes longer; its thread is a daemon.
     """
     future: Future[Any] = Future()
 
@@ -135,7 +135,7 @@ def _path(url: str) -> str:
 
 @contextmanager
 def _plain_errors(seconds: float) -> Iterator[None]:
-    """Say what a client's error means, whatever its type."""
+    """Turn every error of a client into an OSError with a short reason."""
     try:
         yield
     except Exception as error:  # noqa: BLE001, each client has errors of its own
@@ -159,12 +159,12 @@ def _reason(error: Exception, seconds: float) -> str:
 
 
 def _code_of(error: Exception) -> str:
-    """Return the short code by which a service says what is wrong, or an empty text."""
+    """Return the error code of a service's answer, or an empty text."""
     cause = error.__cause__ or error
     response = getattr(cause, "response", None)
     found = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     if found is None:
         found = getattr(error, "code", None)
-    if found is None and str(error).startswith("Forbidden"):  # as gcsfs has it
+    if found is None and str(error).startswith("Forbidden"):  # a message of gcsfs
         found = 403
     return text if _CODE.fullmatch(text := str(found or "")) else ""

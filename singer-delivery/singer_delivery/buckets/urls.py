@@ -1,4 +1,4 @@
-"""URLs of buckets in settings; pure, but for the check that their client is installed."""
+"""URLs of buckets in settings, and the check that their clients are installed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SETTINGS = ("rejects_path", "outcomes_path", "history_path", "summary_path")
-"""The settings that may name a bucket."""
+"""The settings that may be URLs."""
 
 _FILES_ONLY = ("fingerprints_path", "dry_run_path", "metrics_path", "spool_path")
 
 
 class _Client(NamedTuple):
-    """The package that speaks to an object store, and the extra that installs it."""
+    """The package for an object store, and the extra that installs it."""
 
     package: str
     extra: str
@@ -25,8 +25,8 @@ class _Client(NamedTuple):
 _CLIENTS = {"s3": _Client("s3fs", "s3"), "gs": _Client("gcsfs", "gcs")}
 
 
-_TALKATIVE = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "s3fs")
-"""Loggers of the clients, whose messages may hold addresses and headers."""
+_CLIENT_LOGGERS = ("aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "s3fs")
+"""The clients' loggers, whose messages may contain addresses and headers."""
 
 
 class NoClientError(Exception):
@@ -42,29 +42,29 @@ class NoClientError(Exception):
 
 
 def is_url(path: str) -> bool:
-    """Return whether a path is a URL, and so no file of this machine."""
+    """Return whether a path is a URL instead of a file on this machine."""
     return "://" in path
 
 
 def scheme_of(url: str) -> str:
-    """Return the part of a URL that says which object store it belongs to."""
+    """Return the scheme of a URL, which names the kind of object store."""
     return url.partition("://")[0]
 
 
 def filled_in_url(template: str, **names: str) -> str:
-    """Return the URL of a setting, with its `{names}` filled in and without a final slash."""
+    """Return the URL in a setting, with its `{names}` filled in and without a final slash."""
     for name, value in names.items():
         template = template.replace(f"{{{name}}}", value)
     return template.rstrip("/")
 
 
 def check_client(url: str) -> None:
-    """Check that the client of a URL's object store is installed, and load it silently.
+    """Import the client of a URL's object store, and silence its loggers.
 
     Raises:
-        NoClientError: It is not.
+        NoClientError: It is not installed.
     """
-    for name in _TALKATIVE:
+    for name in _CLIENT_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     client = _CLIENTS[scheme_of(url)]
     try:
@@ -81,7 +81,7 @@ def url_errors(config: Mapping[str, Any], target: str) -> Iterator[str]:
         target: The name of its package.
 
     Yields:
-        A sentence for each wrong one, without its value: it may hold a key.
+        A sentence for each wrong one, without its value, which may contain a key.
     """
     for name in SETTINGS:
         url = config.get(name) or ""
@@ -92,28 +92,28 @@ def url_errors(config: Mapping[str, Any], target: str) -> Iterator[str]:
     for name in _FILES_ONLY:
         path = config.get(name) or ""
         if is_url(path) and not (name == "fingerprints_path" and path.startswith("postgres")):
-            yield f"Setting {name}: it must be a file of this machine, and is a URL."
+            yield f"Setting {name}: it must be a file on this machine, not a URL."
 
 
-def wrong_url(url: str) -> str | None:
-    """Return why a URL names no objects of a bucket, or None."""
+def url_error(url: str) -> str | None:
+    """Return what is wrong with the URL of a bucket, or None."""
     if scheme_of(url) not in _CLIENTS:
         return "it must be a path, or a URL that begins with s3:// or gs://."
     bucket, *parts = url.partition("://")[2].rstrip("/").split("/")
     if "@" in bucket:
-        return "it must hold no credentials. Set them in the environment."
+        return "it must not contain credentials. Set them in the environment."
     if any(part in {"", ".", ".."} for part in (bucket, *parts)):
         return "no part of its URL may be empty, '.' or '..'."
     return None
 
 
 def _wrong(url: str, target: str, *, is_object: bool) -> str | None:
-    if what := wrong_url(url):
+    if what := url_error(url):
         return what
     if is_object and "/" not in url.partition("://")[2].rstrip("/"):
         return "its URL must name an object, such as s3://bucket/summary.json."
     try:
         check_client(url)
     except NoClientError as error:
-        return f"it names a bucket, whose client is not installed. Install {target}[{error.extra}]."
+        return f"the client of that bucket is not installed. Install {target}[{error.extra}]."
     return None

@@ -1,4 +1,4 @@
-"""What `--check` does: it tells what a run would stumble over, and changes nothing."""
+"""The checks of `--check`, which find what would stop a run and change nothing."""
 
 from singer_delivery.checking.findings import (
     Finding,

@@ -1,4 +1,4 @@
-"""Checks that files can be written, without leaving anything behind."""
+"""Checks that files can be written, and leaves none behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOW_BYTES = 100_000_000
-"""Free space below which a disk is called nearly full."""
+"""The free space below which a disk is nearly full."""
 
 
 def file_finding(setting: str, path: Path) -> Finding:
@@ -23,18 +23,18 @@ def file_finding(setting: str, path: Path) -> Finding:
 
     Args:
         setting: The name of its setting.
-        path: The file, which need not exist.
+        path: The file, which may not exist.
     """
     try:
         folder = _try_to_write(path)
         free = shutil.disk_usage(folder).free
     except BlockingIOError:
-        return Finding(Sign.WARNING, setting, f"{path} can be written; another run uses it now.")
+        return Finding(Sign.WARNING, setting, f"{path} can be written; another run is using it.")
     except OSError as error:
         return Finding(
             Sign.FAILED,
             setting,
-            f"{path} cannot be written ({error.strerror}). Set {setting} to a place that can.",
+            f"{path} cannot be written ({error.strerror}). Set {setting} to a writable path.",
         )
     if free < LOW_BYTES:
         return Finding(Sign.WARNING, setting, f"{path}: only {free // 10**6} MB are free there.")
@@ -42,7 +42,7 @@ def file_finding(setting: str, path: Path) -> Finding:
 
 
 def lock_finding(setting: str, path: Path) -> Finding | None:
-    """Check that no run holds the lock beside a file; None where there is no such lock."""
+    """Check that no run has the lock beside a file; None if it is free."""
     try:
         lock = os.open(path.resolve().with_name(f"{path.resolve().name}.lock"), os.O_RDWR)
     except OSError:
@@ -50,7 +50,7 @@ def lock_finding(setting: str, path: Path) -> Finding | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        text = f"Another run uses {path} now; a run that starts before it has ended fails."
+        text = f"Another run is using {path}; a run fails until it has ended."
         return Finding(Sign.FAILED, setting, text)
     finally:
         os.close(lock)
@@ -58,13 +58,13 @@ def lock_finding(setting: str, path: Path) -> Finding | None:
 
 
 def _try_to_write(path: Path) -> Path:
-    """Open and lock a file, or another in the folder where it would be created.
+    """Open and lock a file, or a temporary one in the folder where it would be created.
 
     Returns:
-        The folder, the nearest one that exists.
+        The nearest existing folder.
 
     Raises:
-        OSError: It cannot be done.
+        OSError: It cannot be opened or locked.
     """
     if path.exists():
         file = os.open(path, os.O_RDWR | os.O_APPEND)

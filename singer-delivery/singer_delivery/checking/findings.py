@@ -1,4 +1,4 @@
-"""Findings of a check, as a table with a sign for each; pure but for `write_table`."""
+"""Findings of a check, as a table with a sign for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CLOCK_SECONDS = 60.0
-"""How far this machine's clock may be off; `Date` is cut to seconds, and answers take a while."""
+"""How far this machine's clock may be off; `Date` has whole seconds, and answers take time."""
 
 
 class Sign(Enum):
@@ -27,7 +27,7 @@ class Finding(NamedTuple):
     Attributes:
         sign: What it means for a run.
         what: What was checked, such as the name of a setting.
-        text: What was found, and what to do; without a key.
+        text: The result, and what to do; without keys.
     """
 
     sign: Sign
@@ -41,7 +41,7 @@ def exit_code(findings: Sequence[Finding]) -> int:
 
 
 def table(findings: Sequence[Finding]) -> str:
-    """Return the findings as a table, and a last line that sums them up."""
+    """Return the findings as a table, with a last line that sums them up."""
     width = max((len(finding.what) for finding in findings), default=0)
     lines = [f"{sign.value} {what:{width}}  {text}" for sign, what, text in findings]
     failed = sum(finding.sign is Sign.FAILED for finding in findings)
@@ -59,17 +59,17 @@ def clock_finding(there: float | None, now: float) -> Finding:
     """Compare this machine's clock with a service's.
 
     Args:
-        there: Seconds since the epoch on the service's clock; None where it does not say.
-        now: Seconds since the epoch on this machine's clock, when the answer came.
+        there: Seconds since the epoch by the service's clock, or None if unknown.
+        now: Seconds since the epoch by this machine's clock, when the answer came.
     """
     if there is None:
-        return Finding(Sign.WARNING, "clock", "The service does not say what time it is.")
+        return Finding(Sign.WARNING, "clock", "The service does not return its time.")
     off = now - there
     if abs(off) <= CLOCK_SECONDS:
-        return Finding(Sign.OK, "clock", "It agrees with the service's.")
+        return Finding(Sign.OK, "clock", "It agrees with the service's clock.")
     direction = "ahead of" if off > 0 else "behind"
     return Finding(
         Sign.WARNING,
         "clock",
-        f"This machine's is {abs(off):.0f} s {direction} the service's; synchronise it (NTP).",
+        f"This machine's clock is {abs(off):.0f} s {direction} the service's; set it by NTP.",
     )

@@ -1,4 +1,4 @@
-"""What `--check` of a target looks at: key, address, clock, files, routes."""
+"""The checks of a target: key, address, clock, files, routes."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ TIMEOUT_SECONDS = 10
 def check_target(
     target: CommandTarget, catalog: Mapping[str, Any] | None = None
 ) -> Iterator[Finding]:
-    """Check everything that a run of a target would stumble over; nothing is sent.
+    """Check everything that could stop a run of a target; nothing is sent.
 
     Args:
         target: The target, whose settings are valid.
-        catalog: A Singer catalog, whose selected streams are the input to come.
+        catalog: A Singer catalog, whose selected streams will be the input.
     """
     yield Finding(Sign.OK, "settings", "They are valid.")
     yield from _address_and_clock(target)
     yield _key(target)
     yield from _files(target)
     if catalog is None:
-        text = "Not checked: name the tap's catalog with --catalog (tap --discover writes it)."
+        text = "Not checked: pass the tap's catalog with --catalog (from tap --discover)."
         yield Finding(Sign.WARNING, "routes", text)
     else:
         yield from _routes(target, catalog)
@@ -91,8 +91,8 @@ def _files(target: CommandTarget) -> Iterator[Finding]:
             continue
         today = datetime.now(timezone.utc).date().isoformat()
         path = filled_in(template, target=target.name, date=today, run_id="check")
-        held = lock_finding(name, path) if name == "fingerprints_path" else None
-        yield held or file_finding(name, path)
+        locked = lock_finding(name, path) if name == "fingerprints_path" else None
+        yield locked or file_finding(name, path)
 
 
 def _bucket(target: CommandTarget, name: str) -> Finding:

@@ -1,1 +1,1 @@
-"""Singer lines in, and a record on its way through its stream's maps."""
+"""Reads Singer lines, and applies stream maps to records."""

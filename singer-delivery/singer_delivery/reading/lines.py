@@ -1,7 +1,6 @@
-"""Reads the lines of a Singer stream as bytes; also woken by lanes, signals and deadlines.
+"""Reads the lines of a Singer stream as bytes, and waits for lanes, signals and deadlines.
 
-The reading thread waits in one place only: for input, an event of a lane, a signal, or the time at
-which a batch is due.
+The reading thread waits here for all of these: input, a lane's report, a signal, or a due batch.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SETTLING_SECONDS = 10.0
-"""How long to wait for another run that is writing to the input file."""
+"""How long to wait for another run that writes to the input file."""
 
-CHUNK_BYTES = 1 << 20  # after each read the lanes' threads take a turn
+CHUNK_BYTES = 1 << 20  # the lanes' threads run after each read
 
 
 class Wakeup:
@@ -49,15 +48,15 @@ class Wakeup:
             os.write(self._write, b"\0")
 
     def on_signals(self) -> None:
-        """Wake at signals too, whichever thread receives them.
+        """End waits at signals too, in whichever thread they arrive.
 
-        Only the main thread may ask for this; in another thread signals are not handled here.
+        Only the main thread can do this; in another thread, signals are not handled here.
         """
         with suppress(ValueError):
             signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def wait(self, timeout: float | None, *also: int) -> bool:
-        """Wait until woken, until one of the files can be read, or until the timeout.
+        """Wait until called, until one of the files can be read, or until the timeout.
 
         Returns:
             Whether one of the files can be read.
@@ -72,12 +71,12 @@ class Wakeup:
                 pass
 
     def close(self) -> None:
-        """Close the pipe, as otherwise happens when nothing refers to this any more."""
+        """Close the pipe, before it is garbage-collected."""
         self._pipe()
 
 
 def _close(read: int, write: int) -> None:
-    with suppress(ValueError, OSError):  # in another thread than the main one
+    with suppress(ValueError, OSError):  # not in the main thread
         woken = signal.set_wakeup_fd(-1)
         if woken not in {-1, write}:
             signal.set_wakeup_fd(woken)
@@ -93,7 +92,7 @@ class Lines:
         wakeup: Ends a wait for input.
 
     Raises:
-        NoInputError: Standard input is wanted and closed.
+        NoInputError: Standard input is closed.
     """
 
     def __init__(self, source: IO[str] | IO[bytes] | None, wakeup: Wakeup) -> None:
@@ -140,14 +139,14 @@ class Lines:
 def _bytes_to_read(file: int) -> int:
     """Return how many bytes to read: for a file, up to its current end.
 
-    The input may be a rejects file that is replayed while this run or another one appends to it.
+    The input may be a rejects file to which this or another run appends.
     """
     if not stat.S_ISREG(os.fstat(file).st_mode):
         return sys.maxsize
     try:
         with locked(file, fcntl.LOCK_SH, seconds=SETTLING_SECONDS):
             size = os.fstat(file).st_size
-    except OSError:  # no locks on this file system, or another process holds it
+    except OSError:  # the file system has no locks, or another process has it
         size = os.fstat(file).st_size
     return max(0, size - os.lseek(file, 0, os.SEEK_CUR))
 

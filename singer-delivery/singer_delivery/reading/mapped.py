@@ -39,13 +39,13 @@ class MappedStream:
 
     Args:
         name: The name of the stream.
-        steps: For each stream that the stream maps make of this one, the map, and how its records
-            are encoded or why they are not.
+        steps: For each stream that results from the stream maps, the map, and the encoder of its
+            records or why they are not sent.
         validator: Checks records against the schema, with `validate_records`.
-        key_properties: The names of the fields of its primary key.
+        key_properties: The names of its key properties.
 
     Attributes:
-        removers: What tells who is gone, by the names of the stream after the stream maps.
+        removers: The functions that make messages for removals, by the names after the stream maps.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class MappedStream:
             else:
                 if (remover := getattr(encode, "remover", None)) is not None:
                     self.removers[stream_map.stream_alias] = remover
-                plain = _changes_nothing(stream_map)
+                plain = _is_identity(stream_map)
                 self._steps.append((None if plain else stream_map, encode))
         self._validator = validator
         self._key_properties = key_properties
@@ -76,7 +76,8 @@ class MappedStream:
     def key(self, record: Record) -> str | None:
         """Return the values of a record's key properties as text, or None if it has none.
 
-        One value is that value, or its JSON if it is no string; several are a JSON list.
+        A single value is returned as it is, or as JSON if it is not a string; several as a JSON
+        list.
         """
         values = [record.get(name, NULL) for name in self._key_properties]
         if len(values) > 1:
@@ -90,10 +91,10 @@ class MappedStream:
         return value if isinstance(value, str) else bytes(values[0]).decode(errors="replace")
 
     def key_of(self, record: object) -> str | None:
-        """Return the key of a record that only a lenient decoder can read, as `key` does.
+        """Return the key of a leniently decoded record, as `key` does.
 
         Returns:
-            None where it is not certain what `key` would return.
+            None if it is not certain what `key` would return.
         """
         if not isinstance(record, dict) or len(self._key_properties) != 1:
             return None
@@ -109,7 +110,7 @@ class MappedStream:
 
         Raises:
             UnknownStreamError: The stream has no route.
-            RecordSkipped: They are left out.
+            RecordSkipped: They are skipped.
         """
         if self._not_known:
             raise UnknownStreamError(self._not_known.advice)
@@ -120,12 +121,13 @@ class MappedStream:
         """Encode a record as messages.
 
         Args:
-            record: Its values still encoded. A reject reason, of a replay, is removed.
+            record: The record, with its values still encoded. The reject reason of a replayed
+                record is removed.
             time_extracted: The `time_extracted` of its message.
 
         Raises:
             RecordRejected: It cannot be sent.
-            RecordSkipped: It is left out.
+            RecordSkipped: It is skipped.
             UnknownStreamError: Its stream has no route.
         """
         self.check_sent()
@@ -139,8 +141,8 @@ class MappedStream:
                 return self._encode(*self._steps[0], record, time_extracted)
             return self._of_all_steps(record, time_extracted)
         except (msgspec.DecodeError, RecursionError) as error:
-            # Encoded values were not decoded before: a number may be too large for a float.
-            raise RecordRejected("not_json", "A value of it cannot be read.") from error
+            # Values are decoded here for the first time: a number may be too large for a float.
+            raise RecordRejected("not_json", "One of its values cannot be read.") from error
 
     def _removal(self, raw: msgspec.Raw) -> Message:
         """Return the message of a removal that was rejected in an earlier run."""
@@ -179,9 +181,9 @@ class MappedStream:
         try:
             validator.validate(record)
         except InvalidRecord as error:
-            # Its message holds the value, which must not be logged.
-            raise RecordRejected("invalid_record", "It does not follow its schema.") from error
-        except Exception as error:  # a `$ref` that leads nowhere, for instance
+            # The error's message contains the value, which must not be logged.
+            raise RecordRejected("invalid_record", "It does not match its schema.") from error
+        except Exception as error:  # for example a `$ref` without a target
             raise UncheckableError(stream=self._name, kind=type(error).__name__) from error
 
     def _map(self, stream_map: StreamMap, record: Record) -> Record:
@@ -197,5 +199,5 @@ class MappedStream:
         return encoded(mapped)
 
 
-def _changes_nothing(stream_map: StreamMap) -> bool:
+def _is_identity(stream_map: StreamMap) -> bool:
     return isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("singer_delivery")
 
 NOT_JSON = RecordRejected(
-    "not_json", "It holds NaN, Infinity or half a character, or is nested too deeply."
+    "not_json", "It contains NaN, Infinity or half a surrogate pair, or is nested too deeply."
 )
 NOT_UTF8 = RecordRejected(
-    "not_utf8", "A byte of it is not UTF-8: does its source write Latin-1 or Windows-1252?"
+    "not_utf8", "A byte in it is not UTF-8. Does its source write Latin-1 or Windows-1252?"
 )
 _UTF16 = ("it is UTF-16, as Windows PowerShell writes it", "Convert the input to UTF-8.")
 _UTF32 = ("it is UTF-32", "Convert the input to UTF-8.")
 _OTHER_FORMATS = {
-    codecs.BOM_UTF32_LE: _UTF32,  # which begins with the mark of UTF-16
+    codecs.BOM_UTF32_LE: _UTF32,  # begins with the mark of UTF-16
     codecs.BOM_UTF32_BE: _UTF32,
     codecs.BOM_UTF16_LE: _UTF16,
     codecs.BOM_UTF16_BE: _UTF16,
@@ -43,7 +43,7 @@ _OTHER_FORMATS = {
     "{".encode("utf-16-be"): _UTF16,
     b"\x1f\x8b": ("it is compressed with gzip", "Decompress the input first."),
 }
-"""How a line in another format begins, what it is, and what to do."""
+"""The beginnings of lines in other formats, with a description and what to do."""
 
 _RECORD_START = re.compile(
     rb'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*("(?:[^"\\]|\\.)*")'
@@ -53,7 +53,7 @@ _STATE = re.compile(rb'\s*\{\s*"type"\s*:\s*"STATE"\s*,\s*"value"\s*:\s*(\S.*?)\
 
 
 class MessageLine(msgspec.Struct):
-    """The part of a RECORD or STATE line that is decoded; all values stay encoded."""
+    """The decoded part of a RECORD or STATE line; all values stay encoded."""
 
     type: str
     stream: str | None = None
@@ -66,15 +66,15 @@ class MessageLine(msgspec.Struct):
 class MessageReader(GenericSingerReader[bytes]):
     """Reads Singer messages and passes them on by type.
 
-    The values of a record stay encoded, as `msgspec.Raw`: most are sent on as they are, and
-    decoding and encoding them again would take more time than everything else.
+    The values of a record stay encoded, as `msgspec.Raw`: most are sent unchanged, and decoding and
+    encoding them would take more time than everything else.
 
     Args:
         poll: Called before each wait for input; returns the longest wait in seconds.
         wakeup: Ends a wait for input.
-        unreadable: Takes a RECORD that only a lenient decoder can read, and why.
-        replaying: Returns whether all records so far came from a rejects file, whose last line
-            may be incomplete after a kill.
+        unreadable: Receives a RECORD that only a lenient decoder can read, and the reason.
+        replaying: Returns whether all records so far are from a rejects file, whose last line may
+            be incomplete after a kill.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class MessageReader(GenericSingerReader[bytes]):
         replaying: Callable[[], bool],
     ) -> None:
         super().__init__()
-        self.line = b""  # the line that `callbacks` are processing
+        self.line = b""  # the current line
         self.number = 0
         self._poll = poll
         self._wakeup = wakeup
@@ -118,14 +118,14 @@ class MessageReader(GenericSingerReader[bytes]):
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     if source.torn and self._replaying():
                         logger.warning(
-                            "The rejects file ends with an incomplete line, which is left out"
+                            "The rejects file ends with an incomplete line, which is skipped"
                         )
                         break
                     self._unreadable(*self._record_read_leniently())
                     counts["RECORD"] += 1
                     continue
                 if (callback := callbacks.get(message["type"])) is None:
-                    raise self.wrong("its type is none of SCHEMA, RECORD and STATE")
+                    raise self.input_error("its type is none of SCHEMA, RECORD and STATE")
                 callback(message)
                 counts[message["type"]] += 1
         return counts
@@ -133,10 +133,10 @@ class MessageReader(GenericSingerReader[bytes]):
     @override
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         if not line.isascii():
-            str(line, "utf-8")  # msgspec does not look into what stays encoded
+            str(line, "utf-8")  # msgspec does not check values that stay encoded
         try:
             message = self._decode_message(line)
-        except msgspec.ValidationError:  # JSON, but no RECORD as it should be
+        except msgspec.ValidationError:  # JSON, but not a valid RECORD
             return self._other_message(line)
         except msgspec.DecodeError:
             if (value := _state_with_half_characters(line)) is None:
@@ -157,7 +157,7 @@ class MessageReader(GenericSingerReader[bytes]):
     def _other_message(self, line: bytes) -> dict[str, Any]:
         message = self._decode(line)
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise self.wrong("its type is none of SCHEMA, RECORD and STATE")
+            raise self.input_error("its type is none of SCHEMA, RECORD and STATE")
         if isinstance(record := message.get("record"), dict):
             message["record"] = encoded(record)
         return message
@@ -166,39 +166,39 @@ class MessageReader(GenericSingerReader[bytes]):
         """Decode a RECORD that is JSON except for NaN, Infinity, its encoding or its depth.
 
         Returns:
-            The message, and why its record cannot be sent.
+            The message, and the reason to reject it.
 
         Raises:
-            InputError: It is no RECORD.
+            InputError: It is not a RECORD.
         """
         for start, (what, remedy) in _OTHER_FORMATS.items():
             if self.line.startswith(start):
-                raise self.wrong(what, remedy)
+                raise self.input_error(what, remedy)
         text, encoding = self.line.decode(errors="replace"), ""
         if text.encode() != self.line:
-            encoding = "a byte of it is not UTF-8"
+            encoding = "a byte in it is not UTF-8"
         try:
             message = json.loads(text)
         except RecursionError as error:
             if (record := _RECORD_START.match(self.line)) is None:
-                raise self.wrong("it is nested too deeply") from error
+                raise self.input_error("it is nested too deeply") from error
             message = {"type": "RECORD", "stream": json.loads(record[1])}
         except ValueError as error:
-            raise self.wrong(encoding or "it is not JSON") from error
+            raise self.input_error(encoding or "it is not JSON") from error
         if not isinstance(message, dict) or message.get("type") != "RECORD":
-            raise self.wrong(encoding or "it is not strict JSON")
+            raise self.input_error(encoding or "it is not strict JSON")
         return message, NOT_UTF8 if encoding else NOT_JSON
 
-    def wrong(self, what: str, remedy: str = "") -> InputError:
+    def input_error(self, what: str, remedy: str = "") -> InputError:
         """Return the error for the current line, which is not a Singer message."""
         remedy = remedy or "Does the tap write anything else to its standard output?"
         return InputError(line=self.number, what=what, remedy=remedy)
 
 
 def _state_with_half_characters(line: bytes) -> msgspec.Raw | None:
-    """Return the value of a STATE whose texts hold half of a pair of surrogates.
+    """Return the value of a STATE with half a surrogate pair in a string.
 
-    Python's own encoder, which taps use, writes such halves, and msgspec refuses them.
+    Python's encoder, which taps use, writes such halves; msgspec rejects them.
     """
     if (state := _STATE.fullmatch(line)) is None or b"\\u" not in line:
         return None
@@ -224,10 +224,10 @@ def decoded(record: dict[str, msgspec.Raw]) -> dict[str, Any]:
 
 
 def _number(text: str) -> float | Decimal:
-    """Read a number as a float, or as a Decimal if a float would lose digits.
+    """Decode a number as a float, or as a Decimal if a float would lose digits.
 
     Raises:
-        ValueError: It is larger than any float, so no expression should work with it.
+        ValueError: It is too large for a float.
     """
     number = float(text)
     if math.isinf(number):

@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def readable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema whose properties are objects, at any depth.
+def normalized(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema in which all properties are objects, at any depth.
 
-    JSON Schema allows true and false in place of a schema, and some taps write null or a list;
-    these become an empty schema. A type that is none is taken out.
+    JSON Schema allows true and false instead of a schema, and some taps write null or a list; these
+    become an empty schema. An invalid type is removed.
 
-    >>> readable({"$id": "x", "properties": {"a": True, "b": {"properties": {"c": None}}}})
+    >>> normalized({"$id": "x", "properties": {"a": True, "b": {"properties": {"c": None}}}})
     {'$id': 'x', 'properties': {'a': {}, 'b': {'properties': {'c': {}}}}}
     """
     properties = schema.get("properties")
@@ -27,7 +27,7 @@ def _property(schema: object) -> dict[str, Any]:
         return {}
     if "type" in schema and not _is_type(schema["type"]):
         schema = {word: value for word, value in schema.items() if word != "type"}
-    return readable(schema) if "properties" in schema else schema
+    return normalized(schema) if "properties" in schema else schema
 
 
 def _is_type(value: object) -> bool:

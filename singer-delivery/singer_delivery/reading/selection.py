@@ -1,4 +1,4 @@
-"""The few records that a run with `--send-only` or `--send-id` sends."""
+"""The records that a run with `--send-only` or `--send-id` sends."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from singer_delivery.sending.batching import Message, RecordHandle
     from singer_delivery.sending.service import Endpoint
 
-NOT_CHOSEN = "not_chosen"
-"""The reason of records that are skipped."""
+NOT_SELECTED = "not_chosen"
+"""The reason of the other records, which are skipped."""
 
 
 class EnoughSentError(Exception):
-    """All records that were asked for are sent, so the input need not be read any further."""
+    """All selected records are sent, so the rest of the input need not be read."""
 
 
 class _Sent(NamedTuple):
@@ -32,27 +32,27 @@ class _Sent(NamedTuple):
 
 @dataclass(slots=True)
 class Selection:
-    """Chooses records, and remembers what they were sent as.
+    """Selects records, and keeps their messages.
 
     Attributes:
-        most: How many records are sent at most; None for all that have one of the ids.
-        ids: Keys of records, or ids of users or companies; empty for any.
+        limit: The maximum number of records to send, or None for no limit.
+        ids: Keys of records, or ids of users or companies; empty for all records.
     """
 
-    most: int | None = None
+    limit: int | None = None
     ids: Collection[str] = ()
     _sent: list[_Sent] = field(default_factory=list)
 
-    def may_hold(self, key: str | None) -> bool:
-        """Return whether a record that is rejected or left out may be one that was asked for."""
+    def may_include(self, key: str | None) -> bool:
+        """Return whether a record without messages may be a selected one."""
         return not self.ids or key is None or key in self.ids
 
-    def chooses(self, key: str | None, messages: Sequence[Message]) -> bool:
-        """Return whether a record is to be sent.
+    def includes(self, key: str | None, messages: Sequence[Message]) -> bool:
+        """Return whether a record is selected.
 
         Args:
             key: The values of its key properties as text.
-            messages: What it is sent as; their keys are the ids of users or companies.
+            messages: Its messages, whose keys are the ids of users or companies.
         """
         return not self.ids or key in self.ids or any(each.key in self.ids for each in messages)
 
@@ -61,22 +61,22 @@ class Selection:
 
         Args:
             record: Its handle.
-            messages: What it is sent as.
+            messages: Its messages.
 
         Raises:
             EnoughSentError: It is the last one.
         """
         self._sent.append(_Sent(record, messages))
-        if self.most is not None and len(self._sent) >= self.most:
+        if self.limit is not None and len(self._sent) >= self.limit:
             raise EnoughSentError
 
     def text(self, endpoints: Sequence[Endpoint]) -> str:
         """Return a table of the messages that the service has acknowledged.
 
-        No user's id is in it: a message without an id is found by its record's place in the input.
+        It contains no user ids: a message without an id is identified by its record's number.
 
         Args:
-            endpoints: Those of the service.
+            endpoints: The endpoints of the service.
         """
         rows = [("record", "stream", "call", "id to look for")]
         rows += [

@@ -1,7 +1,7 @@
-"""Stream maps of singer-sdk: what is wrong with one, without a value of a record or a setting.
+"""Errors of singer-sdk's stream maps, without values of records or settings.
 
-singer-sdk names the field of a failed expression in the local variables of its frames only, and its
-messages may hold an expression or a value.
+singer-sdk has the field of a failed expression only in the local variables of its frames, and its
+messages may contain an expression or a value.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def failed_field(error: Exception) -> tuple[str, str]:
     return field, _kind(error)
 
 
-def fault_of(error: Exception) -> str | None:
-    """Return what is wrong with the stream maps of a stream, or None if it is something else.
+def stream_map_error(error: Exception) -> str | None:
+    """Return what is wrong with the stream maps of a stream, or None for another error.
 
     Args:
-        error: The error of registering the stream's schema.
+        error: The error from registering the stream's schema.
     """
     if isinstance(error, StreamMapConfigError):
-        return str(error)  # it holds names of the settings only
+        return str(error)  # it contains names of settings only
     field = _UNKNOWN
     for frame in _frames(error):
         match frame.f_code.co_name:
@@ -44,11 +44,11 @@ def fault_of(error: Exception) -> str | None:
                 field = "__alias__"
             case "_init_functions_and_schema":
                 field = frame.f_locals.get("prop_key", "__filter__")
-    return None if field == _UNKNOWN else f"{field} is no expression ({_kind(error)})."
+    return None if field == _UNKNOWN else f"{field} is not a valid expression ({_kind(error)})."
 
 
-def correct_schema(config_jsonschema: dict[str, Any]) -> None:
-    """Take out of singer-sdk's schema of `stream_maps` what is no schema, and breaks validation."""
+def fix_schema(config_jsonschema: dict[str, Any]) -> None:
+    """Remove invalid parts, which break validation, from singer-sdk's schema of `stream_maps`."""
     if maps := config_jsonschema["properties"].get("stream_maps"):
         _keep_schemas(maps)
 
@@ -69,7 +69,7 @@ def _kind(error: Exception) -> str:
 
 
 def _frames(error: Exception) -> Iterator[FrameType]:
-    """Return the frames that an error has passed, the outermost first."""
+    """Return the frames of an error's traceback, the outermost first."""
     place = error.__traceback__
     while place is not None:
         yield place.tb_frame

@@ -1,4 +1,4 @@
-"""A stream of the input, and how its records are handled."""
+"""A stream of the input, and its encoder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class InputStream:
     Attributes:
         name: The name of the stream, or its alias.
         schema: The JSON schema of its records.
-        key_properties: The names of the fields of its primary key.
+        key_properties: The names of its key properties.
         mark: The `$id` of the schema on the SCHEMA line, before any stream map.
     """
 
@@ -40,11 +40,11 @@ class InputStream:
 
 
 class NotSent(NamedTuple):
-    """Why the records of a stream are left out.
+    """Why the records of a stream are skipped.
 
     Attributes:
         reason: A short code for the counts.
-        notice: A sentence for the log; empty if the settings leave the stream out.
+        notice: A sentence for the log; empty if the settings skip the stream.
     """
 
     reason: str = "ignored"

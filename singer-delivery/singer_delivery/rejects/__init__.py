@@ -1,1 +1,1 @@
-"""Records that could not be delivered, with the reasons."""
+"""Rejected records, with the reasons."""

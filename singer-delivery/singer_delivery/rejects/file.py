@@ -1,10 +1,10 @@
-"""The rejects file: records that could not be delivered, with the reason, ready to be replayed.
+"""The rejects file: records that could not be delivered, with the reasons.
 
-It is a Singer stream (SCHEMA and RECORD lines), so the target that wrote it reads it again:
-`target-segment < rejects/….singer.jsonl`. Each record carries `_delivery_reject` with the
-reason, what the service or the check said, when, when for the first time, and in how many requests
-it was sent; on replay that field is left out. Several runs may write to one file at once, such as
-the windows of a backfill.
+It is a Singer stream (SCHEMA and RECORD lines), so the target that wrote it can replay it:
+`target-segment < rejects/….singer.jsonl`. In each record `_delivery_reject` contains the reason,
+the detail from the service or the check, the times of the first and the last rejection, and the
+number of requests; a replay does not send that field. Several runs may write to one file at once,
+such as the windows of a backfill.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 
 
 class Rejects:
-    """Appends rejected records to a file, which is created with the first one.
+    """Appends rejected records to a file, which is created by the first one.
 
     Args:
         file: The file; existing content is kept.
         now: Returns the current time as ISO 8601.
-        keep: Whether the file is written.
+        enabled: Whether the file is written.
     """
 
-    def __init__(self, file: LineFile, now: Callable[[], str], *, keep: bool = True) -> None:
+    def __init__(self, file: LineFile, now: Callable[[], str], *, enabled: bool = True) -> None:
         self._now = now
-        self._keep = keep
+        self._enabled = enabled
         self._file = file
         self._schemas: dict[str, bytes] = {}
         self._written: dict[str, bytes] = {}
 
     @property
     def place(self) -> str:
-        """Where the file is."""
+        """The path or URL of the file."""
         return self._file.place
 
     @property
     def sync_seconds(self) -> float:
-        """How long to wait between two calls of `sync`."""
+        """The shortest reasonable time between two calls of `sync`."""
         return self._file.sync_seconds
 
     def schema(self, stream: str, line: bytes) -> None:
-        """Note the SCHEMA line of the next records of a stream."""
+        """Note the SCHEMA line of a stream, for its next records."""
         self._schemas[stream] = line.strip()
 
     def add(self, stream: str, line: bytes, reason: str, detail: str, attempts: int = 0) -> None:
@@ -57,12 +57,12 @@ class Rejects:
             line: Its RECORD line.
             reason: A short code.
             detail: One sentence.
-            attempts: The number of requests that it was sent in, in this run.
+            attempts: The number of requests in this run that contained it.
 
         Raises:
             OutputError: The file cannot be written.
         """
-        if not self._keep:
+        if not self._enabled:
             return
         record = with_reason(line, Reason(reason, detail, self._now(), attempts)) + b"\n"
         schema = self._schemas.get(stream)
@@ -76,7 +76,7 @@ class Rejects:
             self._written[stream] = schema
 
     def sync(self) -> None:
-        """Bring everything to the disk or the bucket; only then may a STATE line pass it.
+        """Make everything durable, on the disk or in the bucket; STATE may pass it only afterwards.
 
         Raises:
             OutputError: The file cannot be written.

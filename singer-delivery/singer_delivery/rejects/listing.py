@@ -1,7 +1,7 @@
-"""`singer-rejects FILE…` lists what is in rejects files, or in objects of a bucket.
+"""`singer-rejects FILE…` lists the records in rejects files or in objects of a bucket.
 
-It prints how many records of which stream were rejected for which reason, and the keys of the
-first of them, in one pass and whatever the size of the files. Nothing else of a record is shown.
+It prints the number of records by stream and reason, and the keys of the first ones, in one pass
+over files of any size. Nothing else from a record is shown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 FIRST = 3
-"""Records of each kind whose keys are shown."""
+"""The number of records of each kind whose keys are shown."""
 
 LONGEST_KEY = 40
 NO_REASON = "(none given)"
@@ -75,7 +75,7 @@ class Listing:
 
 def _read(line: bytes) -> dict[str, Any] | None:
     try:
-        # NaN, Infinity and other encodings are reasons to be here.
+        # Records may be rejected for NaN, Infinity or their encoding.
         message = json.loads(line.decode(errors="replace"))
     except RecursionError:
         message = _read_around_the_record(line)
@@ -86,7 +86,7 @@ def _read(line: bytes) -> dict[str, Any] | None:
 
 
 def _read_around_the_record(line: bytes) -> dict[str, Any] | None:
-    """Read a line that is nested too deeply; its reason stands at its end."""
+    """Read a line that is nested too deeply; its reason is at its end."""
     head, _, _ = line.partition(b'"record"')
     _, _, tail = line.rpartition(b'"%b":' % REJECT_FIELD.encode())
     try:
@@ -104,15 +104,15 @@ def _reason(message: dict[str, Any], record: object) -> str:
 
 
 def _list(path: str, listing: Listing) -> bool:
-    """Add a file, or the objects below a URL; return whether all of it could be read."""
-    whole = True
+    """Add a file, or the objects below a URL; return whether everything could be read."""
+    complete = True
     try:
         for place, lines in _files(path):
-            whole &= _add(place, lines, listing)
+            complete &= _add(place, lines, listing)
     except OSError as error:
-        _say(f"Cannot read {path}: {error.strerror}.")
+        _print_error(f"Cannot read {path}: {error.strerror}.")
         return False
-    return whole
+    return complete
 
 
 def _files(path: str) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -126,19 +126,19 @@ def _files(path: str) -> Iterator[tuple[str, Iterator[bytes]]]:
 
 
 def _add(place: str, lines: Iterator[bytes], listing: Listing) -> bool:
-    whole = True
+    complete = True
     for number, line in enumerate(lines, 1):
         if not line.strip() or listing.add(line, number):
             continue
         if line.endswith(b"\n"):
-            whole = False
-            _say(f"{place}: line {number} is not a Singer message; a replay stops there.")
+            complete = False
+            _print_error(f"{place}: line {number} is not a Singer message; a replay stops there.")
         else:
-            _say(f"{place} ends with an incomplete line, which a replay leaves out.")
-    return whole
+            _print_error(f"{place} ends with an incomplete line, which a replay skips.")
+    return complete
 
 
-def _say(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     sys.stderr.write(f"{sentence}\n")
 
 
@@ -146,23 +146,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0 if everything was read, 1 if something could not be.
+        0 if everything was read, else 1.
     """
     parser = argparse.ArgumentParser(
         prog="singer-rejects",
-        description="List what is in rejects files: counts by stream and reason, and the keys of "
-        "the first records of each.",
-        epilog="Exit codes: 0 everything was read, 1 a file or a line could not be, 2 wrong usage.",
+        description="List the records in rejects files: counts by stream and reason, and the keys "
+        "of the first records of each.",
+        epilog="Exit codes: 0 everything was read, 1 a file or a line was not, 2 wrong usage.",
     )
     parser.add_argument(
         "file", nargs="+", help="a rejects file, or the URL of objects in a bucket (s3://, gs://)"
     )
     listing = Listing()
-    whole = [_list(path, listing) for path in parser.parse_args(arguments).file]
+    complete = [_list(path, listing) for path in parser.parse_args(arguments).file]
     try:
         sys.stdout.write(listing.text() if listing.records else "No rejected records.\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains at its end
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # otherwise Python reports an error at its exit
         return 1
-    return 0 if all(whole) else 1
+    return 0 if all(complete) else 1

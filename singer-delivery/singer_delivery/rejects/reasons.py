@@ -1,4 +1,4 @@
-"""Adds the reason of a rejection to the line of a record; pure."""
+"""Adds the reason of a rejection to a RECORD line; pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ REJECT_FIELD = "_delivery_reject"
 _NAME = b'"%b":' % REJECT_FIELD.encode()
 _blanks = re.compile(r"[ \t\n\r]*").match
 _decode = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
-"""Reads a value to find its end, NaN included; a number may have any number of digits."""
+"""Decodes a value to find its end; accepts NaN, and numbers of any length."""
 
 
 class _Member(NamedTuple):
-    """A member of an object, and where its value stands."""
+    """A member of an object, with the position of its value."""
 
     name: str
     start: int
@@ -33,9 +33,9 @@ class Reason(msgspec.Struct):
     Attributes:
         reason: A short code.
         detail: One sentence.
-        at: When, as ISO 8601.
-        attempts: The number of requests that the record was sent in, in all runs.
-        first_rejected_at: When it was rejected first, in this run or an earlier one.
+        at: The time, as ISO 8601.
+        attempts: The number of requests in all runs that contained the record.
+        first_rejected_at: The time of the first rejection, in this run or an earlier one.
     """
 
     reason: str
@@ -49,7 +49,7 @@ class Reason(msgspec.Struct):
         try:
             before = msgspec.json.decode(earlier, type=_Earlier | None) or _Earlier()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            before = _Earlier()  # it was edited
+            before = _Earlier()  # the line was edited
         first = before.first_rejected_at or before.at or self.first_rejected_at or self.at
         attempts = max(0, before.attempts) + self.attempts
         return msgspec.json.encode(
@@ -58,7 +58,7 @@ class Reason(msgspec.Struct):
 
 
 class _Earlier(msgspec.Struct):
-    """What is taken over from the reason of an earlier run."""
+    """The part of an earlier run's reason that is continued."""
 
     at: str = ""
     attempts: int = 0
@@ -99,7 +99,7 @@ def _beside(line: bytes, reason: Reason) -> bytes:
 
 
 def _member(text: str, start: int, name: str) -> _Member | None:
-    """Find a member of the object at a position; the last of several counts."""
+    """Find a member of the object at a position; the last one if there are several."""
     found = [member for member in _members(text, start) if member.name == name]
     return found[-1] if found else None
 
@@ -108,12 +108,12 @@ def _members(text: str, start: int) -> Iterator[_Member]:
     """Iterate over the members of the object at a position.
 
     Raises:
-        ValueError: It is no JSON.
+        ValueError: It is not JSON.
     """
     position = _skip(text, start + 1)
     while text.startswith('"', position):
         name, position = _decode(text, position)
-        begin = _skip(text, _skip(text, position) + 1)  # behind the colon
+        begin = _skip(text, _skip(text, position) + 1)  # after the colon
         _, end = _decode(text, begin)
         yield _Member(name, begin, end)
         position = _skip(text, end)
@@ -123,6 +123,6 @@ def _members(text: str, start: int) -> Iterator[_Member]:
 
 
 def _skip(text: str, position: int) -> int:
-    """Return the position of the next character that is no blank."""
+    """Return the position of the next non-blank character."""
     match = _blanks(text, position)
     return match.end() if match else position

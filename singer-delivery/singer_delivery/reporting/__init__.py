@@ -1,1 +1,1 @@
-"""What a run tells its operator: progress, summary, dry run."""
+"""Reports of a run: progress, summary, outcomes, history, metrics, dry run."""

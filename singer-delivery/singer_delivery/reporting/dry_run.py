@@ -1,4 +1,4 @@
-"""A dry run: request bodies go to a file, and counts and examples to the log."""
+"""A dry run: request bodies in a file, counts and examples in the log."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from singer_delivery.sending.service import Endpoint, Service
 
 EXAMPLES = 3
-"""Messages of each stream that are shown."""
+"""The number of messages of each stream that are shown."""
 
 
 class DryRun:
     """A connection that sends nothing, shared by all lanes.
 
     Args:
-        service: Makes the request bodies.
-        path: The file for the bodies, one per line, which is overwritten; or None.
+        service: The service, which makes the request bodies.
+        path: The file for the bodies, one per line, which is overwritten; None for no file.
     """
 
     def __init__(self, service: Service, path: Path | None) -> None:
@@ -71,7 +71,7 @@ class DryRun:
         return Answer(200, accepted=True)
 
     def close(self) -> None:
-        """Do nothing: the other lanes use the file too."""
+        """Do nothing: other lanes use the file too."""
 
     def _cannot(self, error: OSError) -> OutputError:
         return DryRunFileError(path=self._path, reason=error.strerror)
@@ -84,7 +84,7 @@ class _Call(msgspec.Struct):
 
 
 class Preview:
-    """Counts the outcomes of records, and keeps some messages as examples.
+    """Counts what would be sent, with some messages as examples.
 
     Args:
         endpoints: The endpoints of the service.
@@ -104,7 +104,7 @@ class Preview:
         if len(examples) < EXAMPLES:
             examples.append(_example(message.body))
 
-    def kept(self, stream: str, why: str) -> None:
+    def not_sent(self, stream: str, why: str) -> None:
         """Count a record that would not be sent."""
         self._counts[stream, why] += 1
 
@@ -118,7 +118,11 @@ class Preview:
             for stream, what, count in rows
         ]
         for stream, examples in self._examples.items():
-            lines += ["", f"Of {stream}, each letter an x, each digit a 0:", *examples]
+            lines += [
+                "",
+                f"Examples of {stream}, with each letter as x and each digit as 0:",
+                *examples,
+            ]
         return "\n".join(lines) + "\n"
 
     def _call(self, message: Message) -> str:
@@ -135,7 +139,7 @@ def _example(body: bytes) -> str:
     try:
         message = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return "(no JSON)"
+        return "(not JSON)"
     shown = masked(message)
     if isinstance(message, dict) and "type" in message:
         shown["type"] = message["type"]

@@ -1,4 +1,4 @@
-"""The files that a run writes when it ends."""
+"""The files that a run writes at its end."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def write_summary(
     summary: Mapping[str, Any],
     sentence: str,
 ) -> Iterator[OutputError]:
-    """Write the summary and the history, where the settings name files for them.
+    """Write the summary and the history, if the settings name files for them.
 
     Args:
-        output: Where files go.
-        settings: The shared settings. A dry run is no part of the history.
+        output: The files of the run.
+        settings: The shared settings. A dry run is not added to the history.
         run: The run, which ends now.
         summary: Its summary.
-        sentence: What it ended with.
+        sentence: Its last message.
 
     Yields:
         An error for each file that cannot be written.

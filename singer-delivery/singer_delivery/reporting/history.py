@@ -1,7 +1,7 @@
 """The history file: one line for each run, as a Singer stream (SCHEMA and RECORD lines).
 
-The file is rotated by size: when it is full it is renamed to `….1`, in place of an older one.
-Several runs may write to one file. In a bucket each run writes an object of its own.
+The file is rotated by size: it is renamed to `….1`, replacing an older one.
+Several runs may write to one file. In a bucket each run writes its own object.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def add_to_history(file: LineFile, run: Run, summary: Mapping[str, Any], sentenc
     """Append a run to the history.
 
     Args:
-        file: The file; it is created by the first run, and in a bucket by each.
+        file: The file, created by the first run, or in a bucket by each run.
         run: The run, which ends now.
-        summary: Its summary, as `summary_path` has it.
-        sentence: What it ended with.
+        summary: Its summary, as in the file of `summary_path`.
+        sentence: Its last message.
 
     Raises:
         OutputError: The file cannot be written.
@@ -76,7 +76,7 @@ def add_to_history(file: LineFile, run: Run, summary: Mapping[str, Any], sentenc
         "started_at": run.started_at,
         "ended_at": utc_now(),
         "sentence": sentence,
-        **dict.fromkeys(_REMOVALS, 0),  # of a run without `on_removed`
+        **dict.fromkeys(_REMOVALS, 0),  # for a run without `on_removed`
         **summary,
     }
     text = msgspec.json.encode({"type": "RECORD", "stream": STREAM, "record": record}) + b"\n"

@@ -6,17 +6,17 @@ import re
 from typing import Any
 
 LONGEST = 40
-"""The longest masked text; longer ones are cut."""
+"""The maximum length of a masked text."""
 
 FIRST = 3
-"""The items of a list that are shown."""
+"""The number of items of a list that are shown."""
 
 _NAME = re.compile(r"[^\W\d][\w $-]{0,39}")
 _KEPT = frozenset(" .,:;@/+-_()")
 
 
 def masked(value: Any) -> Any:  # noqa: ANN401, JSON
-    """Replace the values in JSON by placeholders, keeping names and structure.
+    """Replace the values in JSON by placeholders; names and structure are unchanged.
 
     >>> masked({"email": "jo@acme.example", "born": "1990-01-31", "logins": 12, "paid": True})
     {'email': 'xx@xxxx.xxxxxxx', 'born': '0000-00-00', 'logins': 0, 'paid': False}

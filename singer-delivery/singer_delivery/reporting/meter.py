@@ -1,4 +1,4 @@
-"""Measures a run: singer-sdk's METRIC lines in the log, and a textfile for Prometheus."""
+"""Metrics of a run: singer-sdk's METRIC lines in the log, and a textfile for Prometheus."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from singer_delivery.sending.service import Endpoint
 
 DEFAULT_ENDPOINT = "batch"
-"""The tag of an endpoint without a name. Its address is not used: it may hold a key."""
+"""The tag of an endpoint without a name; its address may contain a key."""
 
 
 @dataclass(slots=True)
 class _Timing:
-    """A number of events, and how long they took together."""
+    """The number of events, and their total time."""
 
     count: int = 0
     seconds: float = 0.0
@@ -34,11 +34,11 @@ class _Timing:
 
 @dataclass(slots=True)
 class Meter:
-    """Measures requests and batches, and tells the log and Prometheus.
+    """Measures requests and batches, for the log and for Prometheus.
 
     Attributes:
         endpoints: The endpoints of the service.
-        textfile: The file for Prometheus, if there is one.
+        textfile: The file for Prometheus, if any.
     """
 
     endpoints: Sequence[Endpoint] = ()
@@ -48,23 +48,23 @@ class Meter:
     _read: Counter[str] = field(default_factory=Counter)
 
     def answered(self, endpoint: int, status: int, seconds: float) -> None:
-        """Note a request and how long its answer took.
+        """Note a request and its duration.
 
         Args:
             endpoint: The index of the endpoint.
-            status: The HTTP status; 0 where no answer came.
-            seconds: From sending it on.
+            status: The HTTP status; 0 for no answer.
+            seconds: The duration of the request.
         """
         self._requests.setdefault((endpoint, status), _Timing()).add(seconds)
         if self.textfile:
             self.textfile.answered(status, seconds)
 
     def finished(self, seconds: float) -> None:
-        """Note a batch that was delivered or given up, and how long that took."""
+        """Note a finished batch and its duration."""
         self._batches.add(seconds)
 
     def log(self, read: Mapping[str, int]) -> None:
-        """Log what was measured since the last time, as singer-sdk's METRIC lines.
+        """Log what was measured since the last call, as singer-sdk's METRIC lines.
 
         Args:
             read: The number of records read so far, by stream.

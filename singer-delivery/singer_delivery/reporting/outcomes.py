@@ -1,10 +1,10 @@
-"""The outcomes file: what became of each record, one line per record.
+"""The outcomes file: the outcome of each record, one line per record.
 
-It is a Singer stream (SCHEMA and RECORD lines), so that any target loads it into a table. It holds
-the key of a record and no other value of it. A line that says `delivered` is written behind the
-acknowledgement, and a STATE line only once the lines of all records before it are on the disk. So
-after a kill a delivered record may lack its line, but then the next run sends it again, and writes
-the line.
+It is a Singer stream (SCHEMA and RECORD lines), so that any target can load it into a table. It
+contains the key of a record and no other value of it. A line with `delivered` is written after the
+acknowledgement, and a STATE line only once the lines of all records before it are on the disk.
+After a kill, the line of a delivered record may be missing; the next run then sends the record
+again and writes the line.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 STREAM = "delivery_outcomes"
 
 RESOLUTION_SECONDS = 0.001
-"""Records that are resolved within this share their time."""
+"""Records that are resolved within this time have the same timestamp."""
 
 SYNC_SECONDS = 0.5
-"""How often outcomes are brought to the disk at most: each time costs some milliseconds."""
+"""The shortest time between two syncs to the disk, which take some milliseconds each."""
 
 WRITTEN_TOGETHER = 1_000
-"""Lines that are kept in memory before they are written."""
+"""The number of lines that are written together."""
 
 _TEXT = {"type": ["string", "null"]}
 SCHEMA: dict[str, Any] = {
@@ -78,13 +78,13 @@ class _RecordLine(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
 
 
 class Outcomes:
-    """Appends the outcomes of records to a file, which is created with the first ones.
+    """Appends the outcomes of records to a file, which is created by the first ones.
 
     Args:
         file: The file; existing content is kept.
         run: The run that the records belong to.
-        endpoints: The endpoints of the service; a name of one stands for the call of a message
-            that has none.
+        endpoints: The endpoints of the service; the name of one is the call of its messages that
+            have none.
         clock: Returns seconds since the epoch.
     """
 
@@ -108,13 +108,13 @@ class Outcomes:
 
     @property
     def sync_seconds(self) -> float:
-        """How long to wait between two calls of `sync`."""
+        """The shortest reasonable time between two calls of `sync`."""
         return max(SYNC_SECONDS, self._file.sync_seconds)
 
     def sent(self, record: RecordHandle, messages: Sequence[Message]) -> None:
-        """Note the messages that a record is sent as."""
+        """Note the messages of a record."""
         calls = self._calls
-        if len(messages) == 1:  # nearly always
+        if len(messages) == 1:  # almost always
             [message] = messages
             record.call = message.call or calls[message.endpoint] or None
             record.message_id = message.id or None
@@ -155,7 +155,7 @@ class Outcomes:
             self._write()
 
     def sync(self) -> None:
-        """Bring everything to the disk or the bucket; only then may a STATE line pass it.
+        """Make everything durable, on the disk or in the bucket; STATE may pass it only afterwards.
 
         Raises:
             OutputError: The file cannot be written.

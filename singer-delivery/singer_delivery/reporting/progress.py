@@ -22,10 +22,10 @@ class Progress(Protocol):
     seconds: float
 
     def show(self, text: str) -> None:
-        """Show it."""
+        """Show a text."""
 
     def end(self) -> None:
-        """Clear the screen of progress."""
+        """Remove the progress from the screen."""
 
 
 class LogLines:
@@ -41,11 +41,11 @@ class LogLines:
         self._logger.info("%s", text)
 
     def end(self) -> None:
-        """Do nothing: lines of the log stay."""
+        """Do nothing: the log keeps its lines."""
 
 
 class LiveLine(logging.Filter):
-    """Progress as one line of a terminal that is overwritten; the log is written above it.
+    """Progress as one line of a terminal, which is overwritten; the log appears above it.
 
     Args:
         stream: The terminal.

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: counts, outcomes, progress, measurements."""
+"""The reports of a run: counts, outcomes, progress, metrics."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from singer_delivery.sending.lane import Traffic
 
 REMOVED = "removed"
-"""The outcome of a user or company that a complete read lacks."""
+"""The outcome of a removed user or company."""
 
 MEASURED_SECONDS = 60.0
-"""How often what was measured is told, like singer-sdk's own counters."""
+"""How often metrics are reported, as by singer-sdk's own counters."""
 
 
 @dataclass(slots=True)
 class Reports:
-    """Tells what becomes of the records of a run.
+    """Reports the outcomes of a run's records.
 
     Attributes:
         progress: Shows the progress.
         preview: Counts what would be sent, in a dry run.
-        outcomes: Takes the outcome of each record, if that is wanted.
-        meter: Measures requests and batches; a dry run has none.
+        outcomes: The outcomes file, if any.
+        meter: Measures requests and batches; None in a dry run.
         summary: The counts.
     """
 
@@ -47,12 +47,12 @@ class Reports:
     _measured_due: float = 0.0
 
     def start(self, now: float) -> None:
-        """Note when the run starts, on the clock of `tick`."""
+        """Note the start of the run, by the clock of `tick`."""
         self._progress_due = now + self.progress.seconds
         self._measured_due = now + MEASURED_SECONDS
 
     def sent(self, record: RecordHandle, messages: Sequence[Message]) -> None:
-        """Note the messages that a record is sent as."""
+        """Note the messages of a record."""
         if self.outcomes:
             self.outcomes.sent(record, messages)
 
@@ -62,13 +62,13 @@ class Reports:
             self._resolved_removal(record, outcome)
             return
         if self.preview and outcome in {"unchanged", "skipped"}:
-            self.preview.kept(record.stream, outcome)
+            self.preview.not_sent(record.stream, outcome)
         if self.outcomes:
             self.outcomes.add(record, outcome)
         self.summary.outcomes[outcome][record.stream] += 1
 
     def _resolved_removal(self, record: RecordHandle, outcome: str) -> None:
-        """Count a removal, unless an earlier run has told it."""
+        """Count a removal, unless an earlier run has sent it."""
         if outcome == "rejected":
             self.summary.removals_rejected[record.stream] += 1
         if self.outcomes and outcome != "unchanged":
@@ -78,29 +78,29 @@ class Reports:
         """Count a rejected record by its reason."""
         self.summary.reasons[reason] += 1
         if self.preview:
-            self.preview.kept(record.stream, f"rejected: {reason}")
+            self.preview.not_sent(record.stream, f"rejected: {reason}")
 
-    def due(self, *, going_on: bool) -> float | None:
+    def due(self, *, sending: bool) -> float | None:
         """Return when the next report is due.
 
         Args:
-            going_on: Whether anything is being sent; without, there is no progress.
+            sending: Whether anything is being sent; if not, there is no progress to show.
         """
-        dues = [self._progress_due] if going_on else []
+        dues = [self._progress_due] if sending else []
         if self.meter and self.meter.textfile:
             dues.append(self._measured_due)
         return min(dues, default=None)
 
-    def tick(self, now: float, traffic: Traffic, seconds: float, *, going_on: bool) -> None:
-        """Tell what is due.
+    def tick(self, now: float, traffic: Traffic, seconds: float, *, sending: bool) -> None:
+        """Make the reports that are due.
 
         Args:
             now: A monotonic clock, in seconds.
-            traffic: Of all lanes so far.
-            seconds: Since the start of the run.
-            going_on: Whether anything is being sent.
+            traffic: The traffic of all lanes so far.
+            seconds: Seconds since the start of the run.
+            sending: Whether anything is being sent.
         """
-        if now >= self._progress_due and going_on:
+        if now >= self._progress_due and sending:
             self._progress_due = now + self.progress.seconds
             self.progress.show(self.summary.progress(traffic, seconds))
         if now >= self._measured_due:
@@ -109,11 +109,11 @@ class Reports:
                 self.measure(self.summary.as_dict(traffic, seconds, 0))
 
     def measure(self, summary: dict[str, Any], exit_code: int | None = None) -> None:
-        """Tell the log and Prometheus what was measured.
+        """Report metrics to the log and to Prometheus.
 
         Args:
             summary: The summary so far.
-            exit_code: Of a run that has ended.
+            exit_code: The exit code, if the run has ended.
 
         Raises:
             OutputError: The file for Prometheus cannot be written.
@@ -125,11 +125,11 @@ class Reports:
 
     @property
     def sync_seconds(self) -> float:
-        """How long to wait between two syncs of the outcomes; 0 where there are none."""
+        """The shortest reasonable time between two calls of `sync`; 0 without outcomes."""
         return self.outcomes.sync_seconds if self.outcomes else 0.0
 
     def sync(self) -> None:
-        """Write the outcomes to the disk; only then may a STATE line behind them be written.
+        """Make the outcomes durable; a STATE line after them may be written only afterwards.
 
         Raises:
             OutputError: The file cannot be written.
@@ -138,7 +138,7 @@ class Reports:
             self.outcomes.sync()
 
     def close(self) -> None:
-        """Close the file of the outcomes.
+        """Close the outcomes file.
 
         Raises:
             OutputError: It cannot be written.

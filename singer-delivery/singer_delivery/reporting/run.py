@@ -1,4 +1,4 @@
-"""One run of a target, as its reports name it."""
+"""A run of a target, as its reports identify it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Run:
     Attributes:
         target: The name of the target.
         version: The version of the target.
-        id: Tells this run from all others.
-        started_at: ISO 8601.
+        id: The unique id of the run.
+        started_at: The start of the run, as ISO 8601.
     """
 
     target: str

@@ -21,9 +21,9 @@ class Summary:
         outcomes: Records by outcome (one of `OUTCOMES`), then by stream.
         reasons: Rejected records by reason.
         skip_reasons: Skipped records by reason.
-        removed: Users and companies that were removed, by stream; they are no records.
-        removals_rejected: Those whose removal was rejected, by stream.
-        counts_removals: Whether the two are shown although they are empty.
+        removed: Removed users and companies by stream; they are not records.
+        removals_rejected: Rejected removals by stream.
+        counts_removals: Whether to show these two even if they are empty.
     """
 
     read: Counter[str] = field(default_factory=Counter)
@@ -73,7 +73,7 @@ class Summary:
         }
 
     def _removals(self, removed: int, rejected: int) -> dict[str, int]:
-        """The counts of removals, where there may be some."""
+        """The counts of removals, if the run detects any."""
         if not (self.counts_removals or self.removed or self.removals_rejected):
             return {}
         return {"removed": removed, "removals_rejected": rejected}

@@ -1,7 +1,7 @@
-"""A run's figures as a Prometheus textfile, which node_exporter's textfile collector serves.
+"""A run's metrics as a Prometheus textfile, for node_exporter's textfile collector.
 
-The figures are gauges and those of one run, not counters: a job that runs once an hour is not there
-when Prometheus asks, and of two runs with equal counts it would see no difference.
+The metrics are gauges of one run, not counters: a job that runs once an hour is not running when
+Prometheus scrapes, and two runs with equal counts would look the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BY_PIPELINE = ("pipeline", "target")
 
 
 class Textfile:
-    """The textfile of one run, written whole each time.
+    """The textfile of one run, rewritten each time.
 
     Args:
         path: The file. Its name without the suffix is the label `pipeline`, so that the files in
@@ -42,7 +42,7 @@ class Textfile:
         info = self._gauge("info", "The version of the target, as a label.", "version")
         info.labels(**self._labels, version=run.version).set(1)
         self._records = self._gauge(
-            "records", "Records of the run by what became of them.", "stream", "outcome"
+            "records", "Records of the run by outcome.", "stream", "outcome"
         )
         self._rejected = self._gauge(
             "rejected_records", "Records of the run that were rejected, by reason.", "reason"
@@ -51,20 +51,20 @@ class Textfile:
             "removed", "Users and companies that the run removed, by stream.", "stream"
         )
         self._requests = self._gauge(
-            "requests", "Requests of the run by HTTP status; 0 where no answer came.", "status"
+            "requests", "Requests of the run by HTTP status; 0 for no answer.", "status"
         )
         self._request_seconds = self._gauge(
-            "request_seconds", "Time that the requests of the run took together.", "status"
+            "request_seconds", "Total time of the run's requests.", "status"
         )
         self._set("start_timestamp_seconds", "When the run started.", clock())
         self._figures = {
             name: self._gauge(name, text)
             for name, text in {
-                "retries": "Requests of the run that were sent again.",
-                "waited_seconds": "Time that the run waited before retries, all lanes together.",
-                "sent_bytes": "Bytes of the run's requests, as sent.",
-                "duration_seconds": "How long the run has taken.",
-                "records_per_second": "Records that the run has read in a second.",
+                "retries": "Retried requests of the run.",
+                "waited_seconds": "Total time of the run's waits before retries, in all lanes.",
+                "sent_bytes": "Bytes of the run's request bodies, as sent.",
+                "duration_seconds": "Duration of the run so far.",
+                "records_per_second": "Records read per second.",
                 "updated_timestamp_seconds": "When this file was written.",
             }.items()
         }
@@ -76,11 +76,11 @@ class Textfile:
         self._request_seconds.labels(**labels).inc(seconds)
 
     def write(self, summary: Mapping[str, Any], exit_code: int | None = None) -> None:
-        """Write the file in place of the one that is there, in one step.
+        """Replace the file in one step.
 
         Args:
-            summary: The run's figures so far, as `summary_path` has them.
-            exit_code: Of a run that has ended.
+            summary: The summary so far, as in the file of `summary_path`.
+            exit_code: The exit code, if the run has ended.
 
         Raises:
             OutputError: It cannot be written.

@@ -1,7 +1,7 @@
-"""Which call a record becomes, in the vocabulary of Segment's specification.
+"""Turns records into calls, in the terms of Segment's specification.
 
-`Router` finds a stream's `Route`; `RoutedStream` applies it to its records and has the target make
-messages of the calls.
+`Router` finds the `Route` of a stream. `RoutedStream` applies it to the records, and passes the
+calls to the target, which makes messages.
 """
 
 from singer_delivery.routing.calls import (

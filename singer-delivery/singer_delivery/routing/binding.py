@@ -1,4 +1,4 @@
-"""Applies a route to records; what depends on field names alone is computed once for each set."""
+"""Applies a route to records, with one computation per set of field names."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     Call = dict[str, Any]
 
 MAX_BINDINGS = 64
-"""How many sets of field names, besides the schema's own, are kept."""
+"""The maximum number of cached sets of field names, besides the schema's own."""
 
 SUSPICIOUS_IDS = frozenset({"undefined", "null", "none", "nil", "nan", "[object object]"})
-"""Texts that a program writes when it has no id, in lower case."""
+"""Strings that programs write for a missing id, in lower case."""
 
 
 class RowDeleted(RecordSkipped):
     """The record is a row that is marked as deleted.
 
     Args:
-        call: Turns it into the call that it would be otherwise; may raise `RecordRejected`.
+        call: Returns the call for the row without that mark; may raise `RecordRejected`.
     """
 
     def __init__(self, call: Callable[[], Call]) -> None:
@@ -83,7 +83,7 @@ class StreamRoute:
             record: The record, with its values still encoded; it is modified.
 
         Raises:
-            RecordRejected: A value that the call needs is missing.
+            RecordRejected: A required value is missing.
             RowDeleted: The record is marked as deleted.
         """
         bound = self._bound
@@ -102,8 +102,8 @@ class StreamRoute:
         return BoundRoute(self.route, self._schema, names, self._warn)
 
 
-class _Take(NamedTuple):
-    """Where a field of a call is in a record, and whether it stays there."""
+class _FieldSource(NamedTuple):
+    """The path of a call's field in a record, and whether the value stays there."""
 
     field: str
     path: str
@@ -112,12 +112,12 @@ class _Take(NamedTuple):
 
 
 class BoundRoute:
-    """Turns records whose fields are among a set of names into calls.
+    """Turns records with a known set of field names into calls.
 
     Args:
         route: The route of the stream.
         schema: The schema of the records.
-        names: The field names that the records may have.
+        names: The possible field names of the records.
         warn: Logs a warning for the operator.
     """
 
@@ -151,20 +151,20 @@ class BoundRoute:
             for field in ("traits", "properties")
             if (found := paths.find(names, field)) is not None
         }
-        self._takes = {call: self._takes_of(fields) for call, fields in FIELDS.items()}
+        self._sources = {call: self._sources_of(fields) for call, fields in FIELDS.items()}
         self._has_context = bool(self._context)
         self._restores = bool(self._unflatten or self._lowered or route.spread)
         self._edits = bool(route.own_content or self._dropped or route.exclude or route.rename)
 
-    def _takes_of(self, fields: Sequence[str]) -> list[_Take]:
-        """Return where the fields of a call are; what is used again later stays till then."""
-        takes: list[_Take] = []
+    def _sources_of(self, fields: Sequence[str]) -> list[_FieldSource]:
+        """Return the sources of a call's fields; a value stays until its last use."""
+        sources: list[_FieldSource] = []
         used = {*self._kept, *self._context.paths}
         for field in reversed(fields):
             for path in reversed(self._fields.get(field, ())):
-                takes.append(_Take(field, path, path in used, field in IDS))
+                sources.append(_FieldSource(field, path, path in used, field in IDS))
                 used.add(path)
-        return takes[::-1]
+        return sources[::-1]
 
     def _drops(self, name: str) -> bool:
         return (
@@ -179,14 +179,14 @@ class BoundRoute:
         if self._restores:
             record = self._restored(record)
         for name in self._deleted:
-            if shapes.says_deleted(decode(record.get(name, NULL))):
+            if shapes.is_deleted(decode(record.get(name, NULL))):
                 raise RowDeleted(partial(self._call, record))
         return self._call(record)
 
     def _call(self, record: Record) -> Call:
         route = self._route
         kind = self._kind(record) if route.by_type else route.call
-        chosen = self._chosen(record, kind) if route.content else None
+        selected = self._selected_content(record, kind) if route.content else None
         call = self._fields_of(record, kind)
         self._complete_integrations(call, record)
         if route.required:
@@ -194,7 +194,7 @@ class BoundRoute:
         if self._has_context or "groupId" in call:
             self._add_context(call, record)
         if (content := content_of(kind)) is not None:
-            source = record if chosen is None else chosen
+            source = record if selected is None else selected
             call[content] = self._content_of(source, content) if self._edits else source
         return call
 
@@ -209,10 +209,10 @@ class BoundRoute:
     def _fields_of(self, record: Record, kind: str) -> Call:
         """Remove the fields of a call, except context and content, from a record."""
         call: Call = {"type": kind}
-        for field, path, kept, is_id in self._takes[kind]:
+        for field, path, kept, is_id in self._sources[kind]:
             raw = record.get(path) if kept else record.pop(path, None)
             if raw is None and "." in path:
-                raw = (paths.get if kept else paths.take)(record, path)
+                raw = (paths.get if kept else paths.pop)(record, path)
             if raw is not None and raw != NULL and field not in call:
                 value = as_id(raw) if is_id else _value(field, raw)
                 if value is not None:
@@ -227,8 +227,8 @@ class BoundRoute:
 
     def _warn_of(self, field: str, text: object) -> None:
         self._warn(
-            f"Some records have the text '{text}' as their {field}. They are sent, but the "
-            "program that wrote it most likely had no id there."
+            f"Some records have the text '{text}' as their {field}. They are sent, but the source "
+            "probably had no id there."
         )
 
     def _kind(self, record: Record) -> str:
@@ -242,22 +242,22 @@ class BoundRoute:
                     return kind
         raise RecordRejected(
             "type_not_known",
-            f"Its type is none of {', '.join(SEGMENT_CALLS)}, and no field of it says which.",
+            f"Its type is none of {', '.join(SEGMENT_CALLS)}, and none of its fields implies one.",
         )
 
-    def _chosen(self, record: Record, kind: str) -> Record | None:
-        """Return the fields that the settings name, before any of them is removed."""
+    def _selected_content(self, record: Record, kind: str) -> Record | None:
+        """Return the content that the settings select, before fields are removed."""
         if (select := self._route.content.get(content_of(kind) or "")) is None:
             return None
-        chosen: Record = {}
+        selected: Record = {}
         source = record
         if self._route.own_content:
             name = self._content.get(content_of(kind) or "", "")
             source = as_object(object_in_text(record.get(name, NULL))) or {}
         for path in select:
             if (value := paths.get(source, path)) is not None:
-                paths.put(chosen, path, value)
-        return chosen
+                paths.put(selected, path, value)
+        return selected
 
     def _check_required(self, call: Call) -> None:
         for field, setting in self._route.required.items():
@@ -272,7 +272,7 @@ class BoundRoute:
             call["context"] = context
 
     def _content_of(self, record: Record, name: str) -> Record | object:
-        """Return the traits or properties of a record, or the value there that is not an object."""
+        """Return the traits or properties of a record, or a value there that is not an object."""
         route, content = self._route, record
         if name in route.content:
             pass
@@ -285,8 +285,8 @@ class BoundRoute:
         elif self._dropped:
             content = {key: raw for key, raw in record.items() if key not in self._dropped}
         for path in route.exclude:
-            paths.take(content, path)
-        moved = [(place, paths.take(content, path)) for path, place in route.rename.items()]
+            paths.pop(content, path)
+        moved = [(place, paths.pop(content, path)) for path, place in route.rename.items()]
         for place, value in moved:
             if value is not None:
                 paths.put(content, place, value)
@@ -294,11 +294,11 @@ class BoundRoute:
 
 
 _EITHER = frozenset({"userId", "anonymousId"})
-"""The ids of which a call needs one."""
+"""The ids of which a call requires at least one."""
 
 
 def _spread(record: Record, name: str) -> Record:
-    """Replace a field by the fields of its object; fields that exist are kept."""
+    """Replace an object by its fields; existing fields are kept."""
     inner = as_object(record.get(name, NULL))
     if inner is None:
         return record

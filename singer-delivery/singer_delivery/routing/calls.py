@@ -2,17 +2,17 @@
 
 A call is a dict: `type`, `userId`, `anonymousId`, `groupId`, `previousId`, `event`, `name`,
 `category`, `timestamp`, `messageId`, `context`, `integrations`, and `traits` or `properties`, whose
-values are still encoded. What a record does not have is absent.
+values are still encoded. Fields that a record does not have are absent.
 """
 
 from __future__ import annotations
 
 SEGMENT_CALLS = ("identify", "group", "track", "page", "screen", "alias")
 MOESIF_CALLS = ("user", "company", "action", "subscription")
-"""Moesif's own, whose traits have Moesif's names."""
+"""Moesif's own calls, whose traits have Moesif's names."""
 
 MOESIF_DESTINATION = "Moesif API Analytics"
-"""The name of Moesif's destination in Segment's catalog, as a call's `integrations` have it."""
+"""The name of Moesif's destination in Segment's catalog, as in a call's `integrations`."""
 
 _COMMON = ("userId", "anonymousId", "timestamp", "messageId", "integrations")
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -27,13 +27,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "action": (*_COMMON, "groupId", "event"),
     "subscription": (*_COMMON, "groupId"),
 }
-"""The fields of each call, beside its context and its content."""
+"""The fields of each call, besides its context and its content."""
 
 IDS = frozenset({"userId", "anonymousId", "groupId", "previousId", "messageId"})
-"""Fields that are strings, whatever they were in the source."""
+"""Fields that are converted to strings."""
 
 GROUPED = frozenset({"group", "company", "subscription"})
-"""Calls of which the group is the subject; to the others it is context."""
+"""Calls about a group; in other calls the group is context."""
 
 EVENTS = frozenset({"track", "page", "screen", "action"})
 """Calls that are events; the others describe a user or a group."""
@@ -53,4 +53,4 @@ KIND_BY_FIELD = {
     "traits": "identify",
     "properties": "page",
 }
-"""Which call a record is that does not say so: the first whose field it has."""
+"""The call of a record without a type: the first whose field it has."""

@@ -1,4 +1,4 @@
-"""Reads the context of a call: an object, single fields of a record, or a warehouse's columns."""
+"""Reads the context of a call from an object, single fields, or a warehouse's columns."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class ContextReader:
-    """Takes the context out of records.
+    """Removes the context from records and returns it.
 
     Args:
         route: The route of the stream.
-        names: The field names that the records may have.
-        recases: Whether the names in a context may be in another letter case than Segment's.
+        names: The possible field names of the records.
+        recases: Whether the names in a context may differ from Segment's in letter case.
     """
 
     def __init__(self, route: Route, names: Collection[str], *, recases: bool) -> None:
-        chosen = route.context
-        self._whole = paths.resolve(names, chosen) if isinstance(chosen, str) else None
+        selected = route.context
+        self._whole = paths.resolve(names, selected) if isinstance(selected, str) else None
         self._paths = (
-            {place: paths.resolve(names, path) or path for place, path in chosen.items()}
-            if chosen and not isinstance(chosen, str)
+            {place: paths.resolve(names, path) or path for place, path in selected.items()}
+            if selected and not isinstance(selected, str)
             else {}
         )
         self._columns = [
@@ -40,7 +40,7 @@ class ContextReader:
 
     @property
     def paths(self) -> Collection[str]:
-        """The single fields of a record that it takes."""
+        """The single fields of a record that it reads."""
         return self._paths.values()
 
     def __bool__(self) -> bool:
@@ -48,7 +48,7 @@ class ContextReader:
         return bool(self._whole or self._paths or self._columns)
 
     def __call__(self, record: Record) -> dict[str, Any] | object:
-        """Remove the context from a record; its values stay encoded if it is one object."""
+        """Remove and return the context of a record; the values of an object stay encoded."""
         context = self._of_whole(record) if self._whole else self._of_parts(record)
         if isinstance(context, dict) and "groupId" in context:
             group = as_id(context["groupId"])
@@ -56,7 +56,7 @@ class ContextReader:
         return context
 
     def _of_whole(self, record: Record) -> dict[str, Any] | object:
-        raw = paths.take(record, self._whole or "")
+        raw = paths.pop(record, self._whole or "")
         context = {} if raw is None or raw == NULL else object_or_text(raw)
         if not self._recases or not isinstance(context, dict):
             return context
@@ -66,7 +66,7 @@ class ContextReader:
     def _of_parts(self, record: Record) -> dict[str, Any]:
         context: dict[str, Any] = {}
         for place, path in self._paths.items():
-            _set(context, place.split("."), decode_exactly(paths.take(record, path) or NULL))
+            _set(context, place.split("."), decode_exactly(paths.pop(record, path) or NULL))
         for column, column_path in self._columns:
             if (raw := record.pop(column, None)) is not None:
                 _set(context, column_path, decode_exactly(raw))
@@ -74,7 +74,7 @@ class ContextReader:
 
 
 def _set(context: Any, place: Sequence[str], value: object) -> None:  # noqa: ANN401
-    """Set a value in a context, unless it is null or does not fit there."""
+    """Set a value in a context, unless it is null or a parent is not an object."""
     *parents, name = place
     if value is None:
         return

@@ -1,4 +1,4 @@
-"""Encodes the records of a stream by their route; events without an id stay distinct."""
+"""Encodes the records of a stream by its route; events without an id stay distinct."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     Call = dict[str, Any]
 
 WITHOUT_ID = frozenset({"no_user_anon_id", "id_required"})
-"""The reasons of records without the id that their call needs."""
+"""The reject reasons of records without the id that their call requires."""
 
 
-OWNERS = IDS - {"messageId"}
-"""The ids of whom or what a call is about."""
+OWNER_IDS = IDS - {"messageId"}
+"""The ids of the user or group that a call is about."""
 
 
 class ToMessages(Protocol):
@@ -38,20 +38,20 @@ class ToMessages(Protocol):
         Args:
             call: In the terms of `singer_delivery.routing.calls`; it is modified.
             extracted: The `time_extracted` of its record.
-            distinction: What distinguishes an event without an id from others; part of its id.
+            distinction: Distinguishes an event without an id from others; part of its id.
 
         Raises:
             RecordRejected: The service would refuse it.
-            RecordSkipped: It is left out.
+            RecordSkipped: It is skipped.
         """
         ...
 
 
 class DeletedRows(NamedTuple):
-    """What becomes of rows that are marked as deleted.
+    """How rows that are marked as deleted become removals.
 
     Attributes:
-        describe: Makes a call's messages, which say whom they describe; with traits that are null.
+        describe: Makes the messages of a call, whose subjects are removed.
         remover: Makes the message for a removal.
     """
 
@@ -67,9 +67,9 @@ class RoutedStream:
         route: Its route.
         to_messages: Makes a call's messages.
         warn: Logs a warning for the operator.
-        check: Called with each record first; may reject or skip it.
-        remover: Makes the message that tells who is gone from a complete read.
-        rows: What becomes of rows that are marked as deleted; without, they are skipped.
+        check: Called first with each record; may reject or skip it.
+        remover: Makes the message for a removal that a complete read implies.
+        rows: How rows that are marked as deleted become removals; if None, they are skipped.
 
     Attributes:
         remover: As above, unless the records are events.
@@ -98,8 +98,8 @@ class RoutedStream:
 
     @property
     def call(self) -> str:
-        """The call that records become, for `--check`."""
-        return self._to_call.route.call or "their type says"
+        """The call for its records, for `--check`."""
+        return self._to_call.route.call or "their type implies"
 
     def __call__(self, record: Record, extracted: str | None) -> Sequence[Message]:
         """Encode a record.
@@ -110,7 +110,7 @@ class RoutedStream:
 
         Raises:
             RecordRejected: It cannot be sent.
-            RecordSkipped: It is left out.
+            RecordSkipped: It is skipped.
         """
         self._place += 1
         if self._check:
@@ -135,7 +135,7 @@ class RoutedStream:
         return self._to_messages(call, extracted, distinction)
 
     def _removed(self, deleted: RowDeleted) -> Sequence[Message]:
-        """Return the messages that tell that the user or company of a row is gone."""
+        """Return the messages for the removal of a row's user or company."""
         if self._rows is None or (call := deleted.call())["type"] in EVENTS:
             raise deleted
         if self._skips_without_id:
@@ -150,23 +150,23 @@ class RoutedStream:
         return removals
 
     def _key_of(self, record: Record) -> bytes:
-        """Return the values of a record's key, empty where one is missing."""
+        """Return the values of a record's key; empty if one is missing."""
         values = [record.get(name, NULL) for name in self._stream.key_properties]
         return b"" if NULL in values else b"\0".join(map(bytes, values))
 
     def _distinction(self, call: Call, extracted: str | None) -> bytes:
-        """Return what distinguishes an event without a key, besides the time in its call."""
+        """Return what distinguishes an event without a key, besides its time."""
         if "timestamp" in call:
             return b""
         self._warn(
-            f"The events of stream '{self._stream.name}' have neither an id nor a key nor a time, "
-            "so one that a later run repeats cannot be recognised, and arrives twice. Name the "
-            f"field of one under streams.{self._stream.name}: message_id or timestamp."
+            f"The events of stream '{self._stream.name}' have no id, no key and no time, so an "
+            "event that a later run repeats arrives twice. Set message_id or timestamp under "
+            f"streams.{self._stream.name}."
         )
         return f"{extracted} {self._place}".encode()
 
 
 def _remove_empty_ids(call: Call) -> None:
-    for name in OWNERS:
+    for name in OWNER_IDS:
         if call.get(name) == "":
             del call[name]

@@ -1,8 +1,8 @@
-"""Restores records that singer-sdk has flattened.
+"""Restores records that were flattened by singer-sdk.
 
-Flattening turns the `id` in `company` into `company__id`, or puts another `flattening_separator`
-between them, and writes objects and lists below its maximum depth as JSON text. If the shape of a
-stream is known, both can be undone; but not if the separator is `_`, which names may have in them.
+Flattening turns the `id` in `company` into `company__id`, or uses another `flattening_separator`,
+and writes objects and lists below its maximum depth as JSON text. If the shape of a stream is
+known, both can be undone, unless the separator is `_`, which names may contain.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from singer_delivery.values import Record
 
 SEPARATOR = "__"
-"""Between the names of an object and its field; singer-sdk's default for `flattening_separator`."""
+"""singer-sdk's default `flattening_separator`, between the names of an object and its field."""
 
 
 class Unflatten:
@@ -28,8 +28,8 @@ class Unflatten:
 
     Args:
         columns: For each flattened name, the name of the object and of the field in it.
-        wholes: For the name of an object that is whole, or JSON as text, the name that it is
-            given.
+        wholes: For the name of an object that is not flattened, or is JSON text, its original
+            name.
     """
 
     def __init__(self, columns: Mapping[str, tuple[str, ...]], wholes: Mapping[str, str]) -> None:
@@ -79,20 +79,20 @@ def unflatten(
     there = {name.lower() for name in names} & known.keys()
     for name in names if known else ():
         if (own := known.get(name.lower())) is not None:
-            is_another = name != own and own not in names  # in its letter case alone
+            is_another = name != own and own not in names  # differs in letter case only
             if is_another or _may_be_text(properties.get(name)):
                 wholes[name] = own if is_another else name
         elif match := flattened.fullmatch(name):
             head, separator, rest = match.groups()
             if separator != SEPARATOR and head.lower() in there:
-                continue  # the object is whole, so this is a field of its own
+                continue  # the object is not flattened, so this is another field
             parts = re.split(f"{re.escape(separator)}(?=.)", rest, flags=re.DOTALL)
             columns[name] = (known[head.lower()], *parts)
     return Unflatten(columns, wholes)
 
 
-def is_beyond_repair(names: Collection[str], objects: Collection[str]) -> bool:
-    """Return whether fields look flattened with `_` for the separator."""
+def is_flattened_by_underscore(names: Collection[str], objects: Collection[str]) -> bool:
+    """Return whether fields look flattened with the separator `_`."""
     lower = {name.lower() for name in names}
     heads = {head for head in map(str.lower, objects) if head not in lower}
     found = {
@@ -102,7 +102,7 @@ def is_beyond_repair(names: Collection[str], objects: Collection[str]) -> bool:
 
 
 def _may_be_text(schema: object) -> bool:
-    """Return whether a schema does not say that its value is an object or a list."""
+    """Return whether a value may be a string, by its schema."""
     kinds = schema.get("type") if isinstance(schema, dict) else None
     return not kinds or "string" in kinds
 
@@ -118,7 +118,7 @@ def _put(objects: dict[str, Any], path: tuple[str, ...], value: msgspec.Raw) -> 
 
 
 def _without_empty(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """Remove objects that hold only nulls, which flattening writes for a missing object."""
+    """Remove objects that contain only nulls, which flattening writes for a missing object."""
     whole = {
         name: _without_empty(value) if isinstance(value, dict) else value
         for name, value in fields.items()

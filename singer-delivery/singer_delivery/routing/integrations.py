@@ -1,4 +1,4 @@
-"""Segment's `integrations` of a call: which destinations get it."""
+"""Segment's `integrations` of a call: the destinations that receive it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     Call = dict[str, Any]
 
 ALL_DESTINATIONS = "All"
-"""The key of `integrations` for every destination that has none of its own."""
+"""The key of `integrations` for all destinations without a key of their own."""
 
 _DESTINATIONS = {
     "all": ALL_DESTINATIONS,
     "moesifapianalytics": MOESIF_DESTINATION,
 }
-"""The keys of `integrations` that are known, in lower case and without signs."""
+"""The known keys of `integrations`, in lower case, letters only."""
 
 
 def destination(name: str) -> str:
     """Return a key of `integrations` as Segment writes it, if it is known.
 
-    Some taps lower the names of fields, or make signs of their blanks.
+    Some taps lower-case names, or replace their spaces.
 
     >>> destination("ALL"), destination("moesif_api_analytics"), destination("Mixpanel")
     ('All', 'Moesif API Analytics', 'Mixpanel')
@@ -41,13 +41,13 @@ def destination(name: str) -> str:
 class IntegrationsReader:
     """Completes the integrations of calls.
 
-    A row of an application's or a warehouse's table may say itself which destinations get it. That
-    is obeyed where one of the known destinations is named; any other value is content.
+    A row of an application's or a warehouse's table may have its own integrations. They are used if
+    they name a known destination; any other value is content.
 
     Args:
         route: The route of the stream.
-        names: The field names that the records may have.
-        recases: Whether names may be in another letter case than Segment's.
+        names: The possible field names of the records.
+        recases: Whether names may differ from Segment's in letter case.
     """
 
     def __init__(self, route: Route, names: Collection[str], *, recases: bool) -> None:
@@ -56,7 +56,7 @@ class IntegrationsReader:
         self._recases = recases
 
     def __call__(self, call: Call, record: Record) -> None:
-        """Complete a call, and take out of its record what it uses."""
+        """Complete a call, and remove what it uses from its record."""
         if self._column is not None and "integrations" not in call:
             found = as_object(object_in_text(record.get(self._column, NULL))) or {}
             if any(_plain(name) in _DESTINATIONS for name in found):

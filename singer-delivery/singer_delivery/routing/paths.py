@@ -1,7 +1,7 @@
 """Dotted paths into records whose values are still encoded.
 
-A name is first looked up as it is written, dots included, then step by step in objects. Its letter
-case does not matter if only one field matches.
+A path is first looked up as one name, dots included, then step by step in objects. Letter case does
+not matter if only one field matches.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def find(names: Iterable[str], name: str) -> str | None:
-    """Find a name among others: the same, or else the only one that differs in letter case."""
+    """Find a name: the same one, or else the only one that differs in letter case."""
     names = [*names]
     if name in names:
         return name
@@ -30,7 +30,7 @@ def find(names: Iterable[str], name: str) -> str | None:
 
 
 def resolve(names: Iterable[str], path: str) -> str | None:
-    """Return a path with the names as records have them, or None if there is no such field."""
+    """Return a path with the names as in the records, or None if there is no such field."""
     names = [*names]
     if (found := find(names, path)) is not None:
         return found
@@ -40,7 +40,7 @@ def resolve(names: Iterable[str], path: str) -> str | None:
     return f"{found}.{rest}"
 
 
-def take(record: Record, path: str) -> msgspec.Raw | None:
+def pop(record: Record, path: str) -> msgspec.Raw | None:
     """Remove and return the value at a path, and remove objects that become empty."""
     if path in record:
         return record.pop(path)
@@ -48,7 +48,7 @@ def take(record: Record, path: str) -> msgspec.Raw | None:
     if inner is None:
         found = None if "." in path else find(record, path)
         return None if found is None else record.pop(found)
-    value = take(inner, rest)
+    value = pop(inner, rest)
     if value is not None:
         if inner:
             record[name] = msgspec.Raw(encode(inner))
@@ -58,7 +58,7 @@ def take(record: Record, path: str) -> msgspec.Raw | None:
 
 
 def get(record: Record, path: str) -> msgspec.Raw | None:
-    """Return the value at a path of a record, None where there is none."""
+    """Return the value at a path of a record, or None."""
     if path in record:
         return record[path]
     _, inner, rest = _step(record, path)
@@ -69,10 +69,10 @@ def get(record: Record, path: str) -> msgspec.Raw | None:
 
 
 def put(record: Record, path: str, value: msgspec.Raw) -> None:
-    """Put a value at a path of a record; missing objects on the way are created.
+    """Set the value at a path of a record; missing objects are created.
 
     Raises:
-        RecordRejected: A value on the way is not an object.
+        RecordRejected: A parent is not an object.
     """
     name, dot, rest = path.partition(".")
     if not dot:
@@ -80,7 +80,9 @@ def put(record: Record, path: str, value: msgspec.Raw) -> None:
         return
     inner = as_object(record[name]) if name in record else {}
     if inner is None:
-        raise RecordRejected("path_blocked", f"Its '{name}' is no object to put '{rest}' into.")
+        raise RecordRejected(
+            "path_blocked", f"Its '{name}' is not an object, so '{rest}' cannot be set."
+        )
     put(inner, rest, value)
     record[name] = msgspec.Raw(encode(inner))
 
@@ -88,7 +90,7 @@ def put(record: Record, path: str, value: msgspec.Raw) -> None:
 def is_declared(schema: Mapping[str, Any], path: str) -> bool:
     """Return whether records of a schema may have a value at a path.
 
-    Only what a schema lists counts, but an object whose fields it does not list may have any.
+    An object whose fields a schema does not list may have any.
     """
     properties = schema.get("properties")
     if not isinstance(properties, dict) or find(properties, path) is not None:

@@ -16,27 +16,27 @@ class Route:
     Paths are dotted; their letter case does not matter if only one name matches.
 
     Attributes:
-        call: Which call; with `by_type`, the call for records that do not have a type.
-        shape: The known shape the records have, as `as` in the settings names it; else empty.
-        fields: For a field of the call, the paths where its value may be, the first choice first.
-        literals: For a field of the call, its value where no path gives one.
-        context: Where the context is, or for paths in it where their values are.
-        by_type: Whether a record's own `type` says which call it is.
-        by_fields: Whether its fields say so if it has no type.
+        call: The call; with `by_type`, the call for records without a type.
+        shape: The known shape of the records, as in the setting `as`; otherwise empty.
+        fields: For each field of the call, the possible paths of its value, the preferred first.
+        literals: For each field of the call, its value if no path has one.
+        context: The path of the context, or paths in the context with the paths of their values.
+        by_type: Whether a record's `type` is the call.
+        by_fields: Whether a record's fields imply the call if it has no type.
         own_content: Whether a record has its traits and properties in fields of these names.
-        spread: The field whose object's fields stand in the content themselves.
-        content: For `traits` or `properties`, the paths that go along; without, all that is not
+        spread: The name of an object whose fields are part of the content themselves.
+        content: For `traits` or `properties`, the paths to send; by default, everything that is not
             used elsewhere.
-        kept: Paths whose values stay in the content, used elsewhere or not.
-        dropped: Names, in lower case, that belong to no content.
-        dropped_prefixes: The beginnings of such names.
+        kept: Paths whose values stay in the content even if they are used elsewhere.
+        dropped: Names, in lower case, that are never content.
+        dropped_prefixes: Prefixes of such names.
         context_columns: Whether a warehouse's `context_*` columns are folded back into the context.
-        lower_case: Whether names are lower-cased first, as for Snowflake, which has upper case.
-        objects: Names of fields that hold objects, which flattening takes apart or writes as text.
+        lower_case: Whether names are lower-cased first, for example for Snowflake.
+        objects: Names of objects, which flattening splits up or writes as text.
         exclude: Paths left out of the content.
-        rename: Paths in the content, and the paths to which their values move.
-        required: For a field of the call that must be there, the setting that says so.
-        without_id: What happens to a record that lacks the id that its call needs.
+        rename: Paths in the content, with their new paths.
+        required: For each required field of the call, the setting that requires it.
+        without_id: What to do with records without the id that their call requires.
     """
 
     call: str

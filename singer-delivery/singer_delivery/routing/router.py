@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.routing import paths, shapes
-from singer_delivery.routing.advice import advice_for
 from singer_delivery.routing.calls import FIELDS, IDS
-from singer_delivery.routing.flattened import SEPARATOR, is_beyond_repair
+from singer_delivery.routing.flattened import SEPARATOR, is_flattened_by_underscore
 from singer_delivery.routing.route import Route
 from singer_delivery.routing.settings import ALL, IGNORE, SETTINGS, did_you_mean
+from singer_delivery.routing.unknown_stream import unknown_stream_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,35 +24,35 @@ if TYPE_CHECKING:
     from singer_delivery.reading.streams import InputStream
 
 EVERY_STREAM = "*"
-"""The pattern whose `call: ignore` leaves out what nothing else explains."""
+"""The pattern whose `call: ignore` skips all streams without a route."""
 
 LOADER_TEST_STREAM = "meltano_test_stream"
 """The stream of `meltano config test`, which has no route."""
 
 
 class KnownShape(NamedTuple):
-    """What a target makes of a shape.
+    """A known shape of records.
 
     Attributes:
         route: How its records become calls.
-        not_sent: Why they are left out, unless the settings name a call.
+        not_sent: Why they are skipped, unless the settings name a call.
         stream: The usual name of such a stream.
         fields: The names of its fields.
-        telling: The names that are typical of it.
+        typical: The names of fields that identify it.
         key: The name of its key property.
-        sends_key: Whether the target looks for the key by its name among the content.
+        sends_key: Whether the target reads the key from the content, by this name.
     """
 
     route: Route
     not_sent: NotSent | None = None
     stream: str = ""
     fields: frozenset[str] = frozenset()
-    telling: frozenset[str] = frozenset()
+    typical: frozenset[str] = frozenset()
     key: str = "id"
     sends_key: bool = False
 
     def route_of(self, stream: InputStream) -> Route:
-        """Return the route of a stream of this shape, with its key under its present name."""
+        """Return the route of a stream of this shape, with the actual name of its key."""
         if self.key in stream.fields or len(stream.key_properties) != 1:
             return self.route
         [key] = stream.key_properties
@@ -66,11 +66,11 @@ class KnownShape(NamedTuple):
         )
 
     def fits(self, stream: InputStream) -> bool:
-        """Return whether a stream looks like this shape; used for advice only."""
+        """Return whether a stream looks like this shape; for error messages only."""
         names = {name.partition(SEPARATOR)[0] for name in stream.fields}
         if not names <= self.fields and not (names & self.fields and stream.name == self.stream):
             return False
-        return len(names & self.telling) > (0 if stream.name == self.stream else 1)
+        return len(names & self.typical) > (0 if stream.name == self.stream else 1)
 
 
 class Router:
@@ -78,8 +78,8 @@ class Router:
 
     Args:
         streams: The `streams` setting: a route for each name or pattern of names.
-        known: The shapes that the target knows, by their name in `as`.
-        marked: Returns the shape for a mark, or None for an unknown one.
+        known: The target's shapes, by their names in `as`.
+        marked: Returns the shape for a mark, or None if it is unknown.
         calls: The calls that the target can make.
         warn: Logs a warning for the operator.
     """
@@ -111,20 +111,22 @@ class Router:
         known = self._known_shape(stream, settings)
         if known is None:
             if "call" in settings:
-                known = KnownShape(_foreign_route(stream, self._warn))
+                known = KnownShape(_configured_route(stream, self._warn))
             elif stream.name == LOADER_TEST_STREAM:
                 return NotSent("loader_test")
             else:
-                return NotKnown(advice_for(stream, self._calls, self._known, pattern, settings))
+                return NotKnown(
+                    unknown_stream_message(stream, self._calls, self._known, pattern, settings)
+                )
         if known.not_sent and "call" not in settings:
             return known.not_sent
         route = known.route_of(stream)
-        if is_beyond_repair(stream.fields, route.objects):
+        if is_flattened_by_underscore(stream.fields, route.objects):
             self._warn(
-                f"Stream '{stream.name}' looks flattened with '_' for the separator, which cannot "
-                f"be undone. Set flattening_separator to '{SEPARATOR}' where it is flattened."
+                f"Stream '{stream.name}' looks flattened with the separator '_', which cannot be "
+                f"undone. Set flattening_separator to '{SEPARATOR}' in the plugin that flattens it."
             )
-        return route if pattern is None else self._changed(route, pattern, settings, stream)
+        return route if pattern is None else self._with_settings(route, pattern, settings, stream)
 
     def _pattern(self, stream: str) -> str | None:
         if stream in self._streams:
@@ -149,17 +151,17 @@ class Router:
         self._tables.add("tracks" if table == "tracks" else shapes.TABLES.get(table, "track"))
         if self._tables >= {"tracks", "track"}:
             self._warn(
-                "The table 'tracks' holds the same calls, with the same ids, as the tables of the "
-                "events, but without their properties; of two with one id the first stays. Take "
-                "'tracks' out of the tap, or set its call to ignore under streams."
+                "The table 'tracks' contains the same calls, with the same ids, as the tables of "
+                "the events, but without their properties; of two calls with one id the first is "
+                "kept. Deselect 'tracks' in the tap, or set its call to ignore under streams."
             )
 
-    def _changed(
+    def _with_settings(
         self, route: Route, pattern: str, settings: Mapping[str, Any], stream: InputStream
     ) -> Route:
-        """Return a route with the changes of the settings."""
-        chosen = {SETTINGS[name]: value for name, value in settings.items() if name in SETTINGS}
-        named = {path.lower() for path in chosen.values() if isinstance(path, str)} - route.kept
+        """Return a route with the changes from the settings."""
+        selected = {SETTINGS[name]: value for name, value in settings.items() if name in SETTINGS}
+        named = {path.lower() for path in selected.values() if isinstance(path, str)} - route.kept
         missing = dict(self._missing(pattern, settings, stream))
         call = settings.get("call", route.call)
         return replace(
@@ -171,14 +173,14 @@ class Router:
                     name: tuple(path for path in candidates if path.lower() not in named)
                     for name, candidates in route.fields.items()
                 },
-                **{name: (path,) for name, path in chosen.items() if isinstance(path, str)},
-                **{name: () for name, path in chosen.items() if not isinstance(path, str)},
+                **{name: (path,) for name, path in selected.items() if isinstance(path, str)},
+                **{name: () for name, path in selected.items() if not isinstance(path, str)},
             },
             literals={
-                **{name: text for name, text in route.literals.items() if name not in chosen},
+                **{name: text for name, text in route.literals.items() if name not in selected},
                 **{
                     name: value["literal"]
-                    for name, value in chosen.items()
+                    for name, value in selected.items()
                     if isinstance(value, dict)
                 },
             },
@@ -199,10 +201,10 @@ class Router:
     def _missing(
         self, pattern: str, settings: Mapping[str, Any], stream: InputStream
     ) -> Iterator[tuple[str, str]]:
-        """Find the paths that no record can have, and log a warning for each.
+        """Log a warning for each path that no record can have.
 
         Yields:
-            For a required id or event, the field of the call and the setting that names it.
+            For each id or event among them, the field of the call and the setting that names it.
         """
         for setting, path in _paths_in(settings):
             if paths.is_declared(stream.schema, path):
@@ -223,8 +225,8 @@ def _is_bookkeeping(path: str) -> bool:
     return any(map(shapes.is_bookkeeping, path.split(".")))
 
 
-def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
-    """Return the route of a stream that only the settings describe.
+def _configured_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
+    """Return the route of a stream with no known shape.
 
     If it looks like a call or a warehouse's table, metadata about the row is not content.
     """
@@ -238,12 +240,12 @@ def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
             own_content=not lower.isdisjoint({"traits", "properties"}),
             dropped=envelope,
         )
-    ids = {field: shapes.SEGMENT_CALLS.fields[field] for field in _LOOKED_FOR}
+    ids = {field: shapes.SEGMENT_CALLS.fields[field] for field in _CONFIGURED_FIELDS}
     if not shapes.looks_like_a_warehouse(stream.name, names):
         return Route(call="", fields=ids)
     warn(
-        f"'{stream.name}' looks like a table of a Segment warehouse. With as: segment.warehouse "
-        "its calls have their times, ids and context as well."
+        f"Stream '{stream.name}' looks like a table of a Segment warehouse. With as: "
+        "segment.warehouse, its calls also have their times, ids and context."
     )
     return Route(
         call="",
@@ -253,22 +255,22 @@ def _foreign_route(stream: InputStream, warn: Callable[[str], None]) -> Route:
     )
 
 
-_LOOKED_FOR = ("userId", "anonymousId", "groupId", "previousId", "event")
+_CONFIGURED_FIELDS = ("userId", "anonymousId", "groupId", "previousId", "event")
 
 
 def _flattened(path: str, fields: Sequence[str]) -> str:
-    """Return what flattening has made of a path, or an empty text."""
+    """Return a hint at the flattened name of a path, or an empty text."""
     flat = path.replace(".", SEPARATOR)
     if found := paths.find(fields, flat):
-        return f": flattening has made it '{found}', so name that, or do not flatten"
+        return f": it was flattened to '{found}', so use that name, or do not flatten"
     part = next(
         (name for name in fields if name.lower().startswith(f"{flat}{SEPARATOR}".lower())), ""
     )
-    return part and f": flattening has made columns of it, such as '{part}', so do not flatten"
+    return part and f": it was flattened to columns such as '{part}', so do not flatten"
 
 
 def _paths_in(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the paths that the settings of a route name in a record, each with its setting."""
+    """Return the paths into records in a route's settings, each with its setting."""
     for setting, value in settings.items():
         if setting in SETTINGS or setting == "context":
             if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The `streams` setting: its JSON schema, and the checks beyond it."""
+"""The `streams` setting: its JSON schema, and further checks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _CONTENT = {"type": ["array", "string"], "items": _PATH, "pattern": r"^\*$"}
 
 
 SHAPES = ("segment.calls", "segment.warehouse")
-"""Shapes that every target knows."""
+"""The shapes of every target."""
 
 
 def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[Any]:
@@ -51,42 +51,44 @@ def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[
 
     Args:
         calls: The calls that the target can make.
-        shapes: The names of the shapes that it knows besides Segment's own.
+        shapes: The names of its shapes besides Segment's.
     """
     route = {
         "type": "object",
         "properties": {
-            "call": {"enum": [*calls, IGNORE], "description": "What its records become."},
+            "call": {"enum": [*calls, IGNORE], "description": "The call for its records."},
             "as": {
                 "enum": [*shapes, *SHAPES],
-                "description": "The shape its records have; all other keys change only what they "
-                "say.",
+                "description": "The known shape of its records; other keys override parts of it.",
             },
-            **{name: {**_PATH, "description": "Where it is in a record."} for name in SETTINGS},
+            **{name: {**_PATH, "description": "Its path in a record."} for name in SETTINGS},
             **{
-                name: {**_PATH_OR_LITERAL, "description": "Where it is, or {literal: …}."}
+                name: {**_PATH_OR_LITERAL, "description": "Its path in a record, or {literal: …}."}
                 for name in ("event", "name", "category")
             },
             "context": {
                 "type": ["string", "object"],
                 "minLength": 1,
                 "additionalProperties": _PATH,
-                "description": "Where the context is in a record; or, for paths in the context, "
-                "where their values are.",
+                "description": "The path of the context in a record; or paths in the context, with "
+                "the paths of their values.",
             },
             **{
-                name: {**_CONTENT, "description": "The paths that go along, or * for all the rest."}
+                name: {
+                    **_CONTENT,
+                    "description": "The paths to send, or * for all remaining fields.",
+                }
                 for name in ("traits", "properties")
             },
             "exclude": {**_PATHS, "description": "Paths left out of the traits or properties."},
             "rename": {
                 "type": "object",
                 "additionalProperties": _PATH,
-                "description": "Paths in the traits or properties, and where to.",
+                "description": "Paths in the traits or properties, with their new paths.",
             },
             "without_id": {
                 "enum": ["reject", "skip"],
-                "description": "What becomes of records without the id that their call needs.",
+                "description": "What to do with records without the id that their call requires.",
             },
         },
         "additionalProperties": False,
@@ -95,17 +97,17 @@ def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[
         "streams",
         th.CustomType({"type": ["object", "null"], "additionalProperties": route}),
         title="Routes",
-        description="What the records of a stream become: for its name, or a pattern such as "
-        "crm-*, a call or a known shape, and where its fields are. A stream without a route stops "
-        "the run, unless its schema has a known mark or is that of raw Segment calls.",
+        description="Routes by stream name, or by a pattern such as crm-*: a call or a known "
+        "shape, and the paths of its fields. A stream without a route stops the run, unless its "
+        "schema has a known mark or is that of raw Segment calls.",
     )
 
 
-def pointless(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Find settings that have no effect on their call; a sentence for each.
+def ineffective_settings(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a sentence for each setting without an effect on its call.
 
     Args:
-        streams: The setting, which follows its JSON schema.
+        streams: The setting, which is valid by its JSON schema.
     """
     for stream, route in streams.items():
         if (call := route.get("call")) is None:
@@ -113,13 +115,13 @@ def pointless(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         known = settings_of(call)
         for name in route.keys() - known:
             yield (
-                f"Setting streams.{stream}.{name}: it means nothing for call {call}"
+                f"Setting streams.{stream}.{name}: it has no effect for call {call}"
                 f"{did_you_mean(name, known - route.keys())}"
             )
 
 
 def settings_of(call: str | None) -> set[str]:
-    """Return the settings of a route that mean something for a call; for none, all do."""
+    """Return the settings of a route that have an effect for a call; all of them for None."""
     if call is None:
         return {*SETTINGS, *_OF_ANY_CALL, "traits", "properties", "exclude", "rename"}
     if call == IGNORE:
@@ -130,6 +132,6 @@ def settings_of(call: str | None) -> set[str]:
 
 
 def did_you_mean(name: str, names: Iterable[str | None]) -> str:
-    """Return a hint at the most similar name, or an empty text."""
+    """Return a hint with the most similar name, or an empty text."""
     near = get_close_matches(name, [known for known in names if known], n=1)
     return f"; did you mean '{near[0]}'?" if near else ""

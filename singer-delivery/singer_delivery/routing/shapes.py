@@ -1,4 +1,4 @@
-"""Shapes that every target knows: Segment's calls, and the tables of its warehouses."""
+"""The shapes of every target: Segment's calls, and the tables of its warehouses."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def marks_deleted(name: str) -> bool:
     return name.lower() in _DELETED or (is_bookkeeping(name) and "deleted" in name.lower())
 
 
-def says_deleted(value: object) -> bool:
-    """Return whether the value of such a column, decoded, says that the row is deleted.
+def is_deleted(value: object) -> bool:
+    """Return whether the decoded value of such a column marks its row as deleted.
 
-    >>> [*map(says_deleted, ("2026-01-31", True, "t", None, False, 0, "FALSE", "f", " "))]
+    >>> [*map(is_deleted, ("2026-01-31", True, "t", None, False, 0, "FALSE", "f", " "))]
     [True, True, True, False, False, False, False, False, False]
     """
     return value.strip().lower() not in _NOT_DELETED if isinstance(value, str) else bool(value)
 
 
-# Segment's calls, as its file destinations write them (Segment, "Spec: Common Fields").
+# Segment's calls, in the form of its file destinations (Segment, "Spec: Common Fields").
 
 CALL_ENVELOPE = frozenset(
     {
@@ -64,13 +64,13 @@ CALL_ENVELOPE = frozenset(
 )
 """The fields of a call besides its content, in lower case."""
 
-_TELLING_ENVELOPE = frozenset(
+_TYPICAL_ENVELOPE = frozenset(
     {
         *("messageid", "anonymousid", "originaltimestamp", "sentat", "receivedat"),
         *("writekey", "projectid", "integrations", "_metadata"),
     }
 )
-"""The typical ones; a stream with two of them holds calls."""
+"""The typical ones; a stream with two of them contains calls."""
 
 SEGMENT_CALLS = Route(
     call="",
@@ -95,7 +95,7 @@ SEGMENT_CALLS = Route(
 )
 
 RAW_CALLS = replace(SEGMENT_CALLS, by_fields=False)
-"""Calls that are recognised unasked: which they are is not guessed."""
+"""Calls that are recognised without a route; they must have a type."""
 
 
 CONTEXT_FIELDS = {
@@ -118,19 +118,17 @@ def is_raw_call(names: Iterable[str]) -> bool:
 def envelope_of(names: Iterable[str]) -> frozenset[str]:
     """Return the names of a call's envelope, in lower case, if a stream has some of them."""
     lower = {name.lower() for name in names}
-    return CALL_ENVELOPE if len(lower & _TELLING_ENVELOPE) > 1 else frozenset()
+    return CALL_ENVELOPE if len(lower & _TYPICAL_ENVELOPE) > 1 else frozenset()
 
 
 def looks_like_calls(names: Iterable[str]) -> bool:
     """Return whether the field names of records look like those of calls."""
     lower = {name.lower().replace("_", "") for name in names}
-    of_somebody = not lower.isdisjoint({"userid", "anonymousid"})
-    return bool(envelope_of(names)) or (
-        of_somebody and not lower.isdisjoint({"traits", "properties"})
-    )
+    has_user = not lower.isdisjoint({"userid", "anonymousid"})
+    return bool(envelope_of(names)) or (has_user and not lower.isdisjoint({"traits", "properties"}))
 
 
-# The tables of a Segment warehouse (Segment, "Warehouse Schemas"); RudderStack's are alike.
+# The tables of a Segment warehouse (Segment, "Warehouse Schemas"); RudderStack's are similar.
 
 TABLES = {
     "identifies": "identify",
@@ -153,7 +151,7 @@ TABLE_BOOKKEEPING = frozenset(
 
 CONTEXT_PREFIX = "context_"
 
-_TELLING_COLUMNS = frozenset({"sent_at", "original_timestamp", "uuid_ts"})
+_TYPICAL_COLUMNS = frozenset({"sent_at", "original_timestamp", "uuid_ts"})
 
 _TABLE_FIELDS: dict[str, tuple[str, ...]] = {
     "userId": ("user_id",),
@@ -178,7 +176,7 @@ _CONTEXT_OBJECTS = (
 
 
 def table_of(stream: str) -> str:
-    """Return the table of a stream, without the name of the schema and `_view`.
+    """Return the table name of a stream, without its schema and without `_view`.
 
     >>> table_of("PROD-IDENTIFIES"), table_of("web__signed_up_view")
     ('identifies', 'signed_up')
@@ -187,7 +185,7 @@ def table_of(stream: str) -> str:
 
 
 def warehouse_route(stream: str) -> Route:
-    """Return the route that turns the rows of a table back into calls."""
+    """Return the route that turns the rows of a warehouse table into calls."""
     table = table_of(stream)
     call = TABLES.get(table, "track")
     return Route(
@@ -202,15 +200,15 @@ def warehouse_route(stream: str) -> Route:
 
 
 def looks_like_a_warehouse(stream: str, names: Iterable[str]) -> bool:
-    """Return whether a table has the columns, or also the name, of one in a warehouse."""
+    """Return whether a table looks like one of a warehouse, by its columns and name."""
     lower = {name.lower() for name in names}
-    marked = lower & _TELLING_COLUMNS or any(name.startswith(CONTEXT_PREFIX) for name in lower)
+    marked = lower & _TYPICAL_COLUMNS or any(name.startswith(CONTEXT_PREFIX) for name in lower)
     return "received_at" in lower and bool(marked or table_of(stream) in TABLES)
 
 
 @lru_cache(maxsize=1024)
 def context_path(column: str) -> tuple[str, ...]:
-    """Return the path in a context of a warehouse's column.
+    """Return the path in the context for a warehouse's column.
 
     >>> context_path("context_page_url"), context_path("CONTEXT_USER_AGENT")
     (('page', 'url'), ('userAgent',))

@@ -1,6 +1,6 @@
-"""What the rows of an application's table may be, by the names of the table and its columns.
+"""Suggests a route for an application's table, by the names of the table and its columns.
 
-It is for the advice about a stream that is not known, and for nothing else.
+It is only used in the error message for an unknown stream.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _PERSON = (
 )
 _COMPANY = "(company|companie|account|organi[sz]ation|org|tenant|workspace|team|firm)"
 
-# Names of tables. The last word says what the rows are: `user_orders` holds orders.
+# Names of tables. The last word is the kind of the rows: `user_orders` contains orders.
 _PEOPLE = re.compile(f"{_PERSON}s?$")
 _COMPANIES = re.compile(f"{_COMPANY}s?$")
 _USER_ACCOUNTS = re.compile(f"{_PERSON}.*accounts?$")
-_HAPPENINGS = re.compile(
+_EVENT_WORDS = re.compile(
     "order|invoice|payment|charge|booking|transaction|purchase|subscription|refund|ticket|session"
     "|visit|event|log|audit|history|message|item|product|contract|review|quote|application|deal"
 )
 
-# Names of columns, in lower case and without signs.
+# Names of columns, in lower case, letters and digits only.
 _OF_A_PERSON = re.compile("e?mail(address)?|(first|last|given|family|full)name|username")
 _NAME_OF_A_PERSON = re.compile("(first|last|given|family|full)name")
 _OWNER_ID = re.compile("(owner|buyer)(id|uuid)")
@@ -48,9 +48,9 @@ class Table(NamedTuple):
     """A table of an application.
 
     Attributes:
-        words: The words of its name, in lower case, without the name of its schema.
-        columns: The names of its columns, by what they are in lower case and without signs.
-        key: The column that is its primary key, or its `id`.
+        words: The words of its name, in lower case, without its schema.
+        columns: The names of its columns, by their lower-case letters and digits.
+        key: The column of its primary key, or its `id`.
     """
 
     words: tuple[str, ...]
@@ -59,7 +59,7 @@ class Table(NamedTuple):
 
     @classmethod
     def of(cls, stream: InputStream) -> Table:
-        """Return the table that a stream holds."""
+        """Return the table of a stream."""
         name = re.split(r"[-./]|__", re.sub("_view$", "", stream.name, flags=re.IGNORECASE))[-1]
         words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+", name)
         columns = {re.sub(r"[\W_]", "", column).lower(): column for column in stream.fields}
@@ -68,7 +68,7 @@ class Table(NamedTuple):
         return cls(tuple(map(str.lower, words)), columns, key)
 
     def route(self, calls: Sequence[str]) -> Route | None:
-        """Propose a route, if the names allow one.
+        """Suggest a route, if the names imply one.
 
         Args:
             calls: The calls that the target can make.
@@ -84,7 +84,7 @@ class Table(NamedTuple):
 
     @property
     def _holds_people(self) -> bool:
-        """Whether its rows are people, with their names or addresses."""
+        """Whether its rows are people with names or email addresses."""
         if not self._matching(_OF_A_PERSON):
             return False
         name = "".join(self.words)
@@ -92,7 +92,7 @@ class Table(NamedTuple):
         return bool(
             _PEOPLE.search(self._subject)
             or _USER_ACCOUNTS.search(name)
-            or (is_named and not _HAPPENINGS.search(name))
+            or (is_named and not _EVENT_WORDS.search(name))
         )
 
     @property
@@ -103,12 +103,12 @@ class Table(NamedTuple):
 
     @property
     def _subject(self) -> str:
-        """The last word of the name, which says what its rows are."""
+        """The last word of the name, which is the kind of its rows."""
         return next((word for word in reversed(self.words) if not word.isdigit()), "")
 
     @property
     def _user_id(self) -> str | None:
-        """The column with the id of the person that a row is."""
+        """The column with the id of a row's person."""
         ids = [each for each in self._matching(_USER_ID) if each not in self._matching(_OWNER_ID)]
         return ids[0] if len(ids) == 1 else self.key
 
@@ -122,9 +122,9 @@ class Table(NamedTuple):
         return None
 
     def _of_a_user(self, user: str) -> Route:
-        """Propose a route for rows that have a user id."""
+        """Suggest a route for rows with a user id."""
         groups = self._matching(_GROUP_ID)
-        if len(groups) == 1 and not _HAPPENINGS.search("".join(self.words)):
+        if len(groups) == 1 and not _EVENT_WORDS.search("".join(self.words)):
             return self._with_exclude({"call": "group", "user_id": user, "group_id": groups[0]})
         words = " ".join(self.words).title() or "Event"
         event = self.columns.get("event") or {"literal": words}
@@ -133,7 +133,7 @@ class Table(NamedTuple):
         return self._with_exclude({**route, "timestamp": times[0]} if len(times) == 1 else route)
 
     def _with_exclude(self, route: Route) -> Route:
-        """Leave columns out that must not leave the machine, by their names."""
+        """Exclude columns with secrets, by their names."""
         secrets = [each for plain, each in self.columns.items() if _SECRET.search(plain)]
         return {**route, "exclude": secrets} if secrets else route
 

@@ -1,4 +1,4 @@
-"""Writes YAML in the flow style on one line, for messages."""
+"""Formats YAML in flow style on one line, for messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _WORDS_OF_YAML = frozenset({"null", "true", "false", "yes", "no", "on", "off", "
 
 
 def flow(value: object) -> str:
-    """Write an object, a list or a text.
+    """Format an object, a list or a string.
 
     >>> flow({"it's": {"event": {"literal": "a: b"}, "exclude": ["x", "y"]}})
     "{'it''s': {event: {literal: 'a: b'}, exclude: [x, y]}}"
@@ -22,12 +22,12 @@ def flow(value: object) -> str:
 
 
 def key(stream: str) -> str:
-    """Return the key under `streams` that fits a stream alone: patterns take `*`, `?` and `[`."""
+    """Return the key under `streams` for one stream, with the characters of patterns escaped."""
     return re.sub(r"[*?[]", r"[\g<0>]", stream)
 
 
 def printable(text: str) -> str:
-    """Return a text with line breaks and the like escaped, as YAML and JSON do it."""
+    """Return a text with unprintable characters escaped, as in YAML and JSON."""
     return "".join(each if each.isprintable() else _escaped(each) for each in text)
 
 

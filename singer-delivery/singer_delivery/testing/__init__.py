@@ -1,8 +1,8 @@
-"""A kit to test a target with: `pip install singer-delivery[testing]`.
+"""A kit for testing targets: `pip install singer-delivery[testing]`.
 
-`ScriptedService` is a service over loopback HTTP that answers as a test tells it to. `deliver` runs
-a target in this process and returns what is left of the run; `StateRecorder` takes the STATE lines.
-`DeliveryPromises` holds the tests that every target must pass:
+`ScriptedService` is a service over loopback HTTP with scripted answers. `deliver` runs a target in
+this process and returns the result; `StateRecorder` records the STATE lines. `DeliveryPromises`
+contains the tests that every target must pass:
 
     class TestPromises(DeliveryPromises):
         subject = Subject(target=TargetWebhook, settings=lambda url: {"url": url, ...}, ...)

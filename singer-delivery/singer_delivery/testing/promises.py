@@ -1,21 +1,21 @@
-"""What every target on this layer promises, as tests.
+"""The promises of every target on this layer, as tests.
 
-1.  A STATE line is written only behind records that are acknowledged, left out or rejected.
+1.  A STATE line is written only after records that are acknowledged, skipped or rejected.
 2.  STATE lines are written in their order.
 3.  A run that is killed and started again delivers everything; repeats are the same messages.
 4.  The same input makes the same messages.
 5.  A bad record costs only itself.
-6.  What is larger than the service takes is rejected.
-7.  What may pass is retried, for a limited time; what is about the sender stops the run.
-8.  A 2xx whose body is not that of a success is no acknowledgement.
+6.  Messages that are too large for the service are rejected.
+7.  Temporary failures are retried for a limited time; refusals of the sender stop the run.
+8.  A 2xx whose body does not confirm success is not an acknowledgement.
 9.  A signal ends the run with the STATE of what is acknowledged.
 10. A slow service slows the reading.
-11. No log holds a key or a payload.
+11. No log contains a key or a payload.
 12. The counts of the summary add up; `deliver` asserts it of each run.
 13. The rejects file can be replayed.
 14. No request is empty; a schema may change in mid-stream.
-15. A run whose records are all refused with one answer moves no STATE.
-17. No record is passed over in silence.
+15. A run whose records are all refused with the same answer writes no STATE.
+17. No record is skipped silently.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ REFUSED = Reply(400, {"message": "this batch is wrong"})
 
 
 class DeliveryPromises(FeaturePromises):
-    """The tests; a class of your own, named Test…, has them with its `subject`."""
+    """The tests; define a subclass named Test…, with its `subject`."""
 
     @pytest.fixture
     def trial(self, tmp_path: Path) -> Iterable[Trial]:
@@ -70,7 +70,7 @@ class DeliveryPromises(FeaturePromises):
         assert (ended.exit_code, ended.states, trial.acknowledged) == (0, [], {1})
 
     def test_state_waits_for_every_record_before_it_and_keeps_its_order(self, trial: Trial) -> None:
-        """The answer to the first record comes last but for those of its own lane."""
+        """The first record is answered after all those of other lanes."""
         another = threading.Event()
         ahead: list[Any] = []
 

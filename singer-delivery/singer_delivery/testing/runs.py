@@ -1,4 +1,4 @@
-"""A target's run in this process, and what is left of it."""
+"""Runs a target in this process."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     Line = Mapping[str, Any] | str
 
 BACKOFF_SECONDS = 0.001
-"""The first backoff in these runs, so that retries cost no time."""
+"""The first backoff in these runs, so that retries take no time."""
 
 OUTCOMES = ("delivered", "unchanged", "skipped", "rejected", "undelivered")
 
 
 class StateRecorder(io.TextIOBase):
-    """Takes a target's standard output.
+    """Records the STATE lines on a target's standard output.
 
     Args:
         on_state: Called with each value when it is written.
@@ -53,13 +53,13 @@ class StateRecorder(io.TextIOBase):
 
 @dataclass(frozen=True)
 class Ended:
-    """What is left of a run.
+    """The result of a run.
 
     Attributes:
         exit_code: The exit code that the command would have.
         states: The values of the STATE lines that were written.
-        log: All that was logged, at every level.
-        summary: The summary of `summary_path`.
+        log: The log, at all levels.
+        summary: The summary.
         rejects: The lines of the rejects file.
     """
 
@@ -83,11 +83,11 @@ def deliver(
 
     Args:
         target: The target's class.
-        config: Its settings; where its files are is set here.
+        config: Its settings; the paths of its files are set here.
         lines: The messages, or text as a tap would write it.
-        folder: Takes the summary and the rejects file. What other runs have rejected stays there.
-        on_start: Takes the target before the first line is read.
-        on_state: Takes the value of each STATE line when it is written.
+        folder: The folder for the summary and the rejects file, which may contain earlier rejects.
+        on_start: Called with the target before the first line is read.
+        on_state: Called with the value of each STATE line when it is written.
     """
     files = {
         "summary_path": str(folder / "summary.json"),
@@ -116,13 +116,13 @@ def deliver(
 
 
 class _Input:
-    """An input that is read line by line, so that a test sees how far it was read."""
+    """An input that is read line by line, so that a test can see how far it was read."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = lines
 
     def fileno(self) -> int:
-        """Say that this is no file of the system."""
+        """Raise, because there is no file descriptor."""
         raise io.UnsupportedOperation
 
     def __iter__(self) -> Iterator[str]:
@@ -132,7 +132,7 @@ class _Input:
 
 @contextlib.contextmanager
 def _kept_signal_handlers() -> Iterator[None]:
-    """Put back what a target does to signals in the main thread."""
+    """Restore the signal handlers that a target changes in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -141,7 +141,7 @@ def _kept_signal_handlers() -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # that of a target that is gone by now
+        with contextlib.suppress(OSError):  # the file descriptor of a closed target
             signal.set_wakeup_fd(wakeup)
         for signum, handler in handlers.items():
             signal.signal(signum, handler)

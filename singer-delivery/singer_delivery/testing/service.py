@@ -1,4 +1,4 @@
-"""A service that answers as a test tells it to, over loopback HTTP."""
+"""A service over loopback HTTP with scripted answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reply:
 
     Attributes:
         status: The HTTP status.
-        body: Sent as it is where it is bytes, else as JSON.
+        body: The body; encoded as JSON unless it is bytes.
         headers: Headers besides `Date` and `Content-Length`.
         closed: Whether the connection is closed without an answer.
         hold: Delays the answer until it is set.
@@ -42,7 +42,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """One request, its body decompressed."""
+    """One request, with its body decompressed."""
 
     method: str
     path: str
@@ -57,10 +57,10 @@ class Request:
 
 
 class ScriptedService:
-    """Answers from `script`, then from `answer`; keeps every request in `requests`.
+    """Answers from `script`, then from `answer`; records all requests in `requests`.
 
     Args:
-        answer: Makes the answer to a request the script has none for.
+        answer: Returns the answer to a request after the end of the script.
     """
 
     def __init__(self, answer: Callable[[Request], Reply]) -> None:
@@ -73,7 +73,7 @@ class ScriptedService:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     def reply_to(self, request: Request) -> Reply:
-        """Keep a request and return the answer to it."""
+        """Record a request, and return the answer to it."""
         self.requests.append(request)
         return self.script.popleft() if self.script else self.answer(request)
 
@@ -95,7 +95,7 @@ class _Server(ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is part of many tests."""
+        """Do nothing: clients disconnect in many tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -128,9 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(reply.content)
         self.wfile.flush()
 
-    do_GET = do_POST  # noqa: N815, the name http.server looks for
+    do_GET = do_POST  # noqa: N815, required by http.server
     do_DELETE = do_POST  # noqa: N815
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Tests look at `requests` instead."""
+        """Do nothing: tests read `requests` instead."""

@@ -1,4 +1,4 @@
-"""A target as the promises test it, and the service that it is tried with."""
+"""The target that the promises test, and the service for its tests."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Subject:
 
     Attributes:
         target: Its class.
-        settings: Returns the settings for a service at a URL, keys included.
+        settings: Returns the settings for a service at a URL, including keys.
         schema: The SCHEMA message of a stream that it sends.
-        record: Returns the fields of the record with a number; it becomes one message, and holds
-            `canary` in a field.
-        canary: A text that no log may hold.
-        messages: Returns the messages that a request holds, as JSON.
+        record: Returns the fields of the record with a number; it becomes one message, and a field
+            contains `canary`.
+        canary: A text that no log may contain.
+        messages: Returns the messages in a request, as JSON.
         number: Returns the number of a message's record.
-        success: The service's answer to a batch that it takes.
-        no_success: A 2xx that is none, where the service has such an answer.
+        success: The service's answer to an accepted batch.
+        no_success: A 2xx that does not mean success, if the service has such an answer.
         wrong: Fields of a record that the target itself rejects.
-        large: Fields of a record that is larger than the service takes.
+        large: Fields of a record that is too large for the service.
     """
 
     target: type[DeliveryTarget]
@@ -61,7 +61,7 @@ class Subject:
         return {"type": "RECORD", "stream": self.schema["stream"], "record": fields}
 
     def lines(self, numbers: Iterable[int]) -> list[Mapping[str, Any]]:
-        """Return a SCHEMA message and for each number a RECORD and a STATE message.
+        """Return a SCHEMA message, and a RECORD and a STATE message for each number.
 
         The value of a STATE is the number of the record before it.
         """
@@ -72,11 +72,11 @@ class Subject:
 
 
 class Trial(ScriptedService):
-    """The service in a test, and runs of the target against it.
+    """The service of a test, with runs of the target against it.
 
     Attributes:
-        arrived: For the number of a record, each message of it that arrived.
-        acknowledged: The numbers of the records that the service took.
+        arrived: The messages that arrived, by the number of their record.
+        acknowledged: The numbers of the records that the service accepted.
     """
 
     def __init__(self, subject: Subject, folder: Path) -> None:

@@ -335,7 +335,7 @@ def test_stream_maps_change_what_is_emitted(moesif_with: MoesifWith) -> None:
     [
         ({"score": "int(email)"}, "score failed on a record (ValueError)."),
         ({"__filter__": "email > 1"}, "__filter__ failed on a record (TypeError)."),
-        ({"score": "email +"}, "score is no expression (SyntaxError)."),
+        ({"score": "email +"}, "score is not a valid expression (SyntaxError)."),
     ],
 )
 def test_a_stream_map_that_fails_is_told_by_its_field_and_without_a_value(

@@ -1,6 +1,6 @@
 """The error message for a stream without a route, with a route to add.
 
-The route is a proposal for someone who knows the data; it is not used by itself.
+The route is a suggestion to check; it is never used automatically.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Settings = Mapping[str, Any]
 
 
-def advice_for(
+def unknown_stream_message(
     stream: InputStream,
     calls: Sequence[str],
     known: Mapping[str, KnownShape],
@@ -35,21 +35,21 @@ def advice_for(
     Args:
         stream: The stream.
         calls: The calls that the target can make.
-        known: The shapes that the target has besides Segment's own.
-        pattern: The key under `streams` that matches but is incomplete, if there is one.
-        settings: What it says; the route to add says it too.
+        known: The target's shapes besides Segment's.
+        pattern: The key of the incomplete route under `streams` that matches, if any.
+        settings: That incomplete route, which is part of the route to add.
     """
     what, route = _route_for(stream, calls, known)
     name = key(stream.name)
     if pattern is None:
-        why = "no route under streams names it, and its schema carries no mark of a known tap"
+        why = "no route under streams matches it, and its schema has no mark of a known tap"
         if route.get("as") == "segment.warehouse":
             name = _tables_beside(stream.name)
     else:
         why = f"streams.{printable(pattern)} has neither call nor as"
         route = _completed(route, settings)
         if pattern == stream.name:
-            what += " The line is for the place of the one that is there."
+            what += " The line replaces the existing one."
     line = flow({name: route})[1:-1]
     return UnknownStreamError.sentence.format(
         stream=printable(stream.name), why=why, what=what, line=line
@@ -59,33 +59,33 @@ def advice_for(
 def _route_for(
     stream: InputStream, calls: Sequence[str], known: Mapping[str, KnownShape]
 ) -> tuple[str, dict[str, Any]]:
-    """Return what a stream looks like, and the route to add."""
+    """Return a description of a stream, and the route to add."""
     for name, shape in known.items():
         if shape.fits(stream):
-            return f"It looks like {name}, its mark lost on the way.", {"as": name}
+            return f"It looks like {name} without its mark.", {"as": name}
     if shapes.looks_like_a_warehouse(stream.name, stream.fields):
         what = "It looks like a table of a Segment or RudderStack warehouse."
         return what, {"as": "segment.warehouse"}
     if shapes.looks_like_calls(stream.fields):
-        return "It looks like Segment's calls.", {"as": "segment.calls"}
+        return "It looks like Segment calls.", {"as": "segment.calls"}
     if route := Table.of(stream).route(calls):
         return (
-            "All its fields would be sent but those under exclude, so look at them first.",
+            "All its fields except those under exclude would be sent, so check them first.",
             route,
         )
-    return "Nothing in it says whose its records are.", {"call": IGNORE}
+    return "No field identifies the user or company of its records.", {"call": IGNORE}
 
 
 def _completed(route: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """Add to a route what the incomplete one says, as far as it means something there."""
-    meant = settings_of(route.get("call"))
-    said = {name: value for name, value in settings.items() if name in meant}
-    if exclude := [*dict.fromkeys([*route.get("exclude", ()), *said.get("exclude", ())])]:
-        said["exclude"] = exclude
-    return {**route, **said}
+    """Add the settings of an incomplete route to a route, if they have an effect there."""
+    effective = settings_of(route.get("call"))
+    added = {name: value for name, value in settings.items() if name in effective}
+    if exclude := [*dict.fromkeys([*route.get("exclude", ()), *added.get("exclude", ())])]:
+        added["exclude"] = exclude
+    return {**route, **added}
 
 
 def _tables_beside(stream: str) -> str:
-    """Return a pattern for all tables of a stream's schema, if its name holds one."""
+    """Return a pattern for all tables of a stream's schema, if its name contains one."""
     match = re.fullmatch(r"(.+?)([-./]|__)([^-./]+)", stream, re.DOTALL)
     return f"{key(match[1])}{match[2]}*" if match else key(stream)
