@@ -411,7 +411,7 @@ def test_shapes_hold_types_and_known_names_only() -> None:
 
 
 def test_on_the_sandbox(sandbox: Sandbox) -> None:
-    sandbox.put(users=[{"_id": "u", **USER}])
+    sandbox.hold(users=[{"_id": "u", **USER}])
     report = TapMoesif(config=sandbox.config).first_contact()
     assert answer_to(report, "Is this tap's roll-up accepted?") == "yes"
     assert "canary" not in report.lower()

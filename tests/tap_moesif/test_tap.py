@@ -149,7 +149,7 @@ def test_the_catalog_is_discovered_with_and_without_settings(
 
 
 def test_the_connection_can_be_tested(run: Run, sandbox: Sandbox) -> None:
-    sandbox.put(users=[{"user_id": f"u{n}"} for n in range(5)], companies=[COMPANY])
+    sandbox.hold(users=[{"user_id": f"u{n}"} for n in range(5)], companies=[COMPANY])
 
     done = run("--test", config=sandbox.config)
 
@@ -168,7 +168,7 @@ def test_the_connection_can_be_tested(run: Run, sandbox: Sandbox) -> None:
 def test_a_test_tries_what_a_catalog_selects(
     run: Run, sandbox: Sandbox, tmp_path: Path, order: int
 ) -> None:
-    sandbox.put(users=[{"user_id": "u1"}], companies=[COMPANY])
+    sandbox.hold(users=[{"user_id": "u1"}], companies=[COMPANY])
     catalog = discovered(run)
     for stream in catalog["streams"]:
         [own] = [e["metadata"] for e in stream["metadata"] if not e["breadcrumb"]]
@@ -183,7 +183,7 @@ def test_a_test_tries_what_a_catalog_selects(
 
 
 def test_a_run_takes_settings_catalog_and_state(run: Run, sandbox: Sandbox) -> None:
-    sandbox.put(
+    sandbox.hold(
         users=[
             {"user_id": f"u{day}", "email": PERSON, "modified_time": f"2026-01-0{day}T00:00:00"}
             for day in (1, 2, 3)
@@ -465,7 +465,7 @@ class TestTheSdksOwnTests(StandardTests):  # type: ignore[valid-type, misc]  # m
     @pytest.fixture(scope="class")
     @classmethod
     def runner(cls, sandbox: Sandbox) -> TapTestRunner:
-        sandbox.put(users=[WHOLE_USER, {"user_id": "u2"}], companies=[WHOLE_COMPANY])
+        sandbox.hold(users=[WHOLE_USER, {"user_id": "u2"}], companies=[WHOLE_COMPANY])
         runner = TapTestRunner(
             TapOfProfiles,
             config=sandbox.config,

@@ -59,7 +59,7 @@ def test_a_run_begins_so_much_before_the_bookmark(
     sandbox: Sandbox, bookmark: str, lookback: int, expected: list[str]
 ) -> None:
     minutes = {"early": 21, "late": 20, "at": 0}
-    sandbox.put(users=[modified(name, T0 - timedelta(minutes=m)) for name, m in minutes.items()])
+    sandbox.hold(users=[modified(name, T0 - timedelta(minutes=m)) for name, m in minutes.items()])
 
     config = {**sandbox.config, "lookback_minutes": lookback}
 
@@ -82,27 +82,27 @@ def test_a_bounded_run_is_half_open_and_those_without_a_time_need_no_start(
     sandbox: Sandbox, bounds: dict[str, str], expected: list[str]
 ) -> None:
     days = [modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)]
-    sandbox.put(users=[{"user_id": "never"}, *days])
+    sandbox.hold(users=[{"user_id": "never"}, *days])
 
     assert sync({**sandbox.config, **bounds}).ids == expected
 
 
 def test_a_bookmark_goes_before_the_start_date(sandbox: Sandbox) -> None:
-    sandbox.put(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
+    sandbox.hold(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
     config = {**sandbox.config, "start_date": "2026-01-01"}
 
     assert sync(config, state=state("2026-01-03")).ids == ["d2"]
 
 
 def test_an_end_date_bounds_a_run_with_state_as_well(sandbox: Sandbox) -> None:
-    sandbox.put(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
+    sandbox.hold(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
     config = {**sandbox.config, "end_date": "2026-01-03"}
 
     assert sync(config, state=state("2026-01-02")).ids == ["d1"]
 
 
 def test_the_catalog_can_ask_for_everything(sandbox: Sandbox) -> None:
-    sandbox.put(users=[modified("old", T0), modified("new", T0 + timedelta(days=9))])
+    sandbox.hold(users=[modified("old", T0), modified("new", T0 + timedelta(days=9))])
     bookmark = state("2026-01-10")
 
     assert sync(sandbox.config, catalog(method="FULL_TABLE"), bookmark).ids == ["new", "old"]
@@ -217,7 +217,7 @@ def call(user_id: str, ago: timedelta, **fields: object) -> dict[str, Any]:
 def test_a_roll_up_counts_each_ones_own_calls_of_a_day(sandbox: Sandbox) -> None:
     hour = timedelta(hours=1)
     failed = {"response": {"status": 503}, "duration_ms": 30.0}
-    sandbox.put(
+    sandbox.hold(
         users=[{"user_id": "u1"}, {"user_id": "u2"}],
         companies=[{"company_id": "c1"}],
         events=[

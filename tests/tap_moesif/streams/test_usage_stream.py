@@ -317,29 +317,6 @@ def test_an_id_is_of_the_subject_the_time_the_length_and_the_route(account: Acco
     assert len({*hourly, *daily}) == len(hourly) + len(daily)
 
 
-def test_only_an_hour_that_is_over_is_emitted(account: Account) -> None:
-    account.now = NOON + 30 * MINUTE
-    put(account, hours(0.5, -0.25))
-
-    assert starts(read(account)) == ["2026-03-10T11:00"]
-
-
-def test_the_next_run_emits_what_is_over_since_and_what_late_calls_may_have_changed(
-    account: Account,
-) -> None:
-    account.now = NOON + 5 * MINUTE
-    put(account, hours(1.5, 0.5))
-    first = read(account)
-    account.now = NOON + 65 * MINUTE
-    put(account, hours(1.5, 0.5, 0.25, -0.5))
-
-    second = read(account, first.state)
-
-    assert starts(first) == ["2026-03-10T10:00", "2026-03-10T11:00"]
-    assert starts(second) == ["2026-03-10T11:00", "2026-03-10T12:00"]
-    assert [record["count"] for record in second.records("usage")] == [2, 1]
-
-
 def test_what_had_all_of_its_calls_is_not_emitted_again(account: Account) -> None:
     account.now = NOON + 25 * MINUTE
     put(account, hours(1.5, 0.5))
