@@ -1,16 +1,19 @@
-"""Imports between the rooms of a connector go one way, as the design says."""
+"""Imports between the rooms of a package go one way, as the design says."""
 
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import moesif_sandbox.moesif
 import singer_delivery
 import tap_moesif
+from project import CONNECTORS, PROJECT
 from tap_moesif.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -57,9 +60,10 @@ class House:
         }
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and id(node) not in for_types:
-                package, *rest = str(node.module).split(".")
-                if package == self.package.__name__:
-                    name = rest[0] if rest else node.names[0].name
+                assert not node.level, "imports are absolute"
+                package, _, rest = f"{node.module}.".partition(f"{self.package.__name__}.")
+                if not package:
+                    name = rest.split(".")[0] or node.names[0].name
                     yield self.beside.get(name, name)
 
 
@@ -80,6 +84,17 @@ HOUSES = [
             *("contact", "checking", "command", "tap"),
         ],
         {"environment": "sdk", "memory": "command", "settings": "tap"},
+    ),
+    House(
+        moesif_sandbox,
+        [
+            *("times", "web", "faults", "settings", "moesif", "segment", "seed", "traffic"),
+            *("state", "control", "page", "app", "command"),
+        ],
+    ),
+    House(
+        moesif_sandbox.moesif,
+        ["search", "listings", "places", "account", "collector", "api"],
     ),
 ]
 each = pytest.mark.parametrize("house", HOUSES, ids=lambda house: house.package.__name__)
@@ -112,3 +127,18 @@ def test_a_room_holds_what_can_be_surveyed(house: House) -> None:
     for folder in {module.parent for module in house.modules}:
         modules = {module.stem for module in folder.glob("*.py")}
         assert len(modules - streams if folder.name == "streams" else modules) <= MOST_MODULES
+
+
+def test_the_sandbox_and_the_connectors_share_no_code() -> None:
+    """So it can disagree with them."""
+    packages = [*CONNECTORS, "singer-delivery"]
+    for module in (PROJECT / "sandbox" / "moesif_sandbox").rglob("*.py"):
+        text = module.read_text()
+        assert not re.search(imports_of(*(name.replace("-", "_") for name in packages)), text)
+    for package in packages:
+        for module in (PROJECT / package).rglob("*.py"):
+            assert not re.search(imports_of("moesif_sandbox"), module.read_text()), module
+
+
+def imports_of(*packages: str) -> str:
+    return rf"(?m)^\s*(from|import) ({'|'.join(packages)})\b"

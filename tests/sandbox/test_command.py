@@ -60,7 +60,6 @@ def test_the_numbers_asked_for_are_there_from_the_start(start: Callable[..., San
     assert counts == {"users": 20, "companies": 3, "events": 17 * 2 + 24}  # one is busy, two rest
 
 
-@pytest.mark.fresh_process
 def test_the_data_is_the_same_for_the_same_seed_and_time(start: Callable[..., Sandbox]) -> None:
     body = {"size": 100, "sort": [{"_id": "asc"}]}
     pages = [start(*NOW, *more).hits("users", body) for more in ([], [], ["--seed", "2"])]

@@ -21,6 +21,7 @@ def test_messages_of_segments_own_client_arrive_whole(sandbox: Sandbox, gzip: bo
         host=f"{sandbox.url}/segment",
         gzip=gzip,
         on_error=lambda error, _batch: failures.append(error),
+        upload_interval=0.05,
     )
     client.identify("u1", TRAITS, context={"ip": "192.0.2.1"}, integrations={"All": True})
     client.group("u1", "g1", {"name": "Initech"})
@@ -48,6 +49,7 @@ def test_full_batches_of_segments_own_client_are_within_the_limits(sandbox: Sand
         "sandbox-write-key",
         host=f"{sandbox.url}/segment",
         on_error=lambda error, _batch: failures.append(error),
+        upload_interval=0.05,
     )
     for number in range(60):
         client.identify(f"u{number}", {"pad": "x" * 30_000})

@@ -129,8 +129,8 @@ class Account(ScriptedService):
         return spoilt if isinstance(spoilt, Reply) else Reply(200, spoilt, headers)
 
 
-def settings(account: Account, **more: object) -> dict[str, Any]:
-    """Give the smallest settings that read an account; pages do not grow from `page_size`."""
-    size = {"max_page_size": more["page_size"]} if "page_size" in more else {}
-    mine = {"management_api_key": "k", "api_url": account.url, "usage_rollup": False}
+def settings(service: ScriptedService, **more: object) -> dict[str, Any]:
+    """Give the smallest settings that read a service; pages do not grow from `page_size`."""
+    size = {"max_page_size": more["page_size"]} if more.get("page_size") else {}
+    mine = {"management_api_key": "k", "api_url": service.url, "usage_rollup": False}
     return {**mine, **size, **more}

@@ -83,20 +83,22 @@ def catalog(
     """Discover a catalog.
 
     Args:
-        streams: What is selected; None: what is so by default.
+        streams: What is in it, and selected; None: all, selected as it is by default.
         without: The properties that are deselected.
         method: How its streams are replicated, written as Meltano's metadata do.
         config: The settings of which it depends.
     """
     config = {"management_api_key": "k", **config}
     found: dict[str, Any] = json.loads(_discovered(json.dumps(config)))
+    if streams is not None:
+        found["streams"] = [one for one in found["streams"] if one["tap_stream_id"] in streams]
     for stream in found["streams"]:
         for entry in stream["metadata"]:
             own, breadcrumb = entry["metadata"], entry["breadcrumb"]
             if breadcrumb and breadcrumb[-1] in without:
                 own["selected"] = False
             if not breadcrumb and streams is not None:
-                own["selected"] = stream["tap_stream_id"] in streams
+                own["selected"] = True
             if not breadcrumb and method:
                 own["forced-replication-method"] = stream["replication_method"] = method
     return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 
 import commands
 from account import Account
@@ -19,10 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Sandbox:
-    """A running sandbox, and what tests ask of it."""
-
-    url: str
+class Sandbox(commands.Sandbox):
+    """A running sandbox, and what tests of the tap ask of it."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -32,20 +29,10 @@ class Sandbox:
             "api_url": f"{self.url}/moesif/api/v1",
         }
 
-    def put(self, **documents: Documents) -> None:
+    def hold(self, **documents: Documents) -> None:
         """Replace everything that is there."""
         empty: dict[str, Documents] = {"users": (), "companies": (), "events": ()}
-        self._post("documents", {**empty, **documents, "replace": True})
-
-    def touch(self, users: int) -> list[str]:
-        """Change so many users; return their ids."""
-        touched: list[str] = self._post("touch", {"users": users})["users"]
-        return touched
-
-    def _post(self, path: str, body: object) -> Any:
-        answer = requests.post(f"{self.url}/sandbox/{path}", json=body, timeout=10)
-        answer.raise_for_status()
-        return answer.json()
+        self.put(**{**empty, **documents}, replace=True)
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,10 @@ def test_every_stream_can_be_checked(sandbox: Sandbox) -> None:
 
 
 def test_a_catalog_that_selects_nothing_is_a_failure(service: ScriptedService) -> None:
-    assert failed(findings(service, catalog(set()))) == {"catalog"}
+    nothing = catalog()
+    for stream in nothing["streams"]:
+        stream["metadata"] = [{"breadcrumb": [], "metadata": {"selected": False}}]
+    assert failed(findings(service, nothing)) == {"catalog"}
 
 
 def test_the_command_has_the_options(

@@ -73,7 +73,7 @@ SERVICES = st.builds(
 )
 NAMES = st.text("abcXYZ09-_ éß漢🦊", min_size=1, max_size=4)
 CALLS = st.lists(st.sampled_from([200, 302, 404, 500]), max_size=4)
-USERS = st.tuples(st.integers(0, 50), st.integers(1, 4)).flatmap(
+USERS = st.tuples(st.integers(0, 30), st.integers(1, 4)).flatmap(
     lambda drawn: st.dictionaries(
         NAMES,
         st.integers(1, drawn[1]).flatmap(lambda n: CALLS if n == 1 else st.just([])),
@@ -129,7 +129,7 @@ def buckets_in(answer: dict[str, Any]) -> Iterator[list[Any]]:
         yield found.get("buckets", [])
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(USERS, SETTINGS, SERVICES)
 def test_each_user_comes_once_with_the_usage_that_one_counts(
     calls: dict[str, list[int]], sizes: dict[str, int], service: Service

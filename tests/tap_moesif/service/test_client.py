@@ -136,24 +136,6 @@ def test_failures_count_for_one_search_only(moesif: Moesif, service: ScriptedSer
         assert search(moesif) == EMPTY
 
 
-@pytest.mark.parametrize(
-    ("reply", "advice"),
-    [
-        (Reply(closed=True), "Is api_url right, and can this machine reach it"),
-        (Reply(200, b"<html>"), "Does api_url lead to Moesif's API"),
-    ],
-)
-def test_an_address_where_no_api_ever_answered_is_given_up_earlier(
-    moesif: Moesif, service: ScriptedService, reply: Reply, advice: str
-) -> None:
-    service.answer = lambda _: reply
-
-    with pytest.raises(MoesifError, match=advice):
-        search(moesif)
-
-    assert len(service.requests) == MAX_ATTEMPTS_UNANSWERED
-
-
 def test_an_api_that_goes_away_is_waited_for_longer(
     moesif: Moesif, service: ScriptedService
 ) -> None:
@@ -179,18 +161,19 @@ def test_the_last_sentence_names_the_host_and_what_was_tried(
     assert str(ended.value) == f"{sentence}api_url leads to {host(service)}."
 
 
+BROKEN_OFF = "(the connection was closed before an answer was complete). Tried 4 times in 4 s."
+
+
 @pytest.mark.parametrize(
-    ("reply", "reason"),
+    ("reply", "told"),
     [
-        (Reply(closed=True), "the connection was closed before an answer was complete"),
-        (
-            Reply(200, b"{", {"Content-Length": "90"}),
-            "the connection was closed before an answer was complete",
-        ),
+        (Reply(closed=True), f"{BROKEN_OFF} Is api_url right, and can this machine reach it"),
+        (Reply(200, b"{", {"Content-Length": "90"}), f"{BROKEN_OFF} Is api_url right"),
+        (Reply(200, b"<html>"), "Does api_url lead to Moesif's API"),
     ],
 )
-def test_why_there_was_no_answer_is_said_in_our_own_words(
-    moesif: Moesif, service: ScriptedService, connection: Connection, reply: Reply, reason: str
+def test_an_address_where_no_api_ever_answered_is_given_up_earlier_and_why(
+    moesif: Moesif, service: ScriptedService, connection: Connection, reply: Reply, told: str
 ) -> None:
     connection.session.headers["Connection"] = "close"
     service.answer = lambda _: reply
@@ -198,8 +181,8 @@ def test_why_there_was_no_answer_is_said_in_our_own_words(
     with pytest.raises(MoesifError) as ended:
         search(moesif)
 
-    said = f"No answer from Moesif at {host(service)} ({reason}). Tried 4 times in 4 s. Is api_url"
-    assert said in str(ended.value)
+    assert told in str(ended.value)
+    assert len(service.requests) == MAX_ATTEMPTS_UNANSWERED
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\n", f"{KEY}\u2028"])
@@ -236,22 +219,16 @@ def test_a_password_in_the_address_is_never_told(
     assert f"Moesif at {host(service)} (" in str(ended.value)
 
 
+@pytest.mark.parametrize(
+    ("headers", "wait"), [({"Retry-After": "7"}, 7.0), ({}, 10.0)], ids=["asked for", "next minute"]
+)
 def test_a_refusal_for_rate_is_waited_out_and_holds_the_others_back(
-    moesif: Moesif, service: ScriptedService, clock: Clock
+    moesif: Moesif, service: ScriptedService, clock: Clock, headers: dict[str, str], wait: float
 ) -> None:
-    service.script.append(Reply(429, headers={"Date": "unknown", "Retry-After": "7"}))
+    service.script.append(Reply(429, headers={"Date": "unknown", **headers}))
 
     assert search(moesif) == EMPTY
-    assert clock.waits == [7.0]
-
-
-def test_without_retry_after_the_next_minute_is_waited_for(
-    moesif: Moesif, service: ScriptedService, clock: Clock
-) -> None:
-    service.script.append(Reply(429, headers={"Date": "unknown"}))
-
-    assert search(moesif) == EMPTY
-    assert clock.waits == [10.0]
+    assert clock.waits == [wait]
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -264,18 +241,6 @@ def test_waits_that_moesif_asks_for_are_no_failures_but_end_as_well(
         search(moesif)
 
     assert clock.waits == [600.0] * 6
-
-
-@pytest.mark.parametrize("seconds", ["3601", "999999"])
-def test_a_wait_too_long_ends_the_run(
-    moesif: Moesif, service: ScriptedService, clock: Clock, seconds: str
-) -> None:
-    service.script.append(Reply(429, headers={"Retry-After": seconds}))
-
-    with pytest.raises(MoesifError, match="more than this tap waits"):
-        search(moesif)
-
-    assert clock.waits == []
 
 
 def test_a_reset_of_a_rate_limit_means_nothing_to_a_server_error(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from account import MINUTE
-from tap_moesif import TapMoesif
-from tap_output import Output, sync
+from account import MINUTE, settings
+from tap_output import Output, catalog, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +25,13 @@ AUTOMATIC = {
     "events": {"id", "requestTime", "eventType", "actionName", "userId", "companyId"},
     "usage": {"id", "startTime", "endTime", "userId", "companyId"},
 }
-STREAMS = pytest.mark.parametrize("stream", AUTOMATIC)
+THERE = {
+    "users": {"id"},
+    "companies": {"id"},
+    "subscriptions": {"id", "companyId", "status"},
+    "usage": {"id", "startTime", "endTime", "userId"},
+}
+"""What the account's records have of these, where they lack some."""
 
 SUBSCRIPTION = {"subscription_id": "s1", "status": "active", "provider": "stripe"}
 
@@ -51,39 +55,23 @@ def moesif(account: Account) -> Account:
     return account
 
 
-def read(moesif: Account, catalog: dict[str, Any], **config: Any) -> Output:
-    settings = {"management_api_key": "k", "api_url": moesif.url, "usage_rollup": False}
-    return sync({**settings, **config}, catalog)
+@pytest.fixture
+def selected() -> dict[str, Any]:
+    """What is discovered, with every stream selected that has a mark of its own."""
+    return catalog(AUTOMATIC)
 
 
-def of(stream: str, catalog: dict[str, Any]) -> dict[str, Any]:
-    [entry] = [e for e in catalog["streams"] if e["tap_stream_id"] == stream]
-    found: dict[str, Any] = entry
-    return found
+def read(moesif: Account, selected: dict[str, Any], **config: Any) -> Output:
+    return sync(settings(moesif, **config), selected)
+
+
+def entries(selected: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {e["stream"]: e for e in selected["streams"] if e["stream"] in AUTOMATIC}
 
 
 def metadata(entry: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     for part in entry["metadata"]:
         yield tuple(part["breadcrumb"]), part["metadata"]
-
-
-@pytest.fixture(scope="module")
-def discovered() -> dict[str, Any]:
-    return TapMoesif(config={"management_api_key": "k"}, validate_config=False).catalog_dict
-
-
-@pytest.fixture
-def catalog(discovered: dict[str, Any]) -> dict[str, Any]:
-    """What is discovered, with every stream selected."""
-    catalog = deepcopy(discovered)
-    for entry in catalog["streams"]:
-        dict(metadata(entry))[()]["selected"] = True
-    return catalog
-
-
-def only(stream: str, catalog: dict[str, Any]) -> None:
-    for entry in catalog["streams"]:
-        dict(metadata(entry))[()]["selected"] = entry["tap_stream_id"] == stream
 
 
 def as_made_before(entry: dict[str, Any]) -> None:
@@ -116,19 +104,17 @@ def untouched(_: dict[str, Any]) -> None:
     pass
 
 
-@STREAMS
-def test_a_discovered_schema_has_the_streams_mark(stream: str, catalog: dict[str, Any]) -> None:
-    schema = of(stream, catalog)["schema"]
-
-    assert schema["$id"] == f"urn:tap-moesif:{stream}"
-    Draft202012Validator.check_schema(schema)
+def test_a_discovered_schema_has_the_streams_mark(selected: dict[str, Any]) -> None:
+    for stream, entry in entries(selected).items():
+        assert entry["schema"]["$id"] == f"urn:tap-moesif:{stream}"
+        Draft202012Validator.check_schema(entry["schema"])
 
 
-@STREAMS
-def test_what_routing_needs_cannot_be_deselected(stream: str, catalog: dict[str, Any]) -> None:
+@pytest.mark.parametrize("stream", AUTOMATIC)
+def test_what_routing_needs_cannot_be_deselected(stream: str, selected: dict[str, Any]) -> None:
     automatic = {
         breadcrumb[1]
-        for breadcrumb, own in metadata(of(stream, catalog))
+        for breadcrumb, own in metadata(entries(selected)[stream])
         if breadcrumb and own["inclusion"] == "automatic"
     }
 
@@ -140,30 +126,24 @@ def test_what_routing_needs_cannot_be_deselected(stream: str, catalog: dict[str,
     [untouched, as_made_before, nothing_optional, without_metadata, one_property, without_key],
 )
 @pytest.mark.parametrize("before", [untouched, as_made_before])
-@STREAMS
 def test_the_mark_and_what_routing_needs_are_there_whatever_the_catalog_says(
     moesif: Account,
-    catalog: dict[str, Any],
-    stream: str,
+    selected: dict[str, Any],
     before: Callable[[dict[str, Any]], None],
     change: Callable[[dict[str, Any]], None],
 ) -> None:
-    only(stream, catalog)
-    before(of(stream, catalog))
-    change(of(stream, catalog))
+    for entry in entries(selected).values():
+        before(entry)
+        change(entry)
 
-    schema, record = messages_of(read(moesif, catalog), stream)
+    output = read(moesif, selected)
 
-    assert schema["schema"]["$id"] == f"urn:tap-moesif:{stream}"
-    assert schema["schema"]["properties"].keys() >= AUTOMATIC[stream]
-    there = {
-        "users": {"id"},
-        "companies": {"id"},
-        "subscriptions": {"id", "companyId", "status"},
-        "usage": {"id", "startTime", "endTime", "userId"},
-    }
-    assert record["record"].keys() >= there.get(stream, AUTOMATIC[stream])
-    assert record["record"].keys() <= schema["schema"]["properties"].keys()
+    for stream, needed in AUTOMATIC.items():
+        schema, record = messages_of(output, stream)
+        assert schema["schema"]["$id"] == f"urn:tap-moesif:{stream}"
+        assert schema["schema"]["properties"].keys() >= needed
+        assert record["record"].keys() >= THERE.get(stream, needed)
+        assert record["record"].keys() <= schema["schema"]["properties"].keys()
 
 
 def messages_of(output: Output, stream: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -173,54 +153,50 @@ def messages_of(output: Output, stream: str) -> tuple[dict[str, Any], dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("stream_map", "name"),
+    "stream_map",
     [
-        ({"__alias__": "people"}, "people"),
-        ({"id": "md5(id)"}, None),
-        ({"added": "'x'"}, None),
-        ({"id": "id", "__else__": None}, None),
-        ({"__filter__": "id != 'x'"}, None),
-        ({"id": "id", "__key_properties__": None}, None),
+        {"__alias__": "aliased"},
+        {"id": "md5(id)"},
+        {"added": "'x'"},
+        {"id": "id", "__else__": None},
+        {"__filter__": "id != 'x'"},
+        {"id": "id", "__key_properties__": None},
     ],
     ids=["alias", "hashed", "added", "else", "filter", "no keys"],
 )
 @pytest.mark.parametrize("flattened", [False, True], ids=["whole", "flattened"])
-@STREAMS
 def test_the_mark_stays_where_a_stream_map_keeps_the_key(
-    moesif: Account,
-    catalog: dict[str, Any],
-    stream: str,
-    stream_map: dict[str, Any],
-    name: str | None,
-    *,
-    flattened: bool,
+    moesif: Account, selected: dict[str, Any], stream_map: dict[str, Any], *, flattened: bool
 ) -> None:
-    only(stream, catalog)
+    maps = {stream: dict(stream_map) for stream in AUTOMATIC}
+    if "__alias__" in stream_map:
+        maps = {stream: {"__alias__": f"aliased_{stream}"} for stream in AUTOMATIC}
 
     output = read(
         moesif,
-        catalog,
-        stream_maps={stream: stream_map},
+        selected,
+        stream_maps=maps,
         flattening_enabled=flattened,
         flattening_max_depth=3,
     )
 
-    schema, _ = messages_of(output, name or stream)
-    assert schema["schema"]["$id"] == f"urn:tap-moesif:{stream}"
+    for stream, own in maps.items():
+        schema, _ = messages_of(output, own.get("__alias__", stream))
+        assert schema["schema"]["$id"] == f"urn:tap-moesif:{stream}"
 
 
-def test_a_copy_of_a_stream_has_its_mark(moesif: Account, catalog: dict[str, Any]) -> None:
+def test_a_copy_of_a_stream_has_its_mark(moesif: Account, selected: dict[str, Any]) -> None:
     maps = {"people": {"__source__": "users", "email": None}, "users": None}
 
-    schema, record = messages_of(read(moesif, catalog, stream_maps=maps), "people")
+    schema, record = messages_of(read(moesif, selected, stream_maps=maps), "people")
 
     assert schema["schema"]["$id"] == "urn:tap-moesif:users"
     assert record["record"]["id"] == "u1"
 
 
-def test_the_mark_goes_with_the_key(moesif: Account, catalog: dict[str, Any]) -> None:
+def test_the_mark_goes_with_the_key(moesif: Account, selected: dict[str, Any]) -> None:
     maps = {"users": {"id": None, "__key_properties__": ["email"]}}
 
-    schema, _ = messages_of(read(moesif, catalog, stream_maps=maps), "users")
+    schema, _ = messages_of(read(moesif, selected, stream_maps=maps), "users")
 
     assert "$id" not in schema["schema"]

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 import pytest
 from typing_extensions import override
 
-from scripted import Reply, Request, ScriptedService
+from account import settings
+from scripted import Reply, ScriptedService
 from tap_moesif import TapMoesif
 from tap_moesif.records import Field, Kind
 from tap_moesif.service import MoesifError
 from tap_moesif.streams.common import REST
 from tap_moesif.streams.profiles import ProfileStream
-from tap_output import sync
+from tap_output import catalog, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
     MoesifWith = Callable[[Documents], ScriptedService]
 
 T0 = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-
-def scripted(service: ScriptedService, **settings: object) -> dict[str, Any]:
-    """Give settings that read a service; pages do not grow from `page_size`."""
-    size = {"max_page_size": settings["page_size"]} if settings.get("page_size") else {}
-    mine = {"management_api_key": "k", "api_url": service.url, "usage_rollup": False}
-    return {**mine, **size, **settings}
 
 
 def paths(service: ScriptedService) -> list[str]:
@@ -53,28 +47,19 @@ def state(bookmark: str) -> dict[str, Any]:
     return {"bookmarks": {"users": entry}}
 
 
-def catalog(config: dict[str, Any], *deselected: str, **entry: str) -> dict[str, Any]:
-    """Discover a catalog and take properties of users out of it, or change users' entry."""
-    found = TapMoesif(config=dict(config)).catalog_dict
-    users = next(stream for stream in found["streams"] if stream["stream"] == "users")
-    users.update(entry)
-    for metadata in users["metadata"]:
-        if metadata["breadcrumb"] in [["properties", name] for name in deselected]:
-            metadata["metadata"]["selected"] = False
-    return found
-
-
 @pytest.mark.parametrize(
-    ("lookback", "expected"), [(0, ["at"]), (20, ["at", "late"]), (40, ["at", "early", "late"])]
-)
-@pytest.mark.parametrize(
-    "bookmark", ["2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00+01:00", "2026-01-01"]
+    ("bookmark", "lookback", "expected"),
+    [
+        ("2026-01-01T00:00:00.000Z", 0, ["at"]),
+        ("2026-01-01T01:00:00+01:00", 20, ["at", "late"]),
+        ("2026-01-01", 40, ["at", "early", "late"]),
+    ],
 )
 def test_a_run_begins_so_much_before_the_bookmark(
-    sandbox: Sandbox, lookback: int, bookmark: str, expected: list[str]
+    sandbox: Sandbox, bookmark: str, lookback: int, expected: list[str]
 ) -> None:
     minutes = {"early": 21, "late": 20, "at": 0}
-    sandbox.put(users=[modified(name, T0 - timedelta(minutes=m)) for name, m in minutes.items()])
+    sandbox.hold(users=[modified(name, T0 - timedelta(minutes=m)) for name, m in minutes.items()])
 
     config = {**sandbox.config, "lookback_minutes": lookback}
 
@@ -97,37 +82,35 @@ def test_a_bounded_run_is_half_open_and_those_without_a_time_need_no_start(
     sandbox: Sandbox, bounds: dict[str, str], expected: list[str]
 ) -> None:
     days = [modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)]
-    sandbox.put(users=[{"user_id": "never"}, *days])
+    sandbox.hold(users=[{"user_id": "never"}, *days])
 
     assert sync({**sandbox.config, **bounds}).ids == expected
 
 
 def test_a_bookmark_goes_before_the_start_date(sandbox: Sandbox) -> None:
-    sandbox.put(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
+    sandbox.hold(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
     config = {**sandbox.config, "start_date": "2026-01-01"}
 
     assert sync(config, state=state("2026-01-03")).ids == ["d2"]
 
 
 def test_an_end_date_bounds_a_run_with_state_as_well(sandbox: Sandbox) -> None:
-    sandbox.put(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
+    sandbox.hold(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
     config = {**sandbox.config, "end_date": "2026-01-03"}
 
     assert sync(config, state=state("2026-01-02")).ids == ["d1"]
 
 
 def test_the_catalog_can_ask_for_everything(sandbox: Sandbox) -> None:
-    sandbox.put(users=[modified("old", T0), modified("new", T0 + timedelta(days=9))])
-    full = catalog(sandbox.config, replication_method="FULL_TABLE")
+    sandbox.hold(users=[modified("old", T0), modified("new", T0 + timedelta(days=9))])
+    bookmark = state("2026-01-10")
 
-    run = sync(sandbox.config, full, state("2026-01-10"))
-
-    assert run.ids == ["new", "old"]
-    assert sync(sandbox.config, catalog(sandbox.config), state("2026-01-10")).ids == ["new"]
+    assert sync(sandbox.config, catalog(method="FULL_TABLE"), bookmark).ids == ["new", "old"]
+    assert sync(sandbox.config, catalog(), bookmark).ids == ["new"]
 
 
 def test_a_wrong_time_of_change_does_not_stop_the_run(moesif_with: MoesifWith) -> None:
-    run = sync(scripted(moesif_with([modified("u1", T0), {"modified_time": "lately"}])))
+    run = sync(settings(moesif_with([modified("u1", T0), {"modified_time": "lately"}])))
 
     assert run.records()[1]["additionalFields"] == {"modified_time": "lately"}
     assert run.bookmark == "2026-01-01T00:00:00.000Z"
@@ -136,7 +119,7 @@ def test_a_wrong_time_of_change_does_not_stop_the_run(moesif_with: MoesifWith) -
 def test_searches_are_sorted_by_what_is_unique(moesif_with: MoesifWith) -> None:
     service = moesif_with(())
 
-    sync(scripted(service, page_size=7))
+    sync(settings(service, page_size=7))
 
     assert service.requests[-1].json == {
         "query": {"match_all": {}},
@@ -149,7 +132,7 @@ def test_the_other_documented_paths_can_be_named(moesif_with: MoesifWith) -> Non
     service = moesif_with(())
     users, companies = "/search/~/search/usermetrics/users", "/search/~/search/companymetrics/c"
 
-    sync(scripted(service, users_path=users, companies_path=companies, app_id="1:2"))
+    sync(settings(service, users_path=users, companies_path=companies, app_id="1:2"))
 
     assert [request.path for request in service.requests] == [
         "/~/cohorts?cohort_type=user&app_id=1%3A2",
@@ -163,7 +146,7 @@ def test_the_other_documented_paths_can_be_named(moesif_with: MoesifWith) -> Non
 def test_slashes_behind_the_address_make_no_difference(moesif_with: MoesifWith) -> None:
     service = moesif_with(())
 
-    sync(scripted(service, api_url=f"{service.url}/v1//"))
+    sync(settings(service, api_url=f"{service.url}/v1//"))
 
     assert service.requests[-1].path == "/v1/search/~/search/users"
 
@@ -171,7 +154,7 @@ def test_slashes_behind_the_address_make_no_difference(moesif_with: MoesifWith) 
 def test_a_setting_that_is_null_is_one_that_is_not_set(moesif_with: MoesifWith) -> None:
     service = moesif_with(())
 
-    sync(scripted(service, page_size=None, start_date=None, users_path=None, app_id=None))
+    sync(settings(service, page_size=None, start_date=None, users_path=None, app_id=None))
 
     assert service.requests[-1].path == "/search/~/search/users"
     assert service.requests[-1].json["size"] == 1_000
@@ -180,7 +163,7 @@ def test_a_setting_that_is_null_is_one_that_is_not_set(moesif_with: MoesifWith) 
 def test_usage_takes_one_query_a_page_and_none_for_an_empty_one(moesif_with: MoesifWith) -> None:
     service = moesif_with([modified(f"u{n}", T0) for n in range(5)])
 
-    sync(scripted(service, usage_rollup=True, page_size=2))
+    sync(settings(service, usage_rollup=True, page_size=2))
 
     asked_for = Counter(path for path in paths(service) if path in {"users", "events"})
     assert asked_for == {"users": 4, "events": 3}
@@ -190,7 +173,7 @@ def test_usage_takes_one_query_a_page_and_none_for_an_empty_one(moesif_with: Moe
 
 
 def test_who_made_no_call_has_a_roll_up_of_zeros(moesif_with: MoesifWith) -> None:
-    run = sync(scripted(moesif_with([modified("u1", T0)]), usage_rollup=True))
+    run = sync(settings(moesif_with([modified("u1", T0)]), usage_rollup=True))
 
     assert run.records()[0]["last24HourAggResults"] == {
         "count": 0,
@@ -210,19 +193,11 @@ def test_a_roll_up_that_a_document_brings_along_is_passed_on(moesif_with: Moesif
     ]
     service = moesif_with(brought)
 
-    run = sync(scripted(service, usage_rollup=True))
+    run = sync(settings(service, usage_rollup=True))
 
     roll_ups = [record["last24HourAggResults"] for record in run.records()]
     assert roll_ups == [{"count": 7, "cost": "2 €"}, {"count": 8}]
     assert "events" not in paths(service)
-
-
-def test_a_roll_up_that_is_null_is_asked_for(moesif_with: MoesifWith) -> None:
-    documents = [{"user_id": "u1", "last24HourAggResults": None}]
-
-    run = sync(scripted(moesif_with(documents), usage_rollup=True))
-
-    assert run.records()[0]["last24HourAggResults"]["count"] == 0
 
 
 def call(user_id: str, ago: timedelta, **fields: object) -> dict[str, Any]:
@@ -242,7 +217,7 @@ def call(user_id: str, ago: timedelta, **fields: object) -> dict[str, Any]:
 def test_a_roll_up_counts_each_ones_own_calls_of_a_day(sandbox: Sandbox) -> None:
     hour = timedelta(hours=1)
     failed = {"response": {"status": 503}, "duration_ms": 30.0}
-    sandbox.put(
+    sandbox.hold(
         users=[{"user_id": "u1"}, {"user_id": "u2"}],
         companies=[{"company_id": "c1"}],
         events=[
@@ -269,7 +244,7 @@ def test_a_roll_up_counts_each_ones_own_calls_of_a_day(sandbox: Sandbox) -> None
 def test_without_a_roll_up_no_event_is_asked_for(moesif_with: MoesifWith) -> None:
     service = moesif_with([modified("u1", T0)])
 
-    run = sync(scripted(service, usage_rollup=False))
+    run = sync(settings(service, usage_rollup=False))
 
     assert "events" not in paths(service)
     assert "last24HourAggResults" not in run.records()[0]
@@ -277,52 +252,25 @@ def test_without_a_roll_up_no_event_is_asked_for(moesif_with: MoesifWith) -> Non
 
 def test_a_roll_up_that_is_deselected_is_not_asked_for(moesif_with: MoesifWith) -> None:
     service = moesif_with([modified("u1", T0)])
-    config = scripted(service, usage_rollup=True)
+    config = settings(service, usage_rollup=True)
 
-    run = sync(config, catalog(config, "last24HourAggResults"))
+    run = sync(config, catalog(without={"last24HourAggResults"}))
 
     assert "events" not in paths(service)
     assert run.ids == ["u1"]
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_may_not_read_events_is_told_the_way_out(
-    moesif_with: MoesifWith, status: int
-) -> None:
-    service = moesif_with([modified("u1", T0)])
-    whole = service.answer
-    service.answer = lambda request: Reply(status) if "/events" in request.path else whole(request)
-
-    with pytest.raises(MoesifError, match=r"read:events.*usage_rollup: false"):
-        sync(scripted(service, usage_rollup=True))
-
-
-def test_an_answer_about_usage_of_another_form_is_told_the_way_out(
-    moesif_with: MoesifWith,
-) -> None:
-    service = moesif_with([modified("u1", T0)])
-    whole = service.answer
-
-    def answer(request: Request) -> Reply:
-        return Reply(201, {"hits": {"hits": []}}) if "/events" in request.path else whole(request)
-
-    service.answer = answer
-
-    with pytest.raises(MoesifError, match="usage_rollup: false"):
-        sync(scripted(service, usage_rollup=True))
-
-
 def test_a_property_that_is_deselected_is_left_out(moesif_with: MoesifWith) -> None:
-    config = scripted(moesif_with([{"user_id": "u1", "email": "z@x.example", "name": "Zoë"}]))
+    config = settings(moesif_with([{"user_id": "u1", "email": "z@x.example", "name": "Zoë"}]))
 
-    run = sync(config, catalog(config, "email"))
+    run = sync(config, catalog(without={"email"}))
 
     assert run.records() == [{"id": "u1", "name": "Zoë"}]
 
 
 def test_stream_maps_change_what_is_emitted(moesif_with: MoesifWith) -> None:
     maps = {"users": {"email": None, "mail_md5": "md5(email)", "__alias__": "people"}}
-    config = scripted(moesif_with([{"user_id": "u1", "email": "a"}]), stream_maps=maps)
+    config = settings(moesif_with([{"user_id": "u1", "email": "a"}]), stream_maps=maps)
 
     run = sync(config)
 
@@ -341,7 +289,7 @@ def test_stream_maps_change_what_is_emitted(moesif_with: MoesifWith) -> None:
 def test_a_stream_map_that_fails_is_told_by_its_field_and_without_a_value(
     moesif_with: MoesifWith, stream_map: dict[str, str], what: str
 ) -> None:
-    config = scripted(
+    config = settings(
         moesif_with([{"user_id": "u1", "email": "private@acme.example"}]),
         stream_maps={"users": stream_map},
     )
@@ -356,7 +304,7 @@ def test_session_tokens_are_emitted_where_that_is_wanted(moesif_with: MoesifWith
     ]
 
     plain, wanted = (
-        sync(scripted(moesif_with(documents), emit_session_tokens=emit)).records()[0]
+        sync(settings(moesif_with(documents), emit_session_tokens=emit)).records()[0]
         for emit in (False, True)
     )
 
@@ -368,24 +316,12 @@ def test_session_tokens_are_emitted_where_that_is_wanted(moesif_with: MoesifWith
     }
 
 
-def test_a_user_has_the_company_and_the_place_in_one_form(moesif_with: MoesifWith) -> None:
-    documents = [{"user_id": "u1", "company_id": "c", "geo_ip": {"location": [1.5, 2.5]}}]
-
-    assert sync(scripted(moesif_with(documents))).records() == [
-        {
-            "id": "u1",
-            "company": {"id": "c"},
-            "context": {"location": {"latitude": 2.5, "longitude": 1.5}},
-        }
-    ]
-
-
 def test_a_wrong_type_is_told_once_a_field_and_without_its_value(
     moesif_with: MoesifWith, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = moesif_with([{"name": ["Zoë"]}, {"name": 5}, {"company": {"created": "Zoë"}}])
 
-    run = sync(scripted(service))
+    run = sync(settings(service))
 
     warnings = [entry.getMessage() for entry in caplog.records if entry.levelno == logging.WARNING]
     assert [message.split("'")[1] for message in warnings] == ["name", "company.created"]
@@ -409,7 +345,7 @@ def test_a_hit_without_id_or_document_does_not_stop_the_run(
         else whole(request)
     )
 
-    run = sync(scripted(service))
+    run = sync(settings(service))
 
     assert run.records() == [
         {"id": "u1"},
@@ -454,7 +390,7 @@ def test_a_stream_more_is_one_declaration_and_one_list_of_fields(
     document = {"plan_id": 5, "price_in_decimal": 9.5, **modified("u1", T0), "größe": "L"}
     service = moesif_with([document])
 
-    run = sync(scripted(service, usage_rollup=True), tap_class=TapWithPlans)
+    run = sync(settings(service, usage_rollup=True), tap_class=TapWithPlans)
 
     assert run.records("plans") == [
         {
@@ -479,7 +415,7 @@ def test_batch_files_hold_every_record_and_state_is_never_ahead_of_them(
         "batch_size": 10,
     }
 
-    run = sync(scripted(service, batch_config=batches, page_size=4))
+    run = sync(settings(service, batch_config=batches, page_size=4))
 
     ids: list[str] = []
     for message in run.messages:
@@ -495,12 +431,12 @@ def test_batch_files_hold_every_record_and_state_is_never_ahead_of_them(
 
 def test_a_record_is_the_same_the_short_way_and_the_sdks(moesif_with: MoesifWith) -> None:
     document = {"user_id": "ü🦊", "email": "a", "metadata": {"x": [1, 2.5, None, "\u2028"]}}
-    config = scripted(moesif_with([document]))
+    config = settings(moesif_with([document]))
 
     [short] = [m for m in sync(config).messages if m["type"] == "RECORD"]
     [long] = [
         message
-        for message in sync(config, catalog(config, "email", "name")).messages
+        for message in sync(config, catalog(without={"email", "name"})).messages
         if message["type"] == "RECORD"
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from statistics import fmean
@@ -24,7 +23,8 @@ from tap_moesif.records import json_schema
 from tap_moesif.service import MoesifError
 from tap_moesif.streams import usage
 from tap_moesif.streams.usage import Usage
-from tap_output import Output, Recorder, killed, sync
+from tap_output import Output, attempt, catalog, killed, sync_stream
+from usage_calls import Call, percentile, put, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,57 +33,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ONLY_USAGE = {
-    "streams": [
-        {
-            "tap_stream_id": "usage",
-            "stream": "usage",
-            "key_properties": ["id"],
-            "replication_key": "startTime",
-            "schema": json_schema(Usage.fields),
-            "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
-        }
-    ]
-}
 LENGTHS = {"hour": HOUR, "day": DAY}
 Table = dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """An event, and when it becomes searchable."""
-
-    time: datetime
-    user: str | None = "u1"
-    company: str | None = "c1"
-    route: str | None = "/a"
-    status: int = 200
-    duration: float | None = 1.0
-    action: bool = False
-    late: timedelta = timedelta(0)
-
-    def put(self, account: Account, number: int) -> None:
-        request = {"time": written(self.time), "route": self.route}
-        event: dict[str, Any] = {
-            "user_id": self.user,
-            "company_id": self.company,
-            "request": {name: value for name, value in request.items() if value is not None},
-            "event_type": "user_action" if self.action else "api_call",
-            "response": {"status": self.status},
-            "duration_ms": self.duration,
-        }
-        account.put_event(
-            f"e{number}", **{name: value for name, value in event.items() if value is not None}
-        )
-
-
-def written(time: datetime) -> str:
-    return time.replace(tzinfo=None).isoformat(timespec="milliseconds")
-
-
-def put(account: Account, calls: Iterable[Call]) -> None:
-    for number, call in enumerate(calls):
-        call.put(account, number)
 
 
 def floor(time: datetime, length: timedelta) -> datetime:
@@ -130,7 +81,7 @@ def figures(calls: list[Call], route: str | None) -> dict[str, Any]:
         "statusCounts": {name: classes[name] for name in ("2xx", "3xx", "4xx", "5xx")}
         | dict(commonest),
         "avgDurationMs": round(fmean(durations), 1) if durations else 0,
-        "p90DurationMs": percentile(durations),
+        "p90DurationMs": percentile(durations, 90),
         **(
             {}
             if route
@@ -144,14 +95,6 @@ def figures(calls: list[Call], route: str | None) -> dict[str, Any]:
     }
 
 
-def percentile(ordered: list[float]) -> float:
-    if not ordered:
-        return 0
-    rank = min(max(len(ordered) * 0.9 - 0.5, 0), len(ordered) - 1)
-    low, high = int(rank), min(int(rank) + 1, len(ordered) - 1)
-    return round(ordered[low] + (ordered[high] - ordered[low]) * (rank - low), 1)
-
-
 def by_key(records: Iterable[dict[str, Any]]) -> dict[Key, dict[str, Any]]:
     names = ("userId", "companyId", "startTime", "route")
     return {
@@ -163,7 +106,7 @@ def by_key(records: Iterable[dict[str, Any]]) -> dict[Key, dict[str, Any]]:
 
 
 def read(account: Account, state: dict[str, Any] | None = None, **config: Any) -> Output:
-    return sync(settings(account, **config), ONLY_USAGE, state)
+    return sync_stream(account, "usage", state, **config)
 
 
 def queries(account: Account) -> int:
@@ -210,17 +153,6 @@ REFUSED = {
 """What an engine does not take."""
 
 
-def refuse(account: Account, engine: str) -> None:
-    """Have the account refuse what an engine does not know."""
-
-    def spoil(request: Request, answer: dict[str, Any]) -> Any:
-        if REFUSED[engine] in request.body:
-            return Reply(400, {"error": {"type": "x_content_parse_exception"}})
-        return answer
-
-    account.spoil = spoil
-
-
 @pytest.mark.parametrize("engine", REFUSED)
 @given(
     calls=CALLS,
@@ -228,13 +160,13 @@ def refuse(account: Account, engine: str) -> None:
     of=st.sampled_from(["users", "companies", "both"]),
     by_route=st.booleans(),
 )
-@hypothesis_settings(max_examples=12, deadline=None)
+@hypothesis_settings(max_examples=10, deadline=None)
 def test_every_bucket_is_what_a_count_of_all_events_gives(
     engine: str, calls: list[Call], interval: str, of: str, by_route: bool
 ) -> None:
     with Account() as account:
         put(account, calls)
-        refuse(account, engine)
+        account.refuse(Reply(400), having=REFUSED[engine])
         run = read(account, usage_interval=interval, usage_of=of, usage_by_route=by_route)
 
     records = run.records("usage")
@@ -242,14 +174,12 @@ def test_every_bucket_is_what_a_count_of_all_events_gives(
     assert len({record["id"] for record in records}) == len(records)
 
 
-@pytest.mark.parametrize("interval", ["hour", "day"])
 def test_the_demos_own_events_are_counted_one_by_one(
-    account: Account, interval: str, monkeypatch: pytest.MonkeyPatch
+    account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(usage, "MOST_LISTED", 500)
-    documents = make_seed(SeedPlan(now=NOON, users=60, companies=8))["events"]
     calls = []
-    for document in documents:
+    for document in make_seed(SeedPlan(now=NOON, users=20, companies=4))["events"]:
         source: Any = document.source
         account.put_event(document.id, **source)
         calls.append(
@@ -258,15 +188,15 @@ def test_the_demos_own_events_are_counted_one_by_one(
                 source["user_id"],
                 source.get("company_id"),
                 source["request"]["route"],
-                source.get("response", {}).get("status", 0),
-                source.get("duration_ms"),
-                source["event_type"] == "user_action",
+                status=source.get("response", {}).get("status", 0),
+                duration=source.get("duration_ms"),
+                action=source["event_type"] == "user_action",
             )
         )
 
-    run = read(account, usage_interval=interval, usage_of="both", usage_by_route=True)
+    run = read(account, usage_of="both", usage_by_route=True)
 
-    expected = counted(calls, NOON, interval, "both", by_route=True)
+    expected = counted(calls, NOON, of="both", by_route=True)
     assert by_key(run.records("usage")) == expected
     assert max(figures["count"] for figures in expected.values()) > 5
 
@@ -309,7 +239,7 @@ TO_THE_END = [Step(90, [], None), Step(1, [], None)]
 
 
 @given(steps=STEPS, by_route=st.booleans(), full_first=st.booleans())
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=25, deadline=None)
 def test_a_table_is_right_at_last_while_calls_come_late_and_runs_are_killed(
     steps: list[Step], by_route: bool, full_first: bool
 ) -> None:
@@ -327,7 +257,8 @@ def test_a_table_is_right_at_last_while_calls_come_late_and_runs_are_killed(
                 for share, call in step.calls
             ]
             put(account, [call for call in calls if call.time + call.late <= account.now])
-            run = run_until(account, step.survives, state, by_route)
+            kill_after(account, step.survives)
+            run, _ = attempt(settings(account, usage_by_route=by_route), catalog({"usage"}), state)
             state = run.state or state
             table |= {record["id"]: record for record in run.records("usage")}
             over = account.now
@@ -344,20 +275,6 @@ def kill_after(account: Account, searches: int | None) -> None:
         return answer if survives else Reply(404)
 
     account.spoil = spoil
-
-
-def run_until(
-    account: Account, searches: int | None, state: dict[str, Any], by_route: bool
-) -> Output:
-    """Run until so many searches were answered; None: to the end."""
-    kill_after(account, searches)
-    writer = Recorder()
-    config = settings(account, usage_by_route=by_route)
-    tap = TapMoesif(config=config, catalog=ONLY_USAGE, state=state, message_writer=writer)
-    with suppress(MoesifError):
-        tap.sync_all()
-    tap.moesif.close()
-    return Output(writer.messages)
 
 
 def hours(*ago: float, **call: Any) -> list[Call]:
@@ -398,29 +315,6 @@ def test_an_id_is_of_the_subject_the_time_the_length_and_the_route(account: Acco
 
     assert hourly == again
     assert len({*hourly, *daily}) == len(hourly) + len(daily)
-
-
-def test_only_an_hour_that_is_over_is_emitted(account: Account) -> None:
-    account.now = NOON + 30 * MINUTE
-    put(account, hours(0.5, -0.25))
-
-    assert starts(read(account)) == ["2026-03-10T11:00"]
-
-
-def test_the_next_run_emits_what_is_over_since_and_what_late_calls_may_have_changed(
-    account: Account,
-) -> None:
-    account.now = NOON + 5 * MINUTE
-    put(account, hours(1.5, 0.5))
-    first = read(account)
-    account.now = NOON + 65 * MINUTE
-    put(account, hours(1.5, 0.5, 0.25, -0.5))
-
-    second = read(account, first.state)
-
-    assert starts(first) == ["2026-03-10T10:00", "2026-03-10T11:00"]
-    assert starts(second) == ["2026-03-10T11:00", "2026-03-10T12:00"]
-    assert [record["count"] for record in second.records("usage")] == [2, 1]
 
 
 def test_what_had_all_of_its_calls_is_not_emitted_again(account: Account) -> None:
@@ -478,8 +372,8 @@ def test_a_killed_load_resumes_behind_its_last_record(account: Account) -> None:
     put(account, hours(*range(1, 40)))
     for survives in (4, 12):
         kill_after(account, survives)
-        first = killed(settings(account, usage_of="both"), ONLY_USAGE)
-        account.spoil = lambda _, answer: answer
+        first = killed(settings(account, usage_of="both"), catalog({"usage"}))
+        account.recover()
         second = read(account, first.state, usage_of="both")
 
         both = [*first.records("usage"), *second.records("usage")]
@@ -490,8 +384,8 @@ def test_a_killed_load_resumes_behind_its_last_record(account: Account) -> None:
 def test_a_load_that_was_killed_under_other_settings_begins_anew(account: Account) -> None:
     put(account, hours(*range(1, 40)))
     kill_after(account, 4)
-    first = killed(settings(account), ONLY_USAGE)
-    account.spoil = lambda _, answer: answer
+    first = killed(settings(account), catalog({"usage"}))
+    account.recover()
 
     second = read(account, first.state, usage_interval="day")
 
@@ -588,10 +482,7 @@ def test_a_list_that_is_given_again_and_again_ends_the_run(account: Account) -> 
 def test_an_answer_without_buckets_is_told_how_to_do_without(account: Account) -> None:
     put(account, hours(1))
 
-    def spoil(_: Request, answer: dict[str, Any]) -> Any:
-        return {**answer, "aggregations": {}}
-
-    account.spoil = spoil
+    account.spoil = lambda _, answer: {**answer, "aggregations": {}}
     with pytest.raises(MoesifError, match="deselect the stream"):
         read(account, start_date="2026-03-10")
 

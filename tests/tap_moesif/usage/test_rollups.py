@@ -10,7 +10,7 @@ from moesif_api import api
 from scripted import Reply, Request, ScriptedService
 from tap_moesif.records import plain
 from tap_moesif.service import ForbiddenError, MoesifError, RequiredScope
-from tap_moesif.usage import UsageSearch, rollups
+from tap_moesif.usage import UsageSearch, measure, rollups
 from tap_moesif.usage.rollup import MAX_ID_UNITS
 from tap_moesif.usage.rollups import RollUps
 
@@ -80,6 +80,13 @@ class Events(ScriptedService):
         return bucket
 
 
+@pytest.fixture(autouse=True)
+def _small_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold a hundredth of what they do."""
+    monkeypatch.setattr(measure, "MAX_IDS", 40)
+    monkeypatch.setattr(rollups, "IDS_LISTED", 100)
+
+
 @pytest.fixture
 def events() -> Iterator[Events]:
     with Events({}) as events:
@@ -144,57 +151,57 @@ def test_of_many_users_only_the_active_are_asked_about_and_those_in_their_list(
     complete(events, records, expected=MANY)
 
     assert asked(events) == []
-    assert listed(events) == [(4_000, True)]
+    assert listed(events) == [(40, True)]
     assert counts(records) == {"a": 0, "b": 3, "c": 0}
 
 
 def test_a_long_list_comes_in_parts(events: Events) -> None:
-    events.calls = {f"u{number:05d}": number + 1 for number in range(9_000)}
+    events.calls = {f"u{number:02d}": number + 1 for number in range(90)}
 
     records = users(events.calls)
     complete(events, records, expected=MANY)
 
-    assert listed(events) == [(4_000, True)] * 3
+    assert listed(events) == [(40, True)] * 3
     assert counts(records) == events.calls
 
 
 def test_of_more_than_can_be_held_the_ids_are_listed_and_these_asked_about(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollups, "MOST_HELD", 1_000)
-    events.calls = {f"u{number:05d}": number + 1 for number in range(5_500)}
-    records = users(["idle", "u00003", "u04400", "u05499"])
+    monkeypatch.setattr(rollups, "MOST_HELD", 10)
+    events.calls = {f"u{number:02d}": number + 1 for number in range(55)}
+    records = users(["idle", "u03", "u44", "u54"])
 
     complete(events, records, expected=MANY)
 
-    assert listed(events) == [(4_000, True), (10_000, False)]
-    assert asked(events) == [["u04400", "u05499"]]
-    assert counts(records) == {"idle": 0, "u00003": 4, "u04400": 4_401, "u05499": 5_500}
+    assert listed(events) == [(40, True), (100, False)]
+    assert asked(events) == [["u44", "u54"]]
+    assert counts(records) == {"idle": 0, "u03": 4, "u44": 45, "u54": 55}
 
 
 def test_where_most_were_active_each_is_asked_about(events: Events) -> None:
-    events.calls = {f"u{number:05d}": 1 for number in range(5_000)}
-    records = users(list(events.calls)[:4_500])
+    events.calls = {f"u{number:02d}": 1 for number in range(50)}
+    records = users(list(events.calls)[:45])
 
-    complete(events, records, expected=6_000)
+    complete(events, records, expected=60)
 
-    assert listed(events) == [(4_000, True)]
-    assert [len(ids) for ids in asked(events)] == [4_000, 500]
+    assert listed(events) == [(40, True)]
+    assert [len(ids) for ids in asked(events)] == [40, 5]
     assert set(counts(records).values()) == {1}
 
 
 def test_a_list_of_which_the_estimate_was_wrong_ends_where_it_costs_too_much(
     events: Events,
 ) -> None:
-    events.calls = {f"u{number:05d}": 1 for number in range(9_000)}
+    events.calls = {f"u{number:02d}": 1 for number in range(90)}
     whole = events.answer
     events.answer = lambda request: without_estimate(whole(request))
-    records = users(["u00001", "idle"])
+    records = users(["u01", "idle"])
 
-    complete(events, records, expected=6_000)
+    complete(events, records, expected=60)
 
-    assert listed(events) == [(4_000, True)]
-    assert counts(records) == {"u00001": 1, "idle": 0}
+    assert listed(events) == [(40, True)]
+    assert counts(records) == {"u01": 1, "idle": 0}
 
 
 def without_estimate(reply: Reply) -> Reply:
@@ -210,7 +217,7 @@ def test_a_list_that_is_cut_short_is_read_on(events: Events) -> None:
     def short(request: Request) -> Reply:
         reply = whole(request)
         active = reply.body["aggregations"]["active"]
-        active["buckets"] = active["buckets"][:40]
+        active["buckets"] = active["buckets"][:35]
         active["after_key"] = active["buckets"][-1]["key"] if active["buckets"] else None
         return reply
 
@@ -280,25 +287,25 @@ REFUSALS = pytest.mark.parametrize(
 
 @REFUSALS
 def test_fewer_are_listed_where_the_engine_refuses_as_many(events: Events, refusal: Reply) -> None:
-    events.calls = {f"u{number:03d}": 1 for number in range(700)}
-    events.most, events.refusal = 300, refusal
+    events.calls = {f"u{number:03d}": 1 for number in range(70)}
+    events.most, events.refusal = 30, refusal
     records = users(events.calls)
 
     complete(events, records, expected=MANY)
 
-    assert listed(events) == [(n, True) for n in (4_000, 2_000, 1_000, 500, 250, 250, 250)]
+    assert listed(events) == [(n, True) for n in (40, 20, 20, 20, 20)]
     assert set(counts(records).values()) == {1}
 
 
 @REFUSALS
 def test_fewer_are_asked_about_where_that_is_too_much(events: Events, refusal: Reply) -> None:
-    names = [f"u{number:04d}" for number in range(3_000)]
-    events.calls, events.most, events.refusal = dict.fromkeys(names, 2), 1_100, refusal
+    names = [f"u{number:04d}" for number in range(30)]
+    events.calls, events.most, events.refusal = dict.fromkeys(names, 2), 11, refusal
     records = users(names)
 
     complete(events, records)
 
-    assert [len(ids) for ids in asked(events)] == [3_000, 2_000, 1_000, 1_000, 1_000]
+    assert [len(ids) for ids in asked(events)] == [30, 20, 10, 10, 10]
     assert set(counts(records).values()) == {2}
 
 
@@ -314,7 +321,7 @@ def test_usage_of_which_a_part_failed_is_asked_for_again(events: Events) -> None
 
 
 def test_batches_are_asked_about_side_by_side(events: Events) -> None:
-    names = [f"u{number:05d}" for number in range(9_000)]
+    names = [f"u{number:02d}" for number in range(90)]
     together, whole = threading.Barrier(3), events.answer
 
     def answer(request: Request) -> Reply:
@@ -327,7 +334,7 @@ def test_batches_are_asked_about_side_by_side(events: Events) -> None:
         rolled_up.complete(users(["first"]))
         rolled_up.complete(users(names))
 
-    assert sorted(len(ids) for ids in asked(events)) == [1, 1_000, 4_000, 4_000]
+    assert sorted(len(ids) for ids in asked(events)) == [1, 10, 40, 40]
 
 
 def test_a_page_is_asked_about_at_once_and_its_records_completed_in_parts(events: Events) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from statistics import fmean
@@ -22,7 +22,9 @@ from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_moesif.service import MoesifError
 from tap_moesif.usage.traits import read_traits
-from tap_output import Output, sync
+from tap_output import Output, catalog, sync
+from usage_calls import Call, percentile, written
+from usage_calls import put as put_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,42 +32,15 @@ if TYPE_CHECKING:
 Traits = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Call:
-    """An API call."""
-
-    time: datetime
-    user: str = "u1"
-    company: str = "c1"
-    route: str = "/v1/orders"
-    method: str = "GET"
-    status: int = 200
-    duration: float = 1.0
-    metadata: dict[str, Any] | None = None
-
-    def put(self, account: Account, number: int) -> None:
-        account.put_event(
-            f"e{number}",
-            user_id=self.user,
-            company_id=self.company,
-            event_type="api_call",
-            request={"time": written(self.time)[:-1], "route": self.route, "verb": self.method},
-            response={"status": self.status},
-            duration_ms=self.duration,
-            metadata=self.metadata or {},
-        )
-
-
-def written(time: datetime) -> str:
-    return time.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+def time_of(time: datetime) -> str:
+    return f"{written(time)}Z"
 
 
 def put(account: Account, calls: Iterable[Call], users: Iterable[str] = ("u1", "u2")) -> None:
-    for number, call in enumerate(calls):
-        call.put(account, number)
+    put_calls(account, calls)
     for user in users:
         seen = [call.time for call in calls if call.user == user]
-        last = {"last_seen_time": written(max(seen))} if seen else {}
+        last = {"last_seen_time": time_of(max(seen))} if seen else {}
         account.user(user, modified_time=100 * DAY, **last)
     for company in ("c1", "c2"):
         account.company(company, modified_time=100 * DAY)
@@ -76,7 +51,7 @@ def matches(call: Call, trait: dict[str, Any]) -> bool:
     metadata = call.metadata or {}
     return (
         (str(status) == str(call.status) or status == f"{call.status // 100}xx")
-        and fnmatchcase(call.route, trait.get("route", "*"))
+        and fnmatchcase(str(call.route), trait.get("route", "*"))
         and call.method == trait.get("method", call.method).upper()
         and all(
             metadata.get(name) == value and type(metadata.get(name)) is type(value)
@@ -97,21 +72,13 @@ def counted(calls: Iterable[Call], trait: dict[str, Any], now: datetime) -> Any:
         "errorCount": sum(call.status >= 400 for call in found),
         "avgDurationMs": round(fmean(durations), 1) if found else 0,
         "distinctRoutes": len({call.route for call in found}),
-        "firstEventTime": written(times[0]) if found else None,
-        "lastEventTime": written(times[-1]) if found else None,
+        "firstEventTime": time_of(times[0]) if found else None,
+        "lastEventTime": time_of(times[-1]) if found else None,
     }
     if percent:
         return percentile(durations, float(percent[1]))
     value = values[trait["count"]]
     return value / trait["of"] if "of" in trait else value
-
-
-def percentile(ordered: list[float], percent: float) -> float:
-    if not ordered:
-        return 0
-    rank = min(max(len(ordered) * percent / 100 - 0.5, 0), len(ordered) - 1)
-    low, high = int(rank), min(int(rank) + 1, len(ordered) - 1)
-    return round(ordered[low] + (ordered[high] - ordered[low]) * (rank - low), 1)
 
 
 def read(
@@ -187,7 +154,7 @@ CALLS = st.lists(
 
 @pytest.mark.slow
 @given(calls=CALLS, traits=TRAITS)
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=25, deadline=None)
 def test_every_trait_is_what_a_count_of_all_events_gives(calls: list[Call], traits: Traits) -> None:
     with Account() as account:
         put(account, calls)
@@ -211,7 +178,7 @@ def test_every_trait_is_what_a_count_of_all_events_gives(calls: list[Call], trai
     gaps=st.lists(st.integers(1, 40 * 24), min_size=1, max_size=4),
     rollup=st.booleans(),
 )
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=10, deadline=None)
 def test_a_trait_falls_back_with_time_whatever_its_window(
     calls: list[Call], windows: set[str], gaps: list[int], rollup: bool
 ) -> None:
@@ -310,14 +277,9 @@ def test_without_traits_nothing_of_them_is_there_or_asked_for(
 
 def test_traits_that_are_deselected_are_not_asked_for(account: Account) -> None:
     put(account, [Call(NOON - HOUR)])
-    config = settings(account, usage_traits=ALL)
-    catalog = TapMoesif(config=config).catalog_dict
-    for stream in catalog["streams"]:
-        for part in stream["metadata"]:
-            if part["breadcrumb"] == ["properties", "usage"]:
-                part["metadata"]["selected"] = False
+    deselected = catalog(without={"usage"}, usage_traits=ALL)
 
-    run = sync(config, catalog)
+    run = sync(settings(account, usage_traits=ALL), deselected)
 
     assert account.asked("events") == []
     assert "usage" not in run.records()[0]
@@ -325,7 +287,7 @@ def test_traits_that_are_deselected_are_not_asked_for(account: Account) -> None:
 
 def test_a_key_without_the_scope_is_told_how_to_do_without(account: Account) -> None:
     put(account, [Call(NOON - HOUR)])
-    account.spoil = lambda request, answer: Reply(403) if "/events" in request.path else answer
+    account.refuse(Reply(403), "/events")
 
     with pytest.raises(MoesifError, match="take usage_traits out of the settings"):
         read(account, ALL)

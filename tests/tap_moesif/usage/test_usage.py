@@ -288,13 +288,6 @@ def test_calls_without_durations_and_times_roll_up_to_none(nothing: object) -> N
     assert roll_up["lastEventTime"] is None
 
 
-def test_no_usage_has_the_form_of_usage() -> None:
-    some = read_usage(answer(BUCKET))["u1"]
-
-    assert no_usage().keys() == some.keys()
-    assert no_usage()["statusCounts"].keys() == some["statusCounts"].keys()
-
-
 def test_one_users_missing_usage_is_not_the_others() -> None:
     no_usage()["topRoutes"].append("mine")
 
