@@ -16,6 +16,7 @@ from commands import Ended, run
 from scripted import Reply, ScriptedService
 from singer_delivery.http import host_of, is_insecure, is_local, session_to
 from singer_delivery.sending.connection import HttpConnection
+from tap_failures import IN_NO_TIME
 from target_moesif.client import MoesifCollector
 from target_segment.client import verify_write_key
 
@@ -83,9 +84,9 @@ def go(command: str, folder: Path, address: str, *, env: Any = None, **settings:
     config = {key: KEY, where: address, "streams": {"people": {"as": "segment.calls"}}, **settings}
     if command != "tap-moesif":
         config["retry_max_seconds"] = 0
-    lines = [] if command == "tap-moesif" else LINES
+    lines, before = ([], IN_NO_TIME) if command == "tap-moesif" else (LINES, "")
     no_exceptions = {"NO_PROXY": "", "no_proxy": "", **(env or {})}
-    return run(command, folder, config, lines=lines, env=no_exceptions)
+    return run(command, folder, config, lines=lines, before=before, env=no_exceptions)
 
 
 @pytest.mark.parametrize(
@@ -217,16 +218,18 @@ def test_a_redirect_takes_no_key_elsewhere_when_it_is_verified() -> None:
     assert elsewhere.requests == []
 
 
-@pytest.fixture
-def untrusted(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def untrusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service on loopback whose certificate nobody has signed but itself."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("There is no openssl here to make a certificate with.")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    folder = tmp_path_factory.mktemp("certificate")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(
         [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *(openssl, "req", "-x509", "-nodes", "-days", "2"),
+            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
             *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
             *("-keyout", key, "-out", certificate),
         ],
@@ -235,7 +238,7 @@ def untrusted(tmp_path: Path) -> Iterator[str]:
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    empty = tmp_path / "empty"
+    empty = folder / "empty"
     empty.mkdir()
     with HTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=empty)) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -158,7 +158,8 @@ def running(
         **settings,
     }
     (folder / "config.json").write_text(json.dumps(config))
-    with started(target.name, "--config", "config.json", cwd=folder) as process:
+    soon = "import singer_delivery.http.waits as w; w.BACKOFF_FIRST_SECONDS = 0.01"
+    with started(target.name, "--config", "config.json", cwd=folder, before=soon) as process:
         yield process
 
 
@@ -255,7 +256,7 @@ def test_a_service_that_does_not_answer_slows_the_reading(tmp_path: Path, target
         assert it.stdin is not None
         written = 0
         os.set_blocking(it.stdin.fileno(), False)
-        while select.select([], [it.stdin], [], 2)[1] and written < len(lines):
+        while select.select([], [it.stdin], [], 0.5)[1] and written < len(lines):
             written += os.write(it.stdin.fileno(), lines[written : written + 65_536])
         os.set_blocking(it.stdin.fileno(), True)
         assert written < 2_000_000

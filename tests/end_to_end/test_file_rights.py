@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +10,6 @@ from commands import run
 from scripted import Reply, ScriptedService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 LINES: list[dict[str, Any]] = [
@@ -27,19 +25,10 @@ LINES: list[dict[str, Any]] = [
 KEYS = {"target-segment": ("write_key", "host"), "target-moesif": ("application_id", "api_url")}
 
 
-@pytest.fixture(autouse=True)
-def _generous() -> Iterator[None]:
-    """With a umask that takes nothing away."""
-    before = os.umask(0)
-    yield
-    os.umask(before)
-
-
-@pytest.mark.fresh_process
 @pytest.mark.parametrize("target", KEYS)
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_files_of_a_run_are_their_owners(tmp_path: Path, target: str, dry_run: bool) -> None:
-    """Also those beside them, such as a database's journal."""
+    """Also those beside them, such as a database's journal, where no umask takes rights away."""
     key, address = KEYS[target]
     files = tmp_path / "files"
     with ScriptedService(lambda _: Reply(body={"success": True})) as service:
@@ -54,7 +43,8 @@ def test_files_of_a_run_are_their_owners(tmp_path: Path, target: str, dry_run: b
             "dry_run": dry_run,
             "dry_run_path": str(files / "dry_run" / "bodies.jsonl"),
         }
-        assert run(target, tmp_path, settings, lines=LINES).code == 3
+        umask = "import os; os.umask(0)"
+        assert run(target, tmp_path, settings, lines=LINES, before=umask).code == 3
     modes = {
         path.relative_to(files): oct(path.stat().st_mode & 0o777)
         for path in files.rglob("*")

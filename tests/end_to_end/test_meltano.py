@@ -29,10 +29,10 @@ def apart_from_usage(message: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.timeout(600)
 def test_the_job_runs_from_any_directory_and_reads_again_only_what_changed(
-    services: Sandbox, meltano_environment: dict[str, str]
+    services: Sandbox, meltano_environment: dict[str, str], tmp_path: Path
 ) -> None:
+    """And installs what it needs when that is not there."""
     below, definition = PROJECT / "tests", (PROJECT / "meltano.yml").read_text()
-    meltano(PROJECT, meltano_environment, "install")
     meltano(below, meltano_environment, "run", "moesif-to-segment")
     first = services.segment()
     assert first["counts"]["accepted"] == 60
@@ -45,11 +45,11 @@ def test_the_job_runs_from_any_directory_and_reads_again_only_what_changed(
     assert [message["userId"] for message in others] == [changed]
     assert again["counts"]["duplicates"] < 30, "the second run reads no more than it looks back"
 
-    [state] = meltano(PROJECT, meltano_environment, "state", "list").split()
-    assert state == "sandbox:tap-moesif-to-target-segment"
     assert (PROJECT / "meltano.yml").read_text() == definition, "Meltano rewrites nothing"
-    bookmarks = json.loads(meltano(PROJECT, meltano_environment, "state", "get", state))
-    assert bookmarks["singer_state"]["bookmarks"]["users"]["replication_key"] == "modifiedTime"
+    [state] = (tmp_path / "state").iterdir()
+    assert state.name == "sandbox:tap-moesif-to-target-segment"
+    completed = json.loads((state / "state.json").read_text())["completed"]
+    assert completed["singer_state"]["bookmarks"]["users"]["replication_key"] == "modifiedTime"
 
 
 @pytest.mark.timeout(600)
@@ -59,7 +59,6 @@ def test_a_selection_of_four_fields_is_sent_and_nobody_is_skipped(
     """Which is what `meltano select tap-moesif users id` and so on write into the project."""
     fields = [f"users.{name}" for name in ("id", "email", "name", "metadata")]
     four = {**meltano_environment, "TAP_MOESIF__SELECT": json.dumps(fields)}
-    meltano(PROJECT, four, "install", "tap-moesif", "target-segment")
     meltano(PROJECT, four, "run", "--refresh-catalog", "tap-moesif", "target-segment")
     received = services.segment()
     assert received["counts"]["accepted"] == 60

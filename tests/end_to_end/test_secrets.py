@@ -102,7 +102,7 @@ def test_nothing_is_told_whatever_the_service_says(
     with ScriptedService(answers) as service:
         settings = {
             "retry_max_seconds": 0,
-            "request_timeout_seconds": 2,
+            "request_timeout_seconds": 0.5,
             "summary_path": "s.json",
             **TARGETS[target](service.url),
         }
