@@ -28,7 +28,7 @@ def test_the_page_names_what_the_tables_are_made_of() -> None:
     strict = Load(TEN_MILLION, workers=8, segment=scale.SEGMENT_EVENTS_A_SECOND)
     for said in (
         f"{scale.PAGE_USERS:,} users of 1.7 KB",
-        f"{tap * 1e6:.0f} µs of tap-moesif's processor",
+        f"{tap * 1e6:.0f} µs of CPU time in tap-moesif",
         f"{scale.TAP_RECEIVING_SECONDS * 1e6:.0f} of them to receive it",
         f"{scale.QUERIES_A_MINUTE} queries a minute",
         f"Of more than {scale.HELD:,}",

@@ -52,7 +52,7 @@ def test_commands_stand_only_where_they_are_run() -> None:
 
 def test_the_numbers_of_buckets_are_the_codes() -> None:
     page = " ".join((PROJECT / "docs" / "schedule.md").read_text().split())
-    assert f"once in {STATE_SECONDS:g} s, at {PART_BYTES // 10**6} MB, and at the end" in page
+    assert f"every {STATE_SECONDS:g} s, at {PART_BYTES // 10**6} MB, and at the end" in page
     assert f"or takes more than {UPLOAD_SECONDS:g} s, the run stops" in page
 
 
@@ -62,20 +62,20 @@ def test_the_numbers_of_delivery_are_the_codes() -> None:
         name: setting.get("default")
         for name, setting in TargetSegment.config_jsonschema["properties"].items()
     }
-    assert QUEUED_BATCHES == 2, "the batch on its way and the next"
+    assert QUEUED_BATCHES == 2, "the batch in flight and the next"
     for words in (
         f"STATE line at least every {STATE_EVERY_RECORDS:,} records",
         f"1, 2, 4, … {BACKOFF_MAX_SECONDS:.0f} s",
-        f"what is in flight, {STOP_SECONDS} s at most",
+        f"requests in flight, {STOP_SECONDS} s at most",
         f"{ALIKE_REFUSALS} records in a row refused alone",
         f"one of the `lanes` ({defaults['lanes']})",
         f"`batch_wait_limit_seconds` ({defaults['batch_wait_limit_seconds']})",
         f"After `retry_max_seconds` ({defaults['retry_max_seconds']})",
-        f"One bad among {defaults['batch_size_rows']:,}",
+        f"One bad record among {defaults['batch_size_rows']:,}",
         ", ".join(f"{status:d}" for status in sorted(HALVED)),
         ", ".join(f"{status:d}" for status in sorted(RETRIED) if status),
-        "5xx but " + " and ".join(f"{status:d}" for status in sorted(NOT_RETRIED)),
-        f"or {MAX_WAITING_SECONDS:,.0f} s where that is longer",
-        f"within {UNREACHED_SECONDS:.0f} s",
+        "5xx except " + " and ".join(f"{status:d}" for status in sorted(NOT_RETRIED)),
+        f"or {MAX_WAITING_SECONDS:,.0f} s if that is longer",
+        f"after {UNREACHED_SECONDS:.0f} s of retries",
     ):
         assert words in page, words
