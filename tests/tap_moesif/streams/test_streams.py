@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from typing_extensions import override
 
-from account import Account, settings
+from account import HOUR, Account, settings
 from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_moesif.records import Field, Kind
@@ -23,8 +23,6 @@ from tap_output import catalog, sync
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from tests.tap_moesif.conftest import Sandbox
 
     from tap_moesif.streams import MoesifStream
 
@@ -55,14 +53,14 @@ def state(bookmark: str) -> dict[str, Any]:
     ],
 )
 def test_a_run_begins_so_much_before_the_bookmark(
-    sandbox: Sandbox, bookmark: str, lookback: int, expected: list[str]
+    account: Account, bookmark: str, lookback: int, expected: list[str]
 ) -> None:
     minutes = {"early": 21, "late": 20, "at": 0}
-    sandbox.hold(users=[modified(name, T0 - timedelta(minutes=m)) for name, m in minutes.items()])
+    account.holding([modified(name, T0 - timedelta(minutes=m)) for name, m in minutes.items()])
 
-    config = {**sandbox.config, "lookback_minutes": lookback}
+    run = sync(settings(account, lookback_minutes=lookback), state=state(bookmark))
 
-    assert sync(config, state=state(bookmark)).ids == expected
+    assert run.ids == expected
 
 
 @pytest.mark.parametrize(
@@ -78,34 +76,34 @@ def test_a_run_begins_so_much_before_the_bookmark(
     ],
 )
 def test_a_bounded_run_is_half_open_and_those_without_a_time_need_no_start(
-    sandbox: Sandbox, bounds: dict[str, str], expected: list[str]
+    account: Account, bounds: dict[str, str], expected: list[str]
 ) -> None:
     days = [modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)]
-    sandbox.hold(users=[{"user_id": "never"}, *days])
+    account.holding([{"user_id": "never"}, *days])
 
-    assert sync({**sandbox.config, **bounds}).ids == expected
+    assert sync(settings(account, **bounds)).ids == expected
 
 
-def test_a_bookmark_goes_before_the_start_date(sandbox: Sandbox) -> None:
-    sandbox.hold(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
-    config = {**sandbox.config, "start_date": "2026-01-01"}
+def test_a_bookmark_goes_before_the_start_date(account: Account) -> None:
+    account.holding([modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
+    config = settings(account, start_date="2026-01-01")
 
     assert sync(config, state=state("2026-01-03")).ids == ["d2"]
 
 
-def test_an_end_date_bounds_a_run_with_state_as_well(sandbox: Sandbox) -> None:
-    sandbox.hold(users=[modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
-    config = {**sandbox.config, "end_date": "2026-01-03"}
+def test_an_end_date_bounds_a_run_with_state_as_well(account: Account) -> None:
+    account.holding([modified(f"d{day}", T0 + timedelta(days=day)) for day in range(3)])
+    config = settings(account, end_date="2026-01-03")
 
     assert sync(config, state=state("2026-01-02")).ids == ["d1"]
 
 
-def test_the_catalog_can_ask_for_everything(sandbox: Sandbox) -> None:
-    sandbox.hold(users=[modified("old", T0), modified("new", T0 + timedelta(days=9))])
+def test_the_catalog_can_ask_for_everything(account: Account) -> None:
+    account.holding([modified("old", T0), modified("new", T0 + timedelta(days=9))])
     bookmark = state("2026-01-10")
 
-    assert sync(sandbox.config, catalog(method="FULL_TABLE"), bookmark).ids == ["new", "old"]
-    assert sync(sandbox.config, catalog(), bookmark).ids == ["new"]
+    assert sync(settings(account), catalog(method="FULL_TABLE"), bookmark).ids == ["new", "old"]
+    assert sync(settings(account), catalog(), bookmark).ids == ["new"]
 
 
 def test_a_wrong_time_of_change_does_not_stop_the_run(account: Account) -> None:
@@ -195,43 +193,31 @@ def test_a_roll_up_that_a_document_brings_along_is_passed_on(account: Account) -
     assert "events" not in paths(account)
 
 
-def call(user_id: str, ago: timedelta, **fields: object) -> dict[str, Any]:
-    """Write an event of a user and of company c1."""
-    time = (datetime.now(timezone.utc) - ago).isoformat().replace("+00:00", "Z")
-    return {
-        "user_id": user_id,
-        "company_id": "c1",
-        "event_type": "api_call",
-        "duration_ms": 10.0,
-        "request": {"time": time, "route": "/a", "uri": "https://x/a", "verb": "GET"},
-        "response": {"time": time, "status": 200},
-        **fields,
-    }
+def test_a_roll_up_counts_each_ones_own_calls_of_a_day(account: Account) -> None:
+    account.user("u1")
+    account.user("u2")
+    account.company("c1")
+    for user, ago, event in (
+        ("u1", HOUR, {"duration_ms": 10.0, "response": {"status": 200}}),
+        ("u1", 23 * HOUR, {"duration_ms": 30.0, "response": {"status": 503}}),
+        ("u1", 25 * HOUR, {}),
+        ("u1", HOUR, {"event_type": "user_action"}),
+        ("u2", HOUR, {}),
+    ):
+        account.call(user, ago, company_id="c1", **event)
 
-
-def test_a_roll_up_counts_each_ones_own_calls_of_a_day(sandbox: Sandbox) -> None:
-    hour = timedelta(hours=1)
-    failed = {"response": {"status": 503}, "duration_ms": 30.0}
-    sandbox.hold(
-        users=[{"user_id": "u1"}, {"user_id": "u2"}],
-        companies=[{"company_id": "c1"}],
-        events=[
-            call("u1", hour),
-            call("u1", 23 * hour, **failed),
-            call("u1", 25 * hour),
-            call("u1", hour, event_type="user_action"),
-            call("u2", hour),
-        ],
-    )
-
-    run = sync(sandbox.config)
+    run = sync(settings(account, usage_rollup=True))
 
     roll_ups = {r["id"]: r["last24HourAggResults"] for r in run.records()}
-    assert roll_ups["u1"]["count"] == 2
-    assert roll_ups["u1"]["errorCount"] == 1
-    assert roll_ups["u1"]["statusCounts"] == {"2xx": 1, "3xx": 0, "4xx": 0, "5xx": 1}
-    assert roll_ups["u1"]["avgDurationMs"] == 20
-    assert roll_ups["u1"]["topRoutes"] == [{"route": "/a", "count": 2}]
+    assert roll_ups["u1"] == {
+        "count": 2,
+        "errorCount": 1,
+        "statusCounts": {"2xx": 1, "3xx": 0, "4xx": 0, "5xx": 1},
+        "avgDurationMs": 20,
+        "p90DurationMs": 30,
+        "topRoutes": [{"route": "/a", "count": 2}],
+        "lastEventTime": "2026-03-10T11:00:00.000Z",
+    }
     assert roll_ups["u2"]["count"] == 1
     assert run.records("companies")[0]["last24HourAggResults"]["count"] == 3
 
