@@ -12,7 +12,7 @@ from moesif_sandbox.settings import Settings
 from scripted import Reply, Request, ScriptedService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)
@@ -55,6 +55,12 @@ class Account(ScriptedService):
     def user(self, id_: str, **document: Any) -> None:
         """Write a user; times may be given as the age they have now."""
         self._put("users", id_, **{"user_id": id_, **document})
+
+    def holding(self, documents: Sequence[dict[str, Any]]) -> Account:
+        """Write users as they are, known by the `user_id` that they have; give the account."""
+        for number, document in enumerate(documents, 1):
+            self._put("users", document.get("user_id") or f"id_{number}", **document)
+        return self
 
     def company(self, id_: str, **document: Any) -> None:
         self._put("companies", id_, company_id=id_, **document)

@@ -88,7 +88,11 @@ STREAMS = {
     "events": Stream(Events.fields, Events.prepare),
 }
 EACH_STREAM = pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS.keys())
-MANY = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+MANY = settings(
+    max_examples=settings().max_examples // 2,  # that of the profile: each is checked for much
+    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None,
+)
 
 TIMES = st.sampled_from(
     ["2023-07-27T21:52:58.0990000Z", "2023-07-27T21:52:58.099", "2023-07-27", 1690494778099]

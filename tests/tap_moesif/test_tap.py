@@ -17,7 +17,7 @@ from singer_sdk.testing.runners import TapTestRunner
 from typing_extensions import override
 
 from commands import call, started
-from scripted import Reply, ScriptedService
+from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_moesif.streams.companies import Companies
 from tap_moesif.streams.users import Users
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from tests.tap_moesif.conftest import Documents, Sandbox
 
+    from account import Account
     from tap_moesif.streams import MoesifStream
 
-    MoesifWith = Callable[[Documents], ScriptedService]
     Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 pytestmark = pytest.mark.slow
@@ -211,16 +211,14 @@ def test_a_run_takes_settings_catalog_and_state(run: Run, sandbox: Sandbox) -> N
 
 
 @pytest.mark.promise(4)
-def test_a_record_is_the_same_to_the_byte_in_every_process(
-    run: Run, moesif_with: MoesifWith
-) -> None:
+def test_a_record_is_the_same_to_the_byte_in_every_process(run: Run, account: Account) -> None:
     """Whatever Python's hash seed is, and whatever documents were read before."""
     names = ("zeta", "alpha", "mu", "enrichments", "clearbit", "_x", "körper")
     own: Documents = [{"user_id": "u1", **{name: {name: 1} for name in names}}]
     before: Documents = [{"user_id": "u0", "mu": 1, "beta": 2}]
     written = set()
     for seed, documents in (("1", own), ("2", [*before, *own])):
-        settings = config(moesif_with(documents).url, usage_rollup=False)
+        settings = config(account.holding(documents).url, usage_rollup=False)
         done = run(config=settings, env={"PYTHONHASHSEED": seed})
         [line] = [line for line in done.stdout.splitlines() if '"id":"u1"' in line]
         written.add(line.partition('"time_extracted"')[0])
@@ -228,14 +226,14 @@ def test_a_record_is_the_same_to_the_byte_in_every_process(
     assert len(written) == 1
 
 
-def test_a_run_says_nothing_of_whom_it_reads(run: Run, moesif_with: MoesifWith) -> None:
+def test_a_run_says_nothing_of_whom_it_reads(run: Run, account: Account) -> None:
     awkward: Documents = [
         {"email": PERSON},
         {"email": [PERSON]},
         {"user_id": PERSON, "created": PERSON},
     ]
 
-    done = run(config=config(moesif_with(awkward).url))
+    done = run(config=config(account.holding(awkward).url))
 
     assert done.returncode == 0
     assert PERSON in done.stdout
@@ -280,13 +278,10 @@ def test_settings_that_are_not_there_are_one_sentence(run: Run, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("options", [(), ("--test",)])
-def test_a_wrong_key_is_one_sentence(
-    run: Run, moesif_with: MoesifWith, options: Sequence[str]
-) -> None:
-    service = moesif_with(())
-    service.answer = lambda _: Reply(401, {"for": PERSON})
+def test_a_wrong_key_is_one_sentence(run: Run, account: Account, options: Sequence[str]) -> None:
+    account.answer = lambda _: Reply(401, {"for": PERSON})
 
-    done = run(*options, config=config(service.url))
+    done = run(*options, config=config(account.url))
 
     assert "management_api_key is wrong or expired, or lacks the scopes read:cohorts" in sentence(
         done
@@ -295,41 +290,39 @@ def test_a_wrong_key_is_one_sentence(
     assert {message["type"] for message in messages(done.stdout)} <= {"SCHEMA", "STATE"}
 
 
-def test_a_run_that_fails_leaves_what_was_delivered(run: Run, moesif_with: MoesifWith) -> None:
-    service = moesif_with([{"user_id": f"u{n}", "email": PERSON} for n in range(4)])
-    whole = service.answer
-    service.answer = lambda request: (
+def test_a_run_that_fails_leaves_what_was_delivered(run: Run, account: Account) -> None:
+    account.holding([{"user_id": f"u{n}", "email": PERSON} for n in range(4)])
+    whole = account.answer
+    account.answer = lambda request: (
         Reply(404) if b"search_after" in request.body else whole(request)
     )
 
-    done = run(config=config(service.url, page_size=2, usage_rollup=False))
+    done = run(config=config(account.url, page_size=2, usage_rollup=False))
 
     assert "HTTP 404" in sentence(done)
     records = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
     assert [record["record"]["id"] for record in records] == ["u0", "u1"]
     [walk] = messages(done.stdout)[-1]["value"]["bookmarks"]["users"]["unfinished"]
-    assert walk["after"] == [2]
+    assert walk["after"] == ["u1"]
 
 
 @contextmanager
-def started_on(
-    service: ScriptedService, folder: Path, **env: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a run that reads a service."""
-    (folder / "config.json").write_text(json.dumps(config(service.url, usage_rollup=False)))
+def started_on(account: Account, folder: Path, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a run that reads an account."""
+    (folder / "config.json").write_text(json.dumps(config(account.url, usage_rollup=False)))
     with started("tap-moesif", "--config", "config.json", cwd=folder, env=env) as process:
         yield process
 
 
 @pytest.fixture
 def stuck(
-    moesif_with: MoesifWith, tmp_path: Path, request: pytest.FixtureRequest
+    account: Account, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A run in the middle of a record that its reader does not take."""
-    service = moesif_with(
+    account.holding(
         [{"user_id": f"u{n}", "metadata": {"x": "y" * LARGER_THAN_THE_PIPE}} for n in range(20)]
     )
-    with started_on(service, tmp_path, **getattr(request, "param", {})) as process:
+    with started_on(account, tmp_path, **getattr(request, "param", {})) as process:
         until(lambda: waiting(process.stdout) > MORE_THAN_SCHEMAS)
         yield process
 
@@ -391,11 +384,9 @@ def test_asked_again_the_run_does_not_wait_for_its_reader(
 
 
 @pytest.mark.parametrize("size", [2_000, LARGER_THAN_THE_PIPE])
-def test_a_reader_that_goes_ends_the_run(
-    moesif_with: MoesifWith, tmp_path: Path, size: int
-) -> None:
-    service = moesif_with([{"user_id": f"u{n}", "metadata": {"x": "y" * size}} for n in range(99)])
-    with started_on(service, tmp_path) as process:
+def test_a_reader_that_goes_ends_the_run(account: Account, tmp_path: Path, size: int) -> None:
+    account.holding([{"user_id": f"u{n}", "metadata": {"x": "y" * size}} for n in range(99)])
+    with started_on(account, tmp_path) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-USERS = 8_000
-KILLS = int(os.environ.get("KILLS", "4"))
+USERS = 5_000
+KILLS = int(os.environ.get("KILLS", "2"))
 MOST_AGAIN = 1_000
 """Records behind the last STATE, which a kill costs; each life reads more than these."""
 

@@ -64,7 +64,7 @@ def counted(calls: Iterable[Call], trait: dict[str, Any], now: datetime) -> Any:
     """Count calls one by one."""
     length = int(trait["window"][:-1]) * (HOUR if trait["window"].endswith("h") else DAY)
     found = [c for c in calls if now - length <= c.time < now and matches(c, trait)]
-    durations = sorted(call.duration for call in found)
+    durations = sorted(call.duration for call in found if call.duration is not None)
     times = sorted(call.time for call in found)
     percent = re.fullmatch(r"p(.+)DurationMs", trait["count"])
     values: dict[str, Any] = {
