@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +40,17 @@ def test_the_tap_gives_what_a_warehouse_is_known_by(tables: Lines) -> None:
     assert known["tags"] == '["a","b"]'
     assert visitor.keys() == columns.keys()
     assert visitor["user_id"] is None
+
+
+def of(tables: Lines, schema: str, *left_out: str) -> list[str]:
+    """Give the lines of a schema's tables but some."""
+    names = [name for name in tables if name.startswith(f"{schema}-")]
+    return [
+        line
+        for name in names
+        if name.lower().partition("-")[2] not in left_out
+        for line in tables[name]
+    ]
 
 
 def send(services: Sandbox, folder: Path, lines: Iterable[str], **settings: Any) -> Ended:
@@ -80,9 +90,7 @@ PAGE = {
 def test_every_table_becomes_the_calls_it_was_made_of(
     services: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
-    left_out = {"web_app-tracks", "web_app-users", "web_app-accounts", "shop-users"}
-    kept = [tables[stream] for stream in tables if stream not in left_out]
-    ended = send(services, tmp_path, chain.from_iterable(kept))
+    ended = send(services, tmp_path, of(tables, "web_app", "tracks", "users", "accounts"))
     assert ended.code == 0, ended.stderr
     sent = calls(services)
 
@@ -232,21 +240,6 @@ def test_no_table_is_sent_unasked_and_the_line_that_is_said_makes_it_known(
     assert calls(services)
 
 
-APPLICATION = """
-    create schema app;
-    create table app.orders
-      (id bigint primary key, customer_id bigint, email text, total numeric, placed_at timestamptz);
-    insert into app.orders values (1, 7, 'private@app.example', 9.50, '2026-01-31 12:00:00+00');
-    create table app.companies (id bigint primary key, owner_id bigint, name text, email text);
-    insert into app.companies values (3, 7, 'Acme', 'private@app.example');
-    create table app.subscriptions (id bigint primary key, company_id bigint, plan text);
-    insert into app.subscriptions values (5, 3, 'paid');
-    create table app.login_audit
-      ("id" bigint primary key, "userId" text, "event" text, "passwordHash" text);
-    insert into app.login_audit values (1, 'u1', 'login', 'private');
-    create table app."client-reviews" (id bigint primary key, email text, stars int);
-    insert into app."client-reviews" values (1, 'private@app.example', 5);
-"""
 LINES = {
     "app-orders": {
         "call": "track",
@@ -267,24 +260,18 @@ LINES = {
 
 
 def test_an_applications_tables_are_stopped_at_each_with_a_line_that_works(
-    services: Sandbox,
-    database_server: Database,
-    third_party: Callable[[str], str],
-    tmp_path: Path,
+    services: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
-    database = warehouse(database_server)
-    database.run(APPLICATION)
-    rows = read(third_party("tap-postgres"), tmp_path, database, filter_schemas=["app"])
-    assert rows.keys() == LINES.keys()
-    for stream, lines in rows.items():
-        ended = send(services, tmp_path, lines, streams={})
+    assert {name for name in tables if name.startswith("app-")} == LINES.keys()
+    for stream, route in LINES.items():
+        ended = send(services, tmp_path, tables[stream], streams={})
         assert (ended.code, ended.lines) == (1, [])
         assert "private" not in ended.stderr
         [said] = [each for each in ended.stderr.splitlines() if "is not known" in each]
-        route = yaml.safe_load(said.rpartition("Add under streams in the settings: ")[2])
-        assert route == {stream: LINES[stream]}
+        advice = said.rpartition("Add under streams in the settings: ")[2]
+        assert yaml.safe_load(advice) == {stream: route}
     assert not calls(services)
-    assert send(services, tmp_path, chain.from_iterable(rows.values()), streams=LINES).code == 0
+    assert send(services, tmp_path, of(tables, "app"), streams=LINES).code == 0
     sent = [*calls(services).values()]
     assert {call.get("event") for call in sent} == {"Orders", "login", None}
     [group] = [call for call in sent if call["type"] == "group"]
@@ -292,41 +279,15 @@ def test_an_applications_tables_are_stopped_at_each_with_a_line_that_works(
     assert not any("passwordHash" in call.get("properties", {}) for call in sent)
 
 
-UPPER_CASE = """
-    create schema "PROD";
-    do $$ declare name text; begin
-      for name in select table_name from information_schema.tables where table_schema = 'web_app'
-      loop
-        execute (
-          select format(
-            'create table "PROD".%I as select %s from web_app.%I', upper(name),
-            string_agg(format('%I as %I', column_name, upper(column_name)), ', '), name)
-          from information_schema.columns
-          where table_schema = 'web_app' and table_name = name);
-      end loop;
-    end $$
-"""
-"""Makes the warehouse once more with the names that Snowflake gives it."""
-
-
 def test_a_warehouse_in_upper_case_gives_the_same_calls(
-    services: Sandbox,
-    tables: Lines,
-    database_server: Database,
-    third_party: Callable[[str], str],
-    tmp_path: Path,
+    services: Sandbox, tables: Lines, tmp_path: Path
 ) -> None:
-    left_out = {"web_app-tracks", "web_app-accounts", "shop-users"}
-    kept = [tables[stream] for stream in tables if stream not in left_out]
-    assert send(services, tmp_path, chain.from_iterable(kept)).code == 0
+    assert send(services, tmp_path, of(tables, "web_app", "tracks", "accounts")).code == 0
     lower = calls(services)
     services.reset()
-    database = warehouse(database_server)
-    database.run(UPPER_CASE)
-    upper = read(third_party("tap-postgres"), tmp_path, database, filter_schemas=["PROD"])
-    lines = [upper[name] for name in upper if name not in {"PROD-TRACKS", "PROD-ACCOUNTS"}]
+    upper = of(tables, "PROD", "tracks", "accounts")
     routes = {"PROD-*": {"as": "segment.warehouse"}}
-    assert send(services, tmp_path, chain.from_iterable(lines), streams=routes).code == 0
+    assert send(services, tmp_path, upper, streams=routes).code == 0
     assert {key: call for key, call in calls(services).items() if key.startswith("ajs-")} == {
         key: call for key, call in lower.items() if key.startswith("ajs-")
     }

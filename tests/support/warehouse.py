@@ -25,7 +25,7 @@ def warehouse(server: Database) -> Database:
 
 def read(tap: str, folder: Path, database: Database, **settings: Any) -> Lines:
     """Run the tap on all tables; give its SCHEMA and RECORD lines, by their streams."""
-    config = {**database.settings, "filter_schemas": ["web_app", "shop"], **settings}
+    config = {**database.settings, "filter_schemas": ["web_app", "shop", "app", "PROD"], **settings}
     discovered = run(tap, folder, config, "--discover")
     (folder / "catalog.json").write_text(all_selected(discovered.stdout))
     ended = run(tap, folder, config, "--catalog", "catalog.json")

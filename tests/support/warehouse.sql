@@ -144,3 +144,32 @@ insert into web_app.aliases values
 create schema shop;
 create table shop.users (id text primary key, email text, created_at timestamptz);
 insert into shop.users values ('1', 'private@shop.example', '2026-01-31 12:00:00+00');
+
+-- An application's own tables.
+create schema app;
+create table app.orders
+  (id bigint primary key, customer_id bigint, email text, total numeric, placed_at timestamptz);
+insert into app.orders values (1, 7, 'private@app.example', 9.50, '2026-01-31 12:00:00+00');
+create table app.companies (id bigint primary key, owner_id bigint, name text, email text);
+insert into app.companies values (3, 7, 'Acme', 'private@app.example');
+create table app.subscriptions (id bigint primary key, company_id bigint, plan text);
+insert into app.subscriptions values (5, 3, 'paid');
+create table app.login_audit
+  ("id" bigint primary key, "userId" text, "event" text, "passwordHash" text);
+insert into app.login_audit values (1, 'u1', 'login', 'private');
+create table app."client-reviews" (id bigint primary key, email text, stars int);
+insert into app."client-reviews" values (1, 'private@app.example', 5);
+
+-- The warehouse once more, with the names that Snowflake gives it.
+create schema "PROD";
+do $$ declare name text; begin
+  for name in select table_name from information_schema.tables where table_schema = 'web_app'
+  loop
+    execute (
+      select format(
+        'create table "PROD".%I as select %s from web_app.%I', upper(name),
+        string_agg(format('%I as %I', column_name, upper(column_name)), ', '), name)
+      from information_schema.columns
+      where table_schema = 'web_app' and table_name = name);
+  end loop;
+end $$;
