@@ -42,7 +42,7 @@ def test_the_page_names_what_the_tables_are_made_of() -> None:
 def test_the_limits_are_those_of_the_code() -> None:
     assert (scale.PAGE_BYTES, scale.MAX_PAGE_SIZE) == (MAX_PAGE_BYTES, MAX_PAGE_SIZE)
     assert scale.LISTED == MAX_IDS
-    assert (scale.HELD, scale.IDS_LISTED) == (rollups.MOST_HELD, rollups.IDS_LISTED)
+    assert (scale.HELD, scale.IDS_LISTED) == (rollups.MAX_ROLL_UPS_HELD, rollups.IDS_LISTED)
     settings = TargetSegment(config={"write_key": "k"}).settings
     assert settings.batch_max_bytes == scale.BATCH_BYTES
     assert settings.batch_size_rows == scale.BATCH_MESSAGES

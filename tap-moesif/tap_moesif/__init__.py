@@ -1,4 +1,4 @@
-"""Moesif's users and companies as Singer streams."""
+"""A Singer tap for Moesif."""
 
 from tap_moesif.tap import TapMoesif
 

@@ -1,4 +1,4 @@
-"""What `--check` of the tap looks at: address, key, scopes by stream, clock."""
+"""The checks of `tap-moesif --check`: address, key, scope of each stream, clock."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ATTEMPTS = 2
 
 
 def check_tap(tap: TapMoesif) -> Iterator[Finding]:
-    """Check everything that a run of the tap would stumble over.
+    """Check everything that could stop a run.
 
-    One document of each selected stream is asked for, and none is written.
+    Requests one document of each selected stream and writes none.
 
     Args:
-        tap: The tap, whose settings are valid.
+        tap: A tap with valid settings.
     """
     yield Finding(Sign.OK, "settings", "They are valid.")
     selected = [stream for stream in tap.streams.values() if stream.selected]
@@ -46,7 +46,7 @@ def check_tap(tap: TapMoesif) -> Iterator[Finding]:
 def _stream(tap: TapMoesif, stream: MoesifStream) -> Finding:
     what, scope = f"stream {stream.name}", " and ".join(stream.scopes)
     try:
-        request = stream.least_request()
+        request = stream.probe_request()
     except MoesifError as error:
         return Finding(Sign.FAILED, what, str(error))
     return _finding(tap, what, scope, request)

@@ -1,4 +1,4 @@
-"""The command line: its options, and one sentence for each error that ends a run."""
+"""The command line: options, and one-sentence errors instead of tracebacks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class CommandTap(SdkTap):
-    """A tap as a command."""
+    """A tap with the options `--windows`, `--check` and `--first-contact`."""
 
     @abstractmethod
     def try_streams(self) -> None:
@@ -37,15 +37,15 @@ class CommandTap(SdkTap):
 
     @abstractmethod
     def plan(self, windows: int) -> dict[str, Any]:
-        """Cut the time between `start_date` and `end_date` into windows."""
+        """Split the time between `start_date` and `end_date` into windows."""
 
     @abstractmethod
     def check(self) -> list[Finding]:
-        """Find out what a run would stumble over."""
+        """Check everything that could stop a run."""
 
     @abstractmethod
     def first_contact(self) -> str:
-        """Find out how the account's API behaves; return a report."""
+        """Return a report on how the account's API behaves."""
 
     @override
     @classmethod
@@ -55,25 +55,25 @@ class CommandTap(SdkTap):
             Option(
                 ["--windows"],
                 type=IntRange(1, MAX_WINDOWS),
-                help="Read nothing, but cut the time between start_date and end_date into so many "
-                "windows with about equally many users each, and print them as JSON.",
+                help="Split the time between start_date and end_date into this many windows with "
+                "about equally many users each, print them as JSON, and exit.",
             ),
             Option(
                 ["--check"],
                 is_flag=True,
-                help="Write no records, but check address, key, scopes and clock, and print a "
-                "table. Exit code 1 if a run would fail.",
+                help="Check address, key, scopes and clock, print a table, and exit; exit code 1 "
+                "if a run would fail.",
             ),
             Option(
                 ["--first-contact"],
                 is_flag=True,
-                help="Write no records, but find out by a few dozen queries how this account's "
-                "API behaves where its documentation does not say, and print a report.",
+                help="Send a few dozen queries to find out how this account's API behaves where "
+                "its documentation does not say, print a report, and exit.",
             ),
         ]
         for option in command.params:
             if option.name == "catalog":
-                option.is_eager = True  # `--test`, which wants it, may stand before it
+                option.is_eager = True  # `--test` needs it, even if it comes first
         return command
 
     @override
@@ -114,7 +114,7 @@ class CommandTap(SdkTap):
     @classmethod
     @contextmanager
     def _plain_errors(cls) -> Iterator[None]:
-        """End with one sentence and exit code 1 where the sync cannot go on."""
+        """Log one sentence and exit with code 1 on an error that ends the run."""
         try:
             yield
         except ConfigValidationError as error:
@@ -122,7 +122,7 @@ class CommandTap(SdkTap):
                 cls.logger.error("%s", text)  # noqa: TRY400
             sys.exit(1)
         except MoesifError as error:
-            cls.logger.error("%s", error)  # noqa: TRY400, the sentence is all there is to say
+            cls.logger.error("%s", error)  # noqa: TRY400, no traceback
             sys.exit(1)
         except BrokenPipeError:
             cls.logger.error("The target closed the pipe; stopping")  # noqa: TRY400
@@ -131,7 +131,7 @@ class CommandTap(SdkTap):
 
 
 def _check(make: Callable[[], CommandTap]) -> int:
-    """Check a tap, and print a table of what was found; return the exit code."""
+    """Check a tap, print a table of the findings, and return the exit code."""
     try:
         findings = make().check()
     except ConfigValidationError as error:
@@ -146,10 +146,10 @@ def _catalog(file: IO[str] | None) -> dict[str, Any] | None:
 
 
 def _checked(name: str, file: IO[str]) -> IO[str]:
-    """Read a file that must hold a JSON object, for singer-sdk to read it again.
+    """Check that a file contains a JSON object; return a copy for singer-sdk to read.
 
     Raises:
-        MoesifError: It does not.
+        FileError: It does not.
     """
     text = file.read()
     try:

@@ -1,4 +1,4 @@
-"""Settings from environment variables; what cannot be read is left for the settings' own checks."""
+"""Settings from environment variables. Unreadable values are left to the settings' validation."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FALSE = frozenset({"false", "0", "no", "off"})
 
 
 def read_environment(properties: Mapping[str, Mapping[str, Any]], prefix: str) -> dict[str, Any]:
-    """Read the settings that are set in the environment, or in a `.env` file above this folder.
+    """Read settings from the environment, and from a `.env` file in this folder or above.
 
     Args:
-        properties: The settings' JSON schemas, by name.
-        prefix: What the names of the variables begin with.
+        properties: JSON schemas of the settings, by name.
+        prefix: Prefix of the variables' names.
 
     Returns:
-        The values. An empty variable is as good as none.
+        The values. Empty variables are ignored.
     """
     load_dotenv(find_dotenv(usecwd=True))
     found = {name: os.environ.get(f"{prefix}{name.upper()}", "") for name in properties}
@@ -31,7 +31,7 @@ def read_environment(properties: Mapping[str, Mapping[str, Any]], prefix: str) -
 
 
 def parse(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401, what the schema says
-    """Read a variable as the type that its setting has; it stays text where it is none.
+    """Parse a variable as its setting's type; return the text unchanged if it cannot be parsed.
 
     >>> parse("5", {"type": ["integer"]}), parse("no", {"type": "boolean"})
     (5, False)

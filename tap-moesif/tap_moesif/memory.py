@@ -1,4 +1,4 @@
-"""How Python and the C library handle the memory of a run: large answers, of many small objects."""
+"""Memory settings of Python and the C library, for large responses with many small objects."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import ctypes
 import gc
 from contextlib import suppress
 
-COLLECTED_EVERY = 100_000
-"""New objects, in place of Python's 700: documents hold no cycles, and are many objects each."""
+GC_THRESHOLD = 100_000
+"""New objects before a collection (Python's default is 700): documents contain no cycles."""
 
 _M_MMAP_THRESHOLD = -3  # <malloc.h>
 LARGE_BYTES = 1 << 20
-"""Blocks from this size on are given back as soon as they are free. By default glibc raises that
-size to what was freed last, and keeps some answers' worth of memory in each thread."""
+"""Blocks of at least this size are returned to the system when freed. By default glibc raises this
+threshold to the size of the block freed last, and each thread retains several responses' worth."""
 
 
 def tune_memory() -> None:
-    """Collect garbage less often, and give large blocks back, where the C library can be told."""
-    gc.freeze()  # what was imported stays
-    gc.set_threshold(COLLECTED_EVERY)
+    """Collect garbage less often and, on glibc, return large blocks to the system."""
+    gc.freeze()  # imported modules are never collected
+    gc.set_threshold(GC_THRESHOLD)
     with suppress(OSError, AttributeError, TypeError):  # not glibc
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)

@@ -1,22 +1,22 @@
-"""The private parts of singer-sdk that this tap relies on, each once, under a public name.
+"""The private parts of singer-sdk that this tap relies on, under public names.
 
-| part of singer-sdk                          | why its public interface does not do               |
+| part of singer-sdk                          | why the public interface is not enough             |
 |---------------------------------------------|----------------------------------------------------|
-| `Stream._sync_records`                      | calls for each record what costs half of the time  |
-| `Stream._write_state_message`               | STATE is due when records are written, not counted |
-| `Stream._generate_record_messages`          | stream maps and selection, for a list of records   |
-| `Stream._stream_version`                    | a RECORD line made here has it too                 |
-| `Stream._generate_schema_messages`          | the only place that sees a schema after all maps   |
-| `Stream._write_activate_version_message`    | comes before the records; a failed run would erase |
+| `Stream._sync_records`                      | its work for each record takes half of the time    |
+| `Stream._write_state_message`               | STATE follows the records written, not a count     |
+| `Stream._generate_record_messages`          | stream maps and selection for a batch of records   |
+| `Stream._stream_version`                    | needed in the RECORD lines written here            |
+| `Stream._generate_schema_messages`          | the only place with the schema after all maps      |
+| `Stream._write_activate_version_message`    | sent before the records: a failed run would delete |
 | `Stream._input_schema`                      | an older catalog lacks the mark                    |
-| `Stream.log`'s "unhandled error"            | told for errors that have a sentence of their own  |
+| `Stream.log`'s "unhandled error"            | logged also for errors with their own sentence     |
 | `Tap.sync_all`, which is final              | has no hook at its end                             |
 | `Tap._validate_config`, `_config`           | repeats values, which may be keys                  |
-| `Tap._env_var_config`                       | an empty variable is a traceback                   |
-| `Tap._handle_termination`                   | writes a STATE line inside of another line         |
+| `Tap._env_var_config`                       | fails with a traceback on an empty variable        |
+| `Tap._handle_termination`                   | writes a STATE line inside another line            |
 | `Tap.cb_config`, `cb_test`, `invoke`        | end with tracebacks; `--test` tries every stream   |
 
-`tests/tap_moesif/test_sdk.py` sees each of them, and names the version of singer-sdk that it saw.
+`tests/tap_moesif/test_sdk.py` covers each of them and names the singer-sdk version that failed.
 """
 
 from __future__ import annotations
@@ -56,30 +56,30 @@ ConfigInput = _ConfigInput
 
 
 class SdkStream(Stream):
-    """A stream that reads and writes its records itself."""
+    """A stream that reads and writes its own records."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # the records conform already
 
     @abstractmethod
     def sync_records(self) -> bool:
-        """Read and write all records, and STATE among them; return whether these are all."""
+        """Read and write records and STATE; return whether the stream was read completely."""
 
     @abstractmethod
     def schema_of_message(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return the schema that a SCHEMA line is to hold, after selection, maps and flattening."""
+        """Return the schema of the SCHEMA line, after selection, stream maps and flattening."""
 
     @property
     @abstractmethod
     def always_selected(self) -> Iterable[str]:
-        """The fields that are emitted whatever is selected."""
+        """Names of the fields that are emitted regardless of the selection."""
 
     @abstractmethod
-    def was_told(self) -> bool:
-        """Tell whether the error under way is one that the user is told in a sentence."""
+    def is_reported(self) -> bool:
+        """Return whether the error being handled is logged as a sentence elsewhere."""
 
     @property
     def record_limit(self) -> int | None:
-        """How many records a test of the connection wants."""
+        """Number of records to read, in a connection test."""
         return self.ABORT_AT_RECORD_COUNT
 
     @record_limit.setter
@@ -88,7 +88,7 @@ class SdkStream(Stream):
 
     @property
     def version(self) -> int | None:
-        """The version of a full table, where these are activated."""
+        """The version of a full table, if ACTIVATE_VERSION is used."""
         return self._stream_version
 
     @version.setter
@@ -97,7 +97,7 @@ class SdkStream(Stream):
 
     @property
     def is_mapped(self) -> bool:
-        """Whether a stream map, flattening or a selection inside of objects changes records."""
+        """Whether stream maps, flattening or a selection inside objects change records."""
         [first, *more] = self.stream_maps
         plain = type(first) is SameRecordTransform and not first.flattening_enabled
         inner = any(not chosen for path, chosen in self.mask.items() if self._is_inner(path))
@@ -108,14 +108,14 @@ class SdkStream(Stream):
 
     @property
     def alias(self) -> str:
-        """The name under which its records are written."""
+        """The stream's name in its RECORD lines."""
         return self.stream_maps[0].stream_alias
 
     def mapped_messages(self, record: Record) -> Iterator[RecordMessage]:
         """Apply selection and stream maps to a record.
 
         Raises:
-            StreamMapError: An expression fails on it.
+            StreamMapError: An expression fails.
         """
         try:
             yield from self._generate_record_messages(record)
@@ -125,25 +125,25 @@ class SdkStream(Stream):
             raise StreamMapError(stream=self.name, what=what) from error
 
     def write_state(self) -> None:
-        """Write a STATE line if anything has changed."""
+        """Write a STATE line if the state has changed."""
         self._write_state_message()
 
     def state_has_changed(self) -> None:
-        """Note that the next STATE line is not the last one again."""
+        """Mark the state as changed since the last STATE line."""
         self.state_manager.is_flushed = False
 
     @override
     def _sync_records(
         self, context: StreamContext | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        if not write_messages:  # batch files take the records
+        if not write_messages:  # the records go into batch files
             yield from self.get_records(context)  # type: ignore[misc]  # no tuples
         elif self.sync_records() and self.version is not None:
             super()._write_activate_version_message(self.version)
 
     @override
     def _write_activate_version_message(self, full_table_version: int) -> None:
-        """Write nothing yet: what earlier runs have written goes when this one is complete."""
+        """Write nothing: the message follows the last record of a complete read."""
 
     @property
     @override
@@ -155,7 +155,7 @@ class SdkStream(Stream):
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take a catalog over, and complete it where an earlier version has made it."""
+        """Apply a catalog; add what a catalog from an earlier version lacks."""
         super().apply_catalog(catalog)
         if entry := catalog.get_stream(self.name):
             entry.metadata = self.metadata
@@ -172,34 +172,34 @@ class SdkStream(Stream):
 
     @override
     def get_replication_key_signpost(self, context: StreamContext | None = None) -> None:
-        """Bookmarks come from Moesif's times only; this machine's clock has no part in them."""
+        """Return none: bookmarks are Moesif's times; this machine's clock is not used."""
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        if level < logging.ERROR or not self.was_told():
+        if level < logging.ERROR or not self.is_reported():
             super().log(message, *args, level=level, **kwargs)
 
 
 class SdkTap(Tap):
-    """A tap whose errors, settings and signals are its own."""
+    """A tap with its own error messages, settings validation and signal handling."""
 
     @classmethod
     @abstractmethod
     def setting_errors(cls, config: dict[str, Any], found: Iterable[Any]) -> list[str]:
-        """Return a sentence for each wrong setting, and normalise the others.
+        """Return a sentence for each invalid setting; normalise the valid ones in place.
 
         Args:
-            config: The settings, defaults filled in.
-            found: What jsonschema says of them.
+            config: The settings, with defaults.
+            found: Validation errors from jsonschema.
         """
 
     @abstractmethod
     def stop(self, signum: int) -> None:
-        """End the process, as a signal wants it."""
+        """Exit because of a signal."""
 
     @abstractmethod
     def after_sync(self) -> None:
-        """Say what was not read."""
+        """Raise an error if a stream was skipped."""
 
     @classmethod
     @abstractmethod
@@ -208,9 +208,9 @@ class SdkTap(Tap):
 
     @override
     def setup_mapper(self) -> None:
-        _ = self.streams  # which complete the catalog that the mapper takes its schemas from
+        _ = self.streams  # completes the catalog, from which the mapper reads schemas
         super(Tap, self).setup_mapper()
-        # A stream that is not selected has an empty schema here, on which a map for '*' fails.
+        # A stream that is not selected has an empty schema here; a map for '*' fails on it.
         for name, entry in self.catalog.items():
             if entry.metadata.resolve_selection()[()]:
                 self._register(name, entry)
@@ -218,7 +218,7 @@ class SdkTap(Tap):
     def _register(self, name: str, entry: CatalogEntry) -> None:
         try:
             self.mapper.register_raw_streams_from_catalog(Catalog({name: entry}))
-        except Exception as error:  # singer-sdk's own, or what its parts raise
+        except Exception as error:  # singer-sdk's or its dependencies'
             if (what := stream_map_error(error)) is None:
                 raise
             raise StreamMapError(stream=name, what=what) from error

@@ -1,4 +1,4 @@
-"""The settings of tap-moesif, and what is wrong with given ones."""
+"""The settings of tap-moesif, and their validation."""
 
 from __future__ import annotations
 
@@ -39,145 +39,146 @@ def settings(scopes: Iterable[str]) -> dict[str, Any]:
             th.StringType(),
             default="https://api.moesif.com/v1",
             title="API address",
-            description="Where Moesif's Management API is, for instance behind a secure proxy.",
+            description="Base URL of Moesif's Management API, or of a proxy in front of it.",
         ),
         th.Property(
             "allow_http",
             th.BooleanType(),
             default=False,
-            title="Allow plain http",
-            description="Also ask another machine over plain http, which carries the key and the "
-            "data unencrypted.",
+            title="Allow plain HTTP",
+            description="Allow plain HTTP to hosts other than this machine; the key and the data "
+            "are then sent unencrypted.",
         ),
         th.Property(
             "app_id",
             th.StringType(min_length=1),
-            title="App id",
-            description="Which app to read, where the key serves several.",
+            title="App ID",
+            description="The app to read, if the key has access to several.",
         ),
         th.Property(
             "start_date",
             th.DateTimeType(),
             title="Start date",
-            description="In a run without state, read only what was modified from then on; events, "
-            "what was requested from then on.",
+            description="Without state, read only records modified, or events requested, at or "
+            "after this time.",
         ),
         th.Property(
             "end_date",
             th.DateTimeType(),
             title="End date",
-            description="Read only what was modified or requested before then: a bounded backfill.",
+            description="Read only records modified, or events requested, before this time, for a "
+            "bounded backfill.",
         ),
         th.Property(
             "page_size",
             th.IntegerType(minimum=1, maximum=MAX_PAGE_SIZE),
             default=1000,
             title="Page size",
-            description="Documents in the first answer; it grows to max_page_size while answers "
-            "come well.",
+            description="Size of the first page; it grows up to max_page_size while requests "
+            "succeed.",
         ),
         th.Property(
             "max_page_size",
             th.IntegerType(minimum=1, maximum=MAX_PAGE_SIZE),
             default=MAX_PAGE_SIZE,
-            title="Largest page size",
-            description="No answer is to hold more documents than this.",
+            title="Maximum page size",
+            description="Largest page size, in documents.",
         ),
         th.Property(
             "parallel_requests",
             th.IntegerType(minimum=1, maximum=16),
             default=4,
             title="Parallel requests",
-            description="Requests under way at once, all within requests_per_minute.",
+            description="Maximum number of concurrent requests, all within requests_per_minute.",
         ),
         th.Property(
             "lookback_minutes",
             th.IntegerType(minimum=0),
             default=20,
-            title="Look back",
-            description="Begin this long before the bookmark, since Moesif may make a change "
-            "searchable that much later.",
+            title="Lookback",
+            description="Re-read this many minutes before the bookmark, because Moesif may index "
+            "changes late.",
         ),
         th.Property(
             "requests_per_minute",
             th.IntegerType(minimum=1),
             default=500,
             title="Requests per minute",
-            description="Send no more queries than this in any minute; 500 is Moesif's limit.",
+            description="Maximum number of queries in any 60 seconds; Moesif's limit is 500.",
         ),
         th.Property(
             "users_path",
             th.StringType(pattern=r"^/\S+$"),
             default="/search/~/search/users",
             title="Path of users",
-            description="Where users are searched; /search/~/search/usermetrics/users is the "
-            "alternative that Moesif documents.",
+            description="Path of the search for users; Moesif also documents "
+            "/search/~/search/usermetrics/users.",
         ),
         th.Property(
             "companies_path",
             th.StringType(pattern=r"^/\S+$"),
             default="/search/~/search/companies",
             title="Path of companies",
-            description="Where companies are searched; "
-            "/search/~/search/companymetrics/companies is the alternative that Moesif documents.",
+            description="Path of the search for companies; Moesif also documents "
+            "/search/~/search/companymetrics/companies.",
         ),
         th.Property(
             "usage_rollup",
             th.BooleanType(),
             default=True,
             title="Usage roll-up",
-            description="Add last24HourAggResults, for a few more queries.",
+            description="Add last24HourAggResults to users and companies; takes a few more "
+            "queries.",
         ),
         th.Property(
             "usage_traits",
             th.ObjectType(additional_properties=True),
             title="Usage traits",
-            description="What to add in usage to each user and company: for a name, a window from "
-            "1h to 90d, what to count in it, and of which calls, such as {rateLimited24h: {window: "
-            "24h, count: count, status: 429}}.",
+            description="Custom usage figures to add to users and companies under usage, each "
+            "with a window from 1h to 90d, a metric and conditions, such as {rateLimited24h: "
+            "{window: 24h, count: count, status: 429}}.",
         ),
         th.Property(
             "usage_interval",
             th.StringType(allowed_values=["hour", "day"]),
             default="hour",
-            title="Interval of usage",
-            description="Of the stream usage, emit a record for each hour, or day, in UTC.",
+            title="Usage interval",
+            description="In the stream usage, emit a record for each hour or day, in UTC.",
         ),
         th.Property(
             "usage_of",
             th.StringType(allowed_values=["users", "companies", "both"]),
             default="users",
-            title="Subjects of usage",
-            description="Of the stream usage, emit what users did, what companies did, or both.",
+            title="Usage subjects",
+            description="In the stream usage, emit the usage of users, companies, or both.",
         ),
         th.Property(
             "usage_by_route",
             th.BooleanType(),
             default=False,
             title="Usage by route",
-            description="Of the stream usage, also emit a record for each route.",
+            description="In the stream usage, also emit a record for each route.",
         ),
         th.Property(
             "emit_session_tokens",
             th.BooleanType(),
             default=False,
             title="Emit session tokens",
-            description="Emit the users' session tokens, which are credentials of theirs, under "
-            "additionalFields.",
+            description="Emit users' session tokens, which are credentials, in additionalFields.",
         ),
         th.Property(
             "event_type",
             th.StringType(allowed_values=["api_call", "user_action"]),
-            title="Type of events",
-            description="Of the stream events, emit API calls only (api_call), or custom actions "
-            "only (user_action).",
+            title="Event type",
+            description="In the stream events, emit only API calls (api_call) or only custom "
+            "actions (user_action).",
         ),
         th.Property(
             "emit_event_payloads",
             th.BooleanType(),
             default=False,
             title="Emit event payloads",
-            description="Of the stream events, also emit the headers and bodies, which hold "
+            description="In the stream events, also emit headers and bodies, which may contain "
             "credentials.",
         ),
         # Without a default, unlike singer-sdk's own: it depends on the stream.
@@ -192,15 +193,15 @@ def settings(scopes: Iterable[str]) -> dict[str, Any]:
 
 
 def setting_errors(config: dict[str, Any], found: Iterable[ValidationError]) -> list[str]:
-    """Return a sentence for each wrong setting, without its value: it may be a key.
+    """Return a sentence for each invalid setting, without its value, which may be a key.
 
     Args:
-        config: The settings, defaults filled in; numbers and dates in it are normalised.
-        found: What jsonschema says of them.
+        config: The settings, with defaults; numbers and dates are normalised in place.
+        found: Validation errors from jsonschema.
     """
     for name, value in config.items():
         if isinstance(value, float) and value.is_integer():
-            config[name] = int(value)  # which the schema of a whole number lets pass
+            config[name] = int(value)  # JSON Schema accepts 5.0 as an integer
     return [*map(_sentence, found)] or [
         *key_errors(config, ["management_api_key"]),
         *address_errors(config, ["api_url"]),
@@ -225,8 +226,8 @@ def _date_errors(config: dict[str, Any]) -> Iterator[str]:
             try:
                 config[name] = utc(config[name])
             except (ValueError, OverflowError):
-                yield f"Setting {name}: it is no date; write it as 2026-01-31."
+                yield f"Setting {name}: not a date; use a form such as 2026-01-31."
                 return
     start, end = config.get("start_date"), config.get("end_date")
     if start and end and end <= start:
-        yield "Setting end_date: it is not after start_date."
+        yield "Setting end_date: must be after start_date."

@@ -1,4 +1,4 @@
-"""tap-moesif: its settings, its streams and its connection to Moesif."""
+"""The tap: settings, streams, and the connection to Moesif."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tap_moesif.contact import Contact, Probe
 from tap_moesif.service import ForbiddenError, Moesif
 from tap_moesif.service.connection import Connection
 from tap_moesif.service.errors import AllForbiddenError, OtherStateError
-from tap_moesif.service.pace import Pace
+from tap_moesif.service.rate_limit import RateLimiter
 from tap_moesif.settings import setting_errors, settings
 from tap_moesif.streams import STREAMS, MoesifStream
 from tap_moesif.sync import AtomicLineWriter
@@ -33,7 +33,7 @@ DEFAULT_SCOPES = sorted(
 
 
 class TapMoesif(CommandTap):
-    """Emits Moesif's users and companies with a roll-up of their API usage, and more streams."""
+    """Reads users and companies with a roll-up of their API usage, and other data, from Moesif."""
 
     name = "tap-moesif"
     message_writer_class = AtomicLineWriter
@@ -43,38 +43,38 @@ class TapMoesif(CommandTap):
 
     @cached_property
     def moesif(self) -> Moesif:
-        """The API, one for all streams, as the limit of queries is."""
+        """The API client, shared by all streams because the rate limit is."""
         address, per_minute = self.config["api_url"], self.config["requests_per_minute"]
         key, app_id = self.config["management_api_key"], self.config.get("app_id")
         return Moesif(
             lambda: Connection(address, key, app_id),
-            Pace(per_minute, time.monotonic, time.sleep),
+            RateLimiter(per_minute, time.monotonic, time.sleep),
             host_of(address),
             min(self.config["parallel_requests"], per_minute),
         )
 
     @cached_property
-    def _left_out(self) -> dict[str, ForbiddenError]:
-        """The streams that the key may not read, by name."""
+    def _skipped(self) -> dict[str, ForbiddenError]:
+        """Errors of the streams that the key may not read, by stream name."""
         return {}
 
     @override
     def discover_streams(self) -> Sequence[MoesifStream]:
         return [stream(self) for stream in STREAMS]
 
-    def leave_out(self, stream: MoesifStream, error: ForbiddenError) -> None:
-        """Note that the key may not read a stream, and go on with the others."""
-        self.logger.warning("The stream '%s' is left out. %s", stream.name, error)
-        self._left_out[stream.name] = error
+    def skip_stream(self, stream: MoesifStream, error: ForbiddenError) -> None:
+        """Skip a stream that the key may not read, and continue with the others."""
+        self.logger.warning("Skipping stream '%s'. %s", stream.name, error)
+        self._skipped[stream.name] = error
 
     @override
     def after_sync(self) -> None:
-        """See that no stream was left out.
+        """Check that no stream was skipped.
 
         Raises:
-            ForbiddenError: Some were.
+            ForbiddenError: The key may not read a stream.
         """
-        if not (errors := [*self._left_out.values()]):
+        if not (errors := [*self._skipped.values()]):
             return
         scopes = ", ".join(sorted({error.scope for error in errors}))
         selected = [stream for stream in self.streams.values() if stream.selected]
@@ -84,7 +84,7 @@ class TapMoesif(CommandTap):
 
     @override
     def try_streams(self) -> None:
-        """Read one record of each selected stream; raises as `sync_all` does."""
+        """Read one record of each selected stream; raises what `sync_all` raises."""
         for stream in self.streams.values():
             if stream.selected:
                 stream.record_limit = 1  # type: ignore[attr-defined]  # it is a MoesifStream
@@ -93,7 +93,7 @@ class TapMoesif(CommandTap):
 
     @override
     def plan(self, windows: int) -> dict[str, Any]:
-        """Cut the time between `start_date` and `end_date` into windows."""
+        """Split the time between `start_date` and `end_date` into windows."""
         return plan(self.moesif, self.config, windows)
 
     @override
@@ -104,7 +104,7 @@ class TapMoesif(CommandTap):
     def first_contact(self) -> str:
         address, key = self.config["api_url"], self.config["management_api_key"]
         connection = Connection(address, key, self.config.get("app_id"))
-        pace = Pace(self.config["requests_per_minute"], time.monotonic, time.sleep)
+        pace = RateLimiter(self.config["requests_per_minute"], time.monotonic, time.sleep)
         contact = Contact(
             Probe(connection, pace, time.time), self.config, datetime.now(timezone.utc)
         )
@@ -126,6 +126,6 @@ class TapMoesif(CommandTap):
 
     @override
     def stop(self, signum: int) -> None:
-        # The last STATE line stands.
+        # No STATE is written: the last line is still correct.
         self.logger.warning("Stopped by signal %d", signum)
         self.message_writer.leave(128 + signum)

@@ -1,9 +1,9 @@
-"""Moesif's collector on the wire: https://www.moesif.com/docs/api#collector-api.
+"""Moesif's Collector API: https://www.moesif.com/docs/api#collector-api.
 
-`POST /users/batch`, `/companies/batch`, `/subscriptions/batch`, `/actions/batch` with a bare JSON
-array of one kind of document, and the collector application id as a header. Any 2xx is a success,
-of the whole batch; a refused batch is refused whole. `GET /config` is what Moesif's own libraries
-ask for at their start, with the same header; what it answers to a wrong one is not documented.
+`POST /users/batch`, `/companies/batch`, `/subscriptions/batch`, `/actions/batch` with a JSON array
+of one kind of document, and the collector application id as a header. A batch is accepted (any 2xx)
+or refused as a whole. Moesif's libraries request `GET /config` at their start, with the same
+header; its response to an invalid id is not documented.
 """
 
 from __future__ import annotations
@@ -37,28 +37,29 @@ _ABOUT_SENDER = re.compile(
     r"|^unauthori[sz]ed|authentication (failed|required)|invalid credentials",
     re.IGNORECASE,
 )
-"""Moesif does not publish its error messages. A key of `metadata` with such a name does not match,
-because Moesif names the key whose type has changed."""
+"""Likely error messages about the application id or the account; Moesif does not publish them. A
+key of `metadata` with such a name must not match, because Moesif names the key whose type has
+changed."""
 
 
 class UnknownApplicationIdError(ServiceError):
-    """Moesif has no app with the application id."""
+    """Moesif has no application with this id."""
 
     sentence = (
-        "Moesif does not know this application_id (HTTP {status:d}). Copy the Collector "
-        "Application Id from Moesif's menu, API Keys; the Management API key is another one (or "
-        "set verify_application_id: false)."
+        "Moesif has no application with this application_id (HTTP {status:d}). Copy the Collector "
+        "Application Id, not the Management API key, from API Keys in Moesif's menu, or set "
+        "verify_application_id: false."
     )
     advice = "Nothing was sent."
 
 
 class MoesifCollector(Service):
-    """How Moesif is written to. Any 2xx is a success: what its body holds is not documented.
+    """Moesif's collector. Any 2xx is a success, because the body is not documented.
 
     Args:
         application_id: The collector application id.
-        address: Where the collector is, with or without a `/` at its end.
-        management: A key of the Management API, which deletes, and its address.
+        address: Base URL of the collector, with or without a trailing `/`.
+        management: Key and base URL of the Management API, for deletions.
     """
 
     def __init__(
@@ -80,10 +81,10 @@ class MoesifCollector(Service):
 
 
 def _deletion(key: str, address: str) -> Endpoint:
-    """Return where users and companies are deleted: `DELETE /search/~/users/{id}`.
+    """Return the endpoint of deletions: `DELETE /search/~/users/{id}` or `/companies/{id}`.
 
-    https://www.moesif.com/docs/api#delete-a-user: it needs the scope `delete:users`, a company
-    `delete:companies`. Their events stay.
+    https://www.moesif.com/docs/api#delete-a-user: the scopes are `delete:users` and
+    `delete:companies`. Events are not deleted.
     """
     deletes = Deletion(
         {"Authorization": f"Bearer {key}"}, ("management_api_key",), ("management_api_url",)
@@ -92,18 +93,18 @@ def _deletion(key: str, address: str) -> Endpoint:
 
 
 def is_moesifs_own(address: str) -> bool:
-    """Return whether an address is Moesif's own and not that of a proxy."""
+    """Return whether a base URL is Moesif's own, not a proxy's."""
     return urlsplit(address.strip()).hostname == HOST
 
 
 def verify_application_id(application_id: str, address: str) -> str | None:
     """Check the application id as Moesif's libraries do at their start.
 
-    A wrong id would end the run at its first batch too, but a run may have nothing to send.
+    Otherwise a run with nothing to send would not notice an invalid id.
 
     Args:
         application_id: The collector application id.
-        address: Where the collector is.
+        address: Base URL of the collector.
 
     Returns:
         Why it could not be verified, or None if it was not refused.

@@ -2,10 +2,9 @@
 
 https://www.moesif.com/docs/api#users, #companies, #subscriptions and #track-user-actions.
 
-Moesif merges a user, company or subscription into what it has, so a repeat is harmless. An action
-is added; Moesif drops the repeat of one with the same `transaction_id`. That is the action's own
-id where it has one, and else made from what is sent: so the same record has the same id in
-every run, and when it was extracted has no part in it.
+Moesif merges users, companies and subscriptions into its existing data, so repeats are harmless. It
+drops a repeated action with the same `transaction_id`. That is the action's own id, or else a
+digest of its content, without the extraction time, so a record has the same id in every run.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ RESERVED = {
     "avatar": "photo_url",
     "photoUrl": "photo_url",
 }
-"""Traits whose name differs from Moesif's reserved key of `metadata`.
+"""Moesif's reserved keys of `metadata` for traits with another name.
 
 `email`, `name` and `phone` have the same name in both.
 """
@@ -62,17 +61,17 @@ TIMES = frozenset(
     }
 )
 OBJECTS = frozenset({"campaign", "metadata"})
-KEPT = IDS | TIMES | {"uri", "action_name"}
-"""Fields that are not overwritten by a null."""
+NOT_NULLABLE = IDS | TIMES | {"uri", "action_name"}
+"""Fields that are never sent as null."""
 
 NO_URI = "https://unknown.invalid/"
-"""The `uri` of an action that has none, since Moesif requires one."""
+"""The `uri` of an action without one, because Moesif requires it."""
 
 MISSING_IP_ADDRESS = "0.0.0.0"  # noqa: S104, no socket is bound to it
-"""The IP address of an action that has none."""
+"""The IP address of an action without one."""
 
 MESSAGE_IDS = bytes.fromhex("07a3958346a8427c9c9a5c15db18fb0f")
-"""The namespace of the UUIDs that are made of a source's own message ids."""
+"""Namespace of the UUIDs for a source's own message ids."""
 
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -83,15 +82,15 @@ class DocumentBuilder:
     """Builds documents.
 
     Attributes:
-        tenant: What distinguishes ids of this application from those of others, from `tenant_of`.
-        action_uri: The `uri` of an action that has none.
-        missing_ip_address: The address of an action that has none, or None to leave it out;
-            Moesif then takes the sender's.
-        null_traits: Whether nulls are sent.
-        now: Returns seconds since the epoch, if late actions are rejected before sending.
-        stream: The name of the stream, if only changes are sent.
-        names_subjects: Whether messages say whom they describe, for `on_removed`.
-        names_traits: Whether they also say which metadata they send.
+        tenant: A digest of the application id, from `tenant_of`; part of each generated id.
+        action_uri: The `uri` of an action without one.
+        missing_ip_address: The IP address of an action without one; with None, Moesif uses the
+            sender's.
+        null_traits: Whether to send nulls.
+        now: Returns seconds since the epoch, if late actions are to be rejected.
+        stream: Name of the stream, if only changes are sent.
+        names_subjects: Whether messages have a `subject`, for `on_removed`.
+        names_traits: Whether messages have the names of their metadata, too.
     """
 
     tenant: bytes
@@ -103,14 +102,14 @@ class DocumentBuilder:
     names_subjects: bool = False
     names_traits: bool = False
 
-    def take(self, document: Document, name: str, raw: msgspec.Raw) -> None:
-        """Set a field of a document, checked and converted for Moesif.
+    def set_field(self, document: Document, name: str, raw: msgspec.Raw) -> None:
+        """Check and convert a value, and set it in a document.
 
         Raises:
             RecordRejected: Moesif would refuse it.
         """
         if raw == NULL:
-            if self.null_traits and name not in KEPT:
+            if self.null_traits and name not in NOT_NULLABLE:
                 document[name] = raw
         elif name in IDS:
             document[name] = identifier(raw, name)
@@ -124,10 +123,10 @@ class DocumentBuilder:
             document[name] = raw
 
     def fields(self, raw: msgspec.Raw, name: str) -> Document:
-        """Return the fields of an object that are sent.
+        """Return the fields of an object, without nulls unless these are sent.
 
         Raises:
-            RecordRejected: It is no object.
+            RecordRejected: It is not an object.
         """
         if raw == NULL or self.null_traits or b"null" not in encode(raw):
             return object_of(raw, name)
@@ -138,9 +137,9 @@ class DocumentBuilder:
         """Set the metadata of a document, unless it is empty.
 
         Args:
-            document: The document to change.
-            metadata: Its values still encoded.
-            merged: Whether Moesif merges it into what it has; nulls at any depth are removed then.
+            document: The document; it is modified.
+            metadata: The metadata, with encoded values.
+            merged: Whether Moesif merges the document; nulls at any depth are then removed.
         """
         if not self.null_traits and NULL in metadata.values():
             metadata = {name: value for name, value in metadata.items() if value != NULL}
@@ -180,9 +179,9 @@ class DocumentBuilder:
         """Return the message for an action, in order with its user.
 
         Args:
-            document: Its `transaction_id` may be any string; so may its `request` lack any field.
-            extracted: The time for an action that has none of its own; no part of its id.
-            distinction: What distinguishes an action without an id from others; part of its id.
+            document: The action. Its `transaction_id` may be any string, its `request` incomplete.
+            extracted: The time for an action without one; not part of its id.
+            distinction: Distinguishes an action without an id from equal ones; part of its id.
         """
         if document.get("action_name") is None:
             raise RecordRejected("event_not_defined", "It has no event.")
@@ -192,16 +191,16 @@ class DocumentBuilder:
             request.setdefault("ip_address", self.missing_ip_address)
         message_id = self._transaction_id(document, distinction)
         document["transaction_id"] = message_id
-        done = request.get("time") or iso_time(extracted, zone_required=True)
-        if done is not None:
-            request["time"] = done
+        action_time = request.get("time") or iso_time(extracted, zone_required=True)
+        if action_time is not None:
+            request["time"] = action_time
             if self.now is not None:
-                check_lateness(done, self.now())
+                check_lateness(action_time, self.now())
         body = _encoded(ACTION, document)
         return Message(_owner_of(document), body, ACTION.endpoint, id=message_id)
 
     def _profile(self, kind: Kind, document: Document, key: str, subject: str) -> Message:
-        """Return the message for a user or a company, which may be gone one day."""
+        """Return the message for a user or a company, with its subject for `on_removed`."""
         message = self._merged(kind, document, key, key)
         if self.names_subjects:
             message.subject = Subject(self.stream or "", subject)
@@ -214,19 +213,19 @@ class DocumentBuilder:
         message = Message(key, _encoded(kind, document), kind.endpoint)
         if self.stream is not None:
             message.entity_key = entity_key(self.tenant, self.stream, kind.name, *subject)
-            said = {name: value for name, value in document.items() if name != "modified_time"}
-            message.fingerprint = sha256(encode(said)).digest()[:FINGERPRINT_BYTES]
+            content = {name: value for name, value in document.items() if name != "modified_time"}
+            message.fingerprint = sha256(encode(content)).digest()[:FINGERPRINT_BYTES]
         return message
 
     def _transaction_id(self, document: Document, distinction: bytes) -> str:
-        brought: str | None = document.get("transaction_id")
-        if brought is None:
+        own: str | None = document.get("transaction_id")
+        if own is None:
             return uuid(self.tenant, encode(document) + distinction)
-        return brought if _UUID.fullmatch(brought) else uuid(MESSAGE_IDS, brought.encode())
+        return own if _UUID.fullmatch(own) else uuid(MESSAGE_IDS, own.encode())
 
 
 def _owner_of(action: Document) -> str:
-    """Return the key that keeps an action in order: the id of its owner."""
+    """Return the key that determines an action's lane: the id of its user or company."""
     owner: str = (
         action.get("user_id")
         or action.get("anonymous_id")
@@ -238,14 +237,14 @@ def _owner_of(action: Document) -> str:
 
 
 def object_of(raw: msgspec.Raw, name: str) -> Record:
-    """Return the fields of an object, their values still encoded; null has none.
+    """Return the fields of an object, with encoded values; a null has none.
 
     Raises:
-        RecordRejected: It is no object.
+        RecordRejected: It is not an object.
     """
     fields = {} if raw == NULL else as_object(raw)
     if fields is None:
-        raise RecordRejected("traits_not_object", f"Its {name} is no object.")
+        raise RecordRejected("traits_not_object", f"Its {name} must be an object.")
     return fields
 
 
@@ -263,7 +262,7 @@ def _required(document: Document, name: str) -> str:
 
 
 def reserve(metadata: Record) -> None:
-    """Copy traits to Moesif's reserved keys, beside their own."""
+    """Copy traits to Moesif's reserved keys."""
     for name, key in RESERVED.items():
         value = metadata.get(name)
         if value is not None and metadata.get(key, NULL) == NULL and bytes(value)[:1] in b'"n':
@@ -271,7 +270,7 @@ def reserve(metadata: Record) -> None:
 
 
 def uuid(namespace: bytes, name: bytes) -> str:
-    """Return a version-5 UUID (RFC 9562, 5.5); `uuid.uuid5` takes 16 µs for it instead of 5.
+    """Return a version-5 UUID (RFC 9562, 5.5), in 5 µs; `uuid.uuid5` takes 16.
 
     >>> uuid(bytes.fromhex("6ba7b8109dad11d180b400c04fd430c8"), b"www.example.com")
     '2ed6657d-e927-568b-95e1-2665a8aea6a2'
@@ -282,14 +281,14 @@ def uuid(namespace: bytes, name: bytes) -> str:
 
 
 def tenant_of(application_id: str) -> bytes:
-    """Return a digest of the application id, from which the id cannot be read."""
+    """Return a digest of the application id."""
     return sha256(b"target-moesif" + application_id.encode()).digest()[:16]
 
 
 def without_nulls(fields: Document) -> Document:
-    """Remove the nulls of an object, at any depth; lists stay as they are.
+    """Remove the nulls from an object, at any depth except in lists.
 
-    Moesif may take a null for a deletion.
+    Moesif may treat a null as a deletion.
     """
     return {
         name: without_nulls(value) if isinstance(value, dict) else value

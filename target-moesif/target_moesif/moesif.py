@@ -1,8 +1,8 @@
 """The routes of tap-moesif's streams, which are recognised by their mark; pure.
 
-Each record becomes the document that it was read from, for another Moesif application. What Moesif
-computes itself is not sent: creation, first and last seen times, locations, parsed user agents,
-enrichment and roll-ups. Fields that a stream map adds go into `metadata`.
+Each record is converted back to the document that it was read from, for another Moesif application.
+Fields that Moesif computes are not sent: creation, first and last seen times, locations, parsed
+user agents, enrichment and roll-ups. Fields that a stream map adds go into `metadata`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Call = dict[str, Any]
 
 MARK_PREFIX = "urn:tap-moesif:"
-"""How the `$id` of tap-moesif's schemas begins; the stream's name follows."""
+"""Prefix of the `$id` of tap-moesif's schemas, before the stream's name."""
 
 SHAPE_PREFIX = "moesif."
 EVENTS = "moesif.events"
@@ -48,12 +48,12 @@ ITEM = {
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The names of a stream's fields in a document of the collector.
+    """The names of a stream's fields in the collector's documents.
 
     Attributes:
-        fields: The field of the document for each field of a record.
-        reserved: The reserved key of `metadata` for each field of a record.
-        not_written: The fields that the collector does not accept.
+        fields: Fields of the document, by field of a record.
+        reserved: Reserved keys of `metadata`, by field of a record.
+        not_written: Fields of a record that the collector does not accept.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -199,8 +199,8 @@ KNOWN = {
         {"startTime", "endTime", "errorCount", "statusCounts", "p90DurationMs", "topRoutes"},
         NotSent(
             "no_call",
-            "Moesif counts API calls itself, and its own counts would go round in a loop. Deselect "
-            "it in the tap, or set its call under streams.",
+            "it would return Moesif's own counts in a loop. Deselect it in the tap, or set its "
+            "call under streams.",
         ),
         fields={"userId": ("userId",), "groupId": ("companyId",), "timestamp": ("endTime",)},
         literals={"event": USAGE_EVENT},
@@ -208,39 +208,40 @@ KNOWN = {
     ),
 }
 
-_MEANS = {"identify": "user", "group": "company", "track": "action"}
-"""Calls of Segment's, and those of Moesif's that mean the same."""
+_EQUIVALENTS = {"identify": "user", "group": "company", "track": "action"}
+"""Moesif's calls by the equivalent calls of Segment."""
 
 _OTHERS = KnownShape(
     Route(call="", shape=f"{SHAPE_PREFIX}other"),
-    NotSent("no_call", "Moesif's collector takes nothing of the kind. Deselect it in the tap."),
+    NotSent("no_call", "Moesif's collector does not accept it. Deselect it in the tap."),
 )
 
 
 def marked(mark: str) -> KnownShape | None:
-    """Return the shape for a mark, or None for the mark of another tap."""
+    """Return the shape for a mark, or None for another tap's mark."""
     if not mark.startswith(MARK_PREFIX):
         return None
     return KNOWN.get(f"{SHAPE_PREFIX}{mark.removeprefix(MARK_PREFIX)}", _OTHERS)
 
 
 def is_copied(call: Call, shape: str) -> bool:
-    """Return whether a call is still the document that tap-moesif read.
+    """Return whether a call has the type of the document that tap-moesif read.
 
-    The call of Segment's that means the same (identify for user, say) changes nothing of it.
+    Segment's equivalent types (`identify` for `user`, for example) count as the same.
     """
-    return shape in KNOWN and _MEANS.get(call["type"], call["type"]) == KNOWN[shape].route.call
+    kind = call["type"]
+    return shape in KNOWN and _EQUIVALENTS.get(kind, kind) == KNOWN[shape].route.call
 
 
-def in_moesifs_words(content: Record, shape: str) -> Record:
-    """Rename the fields of a record to those of the collector.
+def to_collector_fields(content: Record, shape: str) -> Record:
+    """Rename the fields of a record to the collector's.
 
     Args:
-        content: The fields of a record of tap-moesif besides ids, time and context.
-        shape: The shape of the record.
+        content: Fields of a record of tap-moesif, without ids, time and context.
+        shape: The known shape of the record.
 
     Raises:
-        RecordRejected: Its metadata are no object.
+        RecordRejected: Its metadata is not an object.
     """
     words = VOCABULARIES[shape]
     document: Record = {}
@@ -265,8 +266,8 @@ def session_tokens(call: Call) -> list[str]:
     """Return the session tokens of a user or a company, if the tap emitted them."""
     content = call.get(content_of(call["type"]) or "")
     raw = content.get("additionalFields", NULL) if isinstance(content, dict) else NULL
-    brought = decode((as_object(raw) or {}).get("session_token", NULL))
-    tokens = brought if isinstance(brought, list) else [brought]
+    value = decode((as_object(raw) or {}).get("session_token", NULL))
+    tokens = value if isinstance(value, list) else [value]
     return [token for token in tokens if isinstance(token, str) and token]
 
 
@@ -281,13 +282,11 @@ def check_action(record: Record) -> None:
     if kind is not None and kind != ACTION_TYPE:
         raise RecordSkipped("api_call")
     if kind is None and record.get("actionName", NULL) == NULL:
-        raise RecordRejected(
-            "event_not_defined", "It has neither eventType nor actionName, which say what it is."
-        )
+        raise RecordRejected("event_not_defined", "It has neither eventType nor actionName.")
 
 
 def _items(raw: msgspec.Raw) -> msgspec.Raw:
-    """Rename the fields of a subscription's items; other values stay as they are."""
+    """Rename the fields of a subscription's items; other values are not changed."""
     items: Any = decode_exactly(raw)
     written = [
         {named: item[name] for name, named in ITEM.items() if item.get(name) is not None}

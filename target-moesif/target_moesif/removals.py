@@ -1,4 +1,4 @@
-"""Messages that tell that a user or a company is gone; pure."""
+"""Messages for the removal of users and companies; pure."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 DELETIONS = len(KINDS)
-"""The index of the endpoint that deletes, behind those of documents."""
+"""Index of the endpoint of deletions, after those of documents."""
 
 
 def deletion(removal: Removal) -> Message:
     """Return the message that deletes a user or a company.
 
     Raises:
-        RecordRejected: Its id cannot be part of an address.
+        RecordRejected: Its id cannot be part of a URL.
     """
     id_ = removal.id[1:]
     if id_ in {".", ".."}:
-        raise RecordRejected("id_not_deletable", "An address cannot hold its id, which is dots.")
+        raise RecordRejected("id_not_deletable", "Its id cannot be part of a URL: it is only dots.")
     kind = COMPANIES if removal.id.startswith(COMPANY) else USERS
     body = encode({"delete": f"{kind.path}/{quote(id_, safe='')}"})
     return _as_removal(Message(id_, body, DELETIONS, call="delete"), removal)
@@ -45,8 +45,7 @@ class Remover:
 
     Attributes:
         documents: Builds the documents.
-        event: The name of the action, in which `{kind}` is filled in; None to set the metadata
-            that were sent to null.
+        event: Name of the action, with the placeholder `{kind}`; None to set the metadata to null.
         now: Returns the current time as ISO 8601.
     """
 
@@ -63,7 +62,7 @@ class Remover:
         return _as_removal(message, removal)
 
     def _action(self, removal: Removal, name: str) -> Message:
-        """Return an action, whose id is the same whenever it is told."""
+        """Return an action, with the same id whenever it is sent."""
         document = {"action_name": name, _id_of(removal): removal.id[1:], "request": {}}
         message = self.documents.action(document, self.now(), b"removal")
         message.id_at = message.body.index(message.id.encode())
@@ -78,7 +77,7 @@ class Remover:
 
 
 def _id_of(removal: Removal) -> str:
-    """Return the name of the field that holds its id."""
+    """Return the name of the id field."""
     return "company_id" if removal.id.startswith(COMPANY) else "user_id"
 
 

@@ -1,9 +1,9 @@
 """Moesif's limits and rules, checked before sending.
 
-Moesif refuses a whole batch for one bad document, so that checks before sending save requests. The
-reasons are Segment's discard codes where they fit; `alias_not_supported`, `context_not_object`,
-`message_id_invalid`, `message_too_large`, `name_not_string`, `status_not_defined`,
-`timestamp_invalid` and `too_late` are ours.
+Moesif refuses a whole batch because of one invalid document, so checks before sending save
+requests. Reasons are Segment's discard codes where they fit; `alias_not_supported`,
+`context_not_object`, `message_id_invalid`, `message_too_large`, `name_not_string`,
+`status_not_defined`, `timestamp_invalid` and `too_late` are our own.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 # Moesif's API reference, "Collector API": an action of at most 1 MB, a batch of actions of at most
-# 15 MB. The notes of its client libraries name 250 KB for a batch of users or companies; nothing
-# is published for subscriptions, which are no larger. Of two readings of a KB we keep the smaller.
+# 15 MB. The notes of its client libraries give 250 KB for a batch of users or companies; nothing is
+# published for subscriptions, which are of similar size. A KB is read as 1,000 bytes, to be safe.
 MAX_ACTION_BYTES = 1_000_000
 MAX_ACTIONS_BYTES = 15_000_000
 MAX_BATCH_BYTES = 250_000
 BRACKETS_BYTES = 2
 MAX_BATCH_DOCUMENTS = 1_000
-"""No limit is published; more documents would rarely fit into the size of a batch."""
+"""No limit is published; more documents rarely fit into a batch."""
 
 # Moesif's API reference, "Actions": older ones are rejected unless its support enables backfill.
 LATE_SECONDS = 30 * 24 * 3600
@@ -35,12 +35,12 @@ class Kind(NamedTuple):
     """A kind of document.
 
     Attributes:
-        name: The name of the kind.
-        endpoint: Its index in `KINDS`.
-        path: The path of its endpoint.
-        fields: The fields of the document; all others go into `metadata`.
-        max_bytes: The largest document in bytes.
-        max_batch_bytes: The largest batch in bytes.
+        name: Name of the kind.
+        endpoint: Index in `KINDS`.
+        path: Path of its endpoint.
+        fields: Fields of the document; all others go into `metadata`.
+        max_bytes: Maximum size of a document, in bytes.
+        max_batch_bytes: Maximum size of a batch, in bytes.
     """
 
     name: str
@@ -81,8 +81,7 @@ ACTION = Kind(
     MAX_ACTIONS_BYTES,
 )
 KINDS = (COMPANY, USER, SUBSCRIPTION, ACTION)
-"""In the order in which they should arrive: companies, then their users and subscriptions, then
-actions."""
+"""All kinds, in the order in which they should arrive."""
 
 IDS = frozenset(
     {
@@ -97,13 +96,13 @@ def identifier(value: object, name: str) -> str | None:
     """Return an id as a string, or None if there is none.
 
     Raises:
-        RecordRejected: It is empty, or neither a string nor a whole number.
+        RecordRejected: It is empty, or neither a string nor an integer.
     """
     value = as_id(value)
     if value is None:
         return None
     if not isinstance(value, str) or not value:
-        raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
+        raise RecordRejected("id_not_string", f"Its {name} is empty or not a string.")
     return value
 
 
@@ -111,26 +110,26 @@ def time(value: object, name: str) -> str | None:
     """Return a time as ISO 8601 with a zone, or None if there is none.
 
     Raises:
-        RecordRejected: It is no ISO 8601 time.
+        RecordRejected: It is not an ISO 8601 time.
     """
     if value is None:
         return None
     written = iso_time(value)
     if written is None:
-        raise RecordRejected("timestamp_invalid", f"Its {name} is no ISO 8601 time.")
+        raise RecordRejected("timestamp_invalid", f"Its {name} is not an ISO 8601 time.")
     return written
 
 
 def text(value: object, reason: str, name: str) -> str | None:
-    """Return a name, or None if there is none.
+    """Return a non-empty string, or None if there is none.
 
     Raises:
-        RecordRejected: It is no string.
+        RecordRejected: It is not a string.
     """
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise RecordRejected(reason, f"Its {name} is no string.")
+        raise RecordRejected(reason, f"Its {name} is not a string.")
     return value
 
 
@@ -138,34 +137,34 @@ def check_lateness(written: str, now: float) -> None:
     """Check that an action is not older than Moesif accepts.
 
     Args:
-        written: When it was done, in full.
-        now: Seconds since the epoch.
+        written: The action's time, ISO 8601 with a zone.
+        now: The current time, in seconds since the epoch.
 
     Raises:
-        RecordRejected: It is.
+        RecordRejected: It is older.
     """
     if now - epoch_seconds(written) > LATE_SECONDS:
-        raise RecordRejected("too_late", "It was done more than 30 days ago.")
+        raise RecordRejected("too_late", "It is older than 30 days.")
 
 
 def check_size(kind: Kind, body: bytes) -> None:
     """Check the size of an encoded document.
 
     Raises:
-        RecordRejected: It is.
+        RecordRejected: It is too large.
     """
     if len(body) > kind.max_bytes:
         raise RecordRejected(
             "message_too_large",
-            f"The {kind.name} has {len(body)} bytes; Moesif takes {kind.max_bytes}.",
+            f"The {kind.name} has {len(body)} bytes; Moesif's limit is {kind.max_bytes}.",
         )
 
 
 def keys_of_several_types(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Find the keys to which a schema allows values of several JSON types, beside null.
+    """Yield the keys for which a schema allows several JSON types besides null.
 
-    Moesif keeps to the type of the first value it sees under a key, at any depth, and refuses
-    others. An integer is a number.
+    For each key, at any depth, Moesif accepts only the type of the first value it has received. An
+    integer is a number.
     """
     for name, inner in _objects(schema.get("properties")):
         alternatives = [inner, *_alternatives(inner)]

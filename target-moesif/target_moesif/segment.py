@@ -2,13 +2,13 @@
 
 | call | document |
 |---|---|
-| identify, user | user; without a user id none: an anonymous visitor is no user |
+| identify, user | user; skipped without a user id |
 | group, company | company, and the user's link to it |
 | track, page, screen, action | action |
 | subscription | subscription |
 
-Segment's calls are described in its "Spec" (https://segment.com/docs/connections/spec). The four
-with Moesif's names have the same form, but their traits have Moesif's field names already.
+Segment's calls are defined in its "Spec" (https://segment.com/docs/connections/spec). Those with
+Moesif's names (user, company, action, subscription) have the same form, with Moesif's field names.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ class SegmentMapper:
         """Return the messages for one call.
 
         Args:
-            call: In the terms of `singer_delivery.routing.calls`; it is modified.
-            extracted: When the tap read it: the time of an action that has none.
-            distinction: What distinguishes an action without an id from others; part of its id.
-            shape: The known shape of its record, if it has one.
+            call: A call as in `singer_delivery.routing.calls`; it is modified.
+            extracted: When the tap read the record: the time of an action without one.
+            distinction: Distinguishes an action without an id from equal ones; part of its id.
+            shape: The known shape of its record, if any.
 
         Raises:
             RecordRejected: It lacks a required field, or Moesif would refuse it.
-            RecordSkipped: It is left out.
+            RecordSkipped: It is skipped.
         """
         if not _is_for_moesif(call.get("integrations")):
             raise RecordSkipped("not_for_moesif")
@@ -92,7 +92,7 @@ class SegmentMapper:
         if copied:
             tokens = moesif.session_tokens(call)
             name = content_of(call["type"]) or ""
-            call[name] = moesif.in_moesifs_words(call[name], shape)
+            call[name] = moesif.to_collector_fields(call[name], shape)
             call["type"] = moesif.KNOWN[shape].route.call
         match call["type"]:
             case "identify" | "user":
@@ -103,7 +103,7 @@ class SegmentMapper:
                 return [self._action(call, extracted, distinction)]
             case "subscription":
                 return [self._subscription(call)]
-        self.warn("Moesif cannot join two ids of one user: alias calls are left out.")
+        self.warn("Skipping alias calls, because Moesif cannot merge two ids of a user.")
         raise RecordSkipped("alias")
 
     def _user(self, call: Call, tokens: list[str], *, copied: bool) -> list[Message]:
@@ -125,8 +125,8 @@ class SegmentMapper:
             if anonymous_id is None:
                 raise RecordRejected("no_user_anon_id", "It has no user id.")
             self.warn(
-                "Moesif wants no anonymous visitor as a user: identify calls without a user id are "
-                "left out."
+                "Skipping identify calls without a user id, because Moesif does not accept "
+                "anonymous users."
             )
             raise RecordSkipped("anonymous_identify")
         if not copied:
@@ -166,7 +166,9 @@ class SegmentMapper:
         if "user_id" not in document:
             _set(document, "anonymous_id", anonymous_id)
             if kind != "action" and anonymous_id is None:
-                raise RecordRejected("no_user_anon_id", "It has neither of the two ids.")
+                raise RecordRejected(
+                    "no_user_anon_id", "It has neither a user id nor an anonymous id."
+                )
         message_id = text(call.get("messageId"), "message_id_invalid", "messageId")
         _set(document, "transaction_id", message_id)
         if kind in {"page", "screen"}:
@@ -183,26 +185,23 @@ class SegmentMapper:
         return self.documents.subscription(document)
 
     def _content(self, call: Call, kind: Kind, document: Document) -> Record:
-        """Return the metadata of a document.
-
-        In a call with Moesif's names, fields of the document are set directly.
-        """
+        """Return the metadata of a document; set the document's fields in a call of Moesif's."""
         name = "properties" if kind is ACTION else "traits"
         content = call.get(name, {})
         if not isinstance(content, dict):
-            raise RecordRejected(f"{name}_not_object", f"Its {name} are no object.")
-        return self._own_words(content, kind, document) if call["type"] == kind.name else content
+            raise RecordRejected(f"{name}_not_object", f"Its {name} must be an object.")
+        return self._set_fields(content, kind, document) if call["type"] == kind.name else content
 
-    def _own_words(self, content: Record, kind: Kind, document: Document) -> Record:
+    def _set_fields(self, content: Record, kind: Kind, document: Document) -> Record:
         metadata: Record = {}
         for name, raw in content.items():
             if name in kind.fields and name != "metadata":
-                self.documents.take(document, name, raw)
+                self.documents.set_field(document, name, raw)
             elif kind is ACTION and name in REQUEST_FIELDS:
-                self.documents.take(document["request"], name, raw)
+                self.documents.set_field(document["request"], name, raw)
             elif kind is ACTION and name == "request":
                 for field, value in object_of(raw, name).items():
-                    self.documents.take(document["request"], field, value)
+                    self.documents.set_field(document["request"], field, value)
             elif name != "metadata":
                 metadata[name] = raw
         return {**metadata, **object_of(content.get("metadata", NULL), "metadata")}
@@ -221,7 +220,7 @@ def _is_for_moesif(integrations: object) -> bool:
 
 
 def _by_session(document: Document, key: str, tokens: list[str]) -> list[Document]:
-    """Return a document for each session token; Moesif adds one at a time to its list."""
+    """Return a document for each session token, because Moesif adds one at a time."""
     if not tokens:
         return [document]
     first, *others = tokens
@@ -237,7 +236,7 @@ def _set(document: Document, name: str, value: object) -> None:
 def _context(call: Call) -> dict[str, Any]:
     context = call.get("context", {})
     if not isinstance(context, dict):
-        raise RecordRejected("context_not_object", "Its context is no object.")
+        raise RecordRejected("context_not_object", "Its context must be an object.")
     return {name: _decoded(value) for name, value in context.items() if name in CONTEXT_USED}
 
 
@@ -246,19 +245,19 @@ def _decoded(value: object) -> Any:  # noqa: ANN401
 
 
 def _string(within: object, name: str) -> str | None:
-    """Return a string that is not empty; another type is ignored."""
+    """Return a non-empty string, or None for anything else."""
     value = within.get(name) if isinstance(within, dict) else None
     return value if isinstance(value, str) and value else None
 
 
 def _id_or_none(value: object) -> str | None:
-    """Return an optional id; a value that cannot be one is ignored."""
+    """Return an id, or None for a value that is not one."""
     value = as_id(value)
     return value if isinstance(value, str) and value else None
 
 
 def _company_of(traits: Record) -> str | None:
-    """Return `company.id`, or `company_id` as a warehouse's column is named."""
+    """Return `company.id`, or `company_id`, the column of a warehouse."""
     company = as_object(traits.get("company", NULL)) or {}
     for raw in (company.get("id"), traits.get("company_id")):
         if raw is not None and (company_id := _id_or_none(raw)) is not None:
@@ -267,11 +266,11 @@ def _company_of(traits: Record) -> str | None:
 
 
 def _campaign(context: dict[str, Any]) -> dict[str, str] | None:
-    brought = context.get("campaign")
+    parameters = context.get("campaign")
     campaign = {
         utm: value
         for name, utm in CAMPAIGN.items()
-        if (value := _string(brought, name)) is not None
+        if (value := _string(parameters, name)) is not None
     }
     referrer = _string(context.get("page"), "referrer") or _string(context.get("referrer"), "url")
     if referrer is not None:
@@ -289,7 +288,7 @@ def _domain_of(traits: Record) -> str | None:
 
 
 def _host_of(address: str) -> str | None:
-    """Return the host name of an address, with or without `https://` before it."""
+    """Return the host name of a URL, with or without a scheme."""
     address = address.strip()
     try:
         host = urlsplit(address if "//" in address else f"//{address}").hostname

@@ -1,4 +1,4 @@
-"""target-moesif: its settings, and which stream becomes which documents."""
+"""The target: settings, and the encoding of each stream."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 CALLS = (*SEGMENT_CALLS, *MOESIF_CALLS)
 
 _NO_MANAGEMENT_KEY = (
-    "Setting management_api_key is missing: on_removed: delete and hard_delete need it. Make one "
-    "in Moesif with the scopes delete:users and delete:companies."
+    "Setting management_api_key is missing, which on_removed: delete and hard_delete need. Create "
+    "a key in Moesif with the scopes delete:users and delete:companies."
 )
 
 
 class TargetMoesif(DeliveryTarget):
-    """Sends records to Moesif as users, companies, actions and subscriptions, and loses none."""
+    """Sends records to Moesif as users, companies, actions and subscriptions."""
 
     name = "target-moesif"
     addresses = ("api_url", "management_api_url")
@@ -62,7 +62,7 @@ class TargetMoesif(DeliveryTarget):
             th.StringType(min_length=1),
             required=True,
             secret=True,
-            title="Collector application id",
+            title="Collector application ID",
             description="The collector application id of the Moesif application that receives "
             "the records.",
         ),
@@ -71,37 +71,37 @@ class TargetMoesif(DeliveryTarget):
             th.StringType(min_length=1),
             default="https://api.moesif.net/v1",
             title="Collector address",
-            description="The address of Moesif's collector, or of a proxy before it.",
+            description="Base URL of Moesif's collector, or of a proxy in front of it.",
         ),
         th.Property(
             "action_uri",
             th.StringType(min_length=1),
             default=NO_URI,
-            title="Address of actions",
-            description="The URI of an action that has no page address; Moesif requires one.",
+            title="URI of actions",
+            description="URI for actions without a page URL, because Moesif requires one.",
         ),
         th.Property(
             "missing_ip_address",
             th.StringType(),
             default=MISSING_IP_ADDRESS,
             title="Missing IP address",
-            description="The IP address of an action that has none; otherwise Moesif takes that of "
-            "the machine that runs this. Null leaves it out.",
+            description="IP address for actions without one. With null, Moesif uses the address of "
+            "the machine that runs this target.",
         ),
         th.Property(
             "skip_late_actions",
             th.BooleanType(),
             default=False,
             title="Reject late actions",
-            description="Reject actions older than 30 days before sending; Moesif refuses them "
+            description="Reject actions older than 30 days before sending. Moesif refuses them, "
             "unless its support has enabled backfill.",
         ),
         th.Property(
             "verify_application_id",
             th.BooleanType(),
-            title="Verify the application id",
-            description="Ask before the first batch whether the application id is known, which the "
-            "collector may tell; where this is not set, only Moesif's own is asked.",
+            title="Verify the application ID",
+            description="Check the application id with the collector before the first batch. By "
+            "default this applies to Moesif's own collector only.",
         ),
         th.Property(
             "management_api_key",
@@ -109,22 +109,22 @@ class TargetMoesif(DeliveryTarget):
             secret=True,
             title="Management API key",
             description="A key for Moesif's Management API with the scopes delete:users and "
-            "delete:companies, which on_removed: delete and hard_delete need.",
+            "delete:companies, for on_removed: delete and hard_delete.",
         ),
         th.Property(
             "management_api_url",
             th.StringType(min_length=1),
             default="https://api.moesif.com/v1",
             title="Management API address",
-            description="Where Moesif's Management API is, which deletes users and companies.",
+            description="Base URL of Moesif's Management API, for deleting users and companies.",
         ),
         th.Property(
             "hard_delete",
             th.BooleanType(),
             default=False,
             title="Hard delete",
-            description="Delete the user or company of a row that is marked as deleted, such as by "
-            "_sdc_deleted_at, whatever on_removed says.",
+            description="Delete the user or company of a row marked as deleted, for example by "
+            "_sdc_deleted_at, regardless of on_removed.",
         ),
         streams_setting(CALLS, KNOWN),
         *delivery_settings(
@@ -205,8 +205,8 @@ class TargetMoesif(DeliveryTarget):
             documents = named
         if route.shape not in KNOWN and (keys := ", ".join(keys_of_several_types(stream.schema))):
             self.warn_once(
-                f"Stream '{stream.name}' allows values of several types for {keys}. Moesif keeps "
-                "to the type of the first value it sees and refuses the others."
+                f"Stream '{stream.name}' allows several types for {keys}. Moesif accepts only the "
+                "type of the first value it receives."
             )
         to_messages = partial(SegmentMapper(documents, self.warn_once), shape=route.shape)
         check = check_action if route.shape == EVENTS else None
@@ -218,7 +218,7 @@ class TargetMoesif(DeliveryTarget):
 
     @property
     def _remover(self) -> Remover | None:
-        """What tells who is gone from a complete read."""
+        """Makes the messages for users and companies missing from a complete read."""
         match self.config["on_removed"]:
             case "event":
                 return EventOrNulls(self._documents, self.config["removed_event"], utc_now)
@@ -230,7 +230,7 @@ class TargetMoesif(DeliveryTarget):
 
     @property
     def _remover_of_rows(self) -> Remover | None:
-        """What becomes of rows that are marked as deleted; they delete only by `hard_delete`."""
+        """Makes the messages for rows marked as deleted; these delete only with `hard_delete`."""
         if self.config["hard_delete"]:
             return deletion
         return None if self.config["on_removed"] == DELETE else self._remover

@@ -1,4 +1,4 @@
-"""Singer records as Segment identify, group and track calls."""
+"""A Singer target for Segment."""
 
 from target_segment.target import TargetSegment
 

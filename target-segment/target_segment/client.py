@@ -1,9 +1,9 @@
-"""Segment's HTTP Tracking API on the wire: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/.
+"""Segment's HTTP Tracking API: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/.
 
-`POST /v1/batch` with `{"batch": [message, …], "sentAt": …}`, the write key as the user name of
-Basic authentication. `sentAt` is the time of the attempt: Segment shifts each message's
-timestamp by what passed between it and the arrival. Success is 200 `{"success": true}`; it is
-said of unknown keys and wrong regions as well, hence `verify_write_key`.
+`POST /v1/batch` with `{"batch": [message, …], "sentAt": …}`, and the write key as the user name of
+Basic authentication. `sentAt` is the time of the attempt: Segment shifts each message's timestamp
+by the time from `sentAt` to the arrival. Success is 200 `{"success": true}`, which Segment also
+returns for unknown keys and wrong regions, hence `verify_write_key`.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _ABOUT_SENDER = re.compile(
     r"|^unauthori[sz]ed|authentication (failed|required)|invalid credentials",
     re.IGNORECASE,
 )
-"""The error messages of Segment and RudderStack for a wrong key, source or workspace. A field of a
-message with such a name does not match."""
+"""Error messages of Segment and RudderStack about the key, the source or the workspace. A field of
+a message with such a name does not match."""
 
 
 def versioned(address: str) -> str:
-    """Return an address without a final `/` and with `/v1`."""
+    """Return a base URL without a trailing `/` and with `/v1`."""
     address = with_scheme(address).rstrip("/")
     return address if address.endswith("/v1") else f"{address}/v1"
 
@@ -53,29 +53,29 @@ class UnknownWriteKeyError(ServiceError):
     """Segment has no source with the write key."""
 
     sentence = (
-        "Segment knows no source with this write_key; it would answer 200 and drop everything. "
-        "Copy the key from the source's Settings > API Keys (or set verify_write_key: false)."
+        "Segment has no source with this write_key; it would return 200 and discard everything. "
+        "Copy the key from the source's Settings > API Keys, or set verify_write_key: false."
     )
     advice = "Nothing was sent."
 
 
 class OtherRegionError(ServiceError):
-    """The write key is of another region."""
+    """The write key belongs to another region."""
 
     sentence = (
-        "This write_key belongs to a workspace in region {home}, and not {region}, where the "
-        "calls would go: Segment would answer 200 and drop everything. Set region: {home}, and "
-        "host, if it is set, to that region's."
+        "This write_key belongs to a workspace in region {home}, but calls would be sent to "
+        "region {region}: Segment would return 200 and discard everything. Set region: {home}, "
+        "and host, if it is set, to that region's host."
     )
     advice = "Nothing was sent."
 
 
 class SegmentApi(Service):
-    """How Segment is written to.
+    """Segment's API, or a compatible one.
 
     Args:
         write_key: The write key of the source.
-        address: Where the API is, ending in `/v1`.
+        address: Base URL of the API, ending in `/v1`.
         now: Returns the current time as ISO 8601 with a zone.
     """
 
@@ -91,17 +91,17 @@ class SegmentApi(Service):
 
     @override
     def body(self, messages: Sequence[bytes]) -> bytes:
-        """Put the messages into Segment's envelope, with the time of this attempt."""
+        """Return the request body, with the time of this attempt."""
         sent_at = self._now().encode()
         return b"".join((b'{"batch":[', b",".join(messages), b'],"sentAt":"', sent_at, b'"}'))
 
     @override
     def accepts(self, content: bytes) -> bool:
-        """Return whether Segment, or RudderStack in its place, reports success."""
+        """Return whether Segment, or RudderStack instead, reports success."""
         if not self._is_segments_own and content.strip().strip(b'"') == b"OK":
             return True
-        answer = _object_in(content)
-        return answer is not None and answer.get("success") is True
+        response = _object_in(content)
+        return response is not None and response.get("success") is True
 
     @override
     def blames_sender(self, content: bytes) -> bool:
@@ -110,15 +110,15 @@ class SegmentApi(Service):
 
 
 def verify_write_key(write_key: str, region: str, address: str) -> str | None:
-    """Check the write key as Segment's libraries do, since the API answers 200 to any key.
+    """Check the write key on Segment's CDN, because the API returns 200 for any key.
 
     Args:
         write_key: The write key of the source.
         region: The region to send to: `us` or `eu`.
-        address: The address of Segment's CDN, ending in `/v1`.
+        address: Base URL of Segment's CDN, ending in `/v1`.
 
     Returns:
-        Why it could not be verified, or None if all is well.
+        Why it could not be verified, or None if it is valid.
 
     Raises:
         ServiceError: There is no such key, or it belongs to the other region.
@@ -135,17 +135,17 @@ def verify_write_key(write_key: str, region: str, address: str) -> str | None:
         return f"HTTP {status}"
     settings = _object_in(content)
     if settings is None:
-        return "the answer cannot be read"
+        return "the response is not a JSON object"
     home = region_in(settings)
     if home is None and region != DEFAULT_REGION:
-        return "the answer does not say in which region its workspace is"
+        return "the response does not contain the region of its workspace"
     if home and home != region:
         raise OtherRegionError(home=home, region=region)
     return None
 
 
 def region_of(address: str) -> str | None:
-    """Return the region whose host an address has, or None for another host."""
+    """Return the region of a Segment URL, or None for another host."""
     return _REGIONS.get(urlsplit(address).hostname or "")
 
 
@@ -158,9 +158,9 @@ def _object_in(content: bytes) -> dict[str, Any] | None:
 
 
 def region_in(settings: dict[str, Any]) -> str | None:
-    """Read the region from a source's settings, None where they do not say.
+    """Return the region in a source's settings, or None if it is unknown.
 
-    Without a host of its own Segment's browser client sends to the default region's.
+    Without `apiHost`, Segment's browser client sends to the default region.
     """
     try:
         host = settings["integrations"]["Segment.io"].get("apiHost")

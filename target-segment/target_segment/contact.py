@@ -1,7 +1,7 @@
-"""`--first-contact`: what no document says of Segment's API, asked with a real write key.
+"""`--first-contact`: finds out with a real write key what Segment's documentation does not say.
 
-Nothing is sent but empty batches, and with `--send` one identify call. The report holds statuses,
-types and yes or no, so that it can be pasted into an issue.
+It sends only empty batches, and with `--send` one identify call. The report contains statuses,
+types, and yes or no, so it can be pasted into an issue.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CODE = re.compile(r"[a-z][a-z_]{0,39}")
 
 
 class _Reply(NamedTuple):
-    """What was answered, or why there was no answer."""
+    """A response in words, or why there was none."""
 
     text: str
     headers: Mapping[str, str]
@@ -45,12 +45,12 @@ class _Reply(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Asks Segment everything.
+    """Asks all questions.
 
     Attributes:
         write_key: The write key of the source.
-        address: Where the API is, ending in `/v1`.
-        cdn: Where write keys are looked up, ending in `/v1`; None if there is no such service.
+        address: Base URL of the API, ending in `/v1`.
+        cdn: Base URL for looking up write keys, ending in `/v1`, if there is one.
         now: Returns the current time as ISO 8601.
     """
 
@@ -60,11 +60,11 @@ class Contact:
     now: Callable[[], str]
 
     def report(self, version: str, identify: Message | None) -> str:
-        """Ask everything; return the report, in Markdown.
+        """Ask all questions and return the report, in Markdown.
 
         Args:
-            version: This target's.
-            identify: A call to send, if one is to be sent.
+            version: The version of this target.
+            identify: An identify call to send, if any.
         """
         rows = [*self._rows()]
         lines = [f"# First contact of target-segment {version} with Segment, {self.now()[:10]}", ""]
@@ -72,49 +72,49 @@ class Contact:
         lines += [f"| {question} | {answer} |" for question, answer in rows]
         if identify is not None:
             lines += ["", *self._sent(identify)]
-        lines += ["", "This holds no key and nothing of a call.", ""]
+        lines += ["", "This report contains no key and no content of a call.", ""]
         return "\n".join(lines)
 
     def _rows(self) -> Iterator[tuple[str, str]]:
-        yield "Does the CDN know the key?", self._key() if self.cdn else "not asked: host is set"
+        yield "Does the CDN know the key?", self._key() if self.cdn else "not checked: host is set"
         empty = self._post(self.address)
-        yield "What does an empty batch lead to?", empty.text
+        yield "What is the response to an empty batch?", empty.text
         packed = self._post(self.address, compress=True)
-        yield "And one that is compressed with gzip?", packed.text
+        yield "And to one compressed with gzip?", packed.text
         home = region_of(self.address)
         for region, host in HOSTS.items():
             if home and region != home:
                 text = self._post(versioned(host)).text
-                yield f"What does the other region, {region}, answer to it?", text
+                yield f"And in the other region, {region}?", text
         named = [name for name in LIMIT_HEADERS if name in empty.headers]
-        yield "Which headers about limits has an answer?", ", ".join(named) or "none"
-        yield "Does an answer have a Date?", "yes" if "Date" in empty.headers else "no"
+        yield "Which rate limit headers do responses have?", ", ".join(named) or "none"
+        yield "Do responses have a Date header?", "yes" if "Date" in empty.headers else "no"
 
     def _key(self) -> str:
         url = f"{self.cdn}/projects/{quote(self.write_key, safe='')}/settings"
         try:
-            answer = get(url, seconds=TIMEOUT_SECONDS)
+            response = get(url, seconds=TIMEOUT_SECONDS)
         except requests.RequestException as error:
-            return f"no answer ({no_answer_reason(error, TIMEOUT_SECONDS)})"
-        if answer.status != HTTPStatus.OK:
-            return f"no: {answer.status}"
-        settings = _json(answer.content)
+            return f"no response ({no_answer_reason(error, TIMEOUT_SECONDS)})"
+        if response.status != HTTPStatus.OK:
+            return f"no: {response.status}"
+        settings = _json(response.content)
         own = _member(_member(settings, "integrations"), "Segment.io")
         if not isinstance(own, dict):
-            return "yes; its settings do not tell the region"
-        told = "with apiHost" if "apiHost" in own else "without apiHost"
-        return f"yes, {told}; region {region_in(settings) or 'unknown'}"
+            return "yes; its settings do not contain the region"
+        host = "with apiHost" if "apiHost" in own else "without apiHost"
+        return f"yes, {host}; region {region_in(settings) or 'unknown'}"
 
     def _sent(self, identify: Message) -> Iterator[str]:
         reply = self._post(self.address, identify.body)
         yield "## One identify"
         yield ""
-        yield f"It was answered {reply.text}."
+        yield f"The response was {reply.text}."
         if reply.is_success:
             yield (
                 f"Look for messageId `{identify.id}` in the source's Debugger, within a minute. If "
-                "it is not there, the key or the region is wrong although the answer says success. "
-                "If it is, look whether its context has `active: false`."
+                "it is not there, the key or the region is wrong, despite the successful response. "
+                "If it is, check that its context has `active: false`."
             )
 
     def _post(self, address: str, *messages: bytes, compress: bool = False) -> _Reply:
@@ -136,23 +136,23 @@ class Contact:
                 )
         except (requests.RequestException, ValueError) as error:
             reason = no_answer_reason(error, TIMEOUT_SECONDS)
-            return _Reply(f"no answer ({reason})", {})
-        answer = _json(response.content)
-        text = ", ".join([str(response.status_code), *_said(answer, response.content)])
+            return _Reply(f"no response ({reason})", {})
+        found = _json(response.content)
+        text = ", ".join([str(response.status_code), *_described(found, response.content)])
         return _Reply(text, response.headers, api.accepts(response.content))
 
 
-def _said(answer: object, content: bytes) -> Iterator[str]:
-    """Tell what an answer says, without what could be personal data."""
-    if not isinstance(answer, dict):
-        yield "no JSON object" if content else "an empty body"
+def _described(found: object, content: bytes) -> Iterator[str]:
+    """Describe a body, without anything that could be personal data."""
+    if not isinstance(found, dict):
+        yield "not a JSON object" if content else "an empty body"
         return
-    if isinstance(answer.get("success"), bool):
-        yield f"success: {str(answer['success']).lower()}"
-    code = answer.get("code")
+    if isinstance(found.get("success"), bool):
+        yield f"success: {str(found['success']).lower()}"
+    code = found.get("code")
     if isinstance(code, str) and _CODE.fullmatch(code):
         yield f"code: {code}"
-    others = len(answer.keys() - {"success", "code"})
+    others = len(found.keys() - {"success", "code"})
     if others:
         yield f"{others} other member{'s' if others > 1 else ''}"
 
@@ -169,7 +169,7 @@ def _member(value: object, name: str) -> Any:  # noqa: ANN401, JSON
 
 
 def default_cdn(address: str, configured: str | None) -> str | None:
-    """Return the address that knows write keys, which is Segment's own only."""
+    """Return the base URL for looking up write keys; only Segment itself has one by default."""
     if configured:
         return versioned(configured)
     return versioned(CDN) if region_of(address) else None

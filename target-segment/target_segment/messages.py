@@ -1,10 +1,10 @@
 """Encodes calls as messages for Segment; pure.
 
-A message's id is made from what is sent, so the same record has the same id in every run and
-Segment drops the repeat; a changed record has another. What changes without the record (when
-it was extracted, which version of this program sends it) has no part in it. Segment looks for
-repeats across all its customers, so the write key has one. Where only changes are sent, so has the
-number of changes before it of the same: a trait that changes from A to B and back is no repeat.
+A message's id is a digest of its content, so a record has the same id in every run and Segment
+drops repeats; a changed record has another id. The extraction time and the version of this program
+are not part of it. The write key is, because Segment deduplicates across all its customers. With
+`changed_only`, so is the number of earlier changes: a trait that changes from A to B and back is
+not a repeat.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ ID_BYTES = ID_CHARACTERS // 2
 STATES = frozenset({"identify", "group"})
 """Calls that describe a user or group and need not be repeated; the others are events."""
 
-OF_THE_SENDING = frozenset({"timestamp", "messageId"})
-"""Fields that alone are no change."""
+NOT_CONTENT = frozenset({"timestamp", "messageId"})
+"""Fields that do not count as a change."""
 
-HASHED_AT_ONCE = 2_047
-"""`hashlib` releases the GIL for more bytes than this, and then waits to get it back."""
+HASH_CHUNK = 2_047
+"""Bytes to hash at a time: for more, `hashlib` releases the GIL and then waits to get it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Messages:
     """Encodes calls as messages.
 
     Attributes:
-        tenant: What distinguishes ids of this source from those of others, from `tenant_of`.
-        integrations: Segment's `integrations` object, or None for each call's own.
-        null_traits: Whether traits that are null are sent; they overwrite with null.
-        company_groups: Whether a Moesif user's company becomes a group call as well.
-        library: Name and version of this program, encoded, for `context.library`.
-        stream: The name of the stream, if only changes are sent.
-        names_subjects: Whether messages say whom they describe, for `on_removed`.
-        names_traits: Whether they also say which traits they send.
+        tenant: A digest of the write key, from `tenant_of`; part of each id.
+        integrations: Segment's `integrations` object, or None to keep each call's own.
+        null_traits: Whether to send traits that are null; they overwrite.
+        company_groups: Whether to send a group call for a Moesif user's company.
+        library: Encoded name and version of this program, for `context.library`.
+        stream: Name of the stream, if only changes are sent.
+        names_subjects: Whether messages have a `subject`, for `on_removed`.
+        names_traits: Whether messages have the names of their traits, too.
     """
 
     tenant: bytes
@@ -67,13 +67,13 @@ class Messages:
     def of_call(
         self, call: Call, extracted: str | None = None, distinction: bytes = b"", shape: str = ""
     ) -> list[Message]:
-        """Encode a call, and perhaps a group call for the user's company.
+        """Encode a call, and a group call for the user's company, if wanted.
 
         Args:
-            call: In the terms of `singer_delivery.routing.calls`; it is modified.
+            call: A call as in `singer_delivery.routing.calls`; it is modified.
             extracted: The `time_extracted` of its record.
-            distinction: What distinguishes an event without an id from others like it.
-            shape: The known shape of its record, if it has one.
+            distinction: Distinguishes an event without an id from equal ones; part of its id.
+            shape: The known shape of its record, if any.
 
         Raises:
             RecordRejected: Segment would discard it.
@@ -85,7 +85,7 @@ class Messages:
         moesif.check_user(call, shape)
         if (shape, call["type"]) not in moesif.PROFILES:
             message = self.message(call, None, distinction)
-            message.subject = None  # a subscription is not its company
+            message.subject = None  # the record describes a subscription, not the company
             return [message]
         # Update the traits, but not when the user was last seen.
         if isinstance(context := call.setdefault("context", {}), dict):
@@ -96,11 +96,11 @@ class Messages:
         messages = [self.message(call, time)]
         if group is not None:
             messages.append(self.message(group, time))
-            messages[1].subject = None  # the record is the user's
+            messages[1].subject = None  # the record describes the user
         return messages
 
     def _group_of(self, user: Call) -> Call | None:
-        """Make the group call of a Moesif user's company, where there is one."""
+        """Return the group call for a Moesif user's company, if there is one."""
         traits = user.get("traits")
         if not isinstance(traits, dict):
             return None
@@ -122,11 +122,10 @@ class Messages:
         """Check and encode a call.
 
         Args:
-            call: In the terms of `singer_delivery.routing.calls`; it is modified.
-            extracted: The time for a call that has none of its own; no part of its id.
-            distinction: What distinguishes an event without an id from others; part of its id.
-            changes: Whether it is part of the changes of a user or company, although it is an
-                event.
+            call: A call as in `singer_delivery.routing.calls`; it is modified.
+            extracted: The timestamp for a call without one; not part of its id.
+            distinction: Distinguishes an event without an id from equal ones; part of its id.
+            changes: Whether an event counts as a change of its user or company.
 
         Raises:
             RecordRejected: Segment would discard it.
@@ -165,16 +164,16 @@ class Messages:
         return message
 
     def _entity_key(self, call: Call, stream: str) -> int:
-        """Return the key of what a call describes."""
+        """Return the key of the user or group that a call describes."""
         get = call.get
         ids = get("userId", ""), get("anonymousId", ""), get("groupId", "")
         return entity_key(self.tenant, stream, call["type"], *ids)
 
     def _fingerprint(self, call: Call, digest: bytes, *rest: bytes) -> bytes:
         """Return a digest of the content of a call; `digest` covers all of it."""
-        if not OF_THE_SENDING.isdisjoint(call):
-            said = {name: call[name] for name in call.keys() - OF_THE_SENDING}
-            digest = self._digest(encode(said), *rest)
+        if not NOT_CONTENT.isdisjoint(call):
+            content = {name: call[name] for name in call.keys() - NOT_CONTENT}
+            digest = self._digest(encode(content), *rest)
         return digest[:FINGERPRINT_BYTES]
 
     def _encoded(self, content: Record) -> bytes:
@@ -191,13 +190,13 @@ class Messages:
 
     def _digest(self, *parts: bytes) -> bytes:
         hashed, text = sha256(self.tenant), b"".join(parts)
-        for start in range(0, len(text), HASHED_AT_ONCE):
-            hashed.update(text[start : start + HASHED_AT_ONCE])
+        for start in range(0, len(text), HASH_CHUNK):
+            hashed.update(text[start : start + HASH_CHUNK])
         return hashed.digest()
 
 
 def traits_in(content: bytes) -> tuple[str, ...]:
-    """Return the names of encoded traits, except the id, which they repeat."""
+    """Return the names of encoded traits, except `id`."""
     return tuple(name for name in as_object(Raw(content)) or () if name != "id")
 
 
@@ -211,5 +210,5 @@ def subject_of(call: Call, stream: str) -> Subject:
 
 
 def tenant_of(write_key: str) -> bytes:
-    """Return a digest of the write key, from which the key cannot be read."""
+    """Return a digest of the write key."""
     return sha256(b"target-segment" + write_key.encode()).digest()

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     Call = dict[str, Any]
 
 MARK_PREFIX = "urn:tap-moesif:"
-"""How the `$id` of tap-moesif's schemas begins; the stream's name follows."""
+"""Prefix of the `$id` of tap-moesif's schemas, before the stream's name."""
 
 NOT_INTO_MOESIF = {MOESIF_DESTINATION: False}
-"""Segment's `integrations` for what comes from Moesif, where it would return in a loop."""
+"""Segment's `integrations` for data from Moesif, to avoid a loop."""
 
 USERS = "moesif.users"
 COMPANIES = "moesif.companies"
@@ -28,19 +28,19 @@ USAGE = "moesif.usage"
 SHAPE_PREFIX = "moesif."
 
 PROFILES = frozenset({(USERS, "identify"), (COMPANIES, "group")})
-"""The calls that say what is known of a user or a company by now, each with its shape."""
+"""The shapes and calls that describe the current state of a user or company."""
 
 LAST_USER = "lastSeenUserId"
-"""The field of a company with its user who was last seen."""
+"""The field of a company with the id of its user last seen on the API."""
 
 ACTION_TYPE = "user_action"
 """The `eventType` of a custom action; the others are API calls."""
 
 USAGE_EVENT = "API Usage"
-"""The event of a record of `usage`; another name is `event: {literal: …}` in its route."""
+"""The event's name for a record of `usage`; `event: {literal: …}` in its route changes it."""
 
-_OTHERWISE = "Deselect it in the tap, or set its call under streams."
-_NO_CALL = NotSent("no_call", f"Segment has no call for it. {_OTHERWISE}")
+_REMEDY = "Deselect it in the tap, or set its call under streams."
+_NO_CALL = NotSent("no_call", f"Segment has no call for it. {_REMEDY}")
 
 _PROFILE = frozenset(
     {
@@ -113,8 +113,8 @@ KNOWN = {
         ),
         NotSent(
             "no_call",
-            "a Segment group call needs a user. A Moesif company goes along with each of its "
-            f"users, and with company_groups: true as a group call of its own. {_OTHERWISE}",
+            "each user's call contains the company. Set company_groups: true to send group calls "
+            f"as well. {_REMEDY}",
         ),
         stream="companies",
         fields=_COMPANY,
@@ -174,14 +174,14 @@ _OTHERS = KnownShape(Route(call="", shape=f"{SHAPE_PREFIX}other"), _NO_CALL)
 
 
 def known_with(*, company_groups: bool) -> dict[str, KnownShape]:
-    """Return the shapes, and whether companies are sent."""
+    """Return the known shapes; companies are sent only with `company_groups`."""
     if not company_groups:
         return KNOWN
     return {**KNOWN, COMPANIES: KNOWN[COMPANIES]._replace(not_sent=None)}
 
 
 def marked(mark: str, known: Mapping[str, KnownShape] = KNOWN) -> KnownShape | None:
-    """Return the shape for a mark, or None for the mark of another tap."""
+    """Return the shape for a mark, or None for another tap's mark."""
     if not mark.startswith(MARK_PREFIX):
         return None
     return known.get(f"{SHAPE_PREFIX}{mark.removeprefix(MARK_PREFIX)}", _OTHERS)
@@ -198,13 +198,11 @@ def check_action(record: Record) -> None:
     if kind is not None and kind != ACTION_TYPE:
         raise RecordSkipped("api_call")
     if kind is None and record.get("actionName", NULL) == NULL:
-        raise RecordRejected(
-            "event_not_defined", "It has neither eventType nor actionName, which say what it is."
-        )
+        raise RecordRejected("event_not_defined", "It has neither eventType nor actionName.")
 
 
 def lacks_user(route: Route, fields: Iterable[str]) -> bool:
-    """Return whether a route makes groups of companies, whose records have no user."""
+    """Return whether a route sends companies as groups, but no field has their user."""
     if route.shape != COMPANIES or route.call != "group" or "userId" in route.literals:
         return False
     named = {path for name in ("userId", "anonymousId") for path in route.fields.get(name, ())}
@@ -214,7 +212,7 @@ def lacks_user(route: Route, fields: Iterable[str]) -> bool:
 def check_user(call: Call, shape: str) -> None:
     """Check that a call has a user.
 
-    A company's usage has none unless a route names one, and a company without users has none.
+    Only a company, or its usage, may have none.
 
     Raises:
         RecordSkipped: There is no user.

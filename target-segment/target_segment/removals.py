@@ -1,4 +1,4 @@
-"""Messages that tell that a user or a group is gone; pure."""
+"""Messages for the removal of users and groups; pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ class Remover:
 
     Attributes:
         messages: Encodes calls.
-        event: The name of the event, in which `{kind}` is filled in; None to set the traits that
-            were sent to null.
-        shape: The known shape of the stream's records, if they have one.
+        event: Name of the event, with the placeholder `{kind}`; None to set traits to null.
+        shape: The known shape of the stream's records, if any.
     """
 
     messages: Messages
@@ -57,11 +56,11 @@ class Remover:
             call |= {"type": "track", "event": name, "properties": {}}
             return call | {"context": {"groupId": removal.id[1:]}} if is_company else call
         call |= {"type": "group", "groupId": removal.id[1:]} if is_company else {"type": "identify"}
-        # It is no sign of life of the user.
+        # The user is not active.
         return call | {"traits": dict.fromkeys(removal.traits, NULL), "context": {"active": False}}
 
 
 def _sender(removal: Removal) -> Call:
-    """Return the id of the user, or of the user through whom a company is sent."""
+    """Return the id field of the user, or of the user in a company's call."""
     user = removal.via or removal.id
     return {"anonymousId" if user.startswith(ANONYMOUS) else "userId": user[1:]}

@@ -1,9 +1,9 @@
 """Segment's limits and rules, checked before sending.
 
-Segment answers 200 and drops a bad message later, in silence. So its own discard codes ("Delivery
-Overview", "Failed on ingest") are the checks made here and, in its own spelling, the reasons in the
-rejects file; `message_too_large`, `message_id_invalid`, `timestamp_invalid` and
-`context_not_object` are ours. The README lists which of its codes are checked.
+Segment returns 200 and silently discards invalid messages later. So this module checks for
+Segment's discard codes ("Delivery Overview", "Failed on ingest"), which are also the reasons in the
+rejects file. `message_too_large`, `message_id_invalid`, `timestamp_invalid` and
+`context_not_object` are our own. The README lists the codes that are checked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Call = dict[str, Any]
 
 # Segment, "HTTP Tracking API", limits: 32 KB a message, 500 KB a batch, 2,500 messages a batch.
-# Clients differ on what a KB is, so we stay below either reading.
+# Clients differ on what a KB is, so we stay below both.
 MAX_MESSAGE_BYTES = 32_000
 MAX_BATCH_BYTES = 475_000
 MAX_BATCH_MESSAGES = 2_500
@@ -33,23 +33,23 @@ _OBJECTS = {
     "context": "context_not_object",
 }
 NEEDED_IDS = {"group": "groupId", "alias": "previousId"}
-"""The id that a call needs besides a user's."""
+"""The id that a call needs besides the user's."""
 
 NAMED = frozenset({"page", "screen"})
-"""Calls that have a name and a category."""
+"""Calls with a name and a category."""
 
 CONSENT_EVENTS = frozenset({"Segment Consent Preference Updated", "Segment Consent Preference"})
-"""Segment, "Consent on the Profile": reserved for events that hold a user's consent."""
+"""Segment, "Consent on the Profile": names reserved for events with a user's consent."""
 
 
 def check_call(call: Call) -> None:
     """Check that Segment would not discard a call.
 
     Args:
-        call: In the terms of `singer_delivery.routing.calls`; a consent that is null is taken out.
+        call: A call as in `singer_delivery.routing.calls`; a consent that is null is removed.
 
     Raises:
-        RecordRejected: With the code, and the field's name.
+        RecordRejected: Segment would discard it.
     """
     _check_ids(call)
     if call["type"] == "track":
@@ -58,7 +58,7 @@ def check_call(call: Call) -> None:
         _check_names(call)
     for name, reason in _OBJECTS.items():
         if name in call and not isinstance(call[name], dict):
-            raise RecordRejected(reason, f"Its {name} are no object.")
+            raise RecordRejected(reason, f"Its {name} must be an object.")
     _check_time_and_id(call)
     if "consent" in call.get("context", ()):
         _check_consent(call["context"])
@@ -68,11 +68,11 @@ def check_call(call: Call) -> None:
 
 def _check_time_and_id(call: Mapping[str, Any]) -> None:
     if "timestamp" in call and iso_time(call["timestamp"]) is None:
-        raise RecordRejected("timestamp_invalid", "Its timestamp is no ISO 8601 time.")
+        raise RecordRejected("timestamp_invalid", "Its timestamp is not an ISO 8601 time.")
     if "messageId" in call and not _is_message_id(call["messageId"]):
         raise RecordRejected(
             "message_id_invalid",
-            f"Its messageId is no string of 1 to {MAX_MESSAGE_ID_CHARACTERS} characters.",
+            f"Its messageId is not a string of 1 to {MAX_MESSAGE_ID_CHARACTERS} characters.",
         )
 
 
@@ -92,7 +92,7 @@ def _check_ids(call: Mapping[str, Any]) -> None:
 
 def _check_id(name: str, value: object) -> None:
     if not (isinstance(value, str) and value):
-        raise RecordRejected("id_not_string", f"Its {name} is empty or no string.")
+        raise RecordRejected("id_not_string", f"Its {name} is empty or not a string.")
 
 
 def _is_message_id(value: object) -> bool:
@@ -104,20 +104,20 @@ def _check_event(call: Mapping[str, Any]) -> None:
     if event is None or event == "":
         raise RecordRejected("event_not_defined", "It has no event.")
     if not isinstance(event, str):
-        raise RecordRejected("event_not_string", "Its event is no string.")
+        raise RecordRejected("event_not_string", "Its event is not a string.")
 
 
 def _check_names(call: Mapping[str, Any]) -> None:
     for name in ("name", "category"):
         if name in call and not (isinstance(call[name], str) and call[name]):
-            raise RecordRejected(f"{name}_not_string", f"Its {name} is empty or no string.")
+            raise RecordRejected(f"{name}_not_string", f"Its {name} is empty or not a string.")
 
 
 def _check_consent(context: dict[str, Any]) -> None:
     """Check the form of a consent: `{"categoryPreferences": {"Advertising": true}}`.
 
-    Segment names its codes for the events that hold a consent; what it makes of a malformed one in
-    another call is not published, so none is sent.
+    Segment documents its codes for consent events only. How it handles a malformed consent in
+    another call is not published, so that is rejected, too.
     """
     consent = decode(encode(context["consent"]))
     if consent is None:
@@ -127,7 +127,8 @@ def _check_consent(context: dict[str, Any]) -> None:
     if not isinstance(preferences, dict):
         where = "consent.categoryPreferences" if isinstance(consent, dict) else "consent"
         raise RecordRejected(
-            "consent_categorypreferences_should_be_object", f"Its context.{where} is no object."
+            "consent_categorypreferences_should_be_object",
+            f"Its context.{where} must be an object.",
         )
     if not all(isinstance(consents, bool) for consents in preferences.values()):
         raise RecordRejected(
@@ -141,17 +142,17 @@ def _check_consent_event(call: Mapping[str, Any]) -> None:
     if "categoryPreferences" not in context.get("consent", {}):
         raise RecordRejected(
             "consent_categoryprefences_should_exist",
-            "It holds a consent without context.consent.categoryPreferences.",
+            "It is a consent event without context.consent.categoryPreferences.",
         )
     if call.get("anonymousId") is None:
         raise RecordRejected(
-            "consent_needs_anonymous_id_set", "It holds a consent and has no anonymous id."
+            "consent_needs_anonymous_id_set", "It is a consent event without an anonymous id."
         )
     device = context.get("device")
     if isinstance(device, dict) and not isinstance(device.get("advertisingId", ""), str):
         raise RecordRejected(
             "device_advertisingid_should_be_string",
-            "Its context.device.advertisingId is no string.",
+            "Its context.device.advertisingId is not a string.",
         )
 
 
@@ -159,10 +160,10 @@ def check_size(body: bytes) -> None:
     """Check the size of an encoded message.
 
     Raises:
-        RecordRejected: It is.
+        RecordRejected: It is too large.
     """
     if len(body) > MAX_MESSAGE_BYTES:
         raise RecordRejected(
             "message_too_large",
-            f"The message has {len(body)} bytes; Segment takes {MAX_MESSAGE_BYTES}.",
+            f"The message has {len(body)} bytes; Segment's limit is {MAX_MESSAGE_BYTES}.",
         )

@@ -1,4 +1,4 @@
-"""target-segment: its settings, and which stream becomes which call."""
+"""The target: settings, and the encoding of each stream."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def now() -> str:
 
 
 class TargetSegment(DeliveryTarget):
-    """Sends records to Segment as identify, group and track calls, and loses none."""
+    """Sends records to Segment as identify, group, track and other calls."""
 
     name = "target-segment"
     addresses = ("host", "cdn_url")
     located_by = ("region", "host")
     has_first_contact = True
-    verified = "Segment knows it, and it belongs to the region that is sent to."
+    verified = "It is valid, and belongs to the configured region."
 
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property(
@@ -77,44 +77,44 @@ class TargetSegment(DeliveryTarget):
             allowed_values=list(HOSTS),
             default=DEFAULT_REGION,
             title="Region",
-            description="Where the Segment workspace is: us (Oregon) or eu (Dublin).",
+            description="Region of the Segment workspace: us (Oregon) or eu (Dublin).",
         ),
         th.Property(
             "host",
             th.StringType(min_length=1),
             title="Host",
-            description="Send here instead of to the region's own host, for instance to a proxy "
-            "or to RudderStack; with or without /v1.",
+            description="Base URL to use instead of the region's, such as that of a proxy or of "
+            "RudderStack; with or without /v1.",
         ),
         th.Property(
             "integrations",
             th.ObjectType(additional_properties=True),
             title="Integrations",
-            description="Segment's integrations object for every call, in place of each call's "
-            "own: which destinations get it.",
+            description="Segment's integrations object, which selects destinations, for every "
+            "call; overrides the calls' own.",
         ),
         th.Property(
             "company_groups",
             th.BooleanType(),
             default=False,
-            title="Groups of companies",
-            description="Also send a group call for each Moesif company, through its last seen "
-            "user, and for the company of each Moesif user.",
+            title="Company groups",
+            description="Also send a group call for each Moesif company, with its last seen user, "
+            "and for the company of each Moesif user.",
         ),
         th.Property(
             "verify_write_key",
             th.BooleanType(),
             default=True,
             title="Verify the write key",
-            description="Ask Segment before the first batch whether the key exists and belongs "
-            "to the region; Segment drops everything in silence otherwise. Asked only of "
-            "Segment's own hosts, or where cdn_url is set.",
+            description="Check before the first batch that the key exists and belongs to the "
+            "region, because Segment would silently discard everything. Applies to Segment's own "
+            "hosts, or with cdn_url.",
         ),
         th.Property(
             "cdn_url",
             th.StringType(min_length=1),
             title="CDN address",
-            description="Where write keys are verified, in place of Segment's own CDN.",
+            description="Base URL for verifying write keys, instead of Segment's CDN.",
         ),
         streams_setting(SEGMENT_CALLS, KNOWN),
         *delivery_settings(
@@ -176,13 +176,13 @@ class TargetSegment(DeliveryTarget):
 
     @property
     def _is_verifiable(self) -> bool:
-        """Whether there is a service that knows the write key."""
+        """Whether there is a service to verify the write key."""
         return bool(region_of(self._address) or self.config.get("cdn_url"))
 
     @override
     def verify_key(self) -> str | None:
         if not self._is_verifiable:
-            return "only Segment knows its keys, and host leads elsewhere"
+            return "host is not one of Segment's, and cdn_url is not set"
         region = region_of(self._address) or self.config["region"]
         cdn = versioned(self.config.get("cdn_url") or CDN)
         return verify_write_key(self.config["write_key"], region, cdn)
@@ -194,8 +194,8 @@ class TargetSegment(DeliveryTarget):
             return route
         if lacks_user(route, stream.fields):
             self.warn_once(
-                f"Stream '{stream.name}' has no {LAST_USER}, so none of its companies can be sent: "
-                "select that field in the tap, and keep it in stream maps."
+                f"Stream '{stream.name}' has no field {LAST_USER}, so its companies cannot be "
+                "sent. Select that field in the tap, and keep it in stream maps."
             )
         messages, remover, rows = self._messages, None, None
         if self.settings.changed_only:

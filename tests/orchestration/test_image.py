@@ -101,7 +101,7 @@ def test_a_wrong_key_is_told_and_ends_with_1(
     mounts = mounted(tmp_path, services, TARGET_SEGMENT_WRITE_KEY="of-no-source")
     ended = store.run(*mounts, "moesif-segment")
     assert ended.code == 1
-    assert "Segment knows no source with this write_key" in ended.stderr
+    assert "Segment has no source with this write_key" in ended.stderr
     assert "of-no-source" not in ended.stderr
 
 

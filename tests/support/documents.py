@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from record_checks import checker
-from tap_moesif.records import Field, Kind, RecordMaker, as_it_is, plain
+from tap_moesif.records import Field, Kind, RecordMaker, plain, unchanged
 from tap_moesif.service.queries import REQUEST_TIME
 from tap_moesif.streams.cohorts import Cohorts
 from tap_moesif.streams.companies import Companies
@@ -37,7 +37,7 @@ class Stream:
     """How a stream's documents are made into records."""
 
     fields: tuple[Field, ...]
-    prepare: Callable[[Document], Document] = as_it_is
+    prepare: Callable[[Document], Document] = unchanged
 
     def maker(self, *drop: str, mismatches: list[str] | None = None) -> RecordMaker:
         """Make what makes its records."""
@@ -83,7 +83,7 @@ class Stream:
 STREAMS = {
     "users": Stream(Users.fields, Users.prepare),
     "companies": Stream(Companies.fields),
-    "subscriptions": Stream(Subscriptions.fields, as_it_is),
+    "subscriptions": Stream(Subscriptions.fields, unchanged),
     "cohorts": Stream(Cohorts.fields, Cohorts.prepare),
     "events": Stream(Events.fields, Events.prepare),
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from singer_delivery.http import host_of
 from tap_moesif.service import Moesif
 from tap_moesif.service.connection import Connection
-from tap_moesif.service.pace import Pace
+from tap_moesif.service.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def api(
     clock = clock or Clock()
     moesif = Moesif(
         connect or (lambda: Connection(url, KEY)),
-        Pace(per_minute, clock, clock.sleep),
+        RateLimiter(per_minute, clock, clock.sleep),
         host_of(url),
         parallel,
         sleep=clock.sleep,

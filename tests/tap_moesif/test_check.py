@@ -87,14 +87,14 @@ def test_a_wrong_path_and_a_time_that_cannot_be_sorted_by_are_told(account: Acco
     found = findings(account, start_date="2026-01-01")
     assert failed(found) == {"stream companies", "stream subscriptions", "stream users"}
     assert "companies_path" in found["stream companies"].text
-    assert "does not sort 'users' by modified_time" in found["stream users"].text
+    assert "cannot sort 'users' by modified_time" in found["stream users"].text
 
 
 def test_an_address_where_nobody_answers_is_told_soon(account: Account) -> None:
     account.script.extend([Reply(closed=True)] * 20)
     found = findings(account)
     assert failed(found)
-    assert "Is api_url right" in found["stream cohorts"].text
+    assert "Check api_url" in found["stream cohorts"].text
 
 
 @pytest.mark.parametrize(("off", "sign"), [(0 * HOUR, Sign.OK), (HOUR, Sign.WARNING)])

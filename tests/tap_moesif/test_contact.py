@@ -153,10 +153,10 @@ def test_where_only_the_other_path_answers_it_is_to_be_set(
     moesif.answer = refused(f"search/{kind}", status=404)
     report = contact(service)
     assert settings_in(report) == [f"{kind}_path: {other}"]
-    assert answer_to(report, f"Does /search/~/search/{kind} answer?").startswith(
+    assert answer_to(report, f"Does /search/~/search/{kind} respond?").startswith(
         "without from and to: 404"
     )
-    assert answer_to(report, f"Does {other} answer?") == (
+    assert answer_to(report, f"Does {other} respond?") == (
         "without from and to: 200; with them: 200"
     )
 
@@ -167,13 +167,13 @@ def test_where_from_and_to_are_needed_it_is_told(service: ScriptedService, moesi
         if path.endswith("usermetrics/users") and "from=" not in request.path
         else None
     )
-    text = answer_to(contact(service), "Does /search/~/search/usermetrics/users answer?")
+    text = answer_to(contact(service), "Does /search/~/search/usermetrics/users respond?")
     assert text == "without from and to: 400 (parsing_exception); with them: 200"
 
 
 def test_a_path_of_the_account_s_own_is_not_shown(service: ScriptedService) -> None:
     report = contact(service, users_path="/canary/users")
-    assert "users_path as it is set" in report
+    assert "the configured users_path" in report
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_how_the_total_is_written(
 ) -> None:
     moesif.total = total
     report = contact(service)
-    assert answer_to(report, "How is the total written?") == text
+    assert answer_to(report, "What is the form of the total?") == text
     assert "4321" not in report
 
 
@@ -216,7 +216,7 @@ def test_whether_source_is_heeded(service: ScriptedService, moesif: Moesif, heed
         moesif.answer = lambda path, request: (
             Reply(200, whole) if request.method == "POST" and path.endswith("/users") else None
         )
-    assert answer_to(contact(service), "Is _source heeded?") == ("yes" if heeded else "no")
+    assert answer_to(contact(service), "Is _source supported?") == ("yes" if heeded else "no")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_under_which_names_fields_are(
     for name in (*names, None):
         moesif.users = [{**bare, name: {"canary": 1}} if name else bare]
         text = answer_to(contact(service), f"Under which name do users have {question}?")
-        assert text == (name or "no document of the sample has it")
+        assert text == (name or "no document in the sample has it")
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,10 @@ def test_aggregations_that_are_left_out_of_the_answer_are_told(
     )
     report = contact(service)
     for name in AGGREGATIONS:
-        assert answer_to(report, f"Is the aggregation {name} accepted?") == "answered, but left out"
+        assert (
+            answer_to(report, f"Is the aggregation {name} accepted?")
+            == "no: missing in the response"
+        )
 
 
 def test_where_the_roll_up_is_refused_it_is_to_be_left_out(
@@ -330,7 +333,7 @@ def test_how_a_single_user_is_answered(
     service: ScriptedService, moesif: Moesif, answer: Any, form: str
 ) -> None:
     moesif.answer = lambda path, _: Reply(200, answer) if "~/users/" in path else None
-    assert answer_to(contact(service), "How is a single user answered?") == form
+    assert answer_to(contact(service), "What is the form of a single user?") == form
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -338,13 +341,15 @@ def test_too_many_queries_are_waited_for_and_told(
     service: ScriptedService, monkeypatch: pytest.MonkeyPatch, asks: bool
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("tap_moesif.service.pace.Pace.pause", lambda _, wait: waits.append(wait))
+    monkeypatch.setattr(
+        "tap_moesif.service.rate_limit.RateLimiter.pause", lambda _, wait: waits.append(wait)
+    )
     service.script.append(Reply(429, b"", {"Retry-After": "7"} if asks else {}))
     report = contact(service)
     assert answer_to(report, "Does a 429 have Retry-After?") == ("yes" if asks else "no")
     [wait] = waits
     assert wait == 7 if asks else 0 < wait <= 60
-    assert answer_to(report, "Does /search/~/search/users answer?").startswith(
+    assert answer_to(report, "Does /search/~/search/users respond?").startswith(
         "without from and to: 200"
     )
 
@@ -352,8 +357,8 @@ def test_too_many_queries_are_waited_for_and_told(
 @pytest.mark.parametrize(
     ("date", "text"),
     [
-        (None, "yes; it agrees with this machine's clock to the minute"),
-        (formatdate(0, usegmt=True), "yes; it is more than a minute off this machine's clock"),
+        (None, "yes; within a minute of this machine's clock"),
+        (formatdate(0, usegmt=True), "yes; more than a minute off this machine's clock"),
         ("noon", "no"),
     ],
 )
@@ -363,14 +368,14 @@ def test_whether_answers_are_dated(
     if date:
         found = {"hits": {"total": 0, "hits": []}}
         moesif.answer = lambda _path, _request: Reply(200, found, {"Date": date})
-    assert answer_to(contact(service), "Do answers have a Date?") == text
+    assert answer_to(contact(service), "Do responses have a Date header?") == text
 
 
 def test_a_moesif_that_does_not_answer_is_an_error(
     service: ScriptedService, moesif: Moesif
 ) -> None:
     moesif.answer = lambda _path, _request: Reply(closed=True)
-    with pytest.raises(Exception, match="No answer from Moesif"):
+    with pytest.raises(Exception, match="No response from Moesif"):
         contact(service)
 
 
@@ -413,5 +418,5 @@ def test_shapes_hold_types_and_known_names_only() -> None:
 def test_on_the_sandbox(sandbox: Sandbox) -> None:
     sandbox.hold(users=[{"_id": "u", **USER}])
     report = TapMoesif(config=sandbox.config).first_contact()
-    assert answer_to(report, "Is this tap's roll-up accepted?") == "yes"
+    assert answer_to(report, "Is the query for this tap's roll-up accepted?") == "yes"
     assert "canary" not in report.lower()

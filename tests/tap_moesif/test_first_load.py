@@ -136,7 +136,7 @@ def test_each_user_comes_once_with_the_usage_that_one_counts(
 ) -> None:
     with Account() as account, pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "MAX_IDS", 4)
-        patch.setattr(rollups, "MOST_HELD", 5)
+        patch.setattr(rollups, "MAX_ROLL_UPS_HELD", 5)
         patch.setattr(rollups, "IDS_LISTED", 4)
         for number, (user, statuses) in enumerate(calls.items()):
             account.user(user, modified_time=number * MINUTE + HOUR)

@@ -50,11 +50,11 @@ def errors(config: dict[str, Any], *, env: bool = False) -> list[str]:
         ({"api_url": "http://me:s3cret@host"}, "api_url: it is plain http to another machine"),
         ({"users_path": "search"}, "users_path: its value does not match"),
         ({"usage_rollup": "no"}, "usage_rollup: its value is not of type 'boolean'."),
-        ({"start_date": "yesterday"}, "start_date: it is no date; write it as 2026-01-31."),
-        ({"end_date": "2026-02-30"}, "end_date: it is no date; write it as 2026-01-31."),
+        ({"start_date": "yesterday"}, "start_date: not a date; use a form such as 2026-01-31."),
+        ({"end_date": "2026-02-30"}, "end_date: not a date; use a form such as 2026-01-31."),
         (
             {"start_date": "2026-01-02T01:00:00+01:00", "end_date": "2026-01-02"},
-            "end_date: it is not after start_date.",
+            "end_date: must be after start_date.",
         ),
     ],
 )

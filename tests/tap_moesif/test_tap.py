@@ -268,7 +268,7 @@ def test_a_file_that_holds_no_object_is_one_sentence(
 
     done = run(option, str(path), config=config("http://127.0.0.1:1"))
 
-    assert sentence(done) == f"{option} names a file that holds no JSON object."
+    assert sentence(done) == f"The file given as {option} is not a JSON object."
 
 
 def test_settings_that_are_not_there_are_one_sentence(run: Run, tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_nulls_are_left_out_of_objects_at_any_depth_and_nothing_else_is(
     assert sent.get("metadata", {}) == pruned(metadata)
     models(null_traits=True).describe(document, raw)
     assert json.loads(models().user(document).body).get("metadata", {}) == metadata
-    models().take(document, "metadata", msgspec.Raw(json.dumps(metadata).encode()))
+    models().set_field(document, "metadata", msgspec.Raw(json.dumps(metadata).encode()))
     assert json.loads(models().user(document).body)["metadata"] == pruned(metadata)
 
 

@@ -78,11 +78,11 @@ def told(
 @pytest.mark.parametrize(
     ("settings", "region", "sign", "text"),
     [
-        (Reply(200, IN_THE_US), "us", "✓", "belongs to the region"),
-        (Reply(200, IN_THE_EU), "eu", "✓", "belongs to the region"),
+        (Reply(200, IN_THE_US), "us", "✓", "belongs to the configured region"),
+        (Reply(200, IN_THE_EU), "eu", "✓", "belongs to the configured region"),
         (Reply(200, IN_THE_EU), "us", "✗", "Set region: eu"),
         (Reply(200, IN_THE_US), "eu", "✗", "Set region: us"),
-        (Reply(404, b""), "us", "✗", "Segment knows no source with this write_key"),
+        (Reply(404, b""), "us", "✗", "Segment has no source with this write_key"),
         (Reply(500, b""), "us", "!", "could not be verified: HTTP 500"),
         (Reply(200, b"<html>"), "us", "!", "could not be verified"),
         (Reply(closed=True), "us", "!", "could not be verified"),
@@ -140,7 +140,7 @@ def test_the_streams_of_a_catalog_are_checked_for_routes(
     rows = {line.split("  ")[0]: line for line in out.splitlines()}
     assert code == 1
     assert "Sent as identify." in rows["✓ stream users"]
-    assert "Left out: a Segment group call needs a user" in rows["✓ stream companies"]
+    assert "Left out: each user's call contains the company" in rows["✓ stream companies"]
     assert "Sent as identify." in rows["✓ stream contacts"]
     assert "deals" in rows["✗ stream deals"]
 
@@ -190,10 +190,10 @@ ANSWERS = {
         Reply(400, {"success": False, "code": "empty_batch", "message": f"no {KEY}"}),
         "400, success: false, code: empty_batch, 1 other member",
     ),
-    "a text": (Reply(200, b"OK"), "200, no JSON object"),
+    "a text": (Reply(200, b"OK"), "200, not a JSON object"),
     "an empty body": (Reply(204, b""), "204, an empty body"),
     "a code that is a sentence": (Reply(400, {"code": f"Your {KEY}"}), "400"),
-    "no answer": (Reply(closed=True), "no answer (the connection was closed"),
+    "no answer": (Reply(closed=True), "no response (the connection was closed"),
 }
 
 
@@ -207,7 +207,7 @@ def test_what_an_empty_batch_leads_to_is_told_in_shapes(
 ) -> None:
     segment.batch = reply
     code, out = told(service, capsys, Options(first_contact=True))
-    [row] = [line for line in out.splitlines() if "an empty batch lead" in line]
+    [row] = [line for line in out.splitlines() if "response to an empty batch" in line]
     assert (code, text in row) == (0, True), row
     assert sent_to(service) == []
 
@@ -224,7 +224,7 @@ def test_what_the_cdn_and_the_headers_say_is_told(
     segment.batch = Reply(200, {"success": True})
     _, out = told(service, capsys, Options(first_contact=True))
     assert "| yes, without apiHost; region us |" in out
-    assert "about limits has an answer? | none |" in out
+    assert "rate limit headers do responses have? | none |" in out
     segment.settings = Reply(404)
     _, out = told(service, capsys, Options(first_contact=True))
     assert "| no: 404 |" in out

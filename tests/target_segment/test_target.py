@@ -400,7 +400,7 @@ def test_a_stream_that_segment_has_no_call_for_is_skipped_and_said_once(
     lines = [schema, record(1), schema, record(2), state("end")]
     ended = run("target-segment", tmp_path, config(segment), lines=lines)
     assert (ended.code, ended.messages, segment.requests) == (0, ["end"], [])
-    assert ended.stderr.count("'users' is not sent: a Segment group call needs a user") == 1
+    assert ended.stderr.count("'users' is not sent: each user's call contains the company") == 1
     assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 2}
 
 

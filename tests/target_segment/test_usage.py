@@ -169,7 +169,7 @@ def test_companies_without_the_field_of_their_user_are_warned_of(
     lines = [schema("companies", "id", mark="companies"), record("companies", id="acme")]
     ended = run(segment, tmp_path, lines, company_groups=True)
     assert ended.code == 0
-    assert "has no lastSeenUserId, so none of its companies can be sent" in ended.stderr
+    assert "has no field lastSeenUserId, so its companies cannot be sent" in ended.stderr
     assert summary(tmp_path)["skipped_by_reason"] == {"company_without_user": 1}
     routed = {"companies": {"user_id": "owner"}}
     lines = [schema("companies", "id", "owner", mark="companies")]
@@ -195,7 +195,7 @@ def test_without_company_groups_companies_stay_with_their_users(
     ended = companies(segment, tmp_path, ACME)
 
     assert (ended.code, segment.requests) == (0, [])
-    assert "as a group call of its own" in ended.stderr
+    assert "to send group calls as well" in ended.stderr
     assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 1}
 
 

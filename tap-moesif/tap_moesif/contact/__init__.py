@@ -1,7 +1,7 @@
-"""`--first-contact`: what no document says of Moesif's API, asked of a live account.
+"""`--first-contact`: finds out from a live account what Moesif's documentation does not say.
 
-It only reads. The report holds names from Moesif's published reference, types, yes and no, and
-rounded counts; nothing of a document, so that it can be pasted into an issue.
+It only reads. The report contains published field names, types, yes or no, and rounded counts, but
+no values of documents, so it can be pasted into an issue.
 """
 
 from tap_moesif.contact.probe import Probe, Reply

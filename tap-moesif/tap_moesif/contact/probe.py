@@ -1,4 +1,4 @@
-"""Sends a request once, and takes whatever is answered."""
+"""Sends a request once and returns the response, whatever its status."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tap_moesif.service.connection import Connection
-    from tap_moesif.service.pace import Pace
+    from tap_moesif.service.rate_limit import RateLimiter
 
 TIMEOUT_SECONDS = 120
 _REQUIRED = RequiredScope("first contact", "", "")
 
 
 class Reply(NamedTuple):
-    """What was answered.
+    """A response.
 
     Attributes:
         status: The HTTP status.
-        headers: Names in any letter case.
-        json: The body; None where it is no JSON.
-        error: The type of the search engine's error, where it names one.
-        seconds: How long the answer took.
+        headers: The headers, with case-insensitive names.
+        json: The parsed body; None if it is not JSON.
+        error: The type of the search engine's error; empty if there is none.
+        seconds: Time from the request to the headers, in seconds.
     """
 
     status: int
@@ -42,71 +42,71 @@ class Reply(NamedTuple):
 
     @property
     def is_success(self) -> bool:
-        """Whether it is a 2xx with JSON."""
+        """Whether the status is 2xx and the body is JSON."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES and self.json is not None
 
     @property
     def hits(self) -> list[dict[str, Any]]:
-        """The hits of a search; empty where there are none."""
+        """The hits of a search; empty if there are none."""
         outer = self.json.get("hits") if isinstance(self.json, dict) else None
         hits = outer.get("hits") if isinstance(outer, dict) else None
         return [hit for hit in hits if isinstance(hit, dict)] if isinstance(hits, list) else []
 
     @property
     def documents(self) -> list[dict[str, Any]]:
-        """The documents of its hits."""
+        """The documents in the hits."""
         sources = [hit.get("_source") for hit in self.hits]
         return [source for source in sources if isinstance(source, dict)]
 
     @override
     def __str__(self) -> str:
-        """Return the status, and the type of the engine's error."""
+        """Return the status and the type of the engine's error."""
         if HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES and self.json is None:
-            return f"{self.status}, but no JSON"
+            return f"{self.status}, but not JSON"
         return f"{self.status} ({self.error})" if self.error else str(self.status)
 
 
 @dataclass(slots=True)
 class Probe:
-    """Asks Moesif, within the limit of queries.
+    """Sends single requests to Moesif, within the rate limit.
 
     Attributes:
         connection: A connection to the API.
-        pace: Says when the next request may go.
+        pace: The rate limiter.
         wall: Returns seconds since the epoch.
-        asked: How many requests were sent.
-        limited: The answer that said that there were too many, if one did.
+        request_count: Number of requests sent.
+        rate_limited: The first response with status 429, if any.
     """
 
     connection: Connection
-    pace: Pace
+    pace: RateLimiter
     wall: Callable[[], float]
-    asked: int = 0
-    limited: Reply | None = field(default=None)
+    request_count: int = 0
+    rate_limited: Reply | None = field(default=None)
 
-    def ask(
+    def request(
         self,
         path: str,
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         id_: str = "",
     ) -> Reply:
-        """Send a request; where there were too many, wait as long as it takes, and once more.
+        """Send a request. After the first 429, wait and retry once.
 
         Args:
-            path: Below the API's address, with `{id}` in place of `id_`.
-            body: For a POST.
-            params: The query string's.
-            id_: Goes into the path.
+            path: Path below the API's base URL, with `{id}` as the placeholder of `id_`.
+            body: JSON body; without one the request is a GET.
+            params: Query string parameters.
+            id_: Value for `{id}` in the path.
 
         Raises:
-            AttemptError: There is no answer.
+            AttemptError: There was no response.
         """
         request = Request(path, _REQUIRED, params or {}, body, id_)
         reply = self._send(request)
-        if reply.status != HTTPStatus.TOO_MANY_REQUESTS or self.limited:
+        if reply.status != HTTPStatus.TOO_MANY_REQUESTS or self.rate_limited:
             return reply
-        self.limited = reply
+        self.rate_limited = reply
         now = self.wall()
         wait = retry_after(reply.status, reply.headers, now)
         self.pace.pause(RATE_WINDOW_SECONDS - now % RATE_WINDOW_SECONDS if wait is None else wait)
@@ -114,7 +114,7 @@ class Probe:
 
     def _send(self, request: Request) -> Reply:
         with self.pace:
-            self.asked += 1
+            self.request_count += 1
             answer = self.connection.send(request, TIMEOUT_SECONDS)
         try:
             found = json.loads(answer.content)

@@ -1,4 +1,4 @@
-"""The questions of a first contact, and how their answers read."""
+"""The questions of `--first-contact`, and how each is answered."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from tap_moesif.contact.probe import Probe, Reply
 
 SAMPLE = 100
-"""Documents of each kind that are looked at."""
+"""Documents of each kind that are examined."""
 
 PATHS = {
     "users": ("/search/~/search/users", "/search/~/search/usermetrics/users"),
     "companies": ("/search/~/search/companies", "/search/~/search/companymetrics/companies"),
 }
-"""The pairs of paths that Moesif has documented, the setting's default first."""
+"""The paths that Moesif has documented; the setting's default comes first."""
 
 SIZES = (1_000, 10_000, 10_001)
-"""This tap's first page, the engine's own limit, and what the engine refuses by default."""
+"""This tap's first page, the engine's default limit, and one more than that."""
 
 PUBLISHED_SCOPES = frozenset(
     {
@@ -55,7 +55,7 @@ PUBLISHED_SCOPES = frozenset(
         *("delete:companies", "create:cohorts", "update:cohorts", "delete:cohorts"),
     }
 ).union(*(stream.scopes for stream in STREAMS))
-"""Scopes that Moesif's documents name; of a key's only these are shown."""
+"""Scopes in Moesif's documentation; a key's other scopes are not reported."""
 
 ENRICHMENT = ("enrichment", "enrichments", "clearbit")
 ROLL_UPS = ("last24HourAggResults", "last_24_hour_agg_results")
@@ -63,10 +63,10 @@ ROLL_UPS = ("last24HourAggResults", "last_24_hour_agg_results")
 
 @dataclass(slots=True)
 class Contact:
-    """Asks everything, one question after the other.
+    """Asks all questions in turn.
 
     Attributes:
-        probe: Asks Moesif.
+        probe: Sends the requests.
         config: The settings of the tap.
         now: The current time.
     """
@@ -78,13 +78,13 @@ class Contact:
     _samples: dict[str, Reply] = field(default_factory=dict)
 
     def report(self, version: str) -> str:
-        """Ask everything; return the report.
+        """Ask all questions and return the report.
 
         Args:
-            version: This tap's.
+            version: The version of this tap.
 
         Raises:
-            AttemptError: There is no answer.
+            AttemptError: A request had no response.
         """
         answers = [*self.answers()]
         kinds = {"users": Users.fields, "companies": Companies.fields, "events": Events.fields}
@@ -94,11 +94,11 @@ class Contact:
             if kind in self._samples
         ]
         title = f"First contact of tap-moesif {version} with Moesif, {self.now:%Y-%m-%d}"
-        answers.append(Answer("How many queries did this take?", str(self.probe.asked)))
+        answers.append(Answer("How many queries did this take?", str(self.probe.request_count)))
         return report(title, answers, rows)
 
     def answers(self) -> Iterator[Answer]:
-        """Ask everything; yield the answers."""
+        """Ask all questions and yield the answers."""
         for kind, paths in PATHS.items():
             yield from self._path_answers(kind, paths)
         yield from self._scope_answers()
@@ -108,25 +108,25 @@ class Contact:
         yield from self._aggregation_answers()
         yield from self._header_answers()
 
-    # Which path answers, and with what.
+    # Paths.
 
     def _path_answers(self, kind: str, paths: Sequence[str]) -> Iterator[Answer]:
         setting = f"{kind}_path"
         configured = self.config[setting]
         works: list[str] = []
         for path in dict.fromkeys((configured, *paths)):
-            bare = self.probe.ask(path, {"size": SAMPLE, "query": everything()})
-            dated = self.probe.ask(path, {"size": 1, "query": everything()}, self._period)
-            shown = path if path in paths else f"{setting} as it is set"
+            bare = self.probe.request(path, {"size": SAMPLE, "query": everything()})
+            dated = self.probe.request(path, {"size": 1, "query": everything()}, self._period)
+            shown = path if path in paths else f"the configured {setting}"
             text = f"without from and to: {bare}; with them: {dated}"
-            yield Answer(f"Does {shown} answer?", text)
+            yield Answer(f"Does {shown} respond?", text)
             if bare.is_success:
                 works.append(path)
                 if kind not in self._samples or not self._samples[kind].hits:
                     self._samples[kind], self._paths[kind] = bare, path
         wanted = works[0] if works and configured not in works else ""
         if wanted:
-            text = "no; the path that answers is another one"
+            text = "no; another path works"
             yield Answer(f"Is {setting} right?", text, f"{setting}: {wanted}")
 
     @property
@@ -134,35 +134,36 @@ class Contact:
         start = self.now - timedelta(days=1)
         return {"from": utc(start.timestamp() * 1000), "to": utc(self.now.timestamp() * 1000)}
 
-    # What the key may do.
+    # Scopes.
 
     def _scope_answers(self) -> Iterator[Answer]:
         scopes = scopes_in(self.config["management_api_key"])
         text = ", ".join(scopes) if scopes else "the key does not say"
         yield Answer("Which published scopes does this key have?", text)
-        events = self.probe.ask(EVENTS_PATH, {"size": SAMPLE}, self._period)
+        events = self.probe.request(EVENTS_PATH, {"size": SAMPLE}, self._period)
         if events.is_success:
             self._samples["events"] = events
         answers = {
             "events": events,
-            "cohorts": self.probe.ask("/~/cohorts", params={"cohort_type": "user"}),
+            "cohorts": self.probe.request("/~/cohorts", params={"cohort_type": "user"}),
         }
         if company := self._id_of("companies"):
             path = "/search/~/companies/{id}/subscriptions"
-            answers["subscriptions"] = self.probe.ask(path, id_=company)
+            answers["subscriptions"] = self.probe.request(path, id_=company)
         for kind in ("users", "companies"):
             path = f"/search/~/mappings/{kind}/properties"
-            answers[f"the mappings of {kind}"] = self.probe.ask(path)
+            answers[f"the mappings of {kind}"] = self.probe.request(path)
         for kind, reply in answers.items():
             lines = {"events": "usage_rollup: false"} if not reply.is_success else {}
             yield Answer(f"May this key read {kind}?", _yes(reply), lines.get(kind, ""))
         if user := self._id_of("users"):
-            reply = self.probe.ask("/search/~/users/{id}", id_=user)
+            reply = self.probe.request("/search/~/users/{id}", id_=user)
             form = "under _source" if isinstance(_member(reply.json, "_source"), dict) else "flat"
-            yield Answer("How is a single user answered?", form if reply.is_success else str(reply))
+            text = form if reply.is_success else str(reply)
+            yield Answer("What is the form of a single user?", text)
 
     def _id_of(self, kind: str) -> str:
-        """Return the id of a document, which goes into a path and nowhere else."""
+        """Return the id of a document, for use in a path only."""
         hits = self._samples[kind].hits if kind in self._samples else []
         return str(hits[0].get("_id") or "") if hits else ""
 
@@ -173,7 +174,7 @@ class Contact:
             return
         path = self._paths["users"]
         search = {"_source": ["user_id"], "sort": [{"_id": "asc"}], "query": everything()}
-        pages = {size: self.probe.ask(path, {"size": size, **search}) for size in SIZES}
+        pages = {size: self.probe.request(path, {"size": size, **search}) for size in SIZES}
         first = pages[SIZES[0]]
         for size, reply in pages.items():
             fits = reply.is_success or size > MAX_PAGE_SIZE or not first.is_success
@@ -181,16 +182,16 @@ class Contact:
             yield Answer(f"Is a page of {size:,} accepted?", _yes(reply), setting)
         if first.documents:
             names = {name for each in first.documents for name in each}
-            yield Answer("Is _source heeded?", "yes" if names <= {"user_id"} else "no")
+            yield Answer("Is _source supported?", "yes" if names <= {"user_id"} else "no")
         sample = self._samples["users"]
         total = _member(_member(sample.json, "hits"), "total")
-        yield Answer("How is the total written?", shape(total, {"value", "relation"}))
+        yield Answer("What is the form of the total?", shape(total, {"value", "relation"}))
         count = total.get("value") if isinstance(total, dict) else total
         if isinstance(count, int):
             yield Answer("How many users are there?", about(count))
-        counted = self.probe.ask("/search/~/count/users", {"query": everything()})
+        counted = self.probe.request("/search/~/count/users", {"query": everything()})
         text = shape(counted.json, {"hits", "total", "count", "value", "relation"})
-        yield Answer("What does a count answer?", text if counted.is_success else str(counted))
+        yield Answer("What is the form of a count?", text if counted.is_success else str(counted))
 
     # Sorting.
 
@@ -207,7 +208,7 @@ class Contact:
             ],
         }
         for name, sort in sorts.items():
-            first = self.probe.ask(path, {"size": 1, "sort": sort, "query": everything()})
+            first = self.probe.request(path, {"size": 1, "sort": sort, "query": everything()})
             text = _yes(first)
             if after := _sort_values(first):
                 body = {"size": 1, "sort": sort, "query": everything(), "search_after": after}
@@ -215,11 +216,11 @@ class Contact:
             times = "" if first.is_success or "modified" not in name else _FULL_TABLE
             yield Answer(f"Is sorting by {name} accepted?", text, times)
         since = between(MODIFIED_TIME, utc((self.now.timestamp() - 86_400) * 1000), None)
-        reply = self.probe.ask(path, {"size": 1, "query": since})
+        reply = self.probe.request(path, {"size": 1, "query": since})
         yield Answer("Is a range of modified_time accepted?", _yes(reply))
 
     def _next_page(self, first: Reply, path: str, body: Mapping[str, Any]) -> str:
-        second = self.probe.ask(path, body)
+        second = self.probe.request(path, body)
         if not second.is_success:
             return str(second)
         if not second.hits:
@@ -239,7 +240,7 @@ class Contact:
                 ("the enrichment", ENRICHMENT),
             ):
                 found = first_of(documents, names)
-                text = " and ".join(found) if found else "no document of the sample has it"
+                text = " and ".join(found) if found else "no document in the sample has it"
                 yield Answer(f"Under which name do {kind} have {question}?", text)
             answer = moves_with_calls(documents)
             yield Answer(f"Does modified_time of {kind} move with API calls?", answer)
@@ -263,16 +264,16 @@ class Contact:
         }
         for name, aggregation in aggregations.items():
             body = {"size": 0, "query": everything(), "aggs": {"probe": aggregation}}
-            reply = self.probe.ask(EVENTS_PATH, body, self._period)
+            reply = self.probe.request(EVENTS_PATH, body, self._period)
             made = isinstance(_member(_member(reply.json, "aggregations"), "probe"), dict)
-            text = _yes(reply) if made or not reply.is_success else "answered, but left out"
+            text = _yes(reply) if made or not reply.is_success else "no: missing in the response"
             yield Answer(f"Is the aggregation {name} accepted?", text)
         search = UsageSearch("user_id", self._period["from"], self._period["to"])
-        usage = self.probe.ask(
+        usage = self.probe.request(
             EVENTS_PATH, search.active(10, None, with_roll_ups=True), self._period
         )
         setting = "" if usage.is_success else "usage_rollup: false"
-        yield Answer("Is this tap's roll-up accepted?", _yes(usage), setting)
+        yield Answer("Is the query for this tap's roll-up accepted?", _yes(usage), setting)
 
     # Headers.
 
@@ -281,14 +282,14 @@ class Contact:
         date = http_date(reply.headers.get("Date")) if reply else None
         if date is not None:
             off = abs(date - self.now.timestamp())
-            text = "yes; it agrees with this machine's clock to the minute"
+            text = "yes; within a minute of this machine's clock"
             if off > 60:  # noqa: PLR2004, a minute
-                text = "yes; it is more than a minute off this machine's clock"
+                text = "yes; more than a minute off this machine's clock"
         else:
             text = "no"
-        yield Answer("Do answers have a Date?", text)
-        if limited := self.probe.limited:
-            has = "Retry-After" in limited.headers
+        yield Answer("Do responses have a Date header?", text)
+        if rate_limited := self.probe.rate_limited:
+            has = "Retry-After" in rate_limited.headers
             yield Answer("Does a 429 have Retry-After?", "yes" if has else "no")
 
 
@@ -297,9 +298,9 @@ _FULL_TABLE = "# in the catalog of users and companies: replication-method: FULL
 
 
 def scopes_in(key: str) -> list[str]:
-    """Return the published scopes that a key names, if it is a JSON Web Token.
+    """Return the published scopes in a key that is a JSON Web Token.
 
-    Nothing else of the token is read.
+    Nothing else in the token is read.
     """
     parts = key.split(".")
     if len(parts) != 3:  # noqa: PLR2004, header, payload, signature

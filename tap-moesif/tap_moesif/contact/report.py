@@ -1,4 +1,4 @@
-"""The report of a first contact, in Markdown; pure."""
+"""The report of `--first-contact`, in Markdown; pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What was found out.
+    """A question and its answer.
 
     Attributes:
-        question: A question that no document answers.
+        question: The question.
         text: The answer: types, published names, yes or no.
-        setting: The line to add to the settings, where the answer wants one.
+        setting: A line to add to the settings; empty if none is needed.
     """
 
     question: str
@@ -25,12 +25,12 @@ class Answer(NamedTuple):
 def report(
     title: str, answers: Sequence[Answer], fields: Sequence[tuple[str, Sequence[Sequence[str]]]]
 ) -> str:
-    """Write the report.
+    """Return the report.
 
     Args:
-        title: Its first line.
-        answers: In their order.
-        fields: For each kind of document its name, and rows of a field's name, types and share.
+        title: The first line.
+        answers: The answers, in order.
+        fields: For each kind of document, its name and rows of field name, types and share.
     """
     lines = [f"# {title}", "", *_table(("question", "answer"), [each[:2] for each in answers])]
     for kind, rows in fields:
@@ -43,7 +43,7 @@ def report(
         lines += ["```yaml", *dict.fromkeys(each.setting for each in settings), "```"]
     else:
         lines.append("Nothing: the defaults fit this account.")
-    lines += ["", "This holds no key, no value of a document and no name of your own fields."]
+    lines += ["", "This report contains no key, no values and no names of custom fields."]
     return "\n".join([*lines, ""])
 
 

@@ -1,4 +1,4 @@
-"""The shapes of documents, without anything that they say; pure."""
+"""The shapes of documents, without their values; pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ ROLL_UP_NAMES = frozenset(
         *("p90DurationMs", "topRoutes", "lastEventTime", "2xx", "3xx", "4xx", "5xx"),
     }
 )
-"""Names that a roll-up of the search engine's may have; others could be an account's own."""
+"""Names that the search engine uses in a roll-up; any other name could be custom."""
 
 
 def published(fields: Iterable[Field]) -> frozenset[str]:
-    """Return the names in documents that Moesif's reference has, of the fields of a stream."""
+    """Return the raw names of a stream's fields, which are in Moesif's published reference."""
     return frozenset(_published(fields)) | {"session_token", "app_id", "org_id"}
 
 
@@ -41,7 +41,7 @@ def _published(fields: Iterable[Field]) -> Iterator[str]:
 
 
 def type_of(value: object) -> str:
-    """Return the JSON type of a value; of a time, how it is written."""
+    """Return the JSON type of a value; for a time, its format."""
     if value is None:
         return "null"
     if isinstance(value, str) and _TIME.fullmatch(value):
@@ -50,7 +50,7 @@ def type_of(value: object) -> str:
 
 
 def shape(value: Any, names: Collection[str], depth: int = DEPTH) -> str:  # noqa: ANN401, JSON
-    """Describe a value by its types and those names in it that are known.
+    """Describe a value by its types and the known names in it.
 
     >>> shape({"count": 3, "mine": "x"}, {"count"})
     '{count: integer, 1 other: string}'
@@ -69,7 +69,7 @@ def shape(value: Any, names: Collection[str], depth: int = DEPTH) -> str:  # noq
 
 
 def about(count: int) -> str:
-    """Return a count, rounded so that it identifies no account.
+    """Return a count in words, rounded so that it does not identify an account.
 
     >>> about(0), about(7), about(4321)
     ('none', 'fewer than 10', 'about 4,000')
@@ -83,7 +83,7 @@ def about(count: int) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Return how many of a number some are, in words."""
+    """Return a share in words."""
     if part == 0:
         return "none"
     if part == whole:
@@ -94,7 +94,7 @@ def share(part: int, whole: int) -> str:
 def field_rows(
     documents: Sequence[Mapping[str, Any]], names: Collection[str]
 ) -> list[tuple[str, str, str]]:
-    """Return for each published name in documents its types, and how many have it."""
+    """Return the types and frequency of each published name in documents."""
     rows = []
     for name in sorted({name for document in documents for name in document} & {*names}):
         values = [document[name] for document in documents if document.get(name) is not None]
@@ -107,12 +107,12 @@ def field_rows(
 
 
 def first_of(documents: Sequence[Mapping[str, Any]], names: Iterable[str]) -> list[str]:
-    """Return those of some names under which a document has a value."""
+    """Return the names under which any document has a value."""
     return [name for name in names if any(each.get(name) is not None for each in documents)]
 
 
 def moves_with_calls(documents: Sequence[Mapping[str, Any]]) -> str:
-    """Tell of profiles' times whether `modified_time` moves with API calls."""
+    """Return whether `modified_time` moves with API calls, judged by the profiles' times."""
     gaps = [gap for each in documents if (gap := _gap(each)) is not None]
     if not gaps:
         return "unknown: no profile has both times"
@@ -126,7 +126,7 @@ def moves_with_calls(documents: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _gap(document: Mapping[str, Any]) -> timedelta | None:
-    """Return how long after it was modified a profile was seen."""
+    """Return the time from a profile's last modification to its last activity."""
     modified, seen = _time(document.get("modified_time")), _time(document.get("last_seen_time"))
     return None if modified is None or seen is None else seen - modified
 

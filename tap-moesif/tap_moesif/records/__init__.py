@@ -1,7 +1,7 @@
-"""From a raw Moesif document to a record; pure."""
+"""Conversion of raw Moesif documents to records; pure."""
 
 from tap_moesif.records.fields import Field, Kind, json_schema
-from tap_moesif.records.maker import Document, Record, RecordMaker, as_it_is
+from tap_moesif.records.maker import Document, Record, RecordMaker, unchanged
 from tap_moesif.records.origin import with_origin
 from tap_moesif.records.partial import PartialReader
 from tap_moesif.records.plain import plain
@@ -14,9 +14,9 @@ __all__ = [
     "PartialReader",
     "Record",
     "RecordMaker",
-    "as_it_is",
     "json_schema",
     "plain",
+    "unchanged",
     "utc",
     "with_origin",
 ]

@@ -1,4 +1,4 @@
-"""Documents, decoded only as far as their records need it; pure."""
+"""Partial decoding of documents; pure."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
     from tap_moesif.records.objects import Document
 
-MOST_NAMES = 500
-"""How many names of fields are learned; a document with others is not read."""
+MAX_NAMES = 500
+"""Maximum number of field names to learn; a document with more is decoded as a whole."""
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 
 
 class DocumentReader:
-    """Decodes documents, of which some fields stay encoded where they hold objects.
+    """Decodes documents, but leaves objects under some names encoded.
 
-    A document of more than a thousand bytes is mostly such objects, which its record holds as
-    they are. The names of all other fields are learned from the documents, and are read in
-    alphabetical order: a record is the same in every run, whatever documents came before its own.
+    Most of a large document is objects that the record contains unchanged. The names of all other
+    fields are learned from the documents. They are read in alphabetical order, so a record does
+    not depend on the documents before it.
 
     Args:
-        encoded: The names of these fields.
-        unused: The names of fields whose values are not looked at, and stay encoded.
+        encoded: Names of fields whose objects stay encoded.
+        unused: Names of fields that are not used and stay encoded.
     """
 
     def __init__(self, encoded: Iterable[str], unused: Iterable[str]) -> None:
@@ -40,8 +40,8 @@ class DocumentReader:
         """Decode a document.
 
         Raises:
-            ValueError: It is no object, or not in good order, or its fields have too many names.
-            RecursionError: It is very deep.
+            ValueError: It is not a valid JSON object, or there are too many field names.
+            RecursionError: It is nested too deeply.
         """
         try:
             document = self._decode(source)
@@ -56,11 +56,11 @@ class DocumentReader:
                 if not content.startswith(b"{"):
                     fields[name] = _decode(content)
                 elif not content.isascii():
-                    content.decode()  # as msgspec has not looked at its characters
+                    content.decode()  # msgspec has not validated its UTF-8
         return fields
 
     def _learn(self, names: Collection[str]) -> None:
-        if len(self._types) + len(names) > MOST_NAMES:
+        if len(self._types) + len(names) > MAX_NAMES:
             raise ValueError("too many names")
         learned = sorted({*names, *self._types} - self._raw.keys())
         self._types = {**self._raw, **dict.fromkeys(learned, Any)}

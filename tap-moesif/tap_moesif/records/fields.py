@@ -1,6 +1,6 @@
-"""What a field of a record is, and its JSON schema.
+"""Declarations of a record's fields, and their JSON schema.
 
-A field's kind says both what the catalog promises and how a raw value becomes it.
+A field's kind determines both its schema and how a raw value is converted.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from typing import Any
 
 
 class Kind(Enum):
-    """What a field holds."""
+    """The type of a field."""
 
-    ID = "a non-empty string; a number is written as one"
-    REFERENCE = "the id of another document, written in the same way"
+    ID = "a non-empty string; numbers are converted"
+    REFERENCE = "the id of another document; numbers are converted"
     STRING = "a string"
     TIME = "UTC, ISO 8601 with milliseconds and Z"
-    INTEGER = "a whole number of 64 bits"
+    INTEGER = "a 64-bit integer"
     NUMBER = "a number"
     BOOLEAN = "true or false"
-    ANY = "whatever it is, untouched"
-    FREE = "an object of the account's own, untouched"
-    LIST = "a list, untouched"
-    OBJECT = "an object with fields of its own, under one name in the document"
-    OBJECTS = "a list of such objects"
-    GROUP = "an object made of fields that stand beside each other in the document"
-    REST = "an object of everything in the document that has no place of its own"
+    ANY = "any JSON value, unchanged"
+    FREE = "a free-form object, unchanged"
+    LIST = "a list, unchanged"
+    OBJECT = "an object with declared fields"
+    OBJECTS = "a list of objects with declared fields"
+    GROUP = "an object made of top-level fields of the document"
+    REST = "an object of all fields of the document that are not declared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,14 @@ class Field:
     """A field of a record.
 
     Attributes:
-        name: In the record.
-        kind: What it holds.
-        description: What it means.
-        raw: Its names in a document, the first choice first.
-        fields: The fields inside, of an object.
-        open: Whether an object keeps what is not among `fields`.
-        shared: Whether many documents hold the same object, which is made into a record once.
-        automatic: Whether it is emitted whatever is selected, as those who route a record by its
-            stream's mark need it.
+        name: Name in the record.
+        kind: Type.
+        description: Description, for the catalog.
+        raw: Names in a document, in order of preference.
+        fields: Fields of an object.
+        open: Whether an object keeps fields that are not declared.
+        shared: Whether many documents contain the same object; it is then converted once.
+        automatic: Whether it is emitted regardless of the selection, because targets need it.
     """
 
     name: str
@@ -71,7 +70,7 @@ _TYPES: dict[Kind, dict[str, Any]] = {
 
 
 def json_schema(fields: tuple[Field, ...], *, additional: bool = False) -> dict[str, Any]:
-    """Write fields as a JSON schema."""
+    """Return the JSON schema of an object with these fields."""
     return {
         "type": ["object", "null"],
         "properties": {field.name: _property(field) for field in fields},

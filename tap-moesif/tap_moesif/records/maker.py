@@ -1,8 +1,8 @@
-"""A raw Moesif document as a record; pure.
+"""Conversion of a raw Moesif document to a record; pure.
 
-What Moesif writes in several ways is brought into one, and then each field takes its value; what
-is left has no place of its own and goes along as `additionalFields`. So nothing is lost, whatever
-an account has added, and a value of the wrong type costs only its own field.
+A document is normalised first, then converted field by field. Everything else in it goes into
+`additionalFields`, so custom fields are kept, and a value of the wrong type affects only its own
+field.
 """
 
 from __future__ import annotations
@@ -22,33 +22,32 @@ if TYPE_CHECKING:
     from tap_moesif.records.fields import Field
     from tap_moesif.records.objects import TypeMismatch
 
-__all__ = ["Document", "Record", "RecordMaker", "as_it_is"]
+__all__ = ["Document", "Record", "RecordMaker", "unchanged"]
 
 HIT_ID = "_id"
-"""The raw name under which fields know the id of a search's hit."""
+"""The raw name of a search hit's id."""
 
 
-def as_it_is(document: Document) -> Document:
-    """Return a document of which nothing is written in several ways."""
+def unchanged(document: Document) -> Document:
+    """Return the document: there is nothing to normalise."""
     return document
 
 
 class RecordMaker:
-    """Makes the records of a stream.
+    """Converts documents to the records of a stream.
 
     Args:
         fields: The fields of a record.
-        prepare: Brings a document into the one form that `fields` know; it may change it.
-        drop: Raw names that are not emitted wherever Moesif has put them; or, with dots, the
-            path of one inside objects that have fields.
-        type_mismatch: Called with the raw path of each value that is not of its field's type.
+        prepare: Normalises a document; may change it in place.
+        drop: Raw names to remove at any depth, and dotted paths inside objects with fields.
+        type_mismatch: Called with the raw path of each value of an unexpected type.
     """
 
     def __init__(
         self,
         fields: Iterable[Field],
         *,
-        prepare: Callable[[Document], Document] = as_it_is,
+        prepare: Callable[[Document], Document] = unchanged,
         drop: Iterable[str] = (),
         type_mismatch: TypeMismatch,
     ) -> None:
@@ -60,34 +59,33 @@ class RecordMaker:
         self._type_mismatch = type_mismatch
 
     def __call__(self, raw: Any, hit_id: object = None) -> Record | None:  # noqa: ANN401
-        """Make a record that follows the fields' schema; None if there is no id.
+        """Convert a document; return None if it has no id.
 
         Args:
-            raw: The document, or what was sent in place of one; it is used up.
-            hit_id: The id of the search's hit that the document came in: it stands in for an id
-                of the document's own, and is no part of it.
+            raw: The document, or any other JSON value in its place; may be changed.
+            hit_id: The search hit's id, used if the document itself has none.
         """
         if not isinstance(raw, dict):
-            raw = self._in_place_of_a_document(raw, hit_id)
+            raw = self._from_other_value(raw, hit_id)
         document = self._prepare(raw)
-        left: Document = {}
-        record = self._fields.take(document, left)
-        self._fields.keep(left, record)
+        rest: Document = {}
+        record = self._fields.convert(document, rest)
+        self._fields.store_rest(rest, record)
         if "id" in record:
             return record
-        found = self._fields.take_known({HIT_ID: hit_id}, {})
+        found = self._fields.convert_known({HIT_ID: hit_id}, {})
         return {**found, **record} if found else None
 
     def read(self, source: msgspec.Raw, hit_id: object) -> Record | None:
-        """Make a record of an encoded document, of which objects that it holds stay encoded.
+        """Convert an encoded document; free-form objects in it stay encoded.
 
         Raises:
-            ValueError: The document is not in good order; it may still be read as a whole.
-            RecursionError: It is very deep.
+            ValueError: It cannot be decoded in part; decode it as a whole and call the maker.
+            RecursionError: It is nested too deeply.
         """
         return self(self._documents.read(source), hit_id)
 
-    def _in_place_of_a_document(self, raw: object, hit_id: object) -> Document:
+    def _from_other_value(self, raw: object, hit_id: object) -> Document:
         if raw is None or hit_id is None:
             return {}
         self._type_mismatch("_source")

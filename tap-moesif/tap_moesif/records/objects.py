@@ -1,7 +1,7 @@
-"""An object of a Moesif document as an object of a record; pure.
+"""Conversion of an object in a Moesif document to an object in a record; pure.
 
-The fields are made, once a stream, into steps that each take the value under one raw name. Most
-values are of the right type and need one look; `_Step.place` knows what to do with the others.
+The fields are compiled, once for each stream, into steps that each convert the value under one raw
+name. Most values already have the right type; `_Step.place` handles the others.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     TypeMismatch = Callable[[str], None]
 
 Document = dict[str, Any]
-"""A raw document of Moesif's."""
+"""A raw Moesif document."""
 
 Record = dict[str, Any]
-"""What a RECORD line holds."""
+"""The record of a RECORD line."""
 
 
 class Fields:
-    """The fields of an object, made into steps: one for each raw name, the first choice first.
+    """The fields of an object, compiled into a step for each raw name, in order of preference.
 
     Args:
-        fields: In their order in a record.
-        path: Of the object in a document: empty, or with a dot at the end.
-        drop: Raw names that are not taken at any depth, and paths.
-        type_mismatch: Called with the raw path of each value that is not of its field's type.
-        keeps_unknown: Whether the record takes what is not among the fields.
+        fields: The fields, in the record's order.
+        path: Path of the object in the document: empty, or ending with a dot.
+        drop: Raw names to remove at any depth, and dotted paths.
+        type_mismatch: Called with the raw path of each value of an unexpected type.
+        keeps_unknown: Whether the record keeps fields that are not declared.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Fields:
             raws = [raw for raw in field.raw if raw not in self.known]
             steps = [_Step(field, raw, path, drop, type_mismatch) for raw in raws]
             self._steps += [
-                # A second name counts only where the first has no value.
+                # A second name is used only if the first has no value.
                 (raw, field.name, step.exact, step.convert, step)
                 if step is steps[0]
                 else (raw, field.name, None, None, step)
@@ -73,19 +73,19 @@ class Fields:
             ]
             self.known.update(raws)
 
-    def take(self, document: Document, left: Document) -> Record:
-        """Make a record of a document; put what finds no place into `left`."""
-        record = self.take_known(document, left)
+    def convert(self, document: Document, rest: Document) -> Record:
+        """Convert a document; add what is not part of the record to `rest`."""
+        record = self.convert_known(document, rest)
         if not self.known.issuperset(document):
-            into = record if self._keeps_unknown else left
+            into = record if self._keeps_unknown else rest
             for raw, value in document.items():
                 if raw not in self.known:
                     own = raw in USER_DEFINED or type(value) is str
                     into[raw] = value if own else self._scrub(value)
         return record
 
-    def take_known(self, document: Document, left: Document) -> Record:
-        """Make a record of what the fields name only."""
+    def convert_known(self, document: Document, rest: Document) -> Record:
+        """Convert the declared fields of a document only."""
         record: Record = {}
         for raw, name, exact, convert, step in self._steps:
             if raw in document:
@@ -93,57 +93,57 @@ class Fields:
                 if type(value) is exact:
                     record[name] = value
                 elif convert is None or value is None:
-                    step.place(value, record, left)
+                    step.place(value, record, rest)
                 else:
                     try:
                         record[name] = convert(value)
                     except (ValueError, OverflowError):
-                        step.place(value, record, left)
+                        step.place(value, record, rest)
         for name, group in self._groups:
-            if inner := group.take_known(document, left):
+            if inner := group.convert_known(document, rest):
                 record[name] = inner
         return record
 
-    def keep(self, left: Document, record: Record) -> Document:
-        """Put what is left into the record's field for it; give back what is left then.
+    def store_rest(self, rest: Document, record: Record) -> Document:
+        """Store the rest in the record's field for it; return it if there is no such field.
 
-        It is sorted by name, so that a record is the same however its document was decoded.
+        It is sorted by name, so a record does not depend on how its document was decoded.
         """
-        if left and self.rest is not None:
-            record[self.rest] = dict(sorted(left.items()))
+        if rest and self.rest is not None:
+            record[self.rest] = dict(sorted(rest.items()))
             return {}
-        return left
+        return rest
 
-    def part(self, value: Any) -> tuple[Record, Document]:  # noqa: ANN401
-        """Make a record of an object; give also what of it found no place.
+    def split(self, value: Any) -> tuple[Record, Document]:  # noqa: ANN401
+        """Convert an object; return also what is not part of the record.
 
         Raises:
-            ValueError: It is no object.
+            ValueError: The value is not an object.
         """
         if not isinstance(value, dict):
-            raise ValueError("no object")  # noqa: TRY004, one way to say so
-        left: Document = {}
-        record = self.take(value, left)
-        return record, self.keep(left, record)
+            raise ValueError("not an object")  # noqa: TRY004, as other conversions
+        rest: Document = {}
+        record = self.convert(value, rest)
+        return record, self.store_rest(rest, record)
 
-    def whole(self, value: Any) -> Record:  # noqa: ANN401
-        """Make a record of an object that has a place for everything; raises as `part` does."""
-        return self.part(value)[0]
+    def convert_all(self, value: Any) -> Record:  # noqa: ANN401
+        """Convert an object with a field for the rest; raises what `split` raises."""
+        return self.split(value)[0]
 
 
 class _Step:
-    """Takes the value that a field has under one of its raw names.
+    """Converts the value of a field under one of its raw names.
 
     Attributes:
-        exact: The type, if any, whose values are taken as they are.
-        convert: Gives a value converted; None where that leaves something.
+        exact: The type whose values need no conversion, if any.
+        convert: Converts a value; None if a part of a value may be left.
     """
 
     def __init__(
         self, field: Field, raw: str, path: str, drop: frozenset[str], type_mismatch: TypeMismatch
     ) -> None:
         self._name = field.name
-        self._nullable = field.kind is not Kind.ID  # an id that is null is none
+        self._nullable = field.kind is not Kind.ID
         self._raw = raw
         self._path = f"{path}{raw}"
         self._type_mismatch = type_mismatch
@@ -159,10 +159,10 @@ class _Step:
             self._fields = Fields(
                 field.fields, inside, drop, type_mismatch, keeps_unknown=field.open
             )
-            self._take = self._objects if field.kind is Kind.OBJECTS else self._fields.part
+            self._split = self._objects if field.kind is Kind.OBJECTS else self._fields.split
             if field.kind is Kind.OBJECT and self._fields.rest is not None:
-                whole = self._fields.whole
-                self.convert = shared(whole) if field.shared else whole
+                convert = self._fields.convert_all
+                self.convert = shared(convert) if field.shared else convert
         elif names and self.exact in {dict, list}:
             self.convert = self._scrubbing(CONVERSIONS[field.kind])
             self.exact = None
@@ -170,47 +170,47 @@ class _Step:
     def _scrubbing(self, convert: Conversion) -> Conversion:
         return lambda value: self._scrub(convert(value))
 
-    def place(self, value: Any, record: Record, left: Document) -> None:  # noqa: ANN401
-        """Put a value into the record, or what finds no place there into `left`."""
+    def place(self, value: Any, record: Record, rest: Document) -> None:  # noqa: ANN401
+        """Put a value into the record, or into `rest` what is not part of the record."""
         if value is None:
             if self._nullable:
                 record.setdefault(self._name, None)
             return
         if type(value) is str and value == record.get(self._name):
-            return  # says the same under another name
+            return  # the same value under another name
         try:
             converted, remains = self._converted(value)
         except (ValueError, OverflowError):
             self._type_mismatch(self._path)
-            left[self._raw] = self._scrub(value)
+            rest[self._raw] = self._scrub(value)
             return
         if record.get(self._name) is None:
             record[self._name] = converted
             if remains:
-                left[self._raw] = remains
+                rest[self._raw] = remains
         elif remains or not _same(converted, record[self._name]):
-            left[self._raw] = self._scrub(value)
+            rest[self._raw] = self._scrub(value)
 
     def _converted(self, value: Any) -> tuple[Any, Any]:  # noqa: ANN401
-        """Convert a value; give also what is left of it."""
+        """Convert a value; return also the part that is left."""
         if self.convert is not None:
             return self.convert(value), None
-        return self._take(value)
+        return self._split(value)
 
     def _objects(self, value: Any) -> tuple[list[Record], list[Any]]:  # noqa: ANN401
         if not isinstance(value, list):
-            raise ValueError("no list")  # noqa: TRY004
-        records, left = [], []
+            raise ValueError("not a list")  # noqa: TRY004
+        records, rest = [], []
         for item in value:
             if isinstance(item, dict):
-                record, remains = self._fields.part(item)
+                record, remains = self._fields.split(item)
                 records.append(record)
                 if remains:
-                    left.append(remains)
+                    rest.append(remains)
             else:
                 self._type_mismatch(self._path)
-                left.append(self._scrub(item))
-        return records, left
+                rest.append(self._scrub(item))
+        return records, rest
 
 
 def _same(one: object, other: object) -> bool:

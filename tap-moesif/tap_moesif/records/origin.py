@@ -1,4 +1,4 @@
-"""Makes one form of the several in which Moesif writes where a user was; pure."""
+"""Normalisation of IP address, location and user agent; pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def with_origin(document: Document) -> Document:
-    """Bring a document's address, place and user agent into the one form that fields know.
+    """Normalise a document's IP address, location and user agent, in place.
 
-    The coordinates come out of the engine's `location`, the address stands beside them, and a user
-    agent that is not an object becomes `user_agent_string`. The document is changed.
+    Coordinates are read from the engine's `location`, the IP address moves out of `geo_ip`, and a
+    user agent that is a string becomes `user_agent_string`.
     """
     if isinstance(geo := document.get("geo_ip"), dict):
         _with_coordinates(geo)
@@ -24,7 +24,7 @@ def with_origin(document: Document) -> Document:
 
 
 def _with_coordinates(geo: Document) -> None:
-    """Read `location`, `{lat, lon}` or `[lon, lat]`, where it adds to or repeats the numbers."""
+    """Read `location`, `{lat, lon}` or `[lon, lat]`, unless it contradicts the coordinates."""
     location = geo.get("location")
     if isinstance(location, list) and len(location) == 2:  # noqa: PLR2004, a pair
         location = {"lon": location[0], "lat": location[1]}

@@ -1,4 +1,4 @@
-"""Some fields of a document, read without decoding the others; pure."""
+"""Reading of some fields of a document without decoding the others; pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class PartialReader:
-    """Makes records that hold some fields alone, which stand in the document itself.
+    """Makes records of some top-level fields of documents.
 
     Args:
-        fields: These fields; each has at least one raw name.
+        fields: The fields, each with at least one raw name.
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:
@@ -29,7 +29,7 @@ class PartialReader:
         self._decode = msgspec.json.Decoder(msgspec.defstruct("Part", columns, gc=False)).decode
 
     def read(self, source: msgspec.Raw, hit_id: object) -> Record | None:
-        """Make a record; None if there is no id, or if the document is no object in good order."""
+        """Make a record; return None if the document has no id or is not a valid object."""
         try:
             part = self._decode(source)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors

@@ -1,4 +1,4 @@
-"""Records whose values are partly encoded already."""
+"""Decoding of records with encoded values."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _decode = msgspec.json.Decoder().decode
 
 
 def plain(record: Any) -> Any:  # noqa: ANN401, JSON is what it is
-    """Decode a record to its end."""
+    """Return a record with all its encoded values decoded."""
     return _decode(_encode(record))

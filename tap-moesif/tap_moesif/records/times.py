@@ -1,4 +1,4 @@
-"""Times as Moesif and its engine write them, in one form; pure."""
+"""Normalisation of times to UTC; pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from datetime import datetime, timedelta, timezone
 
 EPOCH_MILLIS_FROM = 100_000_000_000
-"""A smaller number (before March 1973) is no time in milliseconds."""
+"""The smallest number (March 1973) that is read as milliseconds since the epoch."""
 
 _DOCUMENTED = re.compile(
-    # Days that there are in each year, so that no calendar need be asked.
+    # Only days that exist in every year, so no calendar is needed.
     r"(?!0000)\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
     r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
     r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3,}Z?",
@@ -25,15 +25,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def utc(value: object) -> str:
-    """Write a time as UTC ISO 8601 with milliseconds and `Z`; finer digits are cut.
+    """Return a time as UTC, ISO 8601 with milliseconds and `Z`; further digits are cut off.
 
     Args:
-        value: ISO 8601 with any number of fractional digits and any zone, none meaning UTC; a
-            date; or milliseconds since the epoch, as the engine's default date format has it.
+        value: ISO 8601 with any number of fractional digits and any zone (UTC if none); a date; or
+            milliseconds since the epoch, as in the engine's default date format.
 
     Raises:
-        ValueError: It is no time.
-        OverflowError: It is beyond the years 1 to 9999.
+        ValueError: It is not a time.
+        OverflowError: It is not in the years 1 to 9999.
     """
     if isinstance(value, str):
         if _DOCUMENTED(value):
@@ -42,7 +42,7 @@ def utc(value: object) -> str:
     if isinstance(value, int | float) and value >= EPOCH_MILLIS_FROM:
         time = _EPOCH + timedelta(milliseconds=value)
         return time.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-    raise ValueError("no time")
+    raise ValueError("not a time")
 
 
 def _from_text(text: str) -> str:
@@ -50,7 +50,7 @@ def _from_text(text: str) -> str:
         text += "T00:00:00"
     match = _ANY(text)
     if match is None:
-        raise ValueError("no time")
+        raise ValueError("not a time")
     day, clock, fraction, sign, hours, minutes = match.groups()
     time = datetime.fromisoformat(f"{day}T{clock}")
     if sign:

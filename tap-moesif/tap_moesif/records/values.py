@@ -1,4 +1,4 @@
-"""A raw value as its field's kind wants it; pure."""
+"""Conversion of a raw value to its field's kind; pure."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     Conversion = Callable[[Any], Any]
 
 USER_DEFINED = frozenset({"metadata", "body"})
-"""Where Moesif keeps what the account itself has put there."""
+"""Raw names of objects whose content is the account's own."""
 
-MOST_SHARED = 1_000
-"""Objects that many documents hold, of which the latest are remembered."""
+MAX_SHARED = 1_000
+"""Number of shared objects in the cache."""
 
 INT64 = range(-(2**63), 2**63)
-"""The whole numbers that what reads a record can hold."""
+"""64-bit integers, which every target can read."""
 
 _decode = msgspec.json.Decoder().decode
 
 
 def _string(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("no string")  # noqa: TRY004, one way to say so
+        raise ValueError("not a string")  # noqa: TRY004, the one error of conversions
     return value
 
 
@@ -40,20 +40,20 @@ def _id(value: object) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise ValueError("no id")
+    raise ValueError("not an id")
 
 
 def _integer(value: object) -> int:
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int or value not in INT64:
-        raise ValueError("no whole number")
+        raise ValueError("not an integer")
     return value
 
 
 def _number(value: object) -> float:
     if (type(value) is not float and type(value) is not int) or not math.isfinite(value):
-        raise ValueError("no number")
+        raise ValueError("not a number")
     return value
 
 
@@ -65,7 +65,7 @@ def _boolean(value: object) -> bool:
 
 def _object(value: object) -> dict[str, Any] | msgspec.Raw:
     if not isinstance(value, dict | msgspec.Raw):
-        raise ValueError("no object")  # noqa: TRY004
+        raise ValueError("not an object")  # noqa: TRY004
     return value
 
 
@@ -75,7 +75,7 @@ def _any(value: object) -> object:
 
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError("no list")  # noqa: TRY004
+        raise ValueError("not a list")  # noqa: TRY004
     return value
 
 
@@ -91,17 +91,17 @@ CONVERSIONS: dict[Kind, Conversion] = {
     Kind.LIST: _list,
     Kind.TIME: utc,
 }
-"""By kind: gives the value converted, or raises ValueError or OverflowError."""
+"""Conversions by kind; each raises ValueError or OverflowError if a value has another type."""
 
 EXACT_TYPES: dict[Kind, type] = {Kind.STRING: str, Kind.FREE: dict, Kind.LIST: list}
-"""By kind, where there is one: the type whose values need no conversion."""
+"""By kind, the type whose values need no conversion."""
 
 
 def shared(convert: Conversion) -> Conversion:
-    """Make what converts an encoded object once, for all documents that hold the same."""
+    """Return a conversion that caches the results for encoded objects."""
     encode = msgspec.json.Encoder().encode
 
-    @lru_cache(MOST_SHARED)
+    @lru_cache(MAX_SHARED)
     def once(content: bytes) -> msgspec.Raw:
         return msgspec.Raw(encode(convert(_decode(content))))
 
@@ -109,10 +109,10 @@ def shared(convert: Conversion) -> Conversion:
 
 
 def scrubber(names: frozenset[str]) -> Conversion:
-    """Make what takes some names out of an object or a list, at any depth.
+    """Return a function that removes some names from an object or list, at any depth.
 
-    What the account itself has put there stays. A value, which may be encoded, is left as it is;
-    what is given is a copy, but where it holds none of the names.
+    Objects with the account's own content are not searched. The value, which may be encoded, is
+    not changed: the result is a copy, or the value itself if it contains none of the names.
     """
     if not names:
         return _any
@@ -120,10 +120,10 @@ def scrubber(names: frozenset[str]) -> Conversion:
     encode = msgspec.json.Encoder().encode
 
     def scrub(value: Any) -> Any:  # noqa: ANN401
-        try:  # its JSON is made and searched sooner than its objects are looked through
+        try:  # encoding and searching the JSON is faster than walking the objects
             if mentioned(encode(value)) is None:
                 return value
-        except (UnicodeEncodeError, RecursionError):  # half a character, or very deep
+        except (UnicodeEncodeError, RecursionError):  # a lone surrogate, or nested too deeply
             pass
         return _without(_decode(value) if type(value) is msgspec.Raw else value, names)
 

@@ -1,7 +1,6 @@
-"""Moesif's Management API: requests, answers, pages, pace and errors."""
+"""Moesif's Management API: requests, responses, paging, rate limit and errors."""
 
-from tap_moesif.service.answers import Hit, read_hits, read_list, read_search
-from tap_moesif.service.client import Answered, Moesif
+from tap_moesif.service.client import Fetched, Moesif
 from tap_moesif.service.errors import (
     AttemptError,
     ForbiddenError,
@@ -12,11 +11,12 @@ from tap_moesif.service.errors import (
 )
 from tap_moesif.service.paging import ID, Page, Pages, Search
 from tap_moesif.service.request import Request, RequiredScope
+from tap_moesif.service.responses import Hit, read_hits, read_list, read_search
 
 __all__ = [
     "ID",
-    "Answered",
     "AttemptError",
+    "Fetched",
     "ForbiddenError",
     "Hit",
     "Moesif",

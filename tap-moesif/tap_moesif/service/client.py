@@ -1,4 +1,4 @@
-"""Moesif's Management API: several requests at once, under one pace and one clock."""
+"""The client of Moesif's Management API: concurrent requests under one rate limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from tap_moesif.service.connection import Answer, Connection
-    from tap_moesif.service.pace import Pace
+    from tap_moesif.service.rate_limit import RateLimiter
     from tap_moesif.service.request import Request
 
 P = ParamSpec("P")
@@ -32,23 +32,23 @@ logger = logging.getLogger("tap-moesif")
 
 TIMEOUT_SECONDS = 120
 FAILURES_UNTIL_SMALLER = 2
-"""So many failures in a row may be due to the size of what was asked for."""
+"""Consecutive failures after which a smaller request is tried, because size may be the cause."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answered(Generic[T]):
-    """What was read of an answer.
+class Fetched(Generic[T]):
+    """A response that was read.
 
     Attributes:
-        value: What was read.
-        asked_at: When the request was sent, on Moesif's clock, in seconds since the epoch. Where
-            answers have no `Date` this is the machine's own clock.
-        size: Bytes of the answer.
-        seconds: How long it took.
+        value: The parsed content.
+        requested_at: When the request was sent, in seconds since the epoch, on Moesif's clock; on
+            this machine's clock if responses have no `Date`.
+        size: Size of the response, in bytes.
+        seconds: Duration of the request, in seconds.
     """
 
     value: T
-    asked_at: float
+    requested_at: float
     size: int
     seconds: float
 
@@ -58,22 +58,22 @@ class Moesif:
     """Moesif's Management API.
 
     Args:
-        connect: Opens a connection; each thread has one of its own.
-        pace: Says when the next request may go.
-        host: The API's host.
-        parallel: How many requests may be under way at once.
-        sleep: Waits for seconds.
-        clock: Seconds on a clock that never goes back.
-        wall: Seconds since the epoch, on this machine's clock.
-        uniform: Returns a number from 0 to 1.
+        connect: Opens a connection; called once for each thread.
+        pace: The rate limiter.
+        host: The API's host, for messages.
+        parallel: Maximum number of concurrent requests.
+        sleep: Sleeps for some seconds.
+        clock: A monotonic clock, in seconds.
+        wall: This machine's clock, in seconds since the epoch.
+        uniform: Returns a random number from 0 to 1.
 
     Attributes:
-        last_request_time: When the latest request that was answered was sent, on Moesif's clock;
-            0 where none was.
+        last_request_time: When the latest successful request was sent, in seconds since the epoch
+            on Moesif's clock; 0 if there was none.
     """
 
     connect: Callable[[], Connection]
-    pace: Pace
+    pace: RateLimiter
     host: str
     parallel: int = 1
     sleep: Callable[[float], None] = time.sleep
@@ -92,17 +92,17 @@ class Moesif:
         self._workers = Workers(self.parallel)
 
     def submit(self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run a task, such as `fetch`, beside others; it must not wait for another task."""
+        """Run a task, such as `fetch`, in a worker thread; it must not wait for another task."""
         return self._workers.submit(partial(task, *args, **kwargs))
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Abandon all requests."""
         self._workers.close()
         for connection in self._connections:
             connection.close()
 
-    def request(self, request: Request, read: Callable[[bytearray], T]) -> Answered[T]:
-        """Send a request as `fetch` does, beside those that are under way."""
+    def request(self, request: Request, read: Callable[[bytearray], T]) -> Fetched[T]:
+        """Call `fetch` in a worker thread and wait for its result."""
         return self.submit(self.fetch, request, read).result()
 
     def fetch(
@@ -111,22 +111,22 @@ class Moesif:
         read: Callable[[bytearray], T],
         shrink: Callable[[bool], Request | None] = lambda _: None,
         attempts: int | None = None,
-    ) -> Answered[T]:
-        """Send a request until its answer can be read. Only a task may call this.
+    ) -> Fetched[T]:
+        """Send a request, with retries. Call it only in a worker thread, by `submit`.
 
         Args:
-            request: What to send.
-            read: Reads the answer; raises an `AttemptError` where it is not to be believed.
-            shrink: Returns a smaller request, or None where there is none. It is told whether
-                the size was refused; else it is only suspected.
-            attempts: How often it may fail, where that is less than usual.
+            request: The request.
+            read: Parses the response; raises an `AttemptError` if it is invalid.
+            shrink: Returns a smaller request, or None if there is none. Its argument says whether
+                the size was refused; otherwise it is only a possible cause.
+            attempts: Maximum number of failures, if other than the default.
 
         Raises:
-            MoesifError: There is no such answer to be had.
+            MoesifError: The request failed for good.
         """
         if self._answered:
             return self._fetch(request, read, shrink, attempts)
-        with self._first:  # one alone, until the address is known to be right
+        with self._first:  # one request at a time until Moesif has responded
             if self._given_up and not self._answered:
                 raise self._given_up
             try:
@@ -141,7 +141,7 @@ class Moesif:
         read: Callable[[bytearray], T],
         shrink: Callable[[bool], Request | None],
         attempts: int | None,
-    ) -> Answered[T]:
+    ) -> Fetched[T]:
         budget = RetryBudget(self.clock(), self.uniform, attempts or MAX_ATTEMPTS)
         while True:
             try:
@@ -155,21 +155,21 @@ class Moesif:
                 request = smaller or request
 
     def _wait(self, error: AttemptError, budget: RetryBudget) -> None:
-        """Wait before the next attempt, or give up."""
+        """Wait before the next attempt, or raise an error if there is none."""
         if isinstance(error, TooLargeError) and not error.transient:
             raise MoesifError(f"{error} {error.advice}") from error
         wait = budget.wait(error, self.clock(), answered=self._answered)
-        logger.warning("%s Trying again in %.1f s", error, wait)
+        logger.warning("%s Retrying in %.1f s", error, wait)
         if error.wait:
-            self.pace.pause(wait)  # all requests, this one too
+            self.pace.pause(wait)  # all requests, including this one
         else:
             self.sleep(wait)
 
     def now(self, request: Request) -> float:
-        """Return the time on Moesif's clock; where nothing was answered yet, send a request."""
-        return self.last_request_time or self.request(request, lambda _: None).asked_at
+        """Return the time of the latest request on Moesif's clock; send a request if none was."""
+        return self.last_request_time or self.request(request, lambda _: None).requested_at
 
-    def _attempt(self, request: Request, read: Callable[[bytearray], T]) -> Answered[T]:
+    def _attempt(self, request: Request, read: Callable[[bytearray], T]) -> Fetched[T]:
         timeout = TIMEOUT_SECONDS if self._answered else MAX_SECONDS_UNANSWERED
         with self.pace:
             started, sent = self.clock(), self.wall()
@@ -182,13 +182,13 @@ class Moesif:
         try:
             value = read(answer.content)
         except MoesifError as error:
-            # Of another shape than asked for, it is still Moesif's.
+            # A response in an unexpected form still comes from Moesif.
             self._answered |= not isinstance(error, AttemptError)
             raise
         self._answered = True
-        asked_at = _asked_at(answer, sent)
-        self.last_request_time = max(self.last_request_time, asked_at)
-        return Answered(value, asked_at, len(answer.content), self.clock() - started)
+        requested_at = _requested_at(answer, sent)
+        self.last_request_time = max(self.last_request_time, requested_at)
+        return Fetched(value, requested_at, len(answer.content), self.clock() - started)
 
     @property
     def _connection(self) -> Connection:
@@ -201,7 +201,7 @@ class Moesif:
         return connection
 
 
-def _asked_at(answer: Answer, sent: float) -> float:
-    # `Date` is cut to seconds and may be of the end of the search: never later than this.
+def _requested_at(answer: Answer, sent: float) -> float:
+    # `Date` has whole seconds and may be set after the search, so this is never too late.
     date = http_date(answer.headers.get("Date"))
     return sent if date is None else date - answer.elapsed

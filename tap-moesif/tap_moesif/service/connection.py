@@ -1,4 +1,4 @@
-"""The one place that talks HTTP: a request becomes an answer, or an error that says why not."""
+"""HTTP: sends a request and returns the response, or raises an error."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from singer_delivery.http import (
     session_to,
     with_scheme,
 )
-from tap_moesif.service.errors import (
-    NoAnswerError,
-    TooLargeAnswerError,
-)
+from tap_moesif.service.errors import NoAnswerError, TooLargeAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,17 +23,17 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 MAX_ANSWER_BYTES = 64 << 20
-"""An answer that is larger, once decompressed, is not read to its end."""
+"""Maximum size of a response, decompressed; reading stops there."""
 
 
 class Answer(NamedTuple):
-    """What was answered.
+    """A response.
 
     Attributes:
         status: The HTTP status.
-        headers: The answer's headers, names in any letter case.
+        headers: The headers, with case-insensitive names.
         content: The body, decompressed.
-        elapsed: Seconds from sending the request until the headers came.
+        elapsed: Time from the request to the headers, in seconds.
     """
 
     status: int
@@ -46,12 +43,12 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """A kept-alive connection to the API, for one thread.
+    """A persistent connection to the API, for one thread.
 
     Args:
-        address: The API's address.
-        key: The management key.
-        app_id: The app to read, where the key serves several.
+        address: The API's base URL.
+        key: The Management API key.
+        app_id: The app to read, if the key has access to several.
     """
 
     def __init__(self, address: str, key: str, app_id: str | None = None) -> None:
@@ -65,11 +62,11 @@ class Connection:
 
         Args:
             request: The request.
-            timeout: Seconds to wait for the answer, and again for all of it.
+            timeout: Seconds to wait for the headers, and again for the body.
 
         Raises:
-            AttemptError: There is no answer, or only a part of one.
-            TooLargeError: The answer is larger than `MAX_ANSWER_BYTES`.
+            AttemptError: There was no response, or an incomplete one.
+            TooLargeError: The response is larger than `MAX_ANSWER_BYTES`.
         """
         try:
             with self.session.request(
@@ -84,11 +81,11 @@ class Connection:
                 stream=True,
             ) as response:
                 content = read_body(response, MAX_ANSWER_BYTES)
-        except (requests.RequestException, ValueError) as error:  # ValueError: urllib3's, of a host
+        except (requests.RequestException, ValueError) as error:  # urllib3, for an invalid host
             reason = no_answer_reason(error, timeout)
             raise NoAnswerError(host=host_of(self._url), reason=reason) from error
         if len(content) > MAX_ANSWER_BYTES:
-            raise TooLargeAnswerError(path=request.path, most=MAX_ANSWER_BYTES >> 20)
+            raise TooLargeAnswerError(path=request.path, limit=MAX_ANSWER_BYTES >> 20)
         elapsed = response.elapsed.total_seconds()
         return Answer(response.status_code, response.headers, content, elapsed)
 

@@ -1,15 +1,14 @@
-"""What can go wrong, by what follows from it.
+"""The errors of the tap, by how they are handled.
 
-    MoesifError              the run ends
+    MoesifError              ends the run
     ├── ForbiddenError       the key may not read this; it may be able to read the other streams
-    ├── NotFoundError        there is nothing under that path
-    ├── RejectedQueryError   the search is not one that Moesif can run
-    └── AttemptError         this attempt failed; the next may not
-        └── TooLargeError    this attempt asked for too much; a smaller one may succeed
+    ├── NotFoundError        the path does not exist
+    ├── RejectedQueryError   Moesif cannot run the search
+    └── AttemptError         a retry may succeed
+        └── TooLargeError    a smaller request may succeed
 
-Each message says what happened and what to do, and holds no key, no password and nothing of a
-document. `docs/failures.md` is made of the classes by `make settings`: of each its sentence, its
-exit code and its advice.
+Each message says what happened and what to do, and contains no key, no password and no values of
+documents. `make settings` generates `docs/failures.md` from the classes.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from singer_delivery.errors import OperatorError
 
 
 class MoesifError(OperatorError):
-    """The sync cannot go on."""
+    """The sync cannot continue."""
 
 
 class ForbiddenError(MoesifError):
-    """The key may not read what was requested, and perhaps nothing at all.
+    """The key is invalid or lacks a scope.
 
     Attributes:
         scope: The scope that the key lacks, if the key itself is valid.
@@ -32,10 +31,10 @@ class ForbiddenError(MoesifError):
 
     sentence = (
         "Moesif refuses the key for {path} (HTTP {status:d}): management_api_key is wrong, "
-        "expired, or lacks the scope {scope}, which the stream '{stream}' needs. Make a key with "
+        "expired, or lacks the scope {scope}, which the stream '{stream}' needs. Create a key with "
         "that scope in Moesif under Settings > API Keys > Management API, or {remedy}."
     )
-    advice = "The other streams were read all the same, unless the key is wrong."
+    advice = "The other streams were read, unless the key itself is invalid."
 
     def __init__(self, message: str = "", *, scope: str, **values: Any) -> None:  # noqa: ANN401, as `str.format` takes them
         super().__init__(message, scope=scope, **values)
@@ -43,155 +42,159 @@ class ForbiddenError(MoesifError):
 
 
 class AllForbiddenError(ForbiddenError):
-    """The key may read none of the selected streams."""
+    """The key may not read any of the selected streams."""
 
     sentence = (
         "Moesif refuses the key for every selected stream: management_api_key is wrong or expired, "
-        "or lacks the scopes {scope}. Make a key with these scopes in Moesif under Settings > "
+        "or lacks the scopes {scope}. Create a key with these scopes in Moesif under Settings > "
         "API Keys > Management API."
     )
-    advice = "A key that worked yesterday has expired."
+    advice = "If the key used to work, it has expired."
 
 
 class NotFoundError(MoesifError):
-    """There is nothing under a path."""
+    """The path does not exist."""
 
     sentence = (
-        "{answer}: there is no such path; are api_url ({host}), users_path and companies_path "
-        "right?"
+        "Moesif responded to {path} with HTTP {status:d}{reason}. Check api_url ({host}), "
+        "users_path and companies_path."
     )
-    advice = "Set the paths to their defaults, or to the alternatives that their descriptions name."
+    advice = "Try the paths' defaults, or the alternatives in the settings' descriptions."
 
 
 class UnexpectedStatusError(MoesifError):
-    """An answer has a status that Moesif does not give."""
+    """The response has an unexpected status."""
 
-    sentence = "{answer}: is api_url ({host}) right?"
-    advice = "Something else than Moesif's API answers there. A redirect is not followed."
+    sentence = "Moesif responded to {path} with HTTP {status:d}{reason}. Check api_url ({host})."
+    advice = "The address probably does not lead to Moesif's API. Redirects are not followed."
 
 
 class RejectedQueryError(MoesifError):
-    """A search is not one that Moesif can run."""
+    """Moesif cannot run the search."""
 
-    sentence = "{answer}: the search was not understood; is app_id right? If it is, {remedy}."
+    sentence = (
+        "Moesif responded to {path} with HTTP {status:d}{reason}. Check app_id; if it is "
+        "correct, {remedy}."
+    )
     advice = "Remove `app_id`, if it is set, and try again."
 
 
 class NoOrderByIdError(RejectedQueryError):
-    """The search engine does not sort by the documents' ids."""
+    """The search engine does not allow sorting by document id."""
 
     sentence = (
-        "{answer}: its search engine does not sort by _id (indices.id_field_data.enabled is "
-        "false), without which no walk through all documents is complete. Ask its operator to "
-        "allow that."
+        "Moesif responded to {path} with HTTP {status:d}{reason}: the search engine does "
+        "not allow sorting by _id (indices.id_field_data.enabled is false), which is needed to "
+        "read all documents. Ask its operator to enable it."
     )
-    advice = "Ask Moesif's support."
+    advice = "Contact Moesif's support."
 
 
 class NoOrderByTimeError(MoesifError):
-    """The search engine does not sort by the times of a stream."""
+    """The search engine cannot sort a stream by its times."""
 
     sentence = (
-        "Moesif does not sort '{stream}' by {times}, so it cannot be searched by time: {answer} If "
-        "it is so for this stream alone, its index may have these as text: leave start_date and "
-        "end_date out, and set the stream's replication-method to FULL_TABLE in the catalog."
+        "Moesif cannot sort '{stream}' by {times}, so it cannot be searched by time: {error} If "
+        "only this stream fails, its index may contain these times as text: remove start_date and "
+        "end_date, and set the stream's replication-method to FULL_TABLE in the catalog."
     )
-    advice = "Every run then reads everyone, so set `changed_only` in the target."
+    advice = "Every run then reads everything, so set `changed_only` in the target."
 
 
 class NoCursorError(MoesifError):
-    """A page does not say where the next one begins."""
+    """A page has no cursor for the next page."""
 
     sentence = (
-        "Moesif's answer to {path} does not say where the next page begins, so the rest cannot be "
-        "read. Please report this with the name of the path."
+        "Moesif's response to {path} has no cursor for the next page, so the rest cannot be read. "
+        "Please report this with the name of the path."
     )
     advice = "Try the alternative of `users_path` or `companies_path`."
 
 
 class NoUsageError(MoesifError):
-    """An answer is not the usage that was asked for."""
+    """The response to a query for usage is not in the expected form."""
 
-    sentence = "Moesif's answer to the search for usage has not the shape of one; {remedy}."
-    advice = "Report it, please."
+    sentence = "Moesif's response to the query for usage is not in the expected form; {remedy}."
+    advice = "Please report this."
 
 
 class OtherStateError(MoesifError):
-    """The state is not one of this tap."""
+    """The state was not written by this tap."""
 
     sentence = (
-        'The state is no object with "bookmarks" for each stream, so not one of this tap. Run '
-        "without it, or with --full-refresh, to read everything again."
+        'The state was not written by this tap: it has no object "bookmarks" with an object for '
+        "each stream. Run without it, or with --full-refresh, to read everything again."
     )
-    advice = "Was the state of another job set? `meltano state list` and `get` show it."
+    advice = "It may be the state of another job; see `meltano state list` and `get`."
 
 
 class StateOfStreamError(MoesifError):
     """The state of a stream cannot be resumed."""
 
     sentence = (
-        "The state of '{stream}' {what}. Take this stream out of the state, or run with "
+        "The state of '{stream}' {what}. Remove this stream from the state, or run with "
         "--full-refresh, to read everything again."
     )
-    advice = "It was edited, or a newer version of tap-moesif has written it."
+    advice = "It was edited, or written by a newer version of tap-moesif."
 
 
 class StreamMapError(MoesifError):
     """A stream map cannot be applied."""
 
     sentence = "The stream maps cannot be applied to '{stream}': {what}"
-    advice = "Correct `stream_maps` in the settings of this tap. What was written is kept."
+    advice = "Correct `stream_maps` in the settings of this tap. Records already written are kept."
 
 
 class FileError(MoesifError):
-    """A file of the command line cannot be used."""
+    """A file on the command line is invalid."""
 
-    sentence = "--{name} names a file that holds no JSON object."
+    sentence = "The file given as --{name} is not a JSON object."
     advice = (
-        "`--state`: take the last whole STATE line. `--catalog`: make it anew with `--discover`."
+        "`--state`: use the value of the last complete STATE line. `--catalog`: create it again "
+        "with `--discover`."
     )
 
 
 class NothingToPlanError(MoesifError):
-    """There is no time to cut into windows."""
+    """There is no time to split into windows."""
 
-    sentence = "Nothing can be planned: start_date is in the future."
-    advice = "Of `--windows`: correct `start_date`."
+    sentence = "No windows can be planned because start_date is in the future."
+    advice = "Correct `start_date`."
 
 
 class NotCountedError(MoesifError):
-    """An answer does not say how many users there are."""
+    """The response contains no number of users."""
 
     sentence = (
-        "Moesif's answer to {path} does not say how many users there are in a range of time, so no "
-        "windows can be planned; read everything by one run."
+        "Moesif's response to {path} does not contain the number of users in a time range, so no "
+        "windows can be planned. Read everything in one run."
     )
-    advice = "Report it, please."
+    advice = "Please report this."
 
 
 class GivenUpError(MoesifError):
     """All attempts have failed."""
 
     sentence = "{failure} Tried {attempts} times in {seconds:.0f} s. {advice}"
-    advice = "What failed, and what to do, is told by one of the sentences below."
+    advice = "See the sentence of the failure itself."
 
 
 class LongWaitError(MoesifError):
-    """Moesif asks to wait for longer than this tap does."""
+    """Moesif asks the tap to wait longer than its limit."""
 
     sentence = (
-        "{failure} It asks to wait {asked:.0f} s{before}, which is more than this tap waits for "
-        "one answer ({most:.0f} s). {advice}"
+        "{failure} Moesif asks to wait {requested:.0f} s{before}, more than the limit of "
+        "{limit:.0f} s for one request. {advice}"
     )
     advice = "Run again after that time."
 
 
 class AttemptError(MoesifError):
-    """An attempt failed; the next may not.
+    """An attempt failed; a retry may succeed.
 
     Attributes:
-        advice: What to do where all attempts fail; it ends the last sentence of the run.
-        wait: How many seconds Moesif asks to wait before the next attempt, if it does.
+        advice: What to do if all attempts fail; logged at the end of the run.
+        wait: Seconds that Moesif asks to wait before the next attempt, if any.
     """
 
     advice = "Run again later."
@@ -209,74 +212,74 @@ class AttemptError(MoesifError):
 
 
 class NoAnswerError(AttemptError):
-    """No answer came, or only a part of one."""
+    """There was no response, or an incomplete one."""
 
-    sentence = "No answer from Moesif at {host} ({reason})."
-    advice = "Is api_url right, and can this machine reach it?"
+    sentence = "No response from Moesif at {host} ({reason})."
+    advice = "Check api_url, and that this machine can reach it."
 
 
 class RateLimitError(AttemptError):
-    """The limit of queries is reached."""
+    """The rate limit is reached."""
 
-    sentence = "Moesif's limit of queries a minute is reached."
-    advice = "Find what else uses the key, or lower requests_per_minute."
+    sentence = "Moesif's limit of queries per minute is reached."
+    advice = "Check what else uses the key, or lower requests_per_minute."
 
 
 class ServerError(AttemptError):
-    """Moesif has trouble of its own."""
+    """Moesif has a temporary problem."""
 
-    sentence = "{answer}."
-    advice = "Run again later; api_url leads to {host}."
+    sentence = "Moesif responded to {path} with HTTP {status:d}{reason}."
+    advice = "Run again later. If it persists, check api_url ({host})."
 
 
 class UnexpectedAnswerError(AttemptError):
-    """An answer is not JSON, or not in Moesif's form."""
+    """The response is not JSON, or not in Moesif's form."""
 
-    sentence = "The answer to {path} is not the JSON that Moesif gives."
-    advice = "Does api_url lead to Moesif's API, and not to a proxy's page?"
+    sentence = "The response to {path} is not in Moesif's JSON form."
+    advice = "Check that api_url leads to Moesif's API and not to a proxy's page."
 
 
 class NoHitsError(AttemptError):
-    """An answer to a search holds no list of hits."""
+    """The response to a search has no list of hits."""
 
-    sentence = "The answer to {path} holds no list of hits."
+    sentence = "The response to {path} has no list of hits."
 
 
 class RepeatedPageError(AttemptError):
-    """A page was read already."""
+    """Moesif returned the same page again."""
 
-    sentence = "Moesif's answer to {path} is a page that was read already."
+    sentence = "Moesif's response to {path} repeats a page that was already read."
 
 
 class EmptyPageError(AttemptError):
-    """A page is empty before the end."""
+    """A page before the end is empty."""
 
-    sentence = "Moesif's answer to {path} is an empty page, although there is more."
+    sentence = "Moesif's response to {path} is an empty page, although more documents follow."
 
 
 class TimedOutError(AttemptError):
-    """The search ran out of time."""
+    """The search timed out."""
 
-    sentence = "Moesif ran out of time over {path}; its page is incomplete."
-    advice = "Run again later, with a smaller page_size if it happens daily."
+    sentence = "Moesif's search {path} timed out, so the page is incomplete."
+    advice = "Run again later. If it happens often, lower max_page_size."
 
 
 class FailedShardsError(AttemptError):
-    """A part of the index failed."""
+    """A shard of the index failed."""
 
-    sentence = "A part of Moesif's index failed over {path}{reason}; its page is incomplete."
-    advice = "Run again later, with a smaller page_size if it happens daily."
+    sentence = "A shard of Moesif's index failed in {path}{reason}, so the page is incomplete."
+    advice = "Run again later. If it happens often, lower max_page_size."
 
 
 class TooLargeError(AttemptError):
-    """An attempt asked for more than Moesif, or this tap, handles at once.
+    """The request or its response is too large.
 
     Attributes:
-        transient: Whether the same request may succeed later, where it cannot be made smaller.
+        transient: Whether the same request may succeed later, if it cannot be made smaller.
     """
 
-    sentence = "{answer}: that is too much at once."
-    advice = "Less cannot be asked for. Does a proxy on the way limit the size of answers?"
+    sentence = "Moesif responded to {path} with HTTP {status:d}{reason}: the request is too large."
+    advice = "It cannot be made smaller. Check whether a proxy limits the size of responses."
 
     def __init__(self, message: str = "", *, transient: bool = False, **values: Any) -> None:  # noqa: ANN401, as `str.format` takes them
         super().__init__(message, **values)
@@ -284,16 +287,14 @@ class TooLargeError(AttemptError):
 
 
 class TooLargeAnswerError(TooLargeError):
-    """An answer is larger than this tap reads."""
+    """The response is larger than the tap's limit."""
 
-    sentence = (
-        "An answer of Moesif to {path} is larger than {most} MB, which this tap does not read."
-    )
-    advice = "Does api_url lead to Moesif's API?"
+    sentence = "Moesif's response to {path} is larger than the limit of {limit} MB."
+    advice = "Check that api_url leads to Moesif's API."
 
 
 class TooLargeForShardError(TooLargeError, FailedShardsError):
-    """A part of the index failed because too much was asked for."""
+    """A shard of the index failed because the request was too large."""
 
     sentence = FailedShardsError.sentence
     advice = FailedShardsError.advice

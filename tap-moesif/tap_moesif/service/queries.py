@@ -24,51 +24,51 @@ FIELDS = (
     "response.status",
     "duration_ms",
 )
-"""The fields that this tap's searches name."""
+"""The fields in this tap's searches."""
 
 
 def between(field: str, since: str | None, until: str | None) -> Query:
-    """Ask for documents whose time is in a half-open range; ISO 8601 in UTC, None is open."""
+    """Match documents by a time in a half-open range; ISO 8601 in UTC, None is unbounded."""
     bounds = {name: time for name, time in (("gte", since), ("lt", until)) if time}
     return {"range": {field: {**bounds, "format": "strict_date_optional_time"}}}
 
 
-def without(field: str) -> Query:
-    """Ask for documents that do not have a field."""
+def missing(field: str) -> Query:
+    """Match documents without a field."""
     return {"bool": {"must_not": [{"exists": {"field": field}}]}}
 
 
 def any_of(*queries: Query) -> Query:
-    """Ask for documents that at least one query finds."""
+    """Match documents that match at least one query."""
     return {"bool": {"should": [*queries], "minimum_should_match": 1}}
 
 
 def modified_between(since: str | None, until: str | None) -> Query:
-    """Ask for documents modified in a half-open range.
+    """Match documents modified in a half-open range.
 
-    Those without such a time belong to the range without a beginning.
+    Documents without such a time belong to the range without a start.
     """
     if since:
         return between(MODIFIED_TIME, since, until)
     if until:
-        return any_of(between(MODIFIED_TIME, None, until), without(MODIFIED_TIME))
+        return any_of(between(MODIFIED_TIME, None, until), missing(MODIFIED_TIME))
     return everything()
 
 
 def everything() -> Query:
-    """Ask for all documents."""
+    """Match all documents."""
     return {"match_all": {}}
 
 
 def changed_since(modified: str, seen: str, until: str | None) -> Query:
-    """Ask for what was modified or seen since; of a bounded run, only what was modified before.
+    """Match documents modified or seen since some times, and modified before `until`, if given.
 
-    A document without `modified_time` is always among them: nothing tells that it is unchanged.
+    Documents without `modified_time` always match, because they may have changed.
     """
     changed = any_of(
         between(MODIFIED_TIME, modified, None),
         between(LAST_SEEN, seen, None),
-        without(MODIFIED_TIME),
+        missing(MODIFIED_TIME),
     )
     if until:
         return {"bool": {"filter": [changed, modified_between(None, until)]}}
@@ -76,7 +76,7 @@ def changed_since(modified: str, seen: str, until: str | None) -> Query:
 
 
 def events_between(since: str, until: str, event_type: str | None) -> Query:
-    """Ask for events of a half-open range; one without `event_type` is an API call."""
+    """Match events in a half-open range; an event without `event_type` is an API call."""
     action = {"term": {EVENT_TYPE: ACTION}}
     query: Query = {"filter": [between(REQUEST_TIME, since, until)]}
     if event_type == ACTION:

@@ -1,8 +1,8 @@
-"""What an answer that is none says: the error to raise for a status and its body; pure.
+"""Error responses: the exception for a status and body; pure.
 
-The body of an error is documented nowhere; the search engine behind Moesif writes JSON with types
-and reasons. Of these nothing is shown but a type and the names of fields that were asked for,
-because a reason can quote a document.
+Moesif does not document the body of an error; its search engine writes JSON with types and
+reasons. Messages contain only a type and the names of fields in our query, because a reason can
+quote a document.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 RATE_WINDOW_SECONDS = 60
 """Moesif counts its 500 queries by calendar minute ("Management API", "Rate limits")."""
 
-READ_BYTES = 100_000  # of the body of an error
+READ_BYTES = 100_000
+"""Bytes of an error's body that are read."""
 
 _TYPE = re.compile(r"[a-z]+(_[a-z]+)*_exception")
 _TOO_MUCH = re.compile(
@@ -50,10 +51,10 @@ _NO_ORDER_BY_ID = re.compile(r"fielddata access on the _id field", re.IGNORECASE
 
 
 class Reason(NamedTuple):
-    """What the search engine says of an error.
+    """The search engine's description of an error.
 
     Attributes:
-        types: Its types, the most special last.
+        types: Its types, the most specific last.
         text: Its reasons, which may quote a document.
     """
 
@@ -62,26 +63,26 @@ class Reason(NamedTuple):
 
     @override
     def __str__(self) -> str:
-        """Return what may be shown: a type, and the fields that it is about."""
+        """Return what may be shown: a type and the fields concerned."""
         fields = [field for field in FIELDS if f"[{field}]" in self.text]
         about = f" about {', '.join(fields)}" if fields else ""
         return f" ({self.types[-1]}{about})" if self.types else ""
 
     @property
     def is_size(self) -> bool:
-        """Whether it says that too much was asked for at once."""
+        """Whether the error is about the size of the request."""
         return bool(_TOO_MUCH.search(f"{' '.join(self.types)} {self.text}"))
 
 
 def read_reason(content: bytes | bytearray) -> Reason:
-    """Read the body of an error; an empty reason where it is of no known form."""
+    """Read the body of an error; return an empty reason if its form is unknown."""
     try:
         return reason_in(msgspec.json.decode(content[:READ_BYTES]))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Reason()
 
 
-def reason_in(value: Any) -> Reason:  # noqa: ANN401, JSON is what it is
+def reason_in(value: Any) -> Reason:  # noqa: ANN401, JSON
     """Collect the types and reasons in an error, at any depth."""
     found = [*_strings(value)]
     types = [text for name, text in found if name == "type" and _TYPE.fullmatch(text)]
@@ -107,15 +108,15 @@ def error_of(
     host: str,
     wall: float,
 ) -> MoesifError:
-    """Say what an answer other than 2xx means.
+    """Return the exception for a response other than 2xx.
 
     Args:
         status: The HTTP status.
-        headers: The answer's headers.
-        content: Its body.
-        request: What was requested.
+        headers: The response's headers.
+        content: The response's body.
+        request: The request.
         host: The API's host.
-        wall: Seconds since the epoch on this machine's clock.
+        wall: This machine's clock, in seconds since the epoch.
     """
     path, required = request.path, request.required
     now = http_date(headers.get("Date")) or wall
@@ -128,29 +129,31 @@ def error_of(
             remedy=required.remedy,
         )
     reason = read_reason(content)
-    answer = f"Moesif answers {path} with HTTP {status}{reason}"
+    what: dict[str, Any] = {"path": path, "status": status, "reason": reason}
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or reason.is_size:
         transient = status == HTTPStatus.TOO_MANY_REQUESTS or status >= _SERVER_ERROR
-        return TooLargeError(answer=answer, transient=transient)
+        return TooLargeError(**what, transient=transient)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = retry_after(status, headers, now)
         return RateLimitError(
             wait=RATE_WINDOW_SECONDS - now % RATE_WINDOW_SECONDS if wait is None else wait
         )
     if status == HTTPStatus.REQUEST_TIMEOUT or status >= _SERVER_ERROR:
-        return ServerError(answer=answer, host=host, wait=retry_after(status, headers, now))
-    return _final(status, answer, reason, request, host)
+        return ServerError(**what, host=host, wait=retry_after(status, headers, now))
+    return _final(status, what, reason, request.required.remedy, host)
 
 
 _SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _final(status: int, answer: str, reason: Reason, request: Request, host: str) -> MoesifError:
-    """Say what an answer means that no second attempt changes."""
+def _final(
+    status: int, what: dict[str, Any], reason: Reason, remedy: str, host: str
+) -> MoesifError:
+    """Return the exception for a response that a retry would not change."""
     if status == HTTPStatus.NOT_FOUND:
-        return NotFoundError(answer=answer, host=host)
+        return NotFoundError(**what, host=host)
     if status != HTTPStatus.BAD_REQUEST:
-        return UnexpectedStatusError(answer=answer, host=host)
+        return UnexpectedStatusError(**what, host=host)
     if _NO_ORDER_BY_ID.search(reason.text):
-        return NoOrderByIdError(answer=answer)
-    return RejectedQueryError(answer=answer, remedy=request.required.remedy)
+        return NoOrderByIdError(**what)
+    return RejectedQueryError(**what, remedy=remedy)

@@ -1,4 +1,4 @@
-"""A request to Moesif's Management API, and the scope that it needs; pure."""
+"""Requests to Moesif's Management API, and the scopes they need; pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RequiredScope:
-    """What the key must be allowed to do for a request, for the error message.
+    """The scope that a request needs, for the error message.
 
     Attributes:
-        stream: The stream that is read.
-        scope: The scope's name.
+        stream: Name of the stream.
+        scope: Name of the scope.
         remedy: What the user can do instead of granting the scope.
     """
 
@@ -29,13 +29,13 @@ class RequiredScope:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request: a POST where it has a body, else a GET.
+    """A request: a POST if it has a body, otherwise a GET.
 
     Attributes:
-        path: Path below the API's address, with `{id}` in place of `id`, so it can be shown.
-        required: What the key must be allowed to do.
-        params: The query string's parameters.
-        body: The JSON body.
+        path: Path below the API's base URL, with the placeholder `{id}`, so it can be logged.
+        required: The scope that the key needs.
+        params: Query string parameters.
+        body: JSON body.
         id: Value for `{id}` in the path.
     """
 
@@ -52,10 +52,10 @@ class Request:
 
     @property
     def target(self) -> str:
-        """The path as it is sent."""
+        """The path with its id."""
         return self.path.replace("{id}", quote(self.id, safe=""))
 
     @property
     def content(self) -> bytes | None:
-        """The body as it is sent."""
+        """The encoded body."""
         return None if self.body is None else msgspec.json.encode(self.body)

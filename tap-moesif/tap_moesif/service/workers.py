@@ -1,4 +1,4 @@
-"""Threads that wait for answers, so that the reading thread does not."""
+"""Worker threads that send requests."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 class Workers:
-    """A fixed number of threads that do tasks in the order in which they were submitted.
+    """A pool of daemon threads that run tasks in the order of submission.
 
-    Other than those of `concurrent.futures`, they are not waited for when the process ends: a
-    signal need not wait for an answer.
+    Unlike the threads of `concurrent.futures`, they do not delay the exit of the process, so a
+    signal does not have to wait for a response.
 
     Args:
-        count: How many tasks are under way at once.
+        count: Maximum number of threads.
     """
 
     def __init__(self, count: int) -> None:
@@ -31,7 +31,7 @@ class Workers:
         self._closed = False
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Have a task done; its result or its exception is the future's."""
+        """Schedule a task; return a future of its result."""
         future: Future[T] = Future()
         self._tasks.put((task, future))
         if not self._idle.acquire(blocking=False) and len(self._threads) < self._count:
@@ -41,7 +41,7 @@ class Workers:
         return future
 
     def close(self) -> None:
-        """Begin no other task."""
+        """Cancel the tasks that have not started."""
         self._closed = True
         for _ in self._threads:
             self._tasks.put(None)
@@ -56,5 +56,5 @@ class Workers:
                     future.set_result(task())
                 except BaseException as error:  # noqa: BLE001, raised again by the future
                     future.set_exception(error)
-            del item, task, future  # or what was answered would stay until the next task
+            del item, task, future  # free the response before waiting for the next task
             self._idle.release()

@@ -1,4 +1,4 @@
-"""The streams: each module beside this one that declares some adds them to the tap."""
+"""The streams. Each stream class declared in a module of this package is part of the tap."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ def _found() -> list[type[MoesifStream]]:
 
 
 STREAMS = _found()
-"""The streams, by name."""
+"""All stream classes, sorted by name."""

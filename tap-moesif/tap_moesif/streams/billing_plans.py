@@ -1,4 +1,4 @@
-"""The stream `billing_plans`: the plans in Moesif's product catalog, with their prices."""
+"""The stream `billing_plans`: the plans in Moesif's product catalog, with prices."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ from tap_moesif.streams.common import REST
 
 
 class BillingPlans(ListStream):
-    """Plans that can be subscribed to."""
+    """Billing plans."""
 
     name = "billing_plans"
     path = "/~/billing/catalog/plans"
     list_name = "plans"
     scopes = ("read:plans",)
-    contents = "the plans of all billing providers, with their prices where Moesif sends them"
+    contents = "all plans of all billing providers, with prices if Moesif includes them"
     selected_by_default = False
     fields = (
         Field("id", Kind.ID, "The plan's id at its provider.", ("id", "_id")),
         Field("name", Kind.STRING, "The plan's name.", ("name",)),
-        Field("description", Kind.STRING, "What it is.", ("description",)),
+        Field("description", Kind.STRING, "The plan's description.", ("description",)),
         Field("provider", Kind.STRING, "The billing provider.", ("provider",)),
-        Field("productId", Kind.REFERENCE, "The product it belongs to.", ("product_id",)),
-        Field("status", Kind.STRING, "Whether it is active.", ("status",)),
-        Field("unit", Kind.STRING, "What is counted.", ("unit",)),
+        Field("productId", Kind.REFERENCE, "Id of the plan's product.", ("product_id",)),
+        Field("status", Kind.STRING, "The plan's status, such as active.", ("status",)),
+        Field("unit", Kind.STRING, "The unit that is billed.", ("unit",)),
         Field(
             "prices",
             Kind.OBJECTS,
-            "Its prices.",
+            "The plan's prices.",
             ("prices",),
             (
                 Field("id", Kind.REFERENCE, "The price's id.", ("id",)),
                 Field("name", Kind.STRING, "The price's name.", ("name",)),
-                Field("planId", Kind.REFERENCE, "Its plan.", ("plan_id",)),
+                Field("planId", Kind.REFERENCE, "Id of the price's plan.", ("plan_id",)),
                 Field("provider", Kind.STRING, "The billing provider.", ("provider",)),
-                Field("status", Kind.STRING, "Whether it is active.", ("status",)),
-                Field("pricingModel", Kind.STRING, "How it is reckoned.", ("pricing_model",)),
-                Field("currency", Kind.STRING, "Its currency.", ("currency",)),
-                Field("priceInDecimal", Kind.STRING, "The price itself.", ("price_in_decimal",)),
-                Field("tiers", Kind.LIST, "Prices by amount, untouched.", ("tiers",)),
-                Field("period", Kind.INTEGER, "How many units a period has.", ("period",)),
+                Field("status", Kind.STRING, "The price's status, such as active.", ("status",)),
+                Field("pricingModel", Kind.STRING, "The pricing model.", ("pricing_model",)),
+                Field("currency", Kind.STRING, "The currency.", ("currency",)),
+                Field("priceInDecimal", Kind.STRING, "The amount.", ("price_in_decimal",)),
+                Field("tiers", Kind.LIST, "Tiers by quantity, unchanged.", ("tiers",)),
+                Field("period", Kind.INTEGER, "Length of a period, in units.", ("period",)),
                 Field("periodUnits", Kind.STRING, "The unit of a period.", ("period_units",)),
-                Field("unit", Kind.STRING, "What is counted.", ("unit",)),
-                Field("usageAggregator", Kind.STRING, "How it is summed.", ("usage_aggregator",)),
+                Field("unit", Kind.STRING, "The unit that is billed.", ("unit",)),
+                Field("usageAggregator", Kind.STRING, "How usage is added.", ("usage_aggregator",)),
                 Field(
                     "transformQuantity",
                     Kind.FREE,
-                    "How a quantity is divided and rounded, untouched.",
+                    "How quantities are divided and rounded, unchanged.",
                     ("transform_quantity",),
                 ),
-                Field("taxBehavior", Kind.STRING, "Whether tax is within.", ("tax_behavior",)),
+                Field("taxBehavior", Kind.STRING, "Whether tax is included.", ("tax_behavior",)),
                 Field("metadata", Kind.FREE, "The account's own metadata.", ("metadata",)),
                 Field("createdAt", Kind.TIME, "When it was created.", ("created_at",)),
                 REST,

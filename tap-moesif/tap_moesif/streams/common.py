@@ -1,4 +1,4 @@
-"""Fields that several streams have."""
+"""Fields shared by several streams."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from tap_moesif.records import Field, Kind
 
 CREATED = ("created", "created_at", "create_time")
 METADATA = ("metadata", "body")
-"""Names under which Moesif has these; where sources differ on one, the first that fits is taken."""
+"""Raw names of a field that differ between Moesif's sources, in order of preference."""
 
 REST = Field(
     "additionalFields",
     Kind.REST,
-    "Every field of the Moesif document that has no place of its own, under its raw name; "
-    "so are values of another type than their field's.",
+    "Other fields of the Moesif document, under their raw names, and values of an unexpected type.",
 )
 
 TIMES = (
@@ -27,12 +26,12 @@ APP = (
 PLACE = Field(
     "location",
     Kind.OBJECT,
-    "Where the IP address is.",
+    "Location of the IP address.",
     ("geo_ip",),
     (
         Field("city", Kind.STRING, "City.", ("city_name",)),
         Field("region", Kind.STRING, "Region or state.", ("region_name",)),
-        Field("regionCode", Kind.STRING, "Code of the region.", ("region_code",)),
+        Field("regionCode", Kind.STRING, "Region code.", ("region_code",)),
         Field("country", Kind.STRING, "Country.", ("country_name",)),
         Field("countryCode", Kind.STRING, "ISO 3166-1 alpha-2.", ("country_code2",)),
         Field("countryCode3", Kind.STRING, "ISO 3166-1 alpha-3.", ("country_code3",)),

@@ -34,7 +34,7 @@ COMPANY = (
     Field("ttfhw_s", Kind.INTEGER, "Time To First Hello World in seconds.", ("ttfhw_s",)),
     Field("metadata", Kind.FREE, "The account's own company metadata.", METADATA),
 )
-"""A company, also inside of a user."""
+"""The fields of a company, also within a user."""
 
 LAST_USER = "lastSeenUserId"
 
@@ -46,25 +46,25 @@ class Companies(ProfileStream):
     path_setting = "companies_path"
     scopes = ("read:companies",)
     contents = (
-        "what was modified or seen since the last run, and whose usage of the last 24 hours may "
+        "companies modified or seen since the last run, or whose usage in the last 24 hours may "
         "have changed"
     )
     fields = (
         *COMPANY,
         USAGE,
-        Field(LAST_USER, Kind.REFERENCE, "The company's user who was last seen on the API."),
+        Field(LAST_USER, Kind.REFERENCE, "Id of the company's user last seen on the API."),
         REST,
     )
     usage_field = "company_id"
 
     @override
     def records_of(self, page: Page, scan: Scan, now: str) -> Iterator[tuple[int, list[Record]]]:
-        if not self.is_chosen(LAST_USER):
+        if not self.is_selected(LAST_USER):
             yield from super().records_of(page, scan, now)
             return
         reader = PartialReader([self.fields[0]])
         parts = [reader.read(hit.source, hit.id) for hit in page.hits]
-        found = self._last_users.of([part["id"] for part in parts if part is not None])
+        found = self._last_users.find([part["id"] for part in parts if part is not None])
         for count, records in super().records_of(page, scan, now):
             users = found.result()
             for record in records:

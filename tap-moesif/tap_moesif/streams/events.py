@@ -1,4 +1,4 @@
-"""The stream `events`: API calls and custom actions, by the time of their request."""
+"""The stream `events`: API calls and custom actions, in the order of their request time."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PAYLOADS = tuple(
     for side in ("request", "response")
     for part in ("headers", "body", "original_encoded_body")
 )
-"""Where an API call's headers and bodies are, which hold credentials."""
+"""Raw paths of headers and bodies, which may contain credentials."""
 
-_HEADERS = Field("headers", Kind.FREE, "Headers, untouched; only where wanted.", ("headers",))
+_HEADERS = Field("headers", Kind.FREE, "Headers; only with emit_event_payloads.", ("headers",))
 _BODY = (
-    Field("body", Kind.ANY, "The body, untouched; only where wanted.", ("body",)),
+    Field("body", Kind.ANY, "Body; only with emit_event_payloads.", ("body",)),
     Field(
         "transferEncoding",
         Kind.STRING,
-        "How the body is written: json or base64.",
+        "Encoding of the body: json or base64.",
         ("transfer_encoding",),
     ),
 )
@@ -52,7 +52,7 @@ class Events(SearchStream):
         Field(
             "requestTime",
             Kind.TIME,
-            "When the call or action was made.",
+            "Time of the call or action.",
             (REQUEST_TIME,),
             automatic=True,
         ),
@@ -62,51 +62,36 @@ class Events(SearchStream):
         Field(
             "actionName", Kind.STRING, "The custom action's name.", ("action_name",), automatic=True
         ),
-        Field("userId", Kind.REFERENCE, "The user who made it.", ("user_id",), automatic=True),
-        Field(
-            "companyId",
-            Kind.REFERENCE,
-            "The company that user belongs to.",
-            ("company_id",),
-            automatic=True,
-        ),
-        Field(
-            "subscriptionId",
-            Kind.REFERENCE,
-            "The subscription it counts for.",
-            ("subscription_id",),
-        ),
-        Field(
-            "transactionId", Kind.STRING, "The id it was sent to Moesif with.", ("transaction_id",)
-        ),
-        Field(
-            "durationMs", Kind.NUMBER, "How long the call took, in milliseconds.", ("duration_ms",)
-        ),
-        Field("direction", Kind.STRING, "Incoming or Outgoing, for the API.", ("direction",)),
+        Field("userId", Kind.REFERENCE, "The user's id.", ("user_id",), automatic=True),
+        Field("companyId", Kind.REFERENCE, "The company's id.", ("company_id",), automatic=True),
+        Field("subscriptionId", Kind.REFERENCE, "The subscription's id.", ("subscription_id",)),
+        Field("transactionId", Kind.STRING, "The id assigned by the sender.", ("transaction_id",)),
+        Field("durationMs", Kind.NUMBER, "Duration of the call in milliseconds.", ("duration_ms",)),
+        Field("direction", Kind.STRING, "Incoming or Outgoing.", ("direction",)),
         Field(
             "weight",
             Kind.INTEGER,
-            "How many calls it stands for, where Moesif keeps a sample.",
+            "Number of calls that it represents, if Moesif samples.",
             ("weight",),
         ),
         Field("metadata", Kind.FREE, "The account's own event metadata.", ("metadata",)),
         Field(
             "request",
             Kind.OBJECT,
-            "What was asked.",
+            "The request.",
             ("request",),
             (
-                Field("time", Kind.TIME, "When it was asked.", ("time",)),
+                Field("time", Kind.TIME, "Time of the request.", ("time",)),
                 Field("uri", Kind.STRING, "The URI; for an action, that of the page.", ("uri",)),
                 Field("verb", Kind.STRING, "The HTTP method.", ("verb",)),
-                Field("route", Kind.STRING, "The route that the URI falls under.", ("route",)),
-                Field("ipAddress", Kind.STRING, "From which IP address.", ("ip_address",)),
+                Field("route", Kind.STRING, "The route that matches the URI.", ("route",)),
+                Field("ipAddress", Kind.STRING, "The client's IP address.", ("ip_address",)),
                 PLACE,
                 Field("userAgent", Kind.FREE, "Details of the user agent.", ("user_agent",)),
                 Field(
                     "userAgentString",
                     Kind.STRING,
-                    "The user agent as it was sent, where Moesif has it as a string.",
+                    "The user agent header, if Moesif has it as a string.",
                     ("user_agent_string",),
                 ),
                 _HEADERS,
@@ -117,12 +102,12 @@ class Events(SearchStream):
         Field(
             "response",
             Kind.OBJECT,
-            "What was answered.",
+            "The response.",
             ("response",),
             (
-                Field("time", Kind.TIME, "When it was answered.", ("time",)),
+                Field("time", Kind.TIME, "Time of the response.", ("time",)),
                 Field("status", Kind.INTEGER, "The HTTP status.", ("status",)),
-                Field("ipAddress", Kind.STRING, "From which IP address.", ("ip_address",)),
+                Field("ipAddress", Kind.STRING, "The server's IP address.", ("ip_address",)),
                 _HEADERS,
                 *_BODY,
                 REST,
@@ -135,7 +120,7 @@ class Events(SearchStream):
     @override
     @staticmethod
     def prepare(document: Document) -> Document:
-        """Put the time of an event's request beside it too, and bring its origin into one form."""
+        """Copy the request's time to the top level, and normalise the request's origin."""
         request = document.get("request")
         if isinstance(request, dict):
             with_origin(request)
@@ -155,10 +140,10 @@ class Events(SearchStream):
             events_between(since, until, self.config.get("event_type")),
             sort=(REQUEST_TIME, ID),
             params={"from": since, "to": until},
-            without=() if self.config["emit_event_payloads"] else PAYLOADS,
+            excludes=() if self.config["emit_event_payloads"] else PAYLOADS,
         )
 
     @property
     @override
-    def dropped(self) -> tuple[str, ...]:
-        return super().dropped + (() if self.config["emit_event_payloads"] else PAYLOADS)
+    def excluded_fields(self) -> tuple[str, ...]:
+        return super().excluded_fields + (() if self.config["emit_event_payloads"] else PAYLOADS)

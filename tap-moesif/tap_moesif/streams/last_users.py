@@ -1,4 +1,4 @@
-"""Which of a company's users was last seen: a group call of Segment needs a user to go through."""
+"""The user of each company last seen on the API, because Segment's group calls need a user."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tap-moesif")
 
-MOST_COMPANIES = 4_000
-"""Companies in one query, with a bucket each."""
+MAX_COMPANIES = 4_000
+"""Maximum number of companies in a query, each with a bucket."""
 
 SCOPE = "read:users"
-REMEDY = "deselect lastSeenUserId of the stream"
+REMEDY = "deselect the stream's field lastSeenUserId"
 
 _IDS = ("user_id", "identified_user_id")
 _COMPANIES = ("company.company_id.raw", "company_id.raw")
-"""The fields in which a user's document may hold its company's id; the last one counts more."""
+"""Fields of a user that may contain the company's id; the last one takes precedence."""
 
-_REFUSALS = (
+_IGNORED_ERRORS = (
     *(ForbiddenError, NotFoundError, RejectedQueryError),
     *(LookupError, TypeError, ValueError, AttributeError),
 )
-"""Behind these companies are read all the same: of their users nothing is to be known."""
+"""Errors after which companies are read without their last users."""
 
 _LAST = {
     "top_hits": {
@@ -54,41 +54,41 @@ _LAST = {
 
 
 class LastUsers:
-    """Finds the last seen users of companies; those of no company where Moesif does not tell.
+    """Finds the users of companies last seen on the API; finds none if Moesif refuses the query.
 
     Args:
-        moesif: The API.
-        path: Where users are searched.
-        stream: The stream of the companies.
+        moesif: The API client.
+        path: Path of the search for users.
+        stream: Name of the companies' stream.
     """
 
     def __init__(self, moesif: Moesif, path: str, stream: str) -> None:
         self._moesif = moesif
         self._path = path
         self._required = RequiredScope(stream, SCOPE, REMEDY)
-        self._size = PageSize(MOST_COMPANIES, MOST_COMPANIES)
+        self._size = PageSize(MAX_COMPANIES, MAX_COMPANIES)
         self._refused = False
 
-    def of(self, companies: Sequence[str]) -> Future[dict[str, str]]:
-        """Begin to find the last seen user of each company that has one."""
-        return self._moesif.submit(self._find, companies)
+    def find(self, companies: Sequence[str]) -> Future[dict[str, str]]:
+        """Start to find the last users of companies; return a future of their ids."""
+        return self._moesif.submit(self._find_all, companies)
 
-    def _find(self, companies: Sequence[str]) -> dict[str, str]:
+    def _find_all(self, companies: Sequence[str]) -> dict[str, str]:
         users: dict[str, str] = {}
         done = 0
         while done < len(companies) and not self._refused:
             try:
-                found, asked = self._find_some(companies[done:])
-            except _REFUSALS as error:
+                found, count = self._find_some(companies[done:])
+            except _IGNORED_ERRORS as error:
                 self._refused = True
-                logger.info("Companies are read without their last seen users. %s", error)
+                logger.info("Reading companies without lastSeenUserId. %s", error)
                 return {}
             users |= found
-            done += asked
+            done += count
         return users
 
     def _find_some(self, companies: Sequence[str]) -> tuple[dict[str, str], int]:
-        """Find the users of the first companies; return also of how many."""
+        """Find the users of the first companies; return also the number of companies."""
         some = companies[: self._size.value]
 
         def shrink(refused: bool) -> Request | None:
@@ -98,10 +98,10 @@ class LastUsers:
             some = some[: self._size.value]
             return self._request(some)
 
-        answered = self._moesif.fetch(
+        fetched = self._moesif.fetch(
             self._request(some), lambda content: read_search(content, self._path), shrink
         )
-        return read_last_users(answered.value), len(some)
+        return read_last_users(fetched.value), len(some)
 
     def _request(self, companies: Sequence[str]) -> Request:
         ids = [*companies]
@@ -117,15 +117,15 @@ class LastUsers:
         return Request(self._path, self._required, body=body)
 
 
-def read_last_users(answer: dict[str, Any]) -> dict[str, str]:
-    """Read users' ids by companies' ids.
+def read_last_users(response: dict[str, Any]) -> dict[str, str]:
+    """Read the users' ids by company id.
 
     Raises:
-        LookupError, TypeError, ValueError, AttributeError: It has not the shape of such an answer.
+        LookupError, TypeError, ValueError, AttributeError: The response has another form.
     """
     users = {}
     for number, _ in enumerate(_COMPANIES):
-        for bucket in answer["aggregations"][f"by{number}"]["buckets"]:
+        for bucket in response["aggregations"][f"by{number}"]["buckets"]:
             [hit] = bucket["last"]["hits"]["hits"]
             source = hit.get("_source") or {}
             user = next(filter(None, (source.get(name) for name in _IDS)), hit["_id"])

@@ -1,4 +1,4 @@
-"""What users and companies have in common: searched by two times, with a roll-up of usage."""
+"""The base class of users and companies: searched by two times, with usage roll-ups."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ SEEN = "lastSeenTime"
 
 
 class ProfileStream(SearchStream):
-    """Users or companies: whatever was modified or seen, and who has used the API.
+    """Users or companies that were modified or seen, or whose usage may have changed.
 
     Attributes:
-        path_setting: The setting that holds the search's path.
-        usage_field: The field that holds this stream's id in an event.
+        path_setting: Name of the setting with the search's path.
+        usage_field: The field of an event with this stream's id.
     """
 
     path_setting: ClassVar[str]
@@ -64,7 +64,7 @@ class ProfileStream(SearchStream):
             self.fields = (*type(self).fields, usage.traits_field(self._traits))
         super().__init__(tap)
         self._usage: list[usage.RollUps] = []
-        self._asked_ahead: set[int] = set()  # the pages' lists of hits, as `id` has them
+        self._prefetched: set[int] = set()  # `id` of the pages' lists of hits
 
     @override
     def search(self, scan: Scan) -> Search:
@@ -80,7 +80,7 @@ class ProfileStream(SearchStream):
     def since(self, state: StreamState) -> dict[str, str]:
         since = super().since(state)
         if since and self._windows:
-            # Those who had usage then have other usage now, or none, which is a change too.
+            # Usage in the window before the last run has changed since then, perhaps to none.
             rolled_up = state.rolled_up or str(state.bookmark(SEEN))
             since[SEEN] = min(since[SEEN], earlier(rolled_up, max(self._windows)))
         return since
@@ -96,39 +96,39 @@ class ProfileStream(SearchStream):
             yield from super().records_of(page, scan, now)
             return
         all_roll_ups = self._roll_ups(now, max(len(page.hits), page.total - scan.count))
-        if id(page.hits) in self._asked_ahead:
-            self._asked_ahead.remove(id(page.hits))
+        if id(page.hits) in self._prefetched:
+            self._prefetched.remove(id(page.hits))
         else:
-            self._expect(page.hits)
+            self._prefetch_usage(page.hits)
         for count, records in super().records_of(page, scan, now):
             for roll_ups in all_roll_ups:
-                roll_ups.complete(records)
+                roll_ups.add_to(records)
             yield count, records
 
     @override
-    def arrived(self, hits: list[Hit]) -> None:
+    def prefetch(self, hits: list[Hit]) -> None:
         if self._usage and all(roll_ups.is_listed for roll_ups in self._usage):
-            self._asked_ahead.add(id(hits))
-            self._expect(hits)
+            self._prefetched.add(id(hits))
+            self._prefetch_usage(hits)
 
-    def _expect(self, hits: list[Hit]) -> None:
-        """Begin to ask about the users of a page."""
+    def _prefetch_usage(self, hits: list[Hit]) -> None:
+        """Start to request the usage of a page's users."""
         parts = cache(lambda: [*self._parts(hits)])
         for roll_ups in self._usage:
-            roll_ups.expect_page(parts)
+            roll_ups.prefetch(parts)
 
     def _parts(self, hits: list[Hit]) -> Iterator[Record]:
-        """Read the ids of a page, and what roll-ups they bring, before its records are made."""
+        """Read the ids and roll-ups of a page's documents, before they are converted."""
         reader = PartialReader([self.fields[0], usage.USAGE])
         for hit in hits:
             if (record := reader.read(hit.source, hit.id)) is not None:
                 yield record
 
     def _check_times(self) -> None:
-        """See that the times can be searched for.
+        """Check that the times can be searched, by sorting by them.
 
-        Where an index has them as text, a range of them finds whatever has a word in it, and
-        says nothing; but to sort by them is refused.
+        In an index with times as text, a range query silently returns wrong results, but sorting
+        fails.
         """
         path = self.config[self.path_setting]
         search = Search(path, self.required, everything(), sort=(MODIFIED_TIME, LAST_SEEN, ID))
@@ -136,40 +136,40 @@ class ProfileStream(SearchStream):
             self._tap.moesif.request(search.request(1), lambda content: read_hits(content, path))
         except RejectedQueryError as error:
             times = f"{MODIFIED_TIME} and {LAST_SEEN}"
-            raise NoOrderByTimeError(stream=self.name, times=times, answer=error) from error
+            raise NoOrderByTimeError(stream=self.name, times=times, error=error) from error
 
     @cached_property
     def _rolls_up(self) -> bool:
         wanted = self.config["usage_rollup"] and usage.USAGE in self.fields
-        return bool(wanted) and self.is_chosen(usage.USAGE.name)
+        return bool(wanted) and self.is_selected(usage.USAGE.name)
 
     @cached_property
-    def _chosen_traits(self) -> list[usage.Trait]:
-        return self._traits if self.is_chosen(usage.TRAITS) else []
+    def _selected_traits(self) -> list[usage.Trait]:
+        return self._traits if self.is_selected(usage.TRAITS) else []
 
-    def is_chosen(self, name: str) -> bool:
-        """Tell whether a field is selected."""
+    def is_selected(self, name: str) -> bool:
+        """Return whether a field is selected."""
         return self.mask.get(("properties", name), True)
 
     @cached_property
     def _windows(self) -> list[timedelta]:
-        """The times before a run whose usage is rolled up."""
+        """The windows before a run whose usage is rolled up."""
         day = [usage.WINDOW] if self._rolls_up else []
-        return [*day, *(trait.window for trait in self._chosen_traits)]
+        return [*day, *(trait.window for trait in self._selected_traits)]
 
     def _roll_ups(self, now: str, expected: int) -> list[usage.RollUps]:
-        """Roll up the time before this run began, of about so many."""
+        """Return the roll-ups of the time before this run, for about `expected` users."""
         if not self._usage:
             began = datetime.fromisoformat(f"{now[:-1]}+00:00")
             if self._rolls_up:
                 remedy = "set usage_rollup: false"
                 self._roll_up(usage.LAST_24_HOURS, usage.window(began), remedy)
-            if traits := self._chosen_traits:
+            if traits := self._selected_traits:
                 longest = usage.window(began, max(trait.window for trait in traits))
-                remedy = "take usage_traits out of the settings"
+                remedy = "remove usage_traits from the settings"
                 self._roll_up(usage.traits_measure(traits, began), longest, remedy)
             for roll_ups in self._usage:
-                roll_ups.expect(expected)
+                roll_ups.start_listing(expected)
         return self._usage
 
     def _roll_up(self, measure: usage.Measure, window: tuple[str, str], remedy: str) -> None:

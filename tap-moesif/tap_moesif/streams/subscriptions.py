@@ -1,4 +1,4 @@
-"""The stream `subscriptions`: the companies' subscriptions, of which Moesif has no list."""
+"""The stream `subscriptions`: read company by company, because Moesif has no list of them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ PATH = "/search/~/companies/{id}/subscriptions"
 class Subscriptions(SearchStream):
     """The companies' subscriptions.
 
-    All companies are read in each run, since nothing says that a company's `modified_time` moves
-    with its subscriptions; what is emitted is what changed.
+    Each run reads all companies, because `modified_time` of a company may not move with its
+    subscriptions, and emits the subscriptions that have changed.
     """
 
     name = "subscriptions"
     scopes = ("read:companies",)
     contents = (
-        "what was modified since; all companies are read for it, as Moesif has no list of "
-        "subscriptions"
+        "subscriptions modified since the last run; all companies are read, because Moesif has no "
+        "list of subscriptions"
     )
     replication_key = MODIFIED
     times = (MODIFIED,)
@@ -48,7 +48,7 @@ class Subscriptions(SearchStream):
         Field(
             "companyId",
             Kind.REFERENCE,
-            "The company that has subscribed.",
+            "The company's id.",
             ("company_id",),
             automatic=True,
         ),
@@ -60,41 +60,36 @@ class Subscriptions(SearchStream):
             automatic=True,
         ),
         Field("type", Kind.STRING, "The document's type in Moesif.", ("type",)),
-        Field("startDate", Kind.TIME, "When the subscription started.", ("start_date",)),
+        Field("startDate", Kind.TIME, "Start of the subscription.", ("start_date",)),
         Field("created", Kind.TIME, "When it was created.", ("created", "created_at")),
         Field("modifiedTime", Kind.TIME, "When it was last modified.", ("modified_time",)),
-        Field("trialStart", Kind.TIME, "When its trial started.", ("trial_start",)),
-        Field("trialEnd", Kind.TIME, "When its trial ends.", ("trial_end",)),
+        Field("trialStart", Kind.TIME, "Start of the trial.", ("trial_start",)),
+        Field("trialEnd", Kind.TIME, "End of the trial.", ("trial_end",)),
         Field(
             "currentPeriodStart",
             Kind.TIME,
-            "When the period being billed started.",
+            "Start of the billing period.",
             ("current_period_start",),
         ),
-        Field(
-            "currentPeriodEnd",
-            Kind.TIME,
-            "When the period being billed ends.",
-            ("current_period_end",),
-        ),
+        Field("currentPeriodEnd", Kind.TIME, "End of the billing period.", ("current_period_end",)),
         Field("cancelTime", Kind.TIME, "When it was or will be cancelled.", ("cancel_time",)),
-        Field("paymentStatus", Kind.STRING, "How its payment stands.", ("payment_status",)),
+        Field("paymentStatus", Kind.STRING, "Status of the payment.", ("payment_status",)),
         Field(
             "collectionMethod", Kind.STRING, "How payments are collected.", ("collection_method",)
         ),
         Field("provider", Kind.STRING, "The billing provider, such as stripe.", ("provider",)),
-        Field("externalId", Kind.STRING, "Its id at the billing provider.", ("external_id",)),
+        Field("externalId", Kind.STRING, "The id at the billing provider.", ("external_id",)),
         Field(
             "companyExternalId",
             Kind.STRING,
             "The company's id at the billing provider.",
             ("company_external_id",),
         ),
-        Field("versionId", Kind.STRING, "Which version of it this is.", ("version_id",)),
+        Field("versionId", Kind.STRING, "Version of the subscription.", ("version_id",)),
         Field(
             "items",
             Kind.OBJECTS,
-            "What is subscribed to.",
+            "The subscribed items.",
             ("items",),
             (
                 Field(
@@ -103,20 +98,22 @@ class Subscriptions(SearchStream):
                     "The item's unique id.",
                     ("subscription_item_id",),
                 ),
-                Field("planId", Kind.STRING, "Its plan.", ("plan_id",)),
-                Field("priceId", Kind.STRING, "Its price.", ("price_id",)),
+                Field("planId", Kind.STRING, "The plan's id.", ("plan_id",)),
+                Field("priceId", Kind.STRING, "The price's id.", ("price_id",)),
                 Field(
                     "itemPriceId",
                     Kind.STRING,
-                    "Its price, as some billing providers call it.",
+                    "The price's id, under another name of some billing providers.",
                     ("item_price_id",),
                 ),
-                Field("status", Kind.STRING, "Whether the item is active.", ("status",)),
+                Field("status", Kind.STRING, "The item's status, such as active.", ("status",)),
                 Field("isMetered", Kind.BOOLEAN, "Whether usage is billed.", ("is_metered",)),
-                Field("unitOfMeasure", Kind.STRING, "What is counted.", ("unit_of_measure",)),
+                Field(
+                    "unitOfMeasure", Kind.STRING, "The unit that is billed.", ("unit_of_measure",)
+                ),
                 Field("createdAt", Kind.TIME, "When the item was created.", ("created_at",)),
-                Field("plan", Kind.FREE, "The plan itself, untouched.", ("plan",)),
-                Field("price", Kind.FREE, "The price itself, untouched.", ("price",)),
+                Field("plan", Kind.FREE, "The plan, unchanged.", ("plan",)),
+                Field("price", Kind.FREE, "The price, unchanged.", ("price",)),
                 REST,
             ),
         ),
@@ -144,13 +141,13 @@ class Subscriptions(SearchStream):
             yield read, records
 
     def _of(self, hit: Hit) -> Callable[[], list[Record | None]]:
-        """Have a company's subscriptions made, of what it brings along or of what is fetched."""
+        """Return a function that returns a company's subscriptions; fetch them if needed."""
         source = hit.document()
         company: dict[str, Any] = source if isinstance(source, dict) else {}
         company_id = company.get("company_id") or hit.id
-        brought = company.get("subscriptions")
-        if isinstance(brought, list):
-            return lambda: self._make_all(company_id, brought)
+        included = company.get("subscriptions")
+        if isinstance(included, list):
+            return lambda: self._make_all(company_id, included)
         fetched = self._tap.moesif.submit(self._fetch, str(company_id))
         return lambda: self._make_all(company_id, fetched.result())
 
@@ -168,14 +165,14 @@ class Subscriptions(SearchStream):
             return self._tap.moesif.fetch(
                 request, lambda content: read_list(content, PATH, "subscriptions", within=True)
             ).value
-        except NotFoundError:  # the company is gone meanwhile, or has none
+        except NotFoundError:  # the company was deleted meanwhile, or has none
             return []
 
 
 def changed(record: Record, scan: Scan) -> bool:
-    """Tell whether a subscription is one that a scan is for."""
+    """Return whether a subscription was modified in the time range of a scan."""
     time = record.get(MODIFIED)
     since = scan.since.get(MODIFIED)
-    if not time:  # nothing tells that it is unchanged
+    if not time:  # it may have changed
         return since is not None or scan.start is None
     return time >= (since or scan.start or "") and (scan.end is None or time < scan.end)

@@ -1,4 +1,4 @@
-"""The stream `usage`: the API calls of each user or company, hour by hour or day by day."""
+"""The stream `usage`: the API calls of each user or company, by hour or day."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing_extensions import override
 
 from tap_moesif.records import Field, Kind, utc
 from tap_moesif.service.page_size import PageSize
-from tap_moesif.streams.base import WRITTEN_AT_ONCE, IncrementalStream
+from tap_moesif.streams.base import WRITE_CHUNK, IncrementalStream
 from tap_moesif.sync import earlier
 from tap_moesif.usage import EVENTS_BEGAN, EVENTS_SCOPE, clock
 from tap_moesif.usage.bucket_pages import BucketPages
 from tap_moesif.usage.buckets import (
     DIALECTS,
+    FIRST_LIST_SIZE,
     INTERVALS,
-    LISTED_FIRST,
-    MOST_LISTED,
+    MAX_LIST_SIZE,
     SUBJECTS,
     BucketSearch,
 )
@@ -42,26 +42,26 @@ ID_CHARACTERS = 32
 class Usage(IncrementalStream):
     """The API calls of each user or company, by hour or day.
 
-    A bucket is emitted once its time is over, and again by the next run as long as late events
-    may have changed it. Those of a run are the buckets that begin between its dates, each whole.
+    A bucket is emitted after its end, and again by the next run if late events may have changed
+    it. `start_date` and `end_date` select the buckets that start between them.
     """
 
     name = "usage"
     scopes = (EVENTS_SCOPE,)
     contents = (
-        "for each user, or company, and hour or day with API calls, what these were: the hours "
-        "or days that are over since the last run, and those that late events may have changed"
+        "a record for each user or company and hour or day with API calls: the hours or days that "
+        "ended since the last run, and those that late events may have changed"
     )
     replication_key = START
     times = (START,)
     selected_by_default = False
     fields = (
-        Field("id", Kind.ID, "An id of the user or company, the time and the route."),
-        Field("userId", Kind.REFERENCE, "The user who made the calls.", automatic=True),
-        Field("companyId", Kind.REFERENCE, "The company that made them.", automatic=True),
-        Field(START, Kind.TIME, "When the hour or day began, in UTC.", automatic=True),
-        Field("endTime", Kind.TIME, "When it was over.", automatic=True),
-        Field("route", Kind.STRING, "The route, where the record is of one (usage_by_route)."),
+        Field("id", Kind.ID, "A hash of the user or company, the time and the route."),
+        Field("userId", Kind.REFERENCE, "The user's id.", automatic=True),
+        Field("companyId", Kind.REFERENCE, "The company's id.", automatic=True),
+        Field(START, Kind.TIME, "Start of the hour or day, in UTC.", automatic=True),
+        Field("endTime", Kind.TIME, "End of the hour or day.", automatic=True),
+        Field("route", Kind.STRING, "The route, with usage_by_route."),
         *FIGURES,
         TOP_ROUTES,
     )
@@ -93,16 +93,16 @@ class Usage(IncrementalStream):
 
     @override
     def move(self, state: StreamState, scan: Scan) -> None:
-        """Note which bucket was the last, and as of when all of them were read."""
+        """Move the bookmark to the last bucket, and store when the buckets were read."""
         end = self._end(scan)
         last = utc(end - self._interval.length)
-        settled = earlier(utc(end), -self._late)  # by then the last one has all of its events
+        settled = earlier(utc(end), -self._late)  # then all events of the last bucket are indexed
         state.replication_key = START
         state.replication_key_value = max(state.replication_key_value or "", last)
         state.rolled_up = max(state.rolled_up or "", min(scan.started_at, settled))
 
     @override
-    def least_request(self) -> Request:
+    def probe_request(self) -> Request:
         return clock(self.required)
 
     @override
@@ -114,7 +114,7 @@ class Usage(IncrementalStream):
                 self._tap.moesif,
                 self.required,
                 search,
-                PageSize(LISTED_FIRST, MOST_LISTED),
+                PageSize(FIRST_LIST_SIZE, MAX_LIST_SIZE),
                 dialects,
                 self._interval.floor(EVENTS_BEGAN),
                 self._end(scan),
@@ -122,23 +122,23 @@ class Usage(IncrementalStream):
             )
             self._skip_to_start(pages, scan)
             for buckets in pages:
-                for first in range(0, len(buckets), WRITTEN_AT_ONCE):
-                    some = buckets[first : first + WRITTEN_AT_ONCE]
+                for first in range(0, len(buckets), WRITE_CHUNK):
+                    some = buckets[first : first + WRITE_CHUNK]
                     scan.count += len(some)
                     scan.after = [search.name, *some[-1].key]
                     yield [self._record(search, bucket) for bucket in some]
 
     def _left(self, scan: Scan) -> Iterator[tuple[BucketSearch, Key | None]]:
-        """Return what is left to be searched for, each with the key to begin behind."""
+        """Yield the searches that are left, each with the key to start after, if any."""
         searches = self._searches
         name, *key = scan.after or [""]
-        if all(search.name != name for search in searches):  # other settings than before
+        if all(search.name != name for search in searches):  # the settings have changed
             name, key = searches[0].name, []
         for search in dropwhile(lambda search: search.name != name, searches):
             yield search, tuple(key) if key and search.name == name else None
 
     def _skip_to_start(self, pages: BucketPages, scan: Scan) -> None:
-        """Begin with the first bucket that a scan is for."""
+        """Set the start to the first bucket of the scan."""
         if START in scan.since:
             pages.start = self._interval.floor(scan.since[START])
         elif scan.start:
@@ -147,7 +147,7 @@ class Usage(IncrementalStream):
             pages.start = pages.first() or pages.end
 
     def _end(self, scan: Scan) -> int:
-        """Return the end of the last bucket: it is over, and begins before the `end_date`."""
+        """Return the end of the last bucket that has ended and starts before `end_date`."""
         over = self._interval.floor(scan.started_at)
         return min(over, self._interval.ceil(max(scan.end, EVENTS_BEGAN))) if scan.end else over
 

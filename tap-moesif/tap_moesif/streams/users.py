@@ -24,8 +24,8 @@ class Users(ProfileStream):
     path_setting = "users_path"
     scopes = ("read:users",)
     contents = (
-        "who was modified or seen since the last run, and whose usage of the last 24 hours may "
-        "have changed"
+        "users modified or seen since the last run, or whose usage in the last 24 hours may have "
+        "changed"
     )
     usage_field = "user_id"
     fields = (
@@ -48,11 +48,11 @@ class Users(ProfileStream):
         Field("email", Kind.STRING, "The user's e-mail address.", ("email",)),
         Field("username", Kind.STRING, "A username such as a Twitter handle.", ("user_name",)),
         Field("phone", Kind.STRING, "The user's phone number.", ("phone",)),
-        Field("avatar", Kind.STRING, "Address of the user's picture.", ("photo_url",)),
+        Field("avatar", Kind.STRING, "URL of the user's picture.", ("photo_url",)),
         Field(
             "company",
             Kind.OBJECT,
-            "The company the user belongs to.",
+            "The user's company.",
             ("company",),
             (*COMPANY, REST),
             shared=True,
@@ -66,7 +66,7 @@ class Users(ProfileStream):
         Field(
             "enrichment",
             Kind.FREE,
-            "Results of the automatic enrichment.",
+            "Results of automatic enrichment.",
             ("enrichment", "enrichments", "clearbit"),
         ),
         USAGE,
@@ -75,14 +75,14 @@ class Users(ProfileStream):
         Field(
             "context",
             Kind.GROUP,
-            "Where the user was last seen, in the terms of Segment's context.",
+            "Where the user was last seen, in the form of Segment's context.",
             fields=(
                 Field("ip", Kind.STRING, "The user's last IP address.", ("ip_address",)),
                 PLACE,
                 Field(
                     "userAgent",
                     Kind.STRING,
-                    "The last user agent as it was sent, where Moesif has it as a string.",
+                    "The last user agent header, if Moesif has it as a string.",
                     ("user_agent_string",),
                 ),
             ),
@@ -93,7 +93,7 @@ class Users(ProfileStream):
     @override
     @staticmethod
     def prepare(document: Document) -> Document:
-        """Bring the company's id into the company, and what `with_origin` does."""
+        """Move the company's id into the company, and normalise the origin."""
         if (company_id := document.get("company_id")) is not None:
             company = document.get("company")
             named = _company_id(company)
@@ -115,7 +115,7 @@ _read_company = msgspec.json.Decoder(_Company).decode
 
 
 def _company_id(company: Any) -> Any:  # noqa: ANN401, JSON
-    """Return the id that a company names itself, whether it is encoded or not."""
+    """Return the id within a company, which may be encoded."""
     if isinstance(company, msgspec.Raw):
         return _read_company(company).company_id
     return company.get("company_id") if isinstance(company, dict) else None

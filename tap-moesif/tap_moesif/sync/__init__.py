@@ -1,4 +1,4 @@
-"""How far a stream has been read, and how what was read is written."""
+"""The state of a stream, and the writing of Singer messages."""
 
 from tap_moesif.sync.scan import Scan, StateError, StreamState, check_not_ahead, earlier
 from tap_moesif.sync.writer import AtomicLineWriter

@@ -1,4 +1,4 @@
-"""Singer messages on standard output, each a whole line whatever happens."""
+"""Writing of Singer messages to standard output, always in whole lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AtomicLineWriter(MsgSpecWriter):
-    """Writes messages as lines that a signal does not tear."""
+    """Writes messages as lines that a signal cannot interrupt."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,13 +26,13 @@ class AtomicLineWriter(MsgSpecWriter):
         self.write_lines(bytes(self.format_message(message)))
 
     def write_lines(self, lines: bytes) -> None:
-        """Write whole lines at once; where a signal comes, end after the one under way."""
+        """Write lines; on a signal, exit after the current line."""
         sys.stdout.flush()
         stdout = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
         whole = memoryview(lines)
         written, end = 0, len(lines)
         self._writing = True
-        while written < end:  # a signal makes it a short write, unbuffered as it is
+        while written < end:  # unbuffered, so a signal causes a short write
             written += stdout.write(whole[written:end]) or self._wait(stdout)
             if self._exit_code is not None:
                 end = lines.find(b"\n", max(written - 1, 0)) + 1
@@ -42,12 +42,12 @@ class AtomicLineWriter(MsgSpecWriter):
 
     @staticmethod
     def _wait(stdout: Any) -> int:  # noqa: ANN401, a raw file
-        """Wait until a full pipe that does not block takes more; nothing was written."""
+        """Wait until a non-blocking pipe is writable again; return 0, the bytes written."""
         select.select([], [stdout], [])
         return 0
 
     def leave(self, exit_code: int) -> None:
-        """Exit after the line that is being written; when asked again, at once."""
+        """Exit after the current line, or at once on the second call."""
         if not self._writing or self._exit_code is not None:
             sys.exit(exit_code)
         self._exit_code = exit_code

@@ -1,4 +1,4 @@
-"""API usage: rolled up for each user or company, and by hour or day."""
+"""API usage: roll-ups for each user or company, and figures by hour or day."""
 
 from tap_moesif.usage.measure import LAST_24_HOURS, Measure
 from tap_moesif.usage.rollup import USAGE, WINDOW, no_usage, window

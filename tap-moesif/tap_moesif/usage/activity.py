@@ -1,4 +1,4 @@
-"""Who was active, as far as one knows: the others need not be asked about; pure."""
+"""The active users or companies of a window; only their usage has to be queried; pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _MASK = (1 << _BITS) - 1
 
 
 class IdFilter:
-    """A set of ids in 4 MB, however many there are: a Bloom filter with two hash functions.
+    """A Bloom filter of ids, with two hash functions and a fixed size of 4 MB.
 
-    An id that was added is always found in it. Of those that were not, one in 300 is found as well
-    where there are a million, and one in five where there are ten million.
+    There are no false negatives. The rate of false positives is 1 in 300 with a million ids and 1
+    in 5 with ten million.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class IdFilter:
                 bits[position >> 3] |= 1 << (position & 7)
 
     def __contains__(self, identifier: str) -> bool:
-        """Tell whether an id was added, or cannot be told from one that was."""
+        """Return whether an id was added, with false positives."""
         value = hash(identifier)
         return all(
             self._bits[position >> 3] & 1 << (position & 7)
@@ -40,11 +40,11 @@ class IdFilter:
 
 
 class Activity:
-    """Those who were active.
+    """The active users or companies.
 
     Attributes:
-        roll_ups: The roll-ups of some of them, encoded, by id.
-        others: The rest, if there are any.
+        roll_ups: Encoded roll-ups of some of them, by id.
+        others: The ids of the others, if any.
     """
 
     def __init__(self) -> None:
@@ -52,12 +52,12 @@ class Activity:
         self.others: IdFilter | None = None
 
     def add(self, ids: Iterable[str]) -> None:
-        """Add some whose roll-ups are not known yet."""
+        """Add ids whose roll-ups are not known yet."""
         self.others = self.others or IdFilter()
         self.others.update(ids)
 
     def is_unknown(self, identifier: str) -> bool:
-        """Tell whether the roll-up of an id has to be requested."""
+        """Return whether the roll-up of an id has to be requested."""
         return (
             self.others is not None
             and identifier not in self.roll_ups

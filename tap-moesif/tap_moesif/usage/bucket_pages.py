@@ -1,9 +1,9 @@
-"""The usage of a time, hour by hour or day by day: some buckets at a time, in the order of keys.
+"""Pagination through the buckets of usage, by hour or day, in the order of their keys.
 
-Each list begins behind the last key of the one before. The time that a list looks at begins with
-that key's bucket and is so long that the list is about full: an engine looks at every call of that
-time for each list. As a list may hold less than there is, the next one looks there again, unless
-the total says that nothing is left.
+Each page starts after the last key of the previous one. An engine scans every call in the time
+range of a query, so the range starts at that key's bucket and is just long enough to fill a page. A
+page may be incomplete, so the next query covers the same range again, unless the total shows that
+nothing is left.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ T = TypeVar("T")
 logger = logging.getLogger("tap-moesif")
 
 FIRST_WIDTH = 24
-"""Buckets' lengths that the first list looks at; then twice as many, or half, as it fills."""
+"""Time range of the first page, in intervals; then it is doubled or halved to fill the pages."""
 
 
 @dataclass(slots=True)
 class BucketPages:
-    """The usage of a time, some buckets at a time.
+    """The buckets of a time range, in pages.
 
     Args:
-        moesif: The API.
-        required: What the key must be allowed to do.
-        search: Writes the searches.
-        size: Says how many buckets the next list is to hold.
-        dialects: How the engine may be asked; those that it refuses are removed.
-        start: The start of the first bucket.
-        end: The end of the last one.
-        after: The key to begin behind.
+        moesif: The API client.
+        required: The scope that the key needs.
+        search: The search.
+        size: The size of the next page, in buckets.
+        dialects: Dialects to try, in order; those that the engine refuses are removed.
+        start: Start of the first bucket, in milliseconds since the epoch.
+        end: End of the last bucket.
+        after: The key to start after, if any.
     """
 
     moesif: Moesif
@@ -57,7 +57,7 @@ class BucketPages:
     after: Key | None = None
 
     def __iter__(self) -> Iterator[list[Bucket]]:
-        """Return the buckets, some at a time."""
+        """Yield the buckets, a page at a time."""
         if self.after is not None:
             self.start = max(self.start, self.after[0])
         while self.start < self.end:
@@ -68,16 +68,16 @@ class BucketPages:
                 if len(self.dialects) == 1:
                     raise
                 refused = self.dialects.pop(0)
-                logger.info("Moesif does not take %s; asking in another way", refused.words)
+                logger.info("Moesif does not support %s; trying another query", refused.words)
 
     def _lists(self, dialect: Dialect) -> Iterator[list[Bucket]]:
         width = FIRST_WIDTH
         while self.start < self.end:
             until = min(self.start + width * self.search.interval.length, self.end)
             after = self.after if self.after and self.after[0] >= self.start else None
-            listed, asked = self._list(until, after, dialect)
+            listed, requested = self._list(until, after, dialect)
             complete = not listed.buckets or (after is None and listed.calls == listed.total)
-            width = max(1, width // 2) if len(listed.buckets) >= asked else width * 2
+            width = max(1, width // 2) if len(listed.buckets) >= requested else width * 2
             if listed.buckets:
                 self.start, *_ = self.after = listed.buckets[-1].key
                 yield listed.buckets
@@ -85,7 +85,7 @@ class BucketPages:
                 self.start = until
 
     def _list(self, until: int, after: Key | None, dialect: Dialect) -> tuple[Listed, int]:
-        """List some buckets; return also how many were asked for in the end."""
+        """Request a page of buckets; return also the size requested in the end."""
 
         def body() -> dict[str, Any]:
             return self.search.listing(self.start, until, after, self.size.value, dialect)
@@ -96,17 +96,17 @@ class BucketPages:
                 raise RepeatedPageError(path=EVENTS_PATH)
             return listed
 
-        listed = self._ask(until, body, read)
-        asked = self.size.value
+        listed = self._fetch(until, body, read)
+        requested = self.size.value
         self.size.worked(0, 0, 0)
-        return listed, asked
+        return listed, requested
 
     def _by_value(self, dialect: Dialect) -> Iterator[list[Bucket]]:
-        """List the buckets of one start after the other, the values of each field by themselves."""
+        """Yield the buckets of one interval after another, listing each field's values."""
         while self.start < self.end:
-            behind = self.after[1:] if self.after and self.after[0] == self.start else ()
+            after = self.after[1:] if self.after and self.after[0] == self.start else ()
             found = False
-            for buckets in self._values(dialect, (), behind):
+            for buckets in self._values(dialect, (), after):
                 found = True
                 self.after = buckets[-1].key
                 yield buckets
@@ -115,9 +115,9 @@ class BucketPages:
                 self.start = self.first() or self.end
 
     def _values(
-        self, dialect: Dialect, known: tuple[str, ...], behind: Sequence[str]
+        self, dialect: Dialect, known: tuple[str, ...], after: Sequence[str]
     ) -> Iterator[list[Bucket]]:
-        last, *rest = behind or (None,)
+        last, *rest = after or (None,)
         if last is not None and rest:
             yield from self._values(dialect, (*known, last), rest)
         while True:
@@ -138,23 +138,23 @@ class BucketPages:
         def read(answer: dict[str, Any]) -> Values:
             return self.search.read_values(answer, self.start, known)
 
-        found = self._ask(self.start + self.search.interval.length, body, read)
+        found = self._fetch(self.start + self.search.interval.length, body, read)
         self.size.worked(0, 0, 0)
         return found
 
     def first(self) -> int | None:
-        """Return the start of the first bucket that there is from the present start on."""
-        return self._ask(
+        """Return the start of the first bucket with calls, or None if there is none."""
+        return self._fetch(
             self.end, lambda: self.search.first(self.start, self.end), self.search.read_first
         )
 
-    def _ask(
+    def _fetch(
         self,
         until: int,
         body: Callable[[], dict[str, Any]],
         read: Callable[[dict[str, Any]], T],
     ) -> T:
-        """Search the time from the present start on, and for less where that is too much."""
+        """Send a query for the time up to `until`, for fewer buckets if that is too large."""
         window = {"from": utc(self.start), "to": utc(until)}
 
         def request() -> Request:

@@ -1,13 +1,12 @@
-"""The searches for usage by hour or day, and how their answers read; pure.
+"""Queries for usage by hour or day, and parsing of their responses; pure.
 
-A bucket holds the API calls of one user or company in one hour or day, or those of one route
-among them. Its key says which: the start, the route if it is of one, and the id. The search lists
-buckets in the order of their keys, so the next list begins behind the last key.
+A bucket is the API calls of one user or company in one hour or day, optionally of one route. Its
+key is the start, the route, if any, and the id. Buckets are listed in the order of their keys, so
+the next page starts after the last key.
 
-Engines differ in how they are asked (engine, "Composite aggregation", "Date histogram"): before
-6.1 there is no composite, and before 7.2 it takes no `fixed_interval` but an `interval`, which 8.0
-has no more. Where there is no composite, the values are listed one field at a time, in one
-bucket's time.
+Dialects of the engine (engine, "Composite aggregation", "Date histogram"): composite aggregations
+exist since 6.1. They take an `interval`, since 7.2 also a `fixed_interval`, and since 8.0 only the
+latter. Without composites, the values are listed one field at a time, for one interval at a time.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ if TYPE_CHECKING:
     Answer = dict[str, Any]
 
 Key = tuple[Any, ...]
-"""A bucket's start in milliseconds since the epoch, its route if it is of one, and its id."""
+"""A bucket's start in milliseconds since the epoch, its route, if any, and its id."""
 
 TOP_STATUSES = 5
 STATUSES_OF_A_SHARD = 100
 
-LISTED_FIRST = 1_000
-MOST_LISTED = MAX_BUCKETS // 20
-"""Buckets in one answer, with so many in each of them at most."""
+FIRST_LIST_SIZE = 1_000
+MAX_LIST_SIZE = MAX_BUCKETS // 20
+"""Maximum number of buckets in a page; each contains up to 20 buckets itself."""
 
 
 class Subject(NamedTuple):
-    """Whose usage it is.
+    """Users or companies.
 
     Attributes:
-        name: What it is.
-        field: The field of an event that holds its id.
-        record_field: The field of a record that does.
+        name: Name, in STATE and ids.
+        field: The field of an event with the id.
+        record_field: The field of a record with the id.
     """
 
     name: str
@@ -59,12 +58,12 @@ SUBJECTS = {"users": (USER,), "companies": (COMPANY,), "both": (USER, COMPANY)}
 
 
 class Interval(NamedTuple):
-    """The length of a bucket, which begins at a whole one of it in UTC.
+    """The length of a bucket; buckets are aligned to it, in UTC.
 
     Attributes:
-        engine: As the engine writes it.
-        iso: As ISO 8601 writes it.
-        length: In milliseconds.
+        engine: The engine's notation.
+        iso: The notation of ISO 8601.
+        length: Length in milliseconds.
     """
 
     engine: str
@@ -72,11 +71,11 @@ class Interval(NamedTuple):
     length: int
 
     def floor(self, time: str) -> int:
-        """Return the start of the bucket that a time is in."""
+        """Return the start of the bucket that contains a time."""
         return to_milliseconds(time) // self.length * self.length
 
     def ceil(self, time: str) -> int:
-        """Return the start of the first bucket that does not begin before a time."""
+        """Return the start of the first bucket that starts at or after a time."""
         return -(-to_milliseconds(time) // self.length) * self.length
 
 
@@ -88,11 +87,11 @@ INTERVALS = {
 
 
 class Dialect(NamedTuple):
-    """A way in which an engine may be asked.
+    """A variant of the engine's DSL.
 
     Attributes:
-        interval: How a composite's interval is called; empty where there is no composite.
-        status: The field whose values are single statuses.
+        interval: Name of a composite's interval; empty without composites.
+        status: The field with the status codes.
     """
 
     interval: str
@@ -100,7 +99,7 @@ class Dialect(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What is asked for, for the log."""
+        """Description for the log."""
         buckets = f"a composite with {self.interval}" if self.interval else "terms"
         return f"{buckets} and {self.status}"
 
@@ -111,15 +110,15 @@ DIALECTS = tuple(
         (STATUS_FIELD, f"{STATUS_FIELD}.raw"), ("fixed_interval", "interval", "")
     )
 )
-"""In the order in which they are tried."""
+"""All dialects, in the order in which they are tried."""
 
 
 class Bucket(NamedTuple):
-    """The API calls of a user or company in a time.
+    """The API calls of a user or company in an interval.
 
     Attributes:
-        key: Which.
-        figures: The record's fields that sum them up.
+        key: The key.
+        figures: The figures, as fields of a record.
     """
 
     key: Key
@@ -127,12 +126,12 @@ class Bucket(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A part of a list.
+    """A page of buckets.
 
     Attributes:
         buckets: The buckets, in the order of their keys.
-        calls: How many calls are in them.
-        total: How many calls the search finds, if that is known.
+        calls: Number of calls in them.
+        total: Number of calls in the time range of the query, if known.
     """
 
     buckets: list[Bucket]
@@ -141,12 +140,12 @@ class Listed(NamedTuple):
 
 
 class Values(NamedTuple):
-    """The values of a field in one bucket's time, in their order.
+    """A page of a field's values in one interval.
 
     Attributes:
-        values: The values.
-        buckets: What sums up the calls of each, where that was asked for.
-        complete: Whether there are no more.
+        values: The values, in order.
+        buckets: Their buckets, if the field is the last of the key.
+        complete: Whether it is the last page.
     """
 
     values: list[str]
@@ -156,12 +155,12 @@ class Values(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BucketSearch:
-    """The searches for the usage of users or companies by hour or day.
+    """Queries for the usage of users or companies by hour or day.
 
     Attributes:
-        subject: Whose usage.
+        subject: Users or companies.
         interval: The length of a bucket.
-        by_route: Whether a bucket is of one route.
+        by_route: Whether each bucket is for one route.
     """
 
     subject: Subject
@@ -170,30 +169,30 @@ class BucketSearch:
 
     @property
     def name(self) -> str:
-        """What tells it from the others, for STATE."""
+        """Unique name, for STATE."""
         return f"{self.subject.name}/{self.interval.iso}{'/route' if self.by_route else ''}"
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields of an event whose values follow the start in a key, by short names."""
+        """The fields of an event that follow the start in a key, by short name."""
         route = {"route": ROUTE_FIELD} if self.by_route else {}
         return {**route, "id": f"{self.subject.field}.raw"}
 
     def first(self, start: int, end: int) -> Answer:
-        """Write the search for the first call of a time."""
+        """Return the query for the first call in a time range."""
         return self._body(start, end, [], {"first": {"min": {"field": TIME_FIELD}}})
 
     def listing(
         self, start: int, end: int, after: Key | None, size: int, dialect: Dialect
     ) -> Answer:
-        """Write the search for some buckets of a time.
+        """Return the query for a page of buckets.
 
         Args:
-            start: The start of the first bucket.
-            end: The end of the last one.
-            after: The key that the list begins behind.
-            size: How many to list.
-            dialect: How to ask.
+            start: Start of the first bucket.
+            end: End of the last bucket.
+            after: The key to start after, if any.
+            size: Number of buckets.
+            dialect: The engine's dialect.
         """
         histogram = {"field": TIME_FIELD, dialect.interval: self.interval.engine}
         sources = [
@@ -209,14 +208,14 @@ class BucketSearch:
     def values(
         self, start: int, known: Sequence[str], after: str | None, size: int, dialect: Dialect
     ) -> Answer:
-        """Write the search for some values of a field, in the time of one bucket.
+        """Return the query for a page of a field's values in one interval.
 
         Args:
-            start: The bucket's start.
-            known: The values of the fields before it.
-            after: The value that the list begins behind.
-            size: How many to list.
-            dialect: How to ask.
+            start: Start of the interval.
+            known: Values of the preceding fields of the key.
+            after: The value to start after, if any.
+            size: Number of values.
+            dialect: The engine's dialect.
         """
         fields = [*self.fields.values()]
         field = fields[len(known)]
@@ -231,20 +230,20 @@ class BucketSearch:
         return self._body(start, start + self.interval.length, filters, {"usage": listed})
 
     def is_last(self, known: Sequence[str]) -> bool:
-        """Tell whether there is one more field in a key behind the values that are known."""
+        """Return whether only the last field of a key is unknown."""
         return len(known) + 1 == len(self.fields)
 
     def read_first(self, answer: Answer) -> int | None:
-        """Read the start of the first bucket out of the answer to `first`."""
+        """Read the start of the first bucket from the response to `first`."""
         first = answer["aggregations"]["first"]["value"]
         return None if first is None else self.interval.floor(utc(first))
 
     def read_listing(self, answer: Answer) -> Listed:
-        """Read the answer to `listing`.
+        """Read the response to `listing`.
 
         Raises:
-            LookupError: The answer has not the shape of one.
-            TypeError: A value is of another type.
+            LookupError: A part of the response is missing.
+            TypeError: A value has an unexpected type.
             ValueError: A value is out of range.
         """
         found = answer["aggregations"]["usage"]["buckets"]
@@ -255,7 +254,7 @@ class BucketSearch:
         return Listed(buckets, sum(map(count_of, found)), total)
 
     def read_values(self, answer: Answer, start: int, known: Sequence[str]) -> Values:
-        """Read the answer to `values`; raises as `read_listing` does."""
+        """Read the response to `values`; raises what `read_listing` raises."""
         listed = answer["aggregations"]["usage"]
         values = [text_of(bucket) for bucket in listed["buckets"]]
         buckets = [
@@ -268,7 +267,7 @@ class BucketSearch:
     def _key(self, key: Answer) -> Key:
         start = int(key["start"])
         if start % self.interval.length:
-            raise ValueError("A bucket begins at a whole hour or day")
+            raise ValueError("the bucket is not aligned to an hour or day")
         return (start, *(text_of({"key": key[name]}) for name in self.fields))
 
     def _bucket(self, bucket: Answer, key: Key) -> Bucket:
@@ -293,12 +292,12 @@ class BucketSearch:
     def _body(
         self, start: int, end: int, filters: Sequence[Answer], aggregations: Answer
     ) -> Answer:
-        # Ids that cannot be listed are left out of the total too, so it tells what is left.
+        # The total excludes ids that cannot be listed, so it can be compared with the calls listed.
         known: list[Answer] = [{"exists": {"field": field}} for field in self.fields.values()]
         return aggregated(calls_in(utc(start), utc(end), *known, *filters), aggregations)
 
 
 def to_milliseconds(time: str) -> int:
-    """Return a time, ISO 8601 in UTC with `Z`, as milliseconds since the epoch."""
+    """Convert a time, ISO 8601 in UTC with `Z`, to milliseconds since the epoch."""
     moment = datetime.fromisoformat(f"{time[:-1]}+00:00")
     return round(moment.timestamp() * 1000)

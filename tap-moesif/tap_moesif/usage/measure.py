@@ -1,4 +1,4 @@
-"""What a roll-up is made of: the engine's aggregations, and how their figures read; pure."""
+"""The contents of a roll-up: the engine's aggregations, and how to read them; pure."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ TIME_FIELD = "request.time"
 DURATION_FIELD = "duration_ms"
 
 MAX_BUCKETS = 65_535
-"""Buckets in an answer that an engine gives (`search.max_buckets`)."""
+"""The engine's limit of buckets in a response (`search.max_buckets`)."""
 
 MAX_IDS = 4_000
-"""Ids in one query."""
+"""Maximum number of ids in a query."""
 
 ROUTES_OF_A_SHARD = 1_000
-"""Routes that each shard counts for an id. With the engine's own 17, the top five come out wrong
-for users who call more routes than that."""
+"""Routes that each shard counts for an id. With the engine's default of 17, the top five are wrong
+for users who call more routes."""
 
 PRECISION = 40_000
-"""Up to so many the engine's estimate of how many different values there are is nearly exact."""
+"""Number of ids up to which the engine's cardinality estimate is nearly exact."""
 
-# Filters and not a range aggregation, which is refused where an account's statuses are strings.
+# Filters instead of a range aggregation, which fails if an account's statuses are strings.
 _STATUSES = {name: {"range": {STATUS_FIELD: bounds}} for name, bounds in CLASSES.items()}
 
 FIGURES = {
@@ -57,25 +57,25 @@ ROUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a roll-up is made of.
+    """The definition of a roll-up.
 
     Attributes:
-        name: The field of a record that holds it.
-        aggregations: The engine's, of the calls of each id.
-        read: Reads them out of an id's bucket.
-        none: The value for a user or company without calls.
-        buckets: Buckets that the engine makes for each id.
+        name: Name of the record's field.
+        aggregations: The engine's aggregations for each id.
+        read: Reads the roll-up from an id's bucket.
+        empty: The roll-up of a user or company without calls.
+        buckets: Number of buckets in the response for each id.
     """
 
     name: str
     aggregations: dict[str, Any]
     read: Callable[[dict[str, Any]], RollUp]
-    none: RollUp
+    empty: RollUp
     buckets: int
 
     @property
-    def most_ids(self) -> int:
-        """How many ids one query may be about."""
+    def max_ids(self) -> int:
+        """Maximum number of ids in a query."""
         return min(MAX_IDS, MAX_BUCKETS // self.buckets)
 
 

@@ -1,4 +1,4 @@
-"""What can be made of API calls: the engine's aggregation, and how its value reads; pure."""
+"""The metrics of usage traits: the engine's aggregation, and how to read its value; pure."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXACT_ROUTES = 500
-"""Up to this many routes of a user are counted nearly exactly. An engine takes 8 bytes for each of
-these, for each id of a query on each shard (engine, "Cardinality aggregation"): with 40,000 of
-them, its most, Elasticsearch 6.8 ran out of memory and ended."""
+"""Number of routes per user up to which counts are nearly exact. The engine allocates 8 bytes for
+each of them, for each id of a query on each shard (engine, "Cardinality aggregation"); with the
+maximum of 40,000, Elasticsearch 6.8 ran out of memory and exited."""
 
 
 class Metric(NamedTuple):
-    """What is made of calls.
+    """A metric of API calls.
 
     Attributes:
-        kind: Of the value.
-        description: What it is.
-        aggregation: The engine's, of a bucket of these calls; empty for their number.
-        read: Reads the value out of the bucket.
-        none: The value where there is no call.
+        kind: Type of the value.
+        description: Description, for the catalog.
+        aggregation: The engine's aggregation; empty for the number of calls.
+        read: Reads the value from the bucket of the calls.
+        empty: The value without calls.
     """
 
     kind: Kind
     description: str
     aggregation: dict[str, Any]
     read: Callable[[dict[str, Any]], Any]
-    none: Any = 0
+    empty: Any = 0
 
 
 def _time(bucket: dict[str, Any]) -> str | None:
@@ -57,15 +57,15 @@ METRICS = {
     ),
     "distinctRoutes": Metric(
         Kind.INTEGER,
-        "Number of routes that were called",
+        "Number of distinct routes called",
         {"cardinality": {"field": ROUTE_FIELD, "precision_threshold": EXACT_ROUTES}},
         lambda bucket: int(bucket["value"]["value"]),
     ),
     "firstEventTime": Metric(
-        Kind.TIME, "When the first API call was made", {"min": {"field": TIME_FIELD}}, _time, None
+        Kind.TIME, "Time of the first API call", {"min": {"field": TIME_FIELD}}, _time, None
     ),
     "lastEventTime": Metric(
-        Kind.TIME, "When the last API call was made", {"max": {"field": TIME_FIELD}}, _time, None
+        Kind.TIME, "Time of the last API call", {"max": {"field": TIME_FIELD}}, _time, None
     ),
 }
 
@@ -75,16 +75,16 @@ NAMES = f"{', '.join(METRICS)}, or a percentile such as p95DurationMs"
 
 
 def metric(name: str) -> Metric:
-    """Return the metric of a name.
+    """Return a metric by name.
 
     Raises:
-        LookupError: There is none.
+        LookupError: There is no such metric.
     """
     if match := _PERCENTILE(name):
         percent = float(match[1])
         return Metric(
             Kind.NUMBER,
-            f"Duration in milliseconds that {match[1]} % of API calls stay below",
+            f"Percentile {match[1]} of the duration of API calls in milliseconds",
             {"percentiles": {"field": DURATION_FIELD, "percents": [percent]}},
             lambda bucket: milliseconds(percentile(bucket["value"]["values"], percent)),
         )

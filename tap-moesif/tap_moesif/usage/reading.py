@@ -1,6 +1,7 @@
-"""How the figures of a bucket read in an engine's answer; pure.
+"""Reading of a bucket's figures from the engine's response; pure.
 
-Each raises LookupError, TypeError or ValueError where the answer has not the shape of one.
+Each function raises LookupError, TypeError or ValueError if the response is not in the expected
+form.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ CLASSES = {
     "4xx": {"gte": 400, "lt": 500},
     "5xx": {"gte": 500},
 }
-"""The classes of statuses, with their bounds."""
+"""Status classes and their bounds."""
 
 Bucket = dict[str, Any]
 RollUp = dict[str, Any]
 
 
 def read_roll_up(bucket: Bucket) -> RollUp:
-    """Read a roll-up out of a bucket's sub-aggregations."""
+    """Read a roll-up from a bucket's sub-aggregations."""
     last = bucket["last"]["value"]
     return {
         **read_figures(bucket),
@@ -36,7 +37,7 @@ def read_roll_up(bucket: Bucket) -> RollUp:
 
 
 def read_figures(bucket: Bucket) -> RollUp:
-    """Read how many calls there were, by class of status, and how long they took."""
+    """Read the number of calls, also by status class, and their durations."""
     statuses = _counts(bucket["status"]["buckets"])
     return {
         "count": count_of(bucket),
@@ -48,7 +49,7 @@ def read_figures(bucket: Bucket) -> RollUp:
 
 
 def read_routes(bucket: Bucket) -> list[dict[str, Any]]:
-    """Read the routes with the most calls, the most first."""
+    """Read the routes with the most calls, in descending order."""
     routes = [
         {"route": text_of(route), "count": count_of(route)} for route in bucket["routes"]["buckets"]
     ]
@@ -56,21 +57,21 @@ def read_routes(bucket: Bucket) -> list[dict[str, Any]]:
 
 
 def text_of(bucket: Bucket) -> str:
-    """Read the value that a bucket is of."""
+    """Read the key of a bucket as a string."""
     key = bucket.get("key_as_string", bucket["key"])
     return str(int(key) if isinstance(key, float) and key.is_integer() else key)
 
 
 def count_of(bucket: Bucket) -> int:
-    """Read how many documents are in a bucket."""
+    """Read the number of documents in a bucket."""
     count = bucket["doc_count"]
     if type(count) is not int:
-        raise TypeError("A count is a whole number")
+        raise TypeError("the count is not an integer")
     return count
 
 
 def percentile(values: dict[str, Any] | list[Any], percent: float) -> Any:  # noqa: ANN401, a number or none
-    """Read the one percentile that was asked for, by its key or from a list."""
+    """Read a percentile from an object or a list."""
     if isinstance(values, dict):
         values = [{"key": key, "value": value} for key, value in values.items()]
     numbers = [value for value in values if not str(value["key"]).endswith("_as_string")]
@@ -78,17 +79,17 @@ def percentile(values: dict[str, Any] | list[Any], percent: float) -> Any:  # no
 
 
 def milliseconds(value: float | str | None) -> float:
-    """Read a duration; 0 of nothing."""
-    if value is None or value == "NaN":  # older engines' word for the percentile of nothing
+    """Read a duration; return 0 if there is none."""
+    if value is None or value == "NaN":  # from older engines
         return 0
     number = round(float(value), 1)
     if not math.isfinite(number):
-        raise ValueError("A duration is a number")
+        raise ValueError("the duration is not finite")
     return number
 
 
 def _counts(buckets: dict[str, Any] | list[Any]) -> dict[str, int]:
-    """Read buckets that are named by their keys, or by keys inside of them."""
+    """Read the counts of an object or a list of buckets, by key."""
     if isinstance(buckets, list):
         return {bucket["key"]: count_of(bucket) for bucket in buckets}
     return {name: count_of(bucket) for name, bucket in buckets.items()}

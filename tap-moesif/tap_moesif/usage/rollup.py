@@ -1,4 +1,4 @@
-"""The roll-up of API usage: its field, its window, and the roll-up of no usage; pure."""
+"""The roll-up of API usage: its field, its window, and its value without calls; pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tap_moesif.records import Field, Kind, utc
 WINDOW = timedelta(hours=24)
 
 MAX_ID_UNITS = 256
-"""A longer id is not indexed, so its usage cannot be found: the usual `ignore_above` of a keyword,
-which counts UTF-16 units (engine, "Dynamic mapping")."""
+"""Maximum length of an id that can be searched for: the usual `ignore_above` of a keyword, in
+UTF-16 units (engine, "Dynamic mapping")."""
 
 FIGURES = (
     Field("count", Kind.INTEGER, "API calls.", ("count",)),
@@ -33,43 +33,43 @@ FIGURES = (
     Field(
         "p90DurationMs",
         Kind.NUMBER,
-        "Duration in milliseconds that nine of ten calls stay below.",
+        "90th percentile of the duration in milliseconds.",
         ("p90DurationMs",),
     ),
 )
 TOP_ROUTES = Field(
     "topRoutes",
     Kind.OBJECTS,
-    "Up to five routes with the most calls, the most first.",
+    "Up to five routes with the most calls, in descending order.",
     ("topRoutes",),
     (
         Field("route", Kind.STRING, "The route.", ("route",)),
-        Field("count", Kind.INTEGER, "API calls of it.", ("count",)),
+        Field("count", Kind.INTEGER, "API calls to it.", ("count",)),
     ),
     open=True,
 )
 USAGE = Field(
     "last24HourAggResults",
     Kind.OBJECT,
-    "Roll-up of the API activity over the 24 hours before the sync.",
+    "Roll-up of the API usage in the 24 hours before the sync.",
     ("last24HourAggResults", "last_24_hour_agg_results"),
     (
         *FIGURES,
         TOP_ROUTES,
-        Field("lastEventTime", Kind.TIME, "When the last of them was made.", ("lastEventTime",)),
+        Field("lastEventTime", Kind.TIME, "Time of the last call.", ("lastEventTime",)),
     ),
     open=True,
 )
 
 
 def window(sync_began: datetime, length: timedelta = WINDOW) -> tuple[str, str]:
-    """Return the time before a sync began, as ISO 8601 in UTC."""
+    """Return the window before the start of a sync, as ISO 8601 in UTC."""
     began = sync_began.astimezone(timezone.utc)
     return utc((began - length).isoformat()), utc(began.isoformat())
 
 
 def is_searchable(identifier: str) -> bool:
-    """Tell whether an id can be searched for; the usage of another is unknown."""
+    """Return whether an id can be searched for; otherwise its usage is unknown."""
     return len(identifier.encode("utf-16-le")) // 2 <= MAX_ID_UNITS
 
 

@@ -1,7 +1,7 @@
-"""The searches for the usage of users or companies, and how their answers read; pure.
+"""Queries for the usage of users or companies, and parsing of their responses; pure.
 
-Custom actions are no API calls and do not count. The times are absolute, because relative ones
-are aligned to calendar days.
+Custom actions are not API calls and are not counted. Times are absolute, because relative ones are
+aligned to calendar days.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ T = TypeVar("T")
 
 EVENTS_PATH = "/search/~/search/events"
 EVENTS_BEGAN = "2013-01-01T00:00:00.000Z"
-"""Before Moesif was founded; the search for events wants a beginning."""
+"""A start for searches of events, which need one; Moesif did not exist before."""
 
 
 def clock(required: RequiredScope) -> Request:
-    """Return a request that costs little, by whose answer Moesif's clock is read."""
+    """Return a cheap request, whose response has the time of Moesif's clock."""
     return Request(EVENTS_PATH, required, params={"from": "-1h", "to": "now"}, body={"size": 0})
 
 
 def checked(
-    answer: dict[str, Any], read: Callable[[dict[str, Any]], T], required: RequiredScope
+    response: dict[str, Any], read: Callable[[dict[str, Any]], T], required: RequiredScope
 ) -> T:
-    """Read the answer to a search for usage.
+    """Read the response to a query for usage.
 
     Args:
-        answer: Its JSON.
-        read: Reads it; raises as `read_usage` does.
-        required: What the key must be allowed to do.
+        response: The JSON of the response.
+        read: Reads it; raises what `read_usage` raises.
+        required: The scope of the query.
 
     Raises:
-        NoUsageError: It has not the shape of one.
+        NoUsageError: It is not in the expected form.
     """
     try:
-        return read(answer)
+        return read(response)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise NoUsageError(remedy=required.remedy) from error
 
 
 def calls_in(start: str, end: str, *filters: Query) -> Query:
-    """Ask for the API calls of a half-open time that some filters find."""
+    """Match API calls in a half-open time range that match all filters."""
     time = {"gte": start, "lt": end, "format": "strict_date_optional_time"}
     return {
         "bool": {
@@ -65,19 +65,19 @@ def calls_in(start: str, end: str, *filters: Query) -> Query:
 
 
 def aggregated(query: Query, aggregations: dict[str, Any]) -> dict[str, Any]:
-    """Write a search that aggregates what a query finds."""
+    """Return a search with aggregations and without hits."""
     return {"size": 0, "query": query, "aggs": aggregations}
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSearch:
-    """The searches for the usage of users or of companies in some time.
+    """Queries for the usage of users or companies in a window.
 
     Attributes:
-        field: The field that holds their id in an event: `user_id` or `company_id`.
+        field: The field of an event with the id: `user_id` or `company_id`.
         start: Start of the window, ISO 8601, inclusive.
-        end: Its end, exclusive.
-        measure: What their usage is made of.
+        end: End of the window, exclusive.
+        measure: The definition of the roll-up.
     """
 
     field: str
@@ -85,9 +85,9 @@ class UsageSearch:
     end: str
     measure: Measure = LAST_24_HOURS
 
-    def of(self, ids: Sequence[str]) -> dict[str, Any]:
-        """Write the search for the roll-ups of some, `Measure.most_ids` at most."""
-        # Events that name several ids must not bring others' buckets.
+    def by_ids(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Return the query for the roll-ups of at most `Measure.max_ids` ids."""
+        # `include` excludes the other ids of events with several.
         terms = {"field": self._exact, "size": len(ids), "include": list(ids)}
         return self._body(
             {"usage": {"terms": terms, "aggs": self.measure.aggregations}},
@@ -101,12 +101,12 @@ class UsageSearch:
         *,
         with_roll_ups: bool,
     ) -> dict[str, Any]:
-        """Write the search for some of those who were active, in the order of their ids.
+        """Return the query for a part of the list of active ids, in order.
 
         Args:
-            size: How many to list.
-            after: What the list before said that the next one begins behind.
-            with_roll_ups: Whether they are listed with their roll-ups.
+            size: Number of ids.
+            after: The cursor of the previous part; None for the start.
+            with_roll_ups: Whether to include the roll-ups.
         """
         composite: dict[str, Any] = {
             "size": size,
@@ -129,13 +129,13 @@ class UsageSearch:
 
 
 class Active(NamedTuple):
-    """A part of the list of those who were active.
+    """A part of the list of active ids.
 
     Attributes:
-        ids: Their ids.
-        roll_ups: Their roll-ups as they were read, by id, where they were listed with these.
-        after: What the next part begins behind; None behind the last one.
-        estimate: How many there are in all, about, where the answer says so.
+        ids: The ids.
+        roll_ups: Their roll-ups by id, if included.
+        after: The cursor for the next part; None after the last one.
+        estimate: Estimated number of all active ids, if the response has it.
     """
 
     ids: list[str]
@@ -144,39 +144,42 @@ class Active(NamedTuple):
     estimate: int | None
 
 
-def read_usage(answer: dict[str, Any], read: Read = read_roll_up) -> dict[str, Any]:
-    """Read the roll-ups out of the answer to `UsageSearch.of`, by id.
+def read_usage(response: dict[str, Any], read: Read = read_roll_up) -> dict[str, Any]:
+    """Read the response to `UsageSearch.by_ids`.
 
     Args:
-        answer: The answer.
-        read: Reads a roll-up out of a bucket.
+        response: The JSON of the response.
+        read: Reads a roll-up from a bucket.
+
+    Returns:
+        The roll-ups by id.
 
     Raises:
-        LookupError: The answer has not the shape of one, or is not all of it.
-        TypeError: A value is of another type.
+        LookupError: A part of the response is missing, or calls are not counted.
+        TypeError: A value has an unexpected type.
         ValueError: A value is out of range.
     """
     try:
-        usage = answer["aggregations"]["usage"]
+        usage = response["aggregations"]["usage"]
         missed = (
-            answer.get("timed_out"),
-            answer.get("_shards", {}).get("failed"),
+            response.get("timed_out"),
+            response.get("_shards", {}).get("failed"),
             usage.get("sum_other_doc_count"),
             usage.get("doc_count_error_upper_bound"),
         )
         if any(missed):
-            raise LookupError("Some calls are not counted")
+            raise LookupError("some calls are not counted")
         return {text_of(bucket): read(bucket) for bucket in usage["buckets"]}
     except AttributeError as error:
-        raise TypeError("Something in it is no object") from error
+        raise TypeError("not an object") from error
 
 
 def read_active(
-    answer: dict[str, Any], read: Read = read_roll_up, *, with_roll_ups: bool
+    response: dict[str, Any], read: Read = read_roll_up, *, with_roll_ups: bool
 ) -> Active:
-    """Read the answer to `UsageSearch.active`; raises as `read_usage` does."""
+    """Read the response to `UsageSearch.active`; raises what `read_usage` raises."""
     try:
-        aggregations = answer["aggregations"]
+        aggregations = response["aggregations"]
         active, estimate = aggregations["active"], aggregations.get("estimate", {}).get("value")
         buckets = [{**bucket, "key": bucket["key"]["id"]} for bucket in active["buckets"]]
         ids = [text_of(bucket) for bucket in buckets]
@@ -185,4 +188,4 @@ def read_active(
         after = active.get("after_key", last) if buckets else None
         return Active(ids, roll_ups, after, None if estimate is None else int(estimate))
     except AttributeError as error:
-        raise TypeError("Something in it is no object") from error
+        raise TypeError("not an object") from error

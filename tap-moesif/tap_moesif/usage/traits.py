@@ -1,4 +1,4 @@
-"""Traits of usage that a user names: what each counts, of which calls, in which time; pure."""
+"""The setting `usage_traits`: custom figures of API usage; pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tap_moesif.service.queries import Query
 
 NAME = "usage"
-"""The field of a user's and a company's record that holds the traits."""
+"""The field of a user or company that contains the traits."""
 
 LONGEST = timedelta(days=90)
 
@@ -35,45 +35,45 @@ class Trait:
     """A trait.
 
     Attributes:
-        name: Its name.
-        window: The time before a sync whose calls it is made of.
-        metric: What is made of them.
-        filters: Queries that find them.
-        whole: What its value is a share of, if it is one.
+        name: Name of the trait.
+        window: Length of the window before a sync.
+        metric: The metric of the calls in the window.
+        filters: Queries that the calls must match.
+        total: The number that the value is divided by, if any.
     """
 
     name: str
     window: timedelta
     metric: Metric
     filters: tuple[Query, ...] = ()
-    whole: float | None = None
+    total: float | None = None
 
     @property
     def field(self) -> Field:
-        """Its field in a record."""
-        kind = Kind.NUMBER if self.whole else self.metric.kind
+        """The record's field."""
+        kind = Kind.NUMBER if self.total else self.metric.kind
         hours = self.window // _UNITS["h"]
-        share = f", as a share of {self.whole:g}" if self.whole else ""
+        share = f", as a share of {self.total:g}" if self.total else ""
         text = f"{self.metric.description}, in the {hours} hours before the sync{share}."
         return Field(self.name, kind, text)
 
     def value(self, found: Any) -> Any:  # noqa: ANN401, a number, a time or none
-        """Make a share of what was found, where it is one."""
-        return found / self.whole if self.whole else found
+        """Divide a value of the metric by the total, if there is one."""
+        return found / self.total if self.total else found
 
 
 def traits_field(traits: Sequence[Trait]) -> Field:
-    """Return the field of a record that holds traits."""
+    """Return the record's field that contains the traits."""
     return Field(
         NAME,
         Kind.OBJECT,
-        "Usage as the setting usage_traits names it.",
+        "Usage figures of the setting usage_traits.",
         fields=tuple(trait.field for trait in traits),
     )
 
 
 def traits_measure(traits: Sequence[Trait], began: datetime) -> Measure:
-    """Return what all traits together are made of, for a sync that began then."""
+    """Return the measure of all traits, for a sync that started at a time."""
     aggregations = {}
     for number, trait in enumerate(traits):
         own: dict[str, Any] = {"filter": calls_in(*window(began, trait.window), *trait.filters)}
@@ -87,20 +87,20 @@ def traits_measure(traits: Sequence[Trait], began: datetime) -> Measure:
             for number, trait in enumerate(traits)
         }
 
-    none = {trait.name: trait.value(trait.metric.none) for trait in traits}
-    return Measure(NAME, aggregations, read, none, 1 + 2 * len(traits))
+    empty = {trait.name: trait.value(trait.metric.empty) for trait in traits}
+    return Measure(NAME, aggregations, read, empty, 1 + 2 * len(traits))
 
 
 def read_traits(given: Mapping[str, Any] | None) -> tuple[list[Trait], list[str]]:
-    """Read the setting `usage_traits`; return also a sentence for each thing that is wrong."""
+    """Read the setting `usage_traits`; return the traits, and a sentence for each error."""
     traits: list[Trait] = []
     errors: list[str] = []
     for name, trait in given.items() if isinstance(given, Mapping) else ():
         where = f"Setting usage_traits.{name}"
         if not name.isidentifier():
-            errors.append(f"{where}: a name has letters, digits and _ only.")
+            errors.append(f"{where}: a name may contain only letters, digits and _.")
         elif not isinstance(trait, Mapping):
-            errors.append(f"{where}: write it as an object with {', '.join(_KEYS)}.")
+            errors.append(f"{where}: must be an object with {', '.join(_KEYS)}.")
         else:
             values, wrong = _values(trait)
             errors += [f"{where}{sentence}" for sentence in wrong]
@@ -112,9 +112,7 @@ def read_traits(given: Mapping[str, Any] | None) -> tuple[list[Trait], list[str]
 def _values(trait: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     known = ", ".join(_KEYS)
-    wrong = [
-        f".{key}: there is no such key; there are {known}." for key in trait if key not in _KEYS
-    ]
+    wrong = [f".{key}: unknown key; use {known}." for key in trait if key not in _KEYS]
     for name, key in _KEYS.items():
         if name in trait or name in _NEEDED:
             try:
@@ -122,7 +120,7 @@ def _values(trait: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             except (LookupError, TypeError, ValueError, AttributeError):
                 wrong.append(f".{name}: {key.allowed}.")
     if not wrong and "of" in values and values["count"].kind is Kind.TIME:
-        wrong.append(".of: a time is no share of anything; leave it out.")
+        wrong.append(".of: not allowed for a time; remove it.")
     return values, wrong
 
 
@@ -132,7 +130,7 @@ def _trait(name: str, values: dict[str, Any]) -> Trait:
 
 
 class _Key(NamedTuple):
-    """A key of a trait: how its value is read, and a sentence on what it may be."""
+    """A key of a trait: the parser of its value, and the allowed values in words."""
 
     parse: Callable[[Any], Any]
     allowed: str
@@ -141,7 +139,7 @@ class _Key(NamedTuple):
 def _window(value: str) -> timedelta:
     match = _WINDOW(value)
     if match is None or (length := int(match[1]) * _UNITS[match[2]]) > LONGEST:
-        raise ValueError("no window")
+        raise ValueError("not a window")
     return length
 
 
@@ -150,13 +148,13 @@ def _status(value: object) -> list[Query]:
         return [{"range": {STATUS_FIELD: CLASSES[str(value)]}}]
     status = int(value) if isinstance(value, str) else value
     if type(status) is not int or status not in range(100, 600):
-        raise ValueError("no status")
+        raise ValueError("not a status")
     return [{"term": {STATUS_FIELD: status}}]
 
 
 def _route(value: object) -> list[Query]:
     if not isinstance(value, str) or not value:
-        raise ValueError("no route")
+        raise ValueError("not a route")
     start, *rest = value.split("*")
     if not rest:
         return [{"term": {ROUTE_FIELD: value}}]
@@ -167,35 +165,33 @@ def _route(value: object) -> list[Query]:
 
 def _method(value: str) -> list[Query]:
     if not value.isalpha():
-        raise ValueError("no method")
+        raise ValueError("not a method")
     return [{"term": {"request.verb.raw": value.upper()}}]
 
 
 def _metadata(value: Mapping[str, Any]) -> list[Query]:
     if not value or not all(isinstance(one, str | int | float) for one in value.values()):
-        raise ValueError("no values")
+        raise ValueError("not values")
     return [
         {"term": {f"metadata.{path}{'.raw' if isinstance(one, str) else ''}": one}}
         for path, one in value.items()
     ]
 
 
-def _whole(value: float) -> float:
+def _total(value: float) -> float:
     if isinstance(value, bool) or not 0 < value < float("inf"):
-        raise ValueError("no whole")
+        raise ValueError("not a positive number")
     return value
 
 
 _NEEDED = frozenset({"window", "count"})
 _FILTERS = ("status", "route", "method", "metadata")
 _KEYS = {
-    "window": _Key(_window, "write it in hours or days, from 1h to 90d"),
-    "count": _Key(metric, f"it is one of {NAMES}"),
-    "status": _Key(_status, f"it is a status such as 429, or one of {', '.join(CLASSES)}"),
-    "route": _Key(_route, "it is a route such as /v1/orders, in which * stands for anything"),
-    "method": _Key(_method, "it is an HTTP method such as GET"),
-    "metadata": _Key(
-        _metadata, "it is an object: fields of the events' metadata, and what each is equal to"
-    ),
-    "of": _Key(_whole, "it is a number greater than 0, of which the value is a share"),
+    "window": _Key(_window, "must be a number of hours or days, from 1h to 90d"),
+    "count": _Key(metric, f"must be one of {NAMES}"),
+    "status": _Key(_status, f"must be a status such as 429, or one of {', '.join(CLASSES)}"),
+    "route": _Key(_route, "must be a route such as /v1/orders; * matches anything"),
+    "method": _Key(_method, "must be an HTTP method such as GET"),
+    "metadata": _Key(_metadata, "must be an object of metadata fields and their values"),
+    "of": _Key(_total, "must be a number greater than 0"),
 }

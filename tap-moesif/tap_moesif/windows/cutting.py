@@ -1,8 +1,8 @@
-"""Cuts a time into windows with about equally many users in each; pure.
+"""Splits a time range into windows with about equally many users; pure.
 
-Users are counted for many ranges by one query. Only a range that a cut falls into, and that
-holds too many users to be cut at its ends, is counted again in smaller pieces. So a few queries do,
-however unevenly the users lie; those who were modified in the same millisecond stay together.
+One query counts the users of many ranges. A range is split and counted again only if a boundary
+between windows falls into it and it has too many users. So a few queries are enough for any
+distribution. Users modified in the same millisecond stay together.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     Count = Callable[[Sequence[tuple[int, int]]], Sequence[int]]
 
 MAX_WINDOWS = 100
-COUNTED_AT_ONCE = 64
-"""TimeRangees that one query counts, and no more than two for each cut where these are more."""
+RANGES_PER_QUERY = 64
+"""Ranges to count in one query; or two for each range to split, if that is more."""
 
 CLOSE_ENOUGH = 0.05
-"""Of a window's users, how many it may have too many or too few."""
+"""Tolerance for the number of users of a window, as a share of it."""
 
 
 class TimeRange(NamedTuple):
-    """A half-open time range, in milliseconds since the epoch, and its users."""
+    """A half-open time range, in milliseconds since the epoch, and its number of users."""
 
     start: int
     end: int
@@ -32,19 +32,22 @@ class TimeRange(NamedTuple):
 
 
 def cut(whole: TimeRange, windows: int, count: Count, before: int = 0) -> list[tuple[int, int]]:
-    """Say where windows with about equally many users begin, and how many users are before that.
+    """Split a range into windows with about equally many users.
 
     Args:
-        whole: All that is to be cut.
-        windows: How many there are to be; fewer, where too many users stay together.
+        whole: The range.
+        windows: Number of windows; there may be fewer if too many users share a time.
         count: Counts the users of ranges.
-        before: Users to be counted to the first window although they have no time.
+        before: Number of users without a time, who belong to the first window.
+
+    Returns:
+        The start of each window but the first, and the number of users before it.
     """
     total = before + whole.users
     wanted = [total * number / windows for number in range(1, windows)]
     ranges = [whole]
     while rough := _rough(ranges, wanted, before, CLOSE_ENOUGH * total / windows):
-        pieces = [*_pieces(rough, max(2, COUNTED_AT_ONCE // len(rough)))]
+        pieces = [*_pieces(rough, max(2, RANGES_PER_QUERY // len(rough)))]
         counted = [
             TimeRange(*piece, users) for piece, users in zip(pieces, count(pieces), strict=True)
         ]
@@ -55,14 +58,14 @@ def cut(whole: TimeRange, windows: int, count: Count, before: int = 0) -> list[t
 
 
 def _users_before(ranges: Sequence[TimeRange], before: int) -> list[int]:
-    """Count the users before each range, and at last all."""
+    """Return the number of users before each range, and then of all."""
     return [*accumulate((s.users for s in ranges), initial=before)]
 
 
 def _rough(
     ranges: Sequence[TimeRange], wanted: Sequence[float], before: int, enough: float
 ) -> list[TimeRange]:
-    """Find the ranges to be counted in smaller pieces."""
+    """Return the ranges to split and count again."""
     return [
         part
         for part, (low, high) in zip(ranges, pairwise(_users_before(ranges, before)), strict=True)

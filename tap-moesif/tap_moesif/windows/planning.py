@@ -1,9 +1,8 @@
-"""Plans a first load in windows: `tap-moesif --windows 8`.
+"""The plan for a first load in windows: `tap-moesif --windows 8`.
 
-Each window is read by a run of its own, on whatever machine, with the window's `start_date` and
-`end_date`. The state that is printed with them is what a run leaves that has read up to the end of
-all: the job that goes on from there misses nothing that the windows could not see, since whatever
-changes while they are read is modified after that end.
+Each window is read by its own run, on any machine, with its `start_date` and `end_date`. The
+printed state has its bookmarks at the end of the last window. A job that continues from it misses
+nothing: whatever changes while the windows are read is modified after that end.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from tap_moesif.records import utc
 from tap_moesif.records.times import EPOCH_MILLIS_FROM
 from tap_moesif.service import MoesifError, Request, RequiredScope, read_search
 from tap_moesif.service.errors import NotCountedError, NothingToPlanError
-from tap_moesif.service.queries import MODIFIED_TIME, between, without
+from tap_moesif.service.queries import MODIFIED_TIME, between, missing
 from tap_moesif.streams import STREAMS, IncrementalStream
 from tap_moesif.streams.users import Users
 from tap_moesif.sync import StreamState
@@ -27,14 +26,15 @@ if TYPE_CHECKING:
     from tap_moesif.service.queries import Query
 
 SHOWN = ("start_date", "end_date", "requests_per_minute")
-"""Settings that each window's run is given; who plans can see here that they are heard."""
+"""Settings shown in the plan, to confirm that the tap has received them."""
 
 
 def plan(moesif: Moesif, config: Mapping[str, Any], windows: int) -> dict[str, Any]:
-    """Cut the time between `start_date` and `end_date`, or now if that is earlier.
+    """Split the time between `start_date` and `end_date`, or now if that is earlier.
 
     Raises:
-        MoesifError: There is no such time yet, or Moesif does not count.
+        NothingToPlanError: `start_date` is in the future.
+        NotCountedError: Moesif does not return the number of users.
     """
     users = _Users(moesif, config["users_path"])
     start = config.get("start_date")
@@ -44,10 +44,8 @@ def plan(moesif: Moesif, config: Mapping[str, Any], windows: int) -> dict[str, A
     if start and start >= end:
         raise NothingToPlanError
     before = 0 if start else timeless
-    latest = max(
-        whole.start + 1, int(moesif.last_request_time * 1000)
-    )  # who is ahead of time counts, no more
-    whole = whole._replace(end=min(whole.end, latest))
+    latest = max(whole.start + 1, int(moesif.last_request_time * 1000))
+    whole = whole._replace(end=min(whole.end, latest))  # some times may be in the future
     begins = [
         (utc(moment), earlier)
         for moment, earlier in cut(whole, windows, users.count, before)
@@ -74,20 +72,20 @@ def _bookmarks(end: str) -> dict[str, Any]:
 
 
 class _Users:
-    """Counts users by when they were modified."""
+    """Counts users by modification time."""
 
     def __init__(self, moesif: Moesif, path: str) -> None:
         self._moesif = moesif
         self._path = path
 
     def overview(self, start: str | None, end: str | None) -> tuple[TimeRange, int]:
-        """Give from when to when users were modified, and how many have no such time."""
+        """Return the range of modification times, and the number of users without one."""
         first, last = ({kind: {"field": MODIFIED_TIME}} for kind in ("min", "max"))
         timed = {
             "filter": between(MODIFIED_TIME, start, end),
             "aggs": {"first": first, "last": last},
         }
-        found = self._ask({"timed": timed, "timeless": {"filter": without(MODIFIED_TIME)}})
+        found = self._fetch({"timed": timed, "timeless": {"filter": missing(MODIFIED_TIME)}})
         try:
             users, timeless = found["timed"]["doc_count"], found["timeless"]["doc_count"]
             moments = (found["timed"][name]["value"] for name in ("first", "last"))
@@ -97,21 +95,21 @@ class _Users:
             raise self._not_counted() from error
 
     def count(self, ranges: Sequence[tuple[int, int]]) -> list[int]:
-        """Count the users that were modified in each range, by one query."""
+        """Count the users modified in each range, with one query."""
         filters: dict[str, Query] = {
             str(number): between(MODIFIED_TIME, utc(start), utc(end))
             for number, (start, end) in enumerate(ranges)
         }
-        found = self._ask({"ranges": {"filters": {"filters": filters}}})
+        found = self._fetch({"ranges": {"filters": {"filters": filters}}})
         try:
             buckets = found["ranges"]["buckets"]
             return [int(buckets[number]["doc_count"]) for number in filters]
         except (LookupError, TypeError, ValueError) as error:
             raise self._not_counted() from error
 
-    def _ask(self, aggregations: dict[str, Any]) -> Any:  # noqa: ANN401, JSON is what it is
+    def _fetch(self, aggregations: dict[str, Any]) -> Any:  # noqa: ANN401, JSON
         required = RequiredScope(
-            Users.name, " and ".join(Users.scopes), "read everything by one run, without windows"
+            Users.name, " and ".join(Users.scopes), "read everything in one run, without windows"
         )
         request = Request(self._path, required, body={"size": 0, "aggs": aggregations})
         return self._moesif.request(

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from documents import MANY, NEARLY_RIGHT, STREAMS
 from tap_moesif.records import plain
-from tap_moesif.records.documents import MOST_NAMES
+from tap_moesif.records.documents import MAX_NAMES
 
 TOKENS = "session_token"
-MANY_FIELDS = json.dumps(dict.fromkeys(map(str, range(MOST_NAMES)), 1)).encode()
+MANY_FIELDS = json.dumps(dict.fromkeys(map(str, range(MAX_NAMES)), 1)).encode()
 
 
 def read(name: str, source: bytes, *drop: str) -> dict[str, Any]:

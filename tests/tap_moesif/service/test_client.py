@@ -142,7 +142,7 @@ def test_an_api_that_goes_away_is_waited_for_longer(
     search(moesif)
     service.answer = lambda _: Reply(closed=True)
 
-    with pytest.raises(MoesifError, match="No answer from Moesif"):
+    with pytest.raises(MoesifError, match="No response from Moesif"):
         search(moesif)
 
     assert len(service.requests) == 1 + MAX_ATTEMPTS
@@ -157,7 +157,9 @@ def test_the_last_sentence_names_the_host_and_what_was_tried(
     with pytest.raises(MoesifError) as ended:
         search(moesif)
 
-    sentence = f"Moesif answers {PATH} with HTTP {status}. Tried 8 times in 46 s. Run again later; "
+    sentence = (
+        f"Moesif responded to {PATH} with HTTP {status}. Tried 8 times in 46 s. Run again later; "
+    )
     assert str(ended.value) == f"{sentence}api_url leads to {host(service)}."
 
 
@@ -167,9 +169,9 @@ BROKEN_OFF = "(the connection was closed before an answer was complete). Tried 4
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Reply(closed=True), f"{BROKEN_OFF} Is api_url right, and can this machine reach it"),
-        (Reply(200, b"{", {"Content-Length": "90"}), f"{BROKEN_OFF} Is api_url right"),
-        (Reply(200, b"<html>"), "Does api_url lead to Moesif's API"),
+        (Reply(closed=True), f"{BROKEN_OFF} Check api_url, and that this machine can reach it"),
+        (Reply(200, b"{", {"Content-Length": "90"}), f"{BROKEN_OFF} Check api_url"),
+        (Reply(200, b"<html>"), "Check that api_url leads to Moesif's API"),
     ],
 )
 def test_an_address_where_no_api_ever_answered_is_given_up_earlier_and_why(
@@ -198,7 +200,7 @@ def test_a_key_that_no_header_takes_is_not_shown(
 
 @pytest.mark.parametrize("nowhere", ["api..example", "a" * 64 + ".example", "[::1"])
 def test_a_host_that_cannot_be_is_one_sentence(nowhere: str) -> None:
-    with api(f"http://{nowhere}") as moesif, pytest.raises(MoesifError, match="Is api_url right"):
+    with api(f"http://{nowhere}") as moesif, pytest.raises(MoesifError, match="Check api_url"):
         search(moesif)
 
 
@@ -270,11 +272,11 @@ def test_a_refused_key_names_the_scope_and_where_to_get_it(
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        (400, "is app_id right?"),
-        (404, "), users_path and companies_path right?"),
-        (413, "a proxy on the way"),
-        (418, "is api_url (127.0.0.1:"),
-        (304, "is api_url (127.0.0.1:"),
+        (400, "Check app_id;"),
+        (404, "), users_path and companies_path."),
+        (413, "whether a proxy limits"),
+        (418, "Check api_url (127.0.0.1:"),
+        (304, "Check api_url (127.0.0.1:"),
     ],
 )
 def test_an_answer_that_no_second_attempt_changes_ends_the_run(
@@ -296,7 +298,7 @@ def test_a_redirect_is_not_followed_with_the_key(
     with ScriptedService(lambda _: Reply(200, EMPTY)) as elsewhere:
         service.script.append(Reply(status, headers={"Location": elsewhere.url}))
 
-        with pytest.raises(MoesifError, match="is api_url"):
+        with pytest.raises(MoesifError, match="Check api_url"):
             search(moesif)
 
         assert elsewhere.requests == []
@@ -434,5 +436,5 @@ def test_the_time_of_a_request_is_moesifs(moesif: Moesif, service: ScriptedServi
 
     answered = moesif.request(question(), lambda _: None)
 
-    assert 1_700_000_029 < answered.asked_at <= 1_700_000_030
-    assert moesif.last_request_time == answered.asked_at
+    assert 1_700_000_029 < answered.requested_at <= 1_700_000_030
+    assert moesif.last_request_time == answered.requested_at

@@ -221,7 +221,7 @@ def test_pages_that_stay_empty_before_the_end_are_an_error(
     engine.total = total
     engine.spoil = lambda n, _: engine.page([]) if n > 1 else None
 
-    with pytest.raises(MoesifError, match="an empty page, although there is more"):
+    with pytest.raises(MoesifError, match="an empty page, although more documents follow"):
         walk(moesif, 4)
 
 
@@ -236,7 +236,7 @@ def test_a_service_that_forgets_everything_half_way_is_an_error(
 
     engine.spoil = forget
 
-    with pytest.raises(MoesifError, match="an empty page, although there is more"):
+    with pytest.raises(MoesifError, match="an empty page, although more documents follow"):
         walk(moesif, 4)
 
 
@@ -303,7 +303,7 @@ def test_a_walk_that_goes_in_a_circle_is_an_error(
     pages = iter(Pages(moesif, SEARCH, PageSize(2, 2)))
     found = [hit.id for _ in range(period) for hit in next(pages).hits]
 
-    with pytest.raises(MoesifError, match="a page that was read already"):
+    with pytest.raises(MoesifError, match="repeats a page that was already read"):
         next(pages)
 
     assert found == ids(engine)[: 2 * period]
@@ -313,7 +313,7 @@ def test_a_walk_that_goes_in_a_circle_is_an_error(
 def test_a_circle_is_noticed_in_a_resumed_walk_too(moesif: Moesif, engine: Engine) -> None:
     engine.spoil = lambda _, __: engine.page(engine.found[2:4])
 
-    with pytest.raises(MoesifError, match="a page that was read already"):
+    with pytest.raises(MoesifError, match="repeats a page that was already read"):
         list(Pages(moesif, SEARCH, PageSize(2, 2), engine.found[3]["sort"], 4))
 
 
@@ -323,7 +323,7 @@ def test_a_hit_without_sort_values_is_an_error_at_once(
 ) -> None:
     engine.spoil = lambda _, __: engine.page([{"_id": "u1", **sort}])
 
-    with pytest.raises(MoesifError, match="does not say where the next page begins"):
+    with pytest.raises(MoesifError, match="has no cursor for the next page"):
         walk(moesif, 1)
 
     assert len(engine.requests) == 1
@@ -398,7 +398,7 @@ def test_an_engine_that_does_not_sort_by_id_is_told_so(moesif: Moesif, engine: E
     body = {"error": {"root_cause": [{"type": "illegal_argument_exception", "reason": reason}]}}
     engine.spoil = lambda _, __: Reply(400, body)
 
-    with pytest.raises(MoesifError, match="does not sort by _id") as ended:
+    with pytest.raises(MoesifError, match="does not allow sorting by _id") as ended:
         walk(moesif, 4)
 
     assert "(illegal_argument_exception)" in str(ended.value)
@@ -416,7 +416,9 @@ def test_of_what_the_engine_does_not_understand_type_and_field_are_shown(
     with pytest.raises(MoesifError) as ended:
         walk(moesif, 4)
 
-    assert "HTTP 400 (illegal_argument_exception about modified_time):" in str(ended.value)
+    assert "HTTP 400 (illegal_argument_exception about modified_time). Check app_id" in str(
+        ended.value
+    )
     assert "zoe" not in str(ended.value)
 
 
@@ -440,7 +442,7 @@ def test_what_prepares_for_a_page_is_called_as_soon_as_it_is_there(
         moesif,
         SEARCH,
         PageSize(4, 4),
-        arrived=lambda hits: arrived.append([hit.id for hit in hits]),
+        on_hits=lambda hits: arrived.append([hit.id for hit in hits]),
     )
     used = iter(pages)
     next(used)
@@ -452,11 +454,11 @@ def test_what_prepares_for_a_page_is_called_as_soon_as_it_is_there(
 
 
 def test_what_fails_to_prepare_for_a_page_is_told_where_the_page_is_used(moesif: Moesif) -> None:
-    def arrived(_: object) -> None:
+    def fail(_: object) -> None:
         raise MoesifError("No usage")
 
     with pytest.raises(MoesifError, match="No usage"):
-        list(Pages(moesif, SEARCH, PageSize(4, 4), arrived=arrived))
+        list(Pages(moesif, SEARCH, PageSize(4, 4), on_hits=fail))
 
 
 def test_pages_wait_where_enough_are_waiting(
@@ -512,7 +514,7 @@ def test_a_page_that_failed_once_is_asked_for_as_it_was(moesif: Moesif, engine: 
 def test_one_document_that_is_too_large_is_an_error(moesif: Moesif, engine: Engine) -> None:
     engine.spoil = lambda _, __: Reply(413)
 
-    with pytest.raises(MoesifError, match="too much at once"):
+    with pytest.raises(MoesifError, match="the request is too large"):
         walk(moesif, 4)
 
     assert sizes(engine) == [4, 2, 1]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tap_moesif.service.errors import AttemptError, MoesifError
 from tap_moesif.service.retries import (
     BACKOFF_MAX_SECONDS,
-    MAX_ASKED_SECONDS,
     MAX_ATTEMPTS,
     MAX_ATTEMPTS_UNANSWERED,
+    MAX_REQUESTED_WAIT_SECONDS,
     MAX_SECONDS_UNANSWERED,
     RetryBudget,
 )
@@ -58,8 +58,8 @@ def test_waits_that_moesif_asks_for_end_after_an_hour_in_all(seconds: float) -> 
     waited, sentence = waits(AttemptError("Busy.", "Lower it.", seconds))
 
     assert {*waited} == {seconds}
-    assert len(waited) == pytest.approx(MAX_ASKED_SECONDS // seconds, abs=1)
-    assert sentence.startswith("Busy. It asks to wait")
+    assert len(waited) == pytest.approx(MAX_REQUESTED_WAIT_SECONDS // seconds, abs=1)
+    assert sentence.startswith("Busy. Moesif asks to wait")
     assert sentence.endswith("Lower it.")
 
 
@@ -68,7 +68,7 @@ def test_one_wait_of_more_than_an_hour_is_not_waited(seconds: float) -> None:
     waited, sentence = waits(AttemptError("Busy.", "Lower it.", seconds))
 
     assert waited == []
-    assert "more than this tap waits for one answer (3600 s)" in sentence
+    assert "more than the limit of 3600 s for one request" in sentence
 
 
 def test_a_wait_of_nothing_is_a_failure_like_any_other() -> None:

@@ -63,7 +63,7 @@ def test_users_are_known_by_any_of_their_ids(account: Account) -> None:
 def test_many_companies_take_few_queries_and_smaller_ones_where_that_is_refused(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(last_users, "MOST_COMPANIES", 40)
+    monkeypatch.setattr(last_users, "MAX_COMPANIES", 40)
     for number in range(100):
         account.company(f"c{number}", modified_time=DAY)
         account.user(f"u{number}", company_id=f"c{number}")
@@ -102,7 +102,7 @@ def test_companies_are_read_all_the_same_where_moesif_does_not_tell(
     run = sync(settings(account, page_size=2))
 
     assert last(run) == {f"c{number}": None for number in range(5)}
-    assert caplog.text.count("Companies are read without their last seen users.") == 1
+    assert caplog.text.count("Reading companies without lastSeenUserId.") == 1
     assert [record["id"] for record in run.records()] == ["u1"]
 
 

@@ -186,7 +186,7 @@ def test_a_list_that_is_none_is_an_error(
 ) -> None:
     account.lists[stream.path] = answer
 
-    with pytest.raises(MoesifError, match="is not the JSON that Moesif gives"):
+    with pytest.raises(MoesifError, match="is not in Moesif's JSON form"):
         sync_stream(account, name_of(stream))
 
 

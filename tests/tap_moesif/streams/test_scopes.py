@@ -73,9 +73,9 @@ def test_a_stream_that_may_not_be_read_takes_no_other_down(
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == len(left_out)
     for stream, warning in zip(left_out, warnings, strict=True):
-        assert warning.startswith(f"The stream '{stream}' is left out. ")
+        assert warning.startswith(f"Skipping stream '{stream}'. ")
         assert f"lacks the scope {scope}, which the stream '{stream}' needs" in warning
-        assert warning.removeprefix(f"The stream '{stream}' is left out. ") in sentence
+        assert warning.removeprefix(f"Skipping stream '{stream}'. ") in sentence
     assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
 
 

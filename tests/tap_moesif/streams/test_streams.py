@@ -331,7 +331,7 @@ def test_a_hit_without_id_or_document_does_not_stop_the_run(
         {"id": "u1"},
         {"id": "u2", "additionalFields": {"_source": ["text"]}},
     ]
-    assert "without any id was left out of 'users'" in caplog.text
+    assert "without an id in 'users'" in caplog.text
     assert "nobody" not in caplog.text
 
 

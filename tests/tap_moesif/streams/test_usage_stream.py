@@ -139,8 +139,8 @@ CALLS = st.lists(calls_of(AGES, st.just(timedelta(0))), min_size=10, max_size=60
 
 @pytest.fixture(autouse=True)
 def _short_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage, "LISTED_FIRST", 2)
-    monkeypatch.setattr(usage, "MOST_LISTED", 5)
+    monkeypatch.setattr(usage, "FIRST_LIST_SIZE", 2)
+    monkeypatch.setattr(usage, "MAX_LIST_SIZE", 5)
 
 
 REFUSED = {
@@ -177,7 +177,7 @@ def test_every_bucket_is_what_a_count_of_all_events_gives(
 def test_the_demos_own_events_are_counted_one_by_one(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "MOST_LISTED", 500)
+    monkeypatch.setattr(usage, "MAX_LIST_SIZE", 500)
     calls = []
     for document in make_seed(SeedPlan(now=NOON, users=20, companies=4))["events"]:
         source: Any = document.source
@@ -396,8 +396,8 @@ def test_a_load_that_was_killed_under_other_settings_begins_anew(account: Accoun
 def test_nobody_without_calls_costs_a_query(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "LISTED_FIRST", 1_000)
-    monkeypatch.setattr(usage, "MOST_LISTED", 3_000)
+    monkeypatch.setattr(usage, "FIRST_LIST_SIZE", 1_000)
+    monkeypatch.setattr(usage, "MAX_LIST_SIZE", 3_000)
     for number in range(2_000):
         account.user(f"u{number}")
     put(account, [Call(NOON - n * HOUR, user=f"u{n * 100}") for n in range(1, 21)])
@@ -432,7 +432,7 @@ def test_without_any_call_nothing_is_emitted_and_the_state_moves(account: Accoun
 def test_fewer_buckets_are_listed_where_the_engine_refuses_as_many(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "LISTED_FIRST", 100)
+    monkeypatch.setattr(usage, "FIRST_LIST_SIZE", 100)
     account.limits = Settings(max_buckets=60)
     calls = [replace(call, user=f"u{n}") for n in range(9) for call in hours(1.5, 2.5, 3.5)]
     put(account, calls)
@@ -444,7 +444,7 @@ def test_where_not_even_one_bucket_may_be_listed_the_run_ends(account: Account) 
     account.limits = Settings(max_buckets=3)
     put(account, hours(1.5))
 
-    with pytest.raises(MoesifError, match="too much at once"):
+    with pytest.raises(MoesifError, match="the request is too large"):
         read(account)
 
 
@@ -475,7 +475,7 @@ def test_a_list_that_is_given_again_and_again_ends_the_run(account: Account) -> 
 
     account.spoil = spoil
 
-    with pytest.raises(MoesifError, match="is a page that was read already"):
+    with pytest.raises(MoesifError, match="repeats a page that was already read"):
         read(account)
 
 

@@ -172,14 +172,14 @@ def test_the_state_of_version_0_1_0_is_gone_on_with(account: Account) -> None:
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        ({"replication_key_value": "lately"}, "holds a bookmark that is no time"),
-        ({"replication_key_value": 5}, "holds a bookmark that is no time"),
-        ({"replication_key_value": "0001-01-01T00:00:00Z"}, "holds a bookmark that is no time"),
-        ({"replication_key_value": "2099-01-01T00:00:00Z"}, "holds a bookmark in the future"),
-        ({"others": {"lastSeenTime": "x"}}, "holds a bookmark that is no time"),
-        ({"partitions": []}, "is of a form that this version does not know"),
-        ({"unfinished": [{"page": 5}]}, "is of a form that this version does not know"),
-        ({"unfinished": 5}, "is of a form that this version does not know"),
+        ({"replication_key_value": "lately"}, "has a bookmark that is not a time"),
+        ({"replication_key_value": 5}, "has a bookmark that is not a time"),
+        ({"replication_key_value": "0001-01-01T00:00:00Z"}, "has a bookmark that is out of range"),
+        ({"replication_key_value": "2099-01-01T00:00:00Z"}, "has a bookmark in the future"),
+        ({"others": {"lastSeenTime": "x"}}, "has a bookmark that is not a time"),
+        ({"partitions": []}, "has a form that this version does not support"),
+        ({"unfinished": [{"page": 5}]}, "has a form that this version does not support"),
+        ({"unfinished": 5}, "has a form that this version does not support"),
     ],
 )
 def test_a_state_that_is_not_understood_is_refused(

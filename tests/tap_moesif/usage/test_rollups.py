@@ -103,8 +103,8 @@ def complete(
     events: ScriptedService, records: list[dict[str, Any]], expected: int = 0, parallel: int = 1
 ) -> None:
     with roll_ups(events, parallel) as rolled_up:
-        rolled_up.expect(expected)
-        rolled_up.complete(records)
+        rolled_up.start_listing(expected)
+        rolled_up.add_to(records)
 
 
 def asked_about(request: Request) -> list[str]:
@@ -168,7 +168,7 @@ def test_a_long_list_comes_in_parts(events: Events) -> None:
 def test_of_more_than_can_be_held_the_ids_are_listed_and_these_asked_about(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollups, "MOST_HELD", 10)
+    monkeypatch.setattr(rollups, "MAX_ROLL_UPS_HELD", 10)
     events.calls = {f"u{number:02d}": number + 1 for number in range(55)}
     records = users(["idle", "u03", "u44", "u54"])
 
@@ -331,8 +331,8 @@ def test_batches_are_asked_about_side_by_side(events: Events) -> None:
 
     events.answer = answer
     with roll_ups(events, parallel=3) as rolled_up:
-        rolled_up.complete(users(["first"]))
-        rolled_up.complete(users(names))
+        rolled_up.add_to(users(["first"]))
+        rolled_up.add_to(users(names))
 
     assert sorted(len(ids) for ids in asked(events)) == [1, 10, 40, 40]
 
@@ -342,9 +342,9 @@ def test_a_page_is_asked_about_at_once_and_its_records_completed_in_parts(events
     records = users("abcde")
 
     with roll_ups(events) as rolled_up:
-        rolled_up.expect_page(lambda: users("abcd"))
-        rolled_up.complete(records[:2])
-        rolled_up.complete(records[2:])
+        rolled_up.prefetch(lambda: users("abcd"))
+        rolled_up.add_to(records[:2])
+        rolled_up.add_to(records[2:])
 
     assert asked(events) == [["a", "b", "c", "d"], ["e"]]
     assert counts(records) == {"a": 0, "b": 3, "c": 0, "d": 1, "e": 0}
@@ -355,9 +355,9 @@ def test_no_id_of_a_page_is_read_where_all_roll_ups_are_known(events: Events) ->
         raise AssertionError
 
     with roll_ups(events) as rolled_up:
-        rolled_up.expect(MANY)
-        rolled_up.expect_page(read)
-        rolled_up.complete(users("a"))
+        rolled_up.start_listing(MANY)
+        rolled_up.prefetch(read)
+        rolled_up.add_to(users("a"))
 
     assert asked(events) == []
 

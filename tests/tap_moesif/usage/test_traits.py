@@ -289,45 +289,45 @@ def test_a_key_without_the_scope_is_told_how_to_do_without(account: Account) -> 
     put(account, [Call(NOON - HOUR)])
     account.refuse(Reply(403), "/events")
 
-    with pytest.raises(MoesifError, match="take usage_traits out of the settings"):
+    with pytest.raises(MoesifError, match="remove usage_traits from the settings"):
         read(account, ALL)
 
 
 RIGHT: dict[str, Any] = {"window": "24h", "count": "count"}
-COUNT_IS = "it is one of count, errorCount, avgDurationMs, distinctRoutes, firstEventTime, "
+COUNT_IS = "must be one of count, errorCount, avgDurationMs, distinctRoutes, firstEventTime, "
 
 
 @pytest.mark.parametrize(
     ("trait", "told"),
     [
-        ({**RIGHT, "window": "91d"}, ".window: write it in hours or days, from 1h to 90d."),
-        ({**RIGHT, "window": "2161h"}, ".window: write it in hours"),
-        ({**RIGHT, "window": "0h"}, ".window: write it in hours"),
-        ({**RIGHT, "window": "30m"}, ".window: write it in hours"),
-        ({**RIGHT, "window": 24}, ".window: write it in hours"),
-        ({"count": "count"}, ".window: write it in hours"),
+        ({**RIGHT, "window": "91d"}, ".window: must be a number of hours or days, from 1h to 90d."),
+        ({**RIGHT, "window": "2161h"}, ".window: must be a number of hours"),
+        ({**RIGHT, "window": "0h"}, ".window: must be a number of hours"),
+        ({**RIGHT, "window": "30m"}, ".window: must be a number of hours"),
+        ({**RIGHT, "window": 24}, ".window: must be a number of hours"),
+        ({"count": "count"}, ".window: must be a number of hours"),
         ({"window": "1h"}, f".count: {COUNT_IS}"),
         ({**RIGHT, "count": "calls"}, f".count: {COUNT_IS}"),
         ({**RIGHT, "count": "p100DurationMs"}, f".count: {COUNT_IS}"),
         ({**RIGHT, "count": ["count"]}, f".count: {COUNT_IS}"),
-        ({**RIGHT, "status": "6xx"}, ".status: it is a status such as 429, or one of 2xx, 3xx,"),
-        ({**RIGHT, "status": 42}, ".status: it is a status"),
-        ({**RIGHT, "status": True}, ".status: it is a status"),
-        ({**RIGHT, "status": [429]}, ".status: it is a status"),
-        ({**RIGHT, "route": ""}, ".route: it is a route such as /v1/orders, in which *"),
-        ({**RIGHT, "route": 5}, ".route: it is a route"),
-        ({**RIGHT, "method": "G T"}, ".method: it is an HTTP method such as GET."),
-        ({**RIGHT, "method": 1}, ".method: it is an HTTP method"),
-        ({**RIGHT, "metadata": {}}, ".metadata: it is an object: fields of the events'"),
-        ({**RIGHT, "metadata": "plan"}, ".metadata: it is an object"),
-        ({**RIGHT, "metadata": {"plan": None}}, ".metadata: it is an object"),
-        ({**RIGHT, "metadata": {"plan": ["free"]}}, ".metadata: it is an object"),
-        ({**RIGHT, "of": 0}, ".of: it is a number greater than 0, of which the value is a share."),
-        ({**RIGHT, "of": "1000"}, ".of: it is a number"),
-        ({**RIGHT, "of": True}, ".of: it is a number"),
-        ({**RIGHT, "count": "lastEventTime", "of": 5}, ".of: a time is no share of anything"),
-        ({**RIGHT, "rout": "/a"}, ".rout: there is no such key; there are window, count, status,"),
-        ("count", ": write it as an object with window, count, status, route, method, metadata"),
+        ({**RIGHT, "status": "6xx"}, ".status: must be a status such as 429, or one of 2xx, 3xx,"),
+        ({**RIGHT, "status": 42}, ".status: must be a status"),
+        ({**RIGHT, "status": True}, ".status: must be a status"),
+        ({**RIGHT, "status": [429]}, ".status: must be a status"),
+        ({**RIGHT, "route": ""}, ".route: must be a route such as /v1/orders; * matches"),
+        ({**RIGHT, "route": 5}, ".route: must be a route"),
+        ({**RIGHT, "method": "G T"}, ".method: must be an HTTP method such as GET."),
+        ({**RIGHT, "method": 1}, ".method: must be an HTTP method"),
+        ({**RIGHT, "metadata": {}}, ".metadata: must be an object"),
+        ({**RIGHT, "metadata": "plan"}, ".metadata: must be an object"),
+        ({**RIGHT, "metadata": {"plan": None}}, ".metadata: must be an object"),
+        ({**RIGHT, "metadata": {"plan": ["free"]}}, ".metadata: must be an object"),
+        ({**RIGHT, "of": 0}, ".of: must be a number greater than 0."),
+        ({**RIGHT, "of": "1000"}, ".of: must be a number"),
+        ({**RIGHT, "of": True}, ".of: must be a number"),
+        ({**RIGHT, "count": "lastEventTime", "of": 5}, ".of: not allowed for a time"),
+        ({**RIGHT, "rout": "/a"}, ".rout: unknown key; use window, count, status,"),
+        ("count", ": must be an object with window, count, status, route, method, metadata"),
     ],
 )
 def test_a_wrong_trait_is_refused_by_its_name_with_what_is_allowed(trait: Any, told: str) -> None:
@@ -344,7 +344,9 @@ def test_a_wrong_trait_is_refused_by_its_name_with_what_is_allowed(trait: Any, t
 def test_a_name_that_no_column_could_have_is_refused(name: str) -> None:
     _, errors = read_traits({name: RIGHT})
 
-    assert errors == [f"Setting usage_traits.{name}: a name has letters, digits and _ only."]
+    assert errors == [
+        f"Setting usage_traits.{name}: a name may contain only letters, digits and _."
+    ]
 
 
 def test_every_wrong_trait_is_told() -> None:

@@ -46,7 +46,7 @@ def test_the_window_is_the_day_before_the_sync_in_utc() -> None:
 
 
 def test_the_search_counts_the_calls_of_the_window_and_no_actions() -> None:
-    body = UsageSearch("company_id", "START", "END").of(["c1", "c2"])
+    body = UsageSearch("company_id", "START", "END").by_ids(["c1", "c2"])
 
     assert body["size"] == 0
     assert body["query"]["bool"] == {
@@ -140,7 +140,7 @@ def test_routes_with_equal_counts_have_one_order() -> None:
 
 
 def test_the_engine_too_is_asked_for_that_order() -> None:
-    aggregations = UsageSearch("user_id", "START", "END").of(["u1"])["aggs"]["usage"]["aggs"]
+    aggregations = UsageSearch("user_id", "START", "END").by_ids(["u1"])["aggs"]["usage"]["aggs"]
 
     assert aggregations["routes"]["terms"] == {
         "field": "request.route.raw",
@@ -155,7 +155,7 @@ def test_the_active_are_listed_in_the_same_window_with_the_same_roll_ups() -> No
     first = search.active(1_000, None, with_roll_ups=True)
     later = search.active(500, {"id": "u9"}, with_roll_ups=False)
 
-    one = search.of(["u1"])
+    one = search.by_ids(["u1"])
     window = [part for part in one["query"]["bool"]["filter"] if "range" in part]
     assert first["query"]["bool"] == {**one["query"]["bool"], "filter": window}
     listed = {"size": 1_000, "sources": [{"id": {"terms": {"field": "user_id.raw"}}}]}
@@ -221,7 +221,7 @@ def test_a_list_of_another_form_is_not_taken_for_nobody(wrong: dict[str, Any]) -
 
 
 def test_a_full_query_stays_within_the_engines_buckets() -> None:
-    aggregations = UsageSearch("user_id", "START", "END").of(["u1"])["aggs"]["usage"]["aggs"]
+    aggregations = UsageSearch("user_id", "START", "END").by_ids(["u1"])["aggs"]["usage"]["aggs"]
     statuses = len(aggregations["status"]["filters"]["filters"])
 
     assert MAX_IDS * (1 + statuses + aggregations["routes"]["terms"]["size"]) <= 65_535

@@ -162,7 +162,7 @@ def test_an_answer_that_does_not_count_is_told_in_a_sentence(
     account: Account, answer: dict[str, Any]
 ) -> None:
     account.spoil = lambda _, __: answer
-    with pytest.raises(MoesifError, match="read everything by one run"):
+    with pytest.raises(MoesifError, match="ead everything in one run"):
         planned(account, 2)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_moesif.windows.cutting import COUNTED_AT_ONCE, MAX_WINDOWS, TimeRange, cut
+from tap_moesif.windows.cutting import MAX_WINDOWS, RANGES_PER_QUERY, TimeRange, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def test_windows_hold_about_equally_many_users(windows: int, queries: int) -> No
     assert len(found) == windows
     assert max(found) - min(found) <= 0.1 * 20_000 / windows
     assert users.queries <= queries
-    assert users.most_at_once <= max(COUNTED_AT_ONCE, 2 * windows)
+    assert users.most_at_once <= max(RANGES_PER_QUERY, 2 * windows)
 
 
 def test_a_busy_hour_in_a_quiet_decade_is_found_with_few_queries() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tap_moesif.service.answers import read_hits
 from tap_moesif.service.errors import AttemptError
+from tap_moesif.service.responses import read_hits
 
 PATH = "/search"
 
@@ -49,11 +49,11 @@ def test_a_document_is_read_anew_each_time() -> None:
 
 @pytest.mark.parametrize("source", [b'"\xff"', b"[" * 100_000 + b"]" * 100_000])
 def test_a_document_that_nobody_can_read_is_a_sentence(source: bytes) -> None:
-    with pytest.raises(AttemptError, match="not the JSON that Moesif gives"):
+    with pytest.raises(AttemptError, match="not in Moesif's JSON form"):
         [hit.document() for hit in read_hits(page(b'{"_source": ' + source + b"}"), PATH).hits]
 
 
 @pytest.mark.parametrize("hit", [b"null", b"5", b'"u1"', b"[]", b'{"a": "\\ud83d"}, 5'])
 def test_what_is_no_hit_spoils_its_page(hit: bytes) -> None:
-    with pytest.raises(AttemptError, match="holds no list of hits"):
+    with pytest.raises(AttemptError, match="has no list of hits"):
         read_hits(page(b"{}", hit), PATH)

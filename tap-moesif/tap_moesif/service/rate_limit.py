@@ -1,4 +1,4 @@
-"""How many queries go to Moesif in a minute."""
+"""The rate limit, shared by all threads."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tap-moesif")
 
 
-class Pace:
-    """Keeps all threads together within so many requests in any sixty seconds.
+class RateLimiter:
+    """Limits the requests of all threads in any 60 seconds, and so in any calendar minute.
 
-    So they are within it in any calendar minute too. `with pace:` stands around a request, which
-    counts from its start to sixty seconds behind its end: this side cannot know when in between the
-    service saw it. No more threads may use it than the limit.
+    Use it as a context manager around each request. A request counts until 60 seconds after its
+    end, because the service may have received it at any time before that. There must not be more
+    threads than `per_minute`.
 
     Args:
         per_minute: The limit.
-        clock: Seconds on a clock that never goes back.
-        sleep: Waits for seconds.
+        clock: A monotonic clock, in seconds.
+        sleep: Sleeps for some seconds.
     """
 
     def __init__(
@@ -36,16 +36,16 @@ class Pace:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._unused = per_minute
-        self._free_at: deque[float] = deque()  # when the others may go again, in order
+        self._free_at: deque[float] = deque()  # when used slots become free, in order
         self._not_before = clock()
 
     def pause(self, seconds: float) -> None:
-        """Let no request go for some time."""
+        """Hold back all requests for some seconds."""
         with self._lock:
             self._not_before = max(self._not_before, self._clock() + seconds)
 
     def __enter__(self) -> None:
-        """Wait until the next request may go."""
+        """Wait until a request may be sent."""
         with self._lock:
             wait = self._next() - self._clock()
         if wait > 0:
@@ -62,7 +62,7 @@ class Pace:
             self._free_at.append(self._clock() + RATE_WINDOW_SECONDS)
 
     def _next(self) -> float:
-        """Count a request; return when it may go."""
+        """Reserve a slot; return when the request may be sent."""
         if self._unused:
             self._unused -= 1
             return self._not_before

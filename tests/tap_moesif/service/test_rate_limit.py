@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_moesif.service.pace import Pace
+from tap_moesif.service.rate_limit import RateLimiter
 
 
 class Clock:
@@ -33,7 +33,7 @@ def test_no_sixty_seconds_see_more_requests_than_the_limit(
     per_minute: int, requests: list[tuple[int, int]]
 ) -> None:
     clock = Clock()
-    pace = Pace(per_minute, clock, clock.sleep)
+    pace = RateLimiter(per_minute, clock, clock.sleep)
     sent = []
     answered = []
     for pause, duration in requests:
@@ -51,7 +51,7 @@ def test_no_sixty_seconds_see_more_requests_than_the_limit(
 @given(st.integers(1, 5), times())
 def test_nobody_waits_who_need_not(per_minute: int, requests: list[tuple[int, int]]) -> None:
     clock = Clock()
-    pace = Pace(per_minute, clock, clock.sleep)
+    pace = RateLimiter(per_minute, clock, clock.sleep)
     answered: list[int] = []
     for pause, duration in requests:
         clock.now += pause
@@ -66,7 +66,7 @@ def test_nobody_waits_who_need_not(per_minute: int, requests: list[tuple[int, in
 
 def test_a_request_that_fails_counts_as_well() -> None:
     clock = Clock()
-    pace = Pace(1, clock, clock.sleep)
+    pace = RateLimiter(1, clock, clock.sleep)
     with pytest.raises(ValueError, match="failed"), pace:
         raise ValueError("failed")
 
@@ -76,7 +76,7 @@ def test_a_request_that_fails_counts_as_well() -> None:
 
 def test_a_pause_holds_every_request_back() -> None:
     clock = Clock()
-    pace = Pace(9, clock, clock.sleep)
+    pace = RateLimiter(9, clock, clock.sleep)
     pace.pause(30)
     pace.pause(20)  # which ends before the first one does
 
@@ -88,7 +88,7 @@ def test_a_pause_holds_every_request_back() -> None:
 def test_threads_share_one_limit(threads: int) -> None:
     """Of ten requests, three may go in a minute, from all threads together."""
     clock, waits = Clock(), list[float]()
-    pace = Pace(3, clock, waits.append)
+    pace = RateLimiter(3, clock, waits.append)
     left = threading.Semaphore(10)
 
     def send() -> None:

@@ -1,4 +1,4 @@
-"""Moesif's answers: read, and believed or not; pure."""
+"""Parsing and validation of Moesif's responses; pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tap_moesif.service.refusals import reason_in
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 
 class Hit(msgspec.Struct, gc=False):
@@ -29,7 +29,7 @@ class Hit(msgspec.Struct, gc=False):
     Attributes:
         id: The document's id in the search engine.
         source: The document, decoded lazily, for cache locality.
-        sort: Its sort values, which `search_after` takes.
+        sort: Its sort values, for `search_after`.
     """
 
     id: Any = msgspec.field(default=None, name="_id")
@@ -57,7 +57,7 @@ class _Search(msgspec.Struct):
 
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises of an answer."""
+"""What msgspec raises for an invalid response."""
 
 _decode = msgspec.json.Decoder().decode
 _decode_search = msgspec.json.Decoder(_Search).decode
@@ -65,12 +65,12 @@ _decode_search = msgspec.json.Decoder(_Search).decode
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of what a search found.
+    """A page of search results.
 
     Attributes:
-        hits: In their order.
-        total: How many there are on all pages.
-        exact: Whether that is known, and no minimum.
+        hits: The hits, in order.
+        total: Number of hits on all pages.
+        exact: Whether `total` is exact, not a lower bound.
     """
 
     hits: list[Hit]
@@ -82,14 +82,14 @@ def read_hits(content: Buffer, path: str) -> Found:
     """Read a page of a search.
 
     Raises:
-        AttemptError: It is none, or says itself that it is incomplete.
+        AttemptError: It is invalid, or marked as incomplete.
     """
     try:
         search = _decode_search(content)
     except UNREADABLE:
-        answer = read_search(content, path)  # which can read more, or say what is wrong
-        hits = [_hit(hit) for hit in answer["hits"]["hits"]]
-        return Found(hits, *_total(answer["hits"].get("total")))
+        response = read_search(content, path)  # more lenient, or raises the right error
+        hits = [_hit(hit) for hit in response["hits"]["hits"]]
+        return Found(hits, *_total(response["hits"].get("total")))
     _check_complete(search.timed_out, search.shards, path)
     return Found(search.hits.hits, *_total(search.hits.total))
 
@@ -99,21 +99,21 @@ def _hit(hit: dict[str, Any]) -> Hit:
     return Hit(hit.get("_id"), msgspec.Raw(source), hit.get("sort"))
 
 
-def read_search(content: Buffer, path: str) -> Answer:
-    """Read a search's answer, whose `hits.hits` is a list of objects.
+def read_search(content: Buffer, path: str) -> Response:
+    """Read the response to a search; its `hits.hits` is a list of objects.
 
     Raises:
-        AttemptError: It is none, or says itself that it is incomplete.
+        AttemptError: It is invalid, or marked as incomplete.
     """
-    answer: Answer = read_json(content, path)
+    response: Response = read_json(content, path)
     try:
-        hits = answer["hits"]["hits"]
+        hits = response["hits"]["hits"]
     except (LookupError, TypeError) as error:
         raise UnexpectedAnswerError(path=path) from error
     if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
         raise NoHitsError(path=path)
-    _check_complete(answer.get("timed_out"), answer.get("_shards"), path)
-    return answer
+    _check_complete(response.get("timed_out"), response.get("_shards"), path)
+    return response
 
 
 def _check_complete(timed_out: object, shards: object, path: str) -> None:
@@ -127,7 +127,7 @@ def _check_complete(timed_out: object, shards: object, path: str) -> None:
 
 
 def _total(total: Any) -> tuple[int, bool]:  # noqa: ANN401
-    """Give how many documents a search found, and whether that is known and no minimum."""
+    """Return the total number of hits, and whether it is exact."""
     exact = True
     if isinstance(total, dict):
         exact = total.get("relation", "eq") == "eq"
@@ -138,43 +138,44 @@ def _total(total: Any) -> tuple[int, bool]:  # noqa: ANN401
 
 
 def read_json(content: Buffer, path: str) -> Any:  # noqa: ANN401, JSON is what it is
-    """Read JSON; half a character, as a text cut short can end in, becomes U+FFFD.
+    """Read JSON; lone surrogates, left where a text was cut off, become U+FFFD.
 
     Raises:
-        AttemptError: It is none.
+        AttemptError: It is not JSON.
     """
     try:
         return _decode(content)
     except UNREADABLE:
         pass
     try:
-        return _with_whole_characters(json.loads(bytes(content)))
+        return _without_surrogates(json.loads(bytes(content)))
     except (ValueError, RecursionError) as error:
         raise UnexpectedAnswerError(path=path) from error
 
 
 def read_list(content: Buffer, path: str, name: str, *, within: bool = False) -> list[Any]:
-    """Read an answer that is a list: bare, under its name, or as a search's hits.
+    """Read a list: bare, under a name, or as the hits of a search.
 
     Args:
-        content: The answer.
+        content: The response.
         path: The path that was requested.
-        name: The name under which it may hold the list.
-        within: Whether a document without such a name has none of it; else it is the only one.
+        name: The list's name, if the response is an object.
+        within: Whether a document without that name means an empty list; otherwise the document
+            itself is the only item.
 
     Raises:
-        AttemptError: It is none of these.
+        AttemptError: The response has none of these forms.
     """
-    answer = read_json(content, path)
-    if isinstance(answer, dict):
-        answer = _in_object(answer, name, within=within)
-    if not isinstance(answer, list):
+    response = read_json(content, path)
+    if isinstance(response, dict):
+        response = _in_object(response, name, within=within)
+    if not isinstance(response, list):
         raise UnexpectedAnswerError(path=path)
-    return [_document(item) for item in answer]
+    return [_document(item) for item in response]
 
 
-def _in_object(answer: dict[str, Any], name: str, *, within: bool) -> Any:  # noqa: ANN401
-    document = _document(answer)
+def _in_object(response: dict[str, Any], name: str, *, within: bool) -> Any:  # noqa: ANN401
+    document = _document(response)
     if isinstance(document.get("hits"), dict):
         return document["hits"].get("hits")
     alone = ([] if within else [document]) if _IDS & document.keys() else None
@@ -182,24 +183,23 @@ def _in_object(answer: dict[str, Any], name: str, *, within: bool) -> Any:  # no
 
 
 _IDS = frozenset({"_id", "id", "company_id"})
-"""What only a document has."""
+"""Names that only a document has."""
 
 
 def _document(item: Any) -> Any:  # noqa: ANN401
-    """Take a document out of a hit."""
+    """Return the document in a hit."""
     if isinstance(item, dict) and isinstance(item.get("_source"), dict):
         return {"_id": item.get("_id"), **item["_source"]}
     return item
 
 
-def _with_whole_characters(value: Any) -> Any:  # noqa: ANN401
+def _without_surrogates(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_with_whole_characters(inner) for inner in value]
+        return [_without_surrogates(inner) for inner in value]
     if isinstance(value, dict):
         return {
-            _with_whole_characters(name): _with_whole_characters(inner)
-            for name, inner in value.items()
+            _without_surrogates(name): _without_surrogates(inner) for name, inner in value.items()
         }
     return value
