@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from abc import abstractmethod
 from contextlib import contextmanager
@@ -123,10 +122,6 @@ class CommandTap(SdkTap):
             sys.exit(1)
         except MoesifError as error:
             cls.logger.error("%s", error)  # noqa: TRY400, no traceback
-            sys.exit(1)
-        except BrokenPipeError:
-            cls.logger.error("The target closed the pipe; stopping")  # noqa: TRY400
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(1)
 
 

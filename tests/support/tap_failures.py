@@ -192,6 +192,11 @@ def with_nobody_reading(folder: Path) -> Ended:
     return Ended(process.returncode, "", stderr.decode())
 
 
+def with_output_to(output: str, folder: Path) -> Ended:
+    with account() as moesif:
+        return sync(folder, settings(moesif), code=f"import sys; sys.stdout = {output}\n")
+
+
 def stopped(signum: int, folder: Path) -> Ended:
     with account() as moesif:
         (folder / "config.json").write_text(json.dumps(settings(moesif)))
@@ -278,6 +283,8 @@ CASES: dict[str, Case] = {
     "users that are not counted": partial(planned, lambda *_: {"hits": {"hits": []}}),
     "times as text": partial(answered, times_as_text, state=bookmarked("2026-03-01T00:00:00Z")),
     "nobody reads": with_nobody_reading,
+    "a full disk": partial(with_output_to, "open('/dev/full', 'w')"),
+    "no output": partial(with_output_to, "None"),
     "SIGTERM": partial(stopped, signal.SIGTERM),
     "SIGINT": partial(stopped, signal.SIGINT),
     # What is only complained of.

@@ -397,6 +397,7 @@ def test_a_reader_that_goes_ends_the_run(account: Account, tmp_path: Path, size:
     assert code == 1
     assert b"The target closed the pipe; stopping" in errors
     assert b"BrokenPipeError" not in errors
+    assert b"unhandled error" not in errors
 
 
 COMPANY = {"company_id": "c1", "subscriptions": [{"subscription_id": "s1", "status": "active"}]}

@@ -155,6 +155,22 @@ class FileError(MoesifError):
     )
 
 
+class StandardOutputError(MoesifError):
+    """Standard output cannot be written."""
+
+    sentence = (
+        "Standard output cannot be written ({reason}). Run again from the last whole STATE line."
+    )
+    advice = "Free disk space, or look at what the output leads to."
+
+
+class ClosedPipeError(StandardOutputError):
+    """The target has ended."""
+
+    sentence = "The target closed the pipe; stopping"
+    advice = "Its own sentence says why."
+
+
 class NothingToPlanError(MoesifError):
     """There is no time to split into windows."""
 

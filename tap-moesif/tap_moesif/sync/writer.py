@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from typing_extensions import override
 
+from tap_moesif.service.errors import ClosedPipeError, StandardOutputError
+
 if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message
 
@@ -26,7 +28,21 @@ class AtomicLineWriter(MsgSpecWriter):
         self.write_lines(bytes(self.format_message(message)))
 
     def write_lines(self, lines: bytes) -> None:
-        """Write lines; on a signal, exit after the current line."""
+        """Write lines; on a signal, exit after the current line.
+
+        Raises:
+            StandardOutputError: They cannot be written, or not all of them.
+        """
+        if sys.stdout is None:
+            raise StandardOutputError(reason="it is closed")
+        try:
+            self._write_lines(lines)
+        except BrokenPipeError as error:
+            raise ClosedPipeError from error
+        except OSError as error:
+            raise StandardOutputError(reason=error.strerror) from error
+
+    def _write_lines(self, lines: bytes) -> None:
         sys.stdout.flush()
         stdout = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
         whole = memoryview(lines)

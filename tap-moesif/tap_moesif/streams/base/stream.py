@@ -15,6 +15,7 @@ from typing_extensions import override
 from tap_moesif.records import RecordMaker, json_schema, plain, unchanged
 from tap_moesif.sdk import SdkStream
 from tap_moesif.service import ForbiddenError, MoesifError, RequiredScope
+from tap_moesif.service.errors import StandardOutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -149,10 +150,13 @@ class MoesifStream(SdkStream):
             try:
                 for records in self._counted(counter):
                     self._write(records)
-                    self.store()
+                    if complete:
+                        self.store()
             except ForbiddenError as error:  # the other streams may be readable
                 self._tap.skip_stream(self, error)
                 complete = False
+            except StandardOutputError:  # nothing may follow half a line
+                raise
             except MoesifError:
                 self.write_state()  # the next run resumes here
                 raise
