@@ -15,7 +15,7 @@ from tap_moesif.command import CommandTap
 from tap_moesif.contact import Contact, Probe
 from tap_moesif.service import ForbiddenError, Moesif
 from tap_moesif.service.connection import Connection
-from tap_moesif.service.errors import AllForbiddenError, OtherStateError
+from tap_moesif.service.errors import AllForbiddenError, NothingSelectedError, OtherStateError
 from tap_moesif.service.rate_limit import RateLimiter
 from tap_moesif.settings import setting_errors, settings
 from tap_moesif.streams import STREAMS, MoesifStream
@@ -69,15 +69,18 @@ class TapMoesif(CommandTap):
 
     @override
     def after_sync(self) -> None:
-        """Check that no stream was skipped.
+        """Check that streams are selected, and that none was skipped.
 
         Raises:
+            NothingSelectedError: No stream is selected.
             ForbiddenError: The key may not read a stream.
         """
+        selected = [stream for stream in self.streams.values() if stream.selected]
+        if not selected:
+            raise NothingSelectedError
         if not (errors := [*self._skipped.values()]):
             return
         scopes = ", ".join(sorted({error.scope for error in errors}))
-        selected = [stream for stream in self.streams.values() if stream.selected]
         if len(errors) == len(selected) > 1:
             raise AllForbiddenError(scope=scopes)
         raise ForbiddenError(" ".join(map(str, errors)), scope=scopes)

@@ -11,8 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from account import HOUR, Account, settings
+from catalogs import all_selected
 from commands import Ended, call, run, started
 from scripted import Reply, Request
+from tap_moesif import TapMoesif
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -197,6 +199,13 @@ def with_output_to(output: str, folder: Path) -> Ended:
         return sync(folder, settings(moesif), code=f"import sys; sys.stdout = {output}\n")
 
 
+def with_nothing_selected(folder: Path) -> Ended:
+    with account() as moesif:
+        catalog = all_selected(json.dumps(TapMoesif(config=settings(moesif)).catalog_dict), ())
+        (folder / "catalog.json").write_text(catalog)
+        return run("tap-moesif", folder, settings(moesif), "--catalog", "catalog.json")
+
+
 def stopped(signum: int, folder: Path) -> Ended:
     with account() as moesif:
         (folder / "config.json").write_text(json.dumps(settings(moesif)))
@@ -285,6 +294,7 @@ CASES: dict[str, Case] = {
     "nobody reads": with_nobody_reading,
     "a full disk": partial(with_output_to, "open('/dev/full', 'w')"),
     "no output": partial(with_output_to, "None"),
+    "nothing selected": with_nothing_selected,
     "SIGTERM": partial(stopped, signal.SIGTERM),
     "SIGINT": partial(stopped, signal.SIGINT),
     # What is only complained of.

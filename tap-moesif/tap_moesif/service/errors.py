@@ -155,6 +155,16 @@ class FileError(MoesifError):
     )
 
 
+class NothingSelectedError(MoesifError):
+    """No stream is selected."""
+
+    sentence = (
+        "No stream is selected, so there is nothing to read. Select one: meltano select tap-moesif "
+        'users "*", or "selected": true in the catalog.'
+    )
+    advice = 'In Meltano, `select: ["!users.email"]` alone selects nothing: add `users.*`.'
+
+
 class StandardOutputError(MoesifError):
     """Standard output cannot be written."""
 

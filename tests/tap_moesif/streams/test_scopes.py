@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from account import Account, settings
+from catalogs import all_selected
 from scripted import Reply
 from tap_moesif import TapMoesif
 from tap_moesif.service.errors import MoesifError
@@ -132,3 +134,15 @@ def test_batch_files_leave_it_out_too(moesif: Account, tmp_path: Path) -> None:
 
     assert "read:cohorts" in sentence
     assert {m["stream"] for m in output.messages if m["type"] == "BATCH"} >= {"companies", "users"}
+
+
+@pytest.mark.parametrize("start", [TapMoesif.sync_all, TapMoesif.try_streams])
+def test_a_selection_of_nothing_is_an_error(
+    account: Account, start: Callable[[TapMoesif], None]
+) -> None:
+    catalog = json.loads(
+        all_selected(json.dumps(TapMoesif(config=settings(account)).catalog_dict), ())
+    )
+
+    with pytest.raises(MoesifError, match="No stream is selected"):
+        start(TapMoesif(config=settings(account), catalog=catalog))
