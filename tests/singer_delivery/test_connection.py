@@ -228,6 +228,20 @@ def test_no_answer_in_time_is_none(service: ScriptedService) -> None:
     assert (answer.status, answer.detail) == (NO_ANSWER, "no answer within 0.05 s")
 
 
+@pytest.mark.parametrize("proxied", [True, False], ids=["a proxy", "the TLS handshake"])
+def test_a_connection_that_does_not_come_about_is_told_with_its_own_timeout(
+    proxied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("singer_delivery.sending.connection.FIRST_CONNECT_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        if proxied:
+            monkeypatch.setenv("https_proxy", f"http://{address}")
+            monkeypatch.setenv("no_proxy", "")
+        answer = connect("there.invalid" if proxied else f"https://{address}").post(1, [b"one"])
+    assert (answer.status, answer.detail) == (NO_ANSWER, "no connection within 0.05 s")
+
+
 def test_a_service_that_is_not_there_is_said_in_words_without_its_address() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

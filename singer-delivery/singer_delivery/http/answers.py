@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 import requests
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.exceptions import TimeoutError as NoAnswerInTimeError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def status_line(status: int) -> str:
         return f"HTTP {status}"
 
 
-def no_answer_reason(error: Exception, seconds: float) -> str:
+def no_answer_reason(error: Exception, seconds: float, connect_seconds: float | None = None) -> str:
     """Return a short reason for a missing answer.
 
     The exception's message is not used: it contains the address, which can contain a key.
@@ -67,10 +67,13 @@ def no_answer_reason(error: Exception, seconds: float) -> str:
     Args:
         error: An exception of `requests`, or one of urllib3 that it does not wrap.
         seconds: The timeout.
+        connect_seconds: The timeout of the connection; by default the same.
     """
     causes = [*_causes(error)]
-    if any(map(_is_timeout, causes)):
-        return f"no answer within {seconds:g} s"
+    if timeouts := [*filter(_is_timeout, causes)]:
+        connecting = any(isinstance(each, ConnectTimeoutError) for each in timeouts)
+        limit = (connect_seconds or seconds) if connecting else seconds
+        return f"no {'connection' if connecting else 'answer'} within {limit:g} s"
     if isinstance(error, requests.exceptions.SSLError):
         return "the TLS connection failed (is the certificate valid, and trusted here?)"
     if isinstance(error, requests.exceptions.ProxyError):

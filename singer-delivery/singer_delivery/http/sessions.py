@@ -12,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from typing_extensions import override
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 
 from singer_delivery.http.addresses import is_local, with_scheme
 from singer_delivery.http.answers import Reply, read_body
@@ -112,6 +113,14 @@ class _Connection(HTTPConnection):
 
 class _TlsConnection(HTTPSConnection):
     response_class = _Response
+
+    @override
+    def connect(self) -> None:
+        """Connect; a timeout of a proxy or of the TLS handshake is one of the connection."""
+        try:
+            super().connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no connection in time") from error
 
 
 class _Pool(HTTPConnectionPool):

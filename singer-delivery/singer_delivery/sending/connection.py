@@ -102,16 +102,19 @@ class HttpConnection:
             request.prepare_body(body, None)
         if retries:  # as Segment's own clients of 2026 send it, not on the first attempt
             request.headers["X-Retry-Count"] = str(retries)
+        connect_seconds = self._connect_seconds
         try:
             response = self._session.send(
                 request,
-                timeout=(self._connect_seconds, self._timeout),
+                timeout=(connect_seconds, self._timeout),
                 allow_redirects=False,
                 **self._environment[endpoint],
             )
             content = bytes(read_body(response, MAX_ANSWER_BYTES))
         except (requests.RequestException, ValueError) as error:  # ValueError: urllib3's
-            answer = Answer(NO_ANSWER, detail=no_answer_reason(error, self._timeout))
+            answer = Answer(
+                NO_ANSWER, detail=no_answer_reason(error, self._timeout, connect_seconds)
+            )
         else:
             self._answered = True
             answer = self._read(response, content, deletes=deletes)

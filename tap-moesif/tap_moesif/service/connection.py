@@ -68,6 +68,7 @@ class Connection:
             AttemptError: There was no response, or an incomplete one.
             TooLargeError: The response is larger than `MAX_ANSWER_BYTES`.
         """
+        connect_seconds = min(CONNECT_SECONDS, timeout)
         try:
             with self.session.request(
                 request.method,
@@ -76,13 +77,13 @@ class Connection:
                 params={**request.params, **self._app},
                 auth=self._auth,
                 headers={"Content-Type": "application/json"},
-                timeout=(min(CONNECT_SECONDS, timeout), timeout),
+                timeout=(connect_seconds, timeout),
                 allow_redirects=False,  # a redirect may lead the key elsewhere
                 stream=True,
             ) as response:
                 content = read_body(response, MAX_ANSWER_BYTES)
         except (requests.RequestException, ValueError) as error:  # urllib3, for an invalid host
-            reason = no_answer_reason(error, timeout)
+            reason = no_answer_reason(error, timeout, connect_seconds)
             raise NoAnswerError(host=host_of(self._url), reason=reason) from error
         if len(content) > MAX_ANSWER_BYTES:
             raise TooLargeAnswerError(path=request.path, limit=MAX_ANSWER_BYTES >> 20)
