@@ -74,7 +74,8 @@ HOUSES = [
             *("errors", "values", "files", "http", "nested_names", "config", "options"),
             *("state", "fingerprints", "removals", "buckets", "output", "rejects", "sending"),
             *("reporting", "reading", "sdk", "routing", "settings", "checking"),
-            *("records", "delivery", "build", "command", "target", "testing"),
+            *("records", "lane_reports", "delivery", "build", "command", "running"),
+            *("target", "testing"),
         ],
     ),
     House(

@@ -7,21 +7,13 @@ counts, the checkpoints and the rejects file. Lanes report through a queue. The 
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from singer_delivery.errors import CountsError, DeliveryError, RecordRejected
+from singer_delivery.errors import CountsError, RecordRejected
+from singer_delivery.lane_reports import LaneReports
 from singer_delivery.records import Records
-from singer_delivery.sending.lane import (
-    Acknowledged,
-    Answered,
-    Failed,
-    Finished,
-    Refused,
-    Report,
-)
 from singer_delivery.sending.lanes import start_lanes
 from singer_delivery.sending.rate_limit import RateLimiter
 from singer_delivery.sending.refusals import RejectionStreak
@@ -105,7 +97,7 @@ class Delivery:
             clock=clock,
         )
         self.records = Records(self._states, rejects, reports, fingerprints, removals)
-        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._lane_reports = LaneReports(self.records, self._refusals, reports.meter, wakeup)
         self._stop = threading.Event()
         self._rate_limiter = RateLimiter(settings.max_requests_per_second, clock)
         self._lanes = start_lanes(
@@ -113,7 +105,7 @@ class Delivery:
             destination,
             rate_limiter=self._rate_limiter,
             max_seconds=settings.retry_max_seconds,
-            report=self._report,
+            report=self._lane_reports.put,
             before_batch=self.records.before_batch if fingerprints else None,
             stop=self._stop,
             clock=clock,
@@ -194,7 +186,7 @@ class Delivery:
             self._renew_lease(self._fingerprints)
         if self._pending and self._fingerprints:
             self._release(self._fingerprints)
-        self._take_reports()
+        self._process_reports()
         now = self._clock()
         self._lanes.flush(now)
         self.reports.tick(now, self._lanes.traffic, self.seconds, sending=self._sending)
@@ -252,7 +244,7 @@ class Delivery:
         deadline = self._clock() + seconds
         while self._lanes.busy and (left := deadline - self._clock()) > 0:
             self._wakeup.wait(left)
-            self._take_reports(also_after_failure=True)
+            self._process_reports(also_after_failure=True)
         self._states.write(force=True)
         self._close()
 
@@ -292,64 +284,13 @@ class Delivery:
         due = min((each for each in dues if each is not None), default=None)
         return None if due is None else max(0.0, due - self._clock())
 
-    # The reports of the lanes.
-
-    def _report(self, report: Report) -> None:
-        self._reports.put(report)
-        self._wakeup()
-
-    def _take_reports(self, *, also_after_failure: bool = False) -> None:
-        failure: DeliveryError | None = None
+    def _process_reports(self, *, also_after_failure: bool = False) -> None:
         self._wakeup.clear()
-        while True:
-            try:
-                report = self._reports.get_nowait()
-            except queue.Empty:
-                break
-            error = self._take(report)
-            failure = failure or error
+        failure = self._lane_reports.process()
         self._states.write(force=failure is not None)
         if failure and not also_after_failure:
             self._stop.set()
             raise failure
-
-    def _take(self, report: Report) -> DeliveryError | None:
-        """Process a report; return the error that ends the run, if there is one."""
-        meter = self.reports.meter
-        match report:
-            case Acknowledged():
-                self._acknowledge(report)
-            case Refused():
-                return self._refuse(report)
-            case Failed():
-                return report.error
-            case Finished():
-                report.lane.queued -= 1
-                if meter:
-                    meter.finished(report.seconds)
-            case Answered() if meter:
-                meter.answered(report.endpoint, report.status, report.seconds)
-        return None
-
-    def _acknowledge(self, acknowledged: Acknowledged) -> None:
-        self._refusals.acknowledged()
-        attempts = acknowledged.attempts
-        for message in acknowledged.messages:
-            message.record.attempts = max(message.record.attempts, attempts)
-            self.records.resolve_message(message, acknowledged=True)
-
-    def _refuse(self, refused: Refused) -> DeliveryError | None:
-        """Reject a message's record; return the error that ends the run if there are too many."""
-        if self._refusals.too_many:
-            return None  # the cause is probably the configuration
-        record = refused.message.record
-        record.attempts = max(record.attempts, refused.attempts)
-        answer = refused.answer
-        detail = f"{answer.detail}: {answer.excerpt}" if answer.excerpt else answer.detail
-        if not record.rejected:
-            self.records.reject(record, RecordRejected("refused_by_service", detail))
-        self.records.resolve_message(refused.message, acknowledged=False)
-        return self._refusals.add(answer)
 
     def _close(self) -> None:
         self.reports.progress.end()

@@ -19,7 +19,7 @@ from singer_delivery.errors import (
     LeaseLostError,
 )
 from singer_delivery.fingerprints.changes import RENEW_BEFORE_SECONDS, Fingerprints
-from singer_delivery.fingerprints.database import LEASE_SECONDS
+from singer_delivery.fingerprints.lease import LEASE_SECONDS
 from singer_delivery.fingerprints.postgres import FORMAT, place_of
 from singer_delivery.fingerprints.stores import fingerprint_database, store_errors
 
@@ -79,7 +79,7 @@ def test_what_is_sent_is_on_the_server_s_disk_before_and_what_is_acknowledged_so
 ) -> None:
     clock = iter(range(100))
     store = fingerprint_database(database.uri, "target", ["k"], wait=no_wait)
-    store._clock = lambda: float(next(clock))
+    store._lease._clock = lambda: float(next(clock))
     fingerprints = Fingerprints(store)
     fingerprints.open()
     for statement in NOTE_HOW_IT_IS_COMMITTED:
@@ -145,7 +145,7 @@ def test_a_lease_that_ended_and_that_nobody_wanted_is_renewed(database: Database
 def test_a_lease_is_renewed_in_time_and_not_at_each_turn(database: Database) -> None:
     now = 1_000.0
     store = fingerprint_database(database.uri, "target", ["key"], wait=no_wait)
-    store._clock = lambda: now
+    store._lease._clock = lambda: now
     store.open()
     with closing(store):
         assert store.lease_ends_at == now + LEASE_SECONDS

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHORT_LEASE = """
-import singer_delivery.fingerprints.database as d
+import singer_delivery.fingerprints.lease as d
 d.LEASE_SECONDS = 0.3
 """
 

@@ -27,7 +27,7 @@ IDENTIFY = schema("people", "userId", "traits")
 TRACK = schema("orders", "userId", "event")
 FIRST = ("target-segment", "--config", "first.json")
 SHORT_LEASE = """
-import singer_delivery.fingerprints.database as d
+import singer_delivery.fingerprints.lease as d
 import singer_delivery.fingerprints.changes as f
 d.LEASE_SECONDS, f.RENEW_BEFORE_SECONDS = 3.0, 2.0
 """

@@ -1,9 +1,8 @@
 """The fingerprints in PostgreSQL, for runs on many machines.
 
-A run has a lease: a row with its owner and the time at which it ends, by the server's clock. Each
-write renews it in the same transaction, and fails if another run has taken it over. Look-ups read
-`singer_fingerprints`. As in the file, entries are appended to `singer_fingerprint_log`, packed, and
-merged once the log has grown.
+A run has a lease, which each write renews in the same transaction; it fails if another run has
+taken over the lease. Look-ups read `singer_fingerprints`. As in the file, entries are appended to
+`singer_fingerprint_log`, packed, and merged once the log has grown.
 
 Runs that share a lease, such as the windows of a backfill, read different entities. They merge
 entries immediately and use no log, so that a run that is started again sees what it had stored.
@@ -15,21 +14,16 @@ import os
 import time
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import NAMESPACE_OID, uuid4, uuid5
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from singer_delivery.errors import (
-    FingerprintsInUseError,
-    LeaseLostError,
-)
 from singer_delivery.fingerprints.entries import FingerprintEntry, unpack_log
 from singer_delivery.fingerprints.file import FingerprintFile
 from singer_delivery.fingerprints.identity_database import DatabaseIdentities
+from singer_delivery.fingerprints.lease import RENEW, Lease
 from singer_delivery.fingerprints.postgres import (
     connected,
     copy_entries,
@@ -40,60 +34,28 @@ from singer_delivery.fingerprints.postgres import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from contextlib import AbstractContextManager
-    from uuid import UUID
 
     from singer_delivery.fingerprints.identities import Identities
-
-LEASE_SECONDS = 60.0
-"""How long a lease lasts, and so how long the next run waits after a kill."""
-
-LOOK_SECONDS = 1.0
-"""How often a run that waits for a lease checks whether it was renewed."""
 
 _HAS_ENTRIES = "SELECT EXISTS (SELECT FROM singer_fingerprints)"
 _FIND = """
 SELECT entity_key, fingerprint, generation, acknowledged
 FROM singer_fingerprints WHERE entity_key = ANY(%s::bigint[])
 """
-_ACQUIRE = """
-INSERT INTO singer_fingerprint_leases AS lease (name, owner, ends_at)
-VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
-ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, ends_at = excluded.ends_at
-WHERE lease.ends_at <= clock_timestamp() OR lease.owner = excluded.owner
-RETURNING owner
-"""
-_CURRENT_LEASE = """
-SELECT owner, ends_at, extract(epoch FROM ends_at - clock_timestamp())::float8
-FROM singer_fingerprint_leases WHERE name = %s
-"""
-_RENEW = """
-UPDATE singer_fingerprint_leases
-SET ends_at = clock_timestamp() + make_interval(secs => %(seconds)s)
-WHERE name = %(name)s AND owner = %(owner)s RETURNING name
-"""
-_RELEASE = "DELETE FROM singer_fingerprint_leases WHERE name = %(name)s AND owner = %(owner)s"
 _APPEND = f"""
-WITH renewed AS ({_RENEW})
+WITH renewed AS ({RENEW})
 INSERT INTO singer_fingerprint_log (lease, entries) SELECT name, %(entries)s FROM renewed
 """  # noqa: S608, constants
 _APPEND_SOON = f"""
-WITH renewed AS ({_RENEW}),
+WITH renewed AS ({RENEW}),
 relaxed AS (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO singer_fingerprint_log (lease, entries)
 SELECT name, %(entries)s FROM renewed, relaxed
 """  # noqa: S608, constants
 _LOGGED = "SELECT entries FROM singer_fingerprint_log WHERE lease = %s ORDER BY number"
 _CLEAR = "DELETE FROM singer_fingerprint_log WHERE lease = %s"
-
-
-class _CurrentLease(NamedTuple):
-    """The lease of another run, and the seconds until it ends."""
-
-    owner: UUID
-    ends_at: Any
-    seconds: float
 
 
 class FingerprintDatabase:
@@ -122,13 +84,8 @@ class FingerprintDatabase:
         self.place = place_of(uri)
         self._uri = uri
         self._writable = writable
-        self._wait = wait
-        self._clock = clock
-        self._shared = shared is not None
-        owner = uuid5(NAMESPACE_OID, f"{lease} {shared}") if shared is not None else uuid4()
-        self._lease = {"name": lease, "owner": owner, "seconds": LEASE_SECONDS}
+        self._lease = Lease(self.place, lease, shared, wait=wait, clock=clock)
         self._connection: psycopg.Connection[Any] | None = None
-        self._ends_at: float | None = None
         self._empty = True  # no merged entries, as in a first run: `find` needs no query
         self._overlay: FingerprintFile | None = None  # entries of a run that does not write
 
@@ -143,9 +100,9 @@ class FingerprintDatabase:
                 self._connect()
                 if self._writable:
                     self._prepare()
-                    self._acquire()
+                    self._lease.acquire(self._cursor)
                     self._merge_log()
-                    self._empty = not self._shared and self._is_empty()
+                    self._empty = not self._lease.is_shared and self._is_empty()
                 else:
                     self._read_only()
         except BaseException:
@@ -179,16 +136,15 @@ class FingerprintDatabase:
         if self._overlay:
             self._overlay.append(entries)
             return
-        if self._shared:
+        if self._lease.is_shared:
             self._copy(unpack_log([(entries,)]))
             return
-        values = {**self._lease, "entries": entries}
         with self._plain_errors():
             if not durable:
-                self._check_lease(self._cursor.execute(_APPEND_SOON, values).rowcount)
+                self._lease.execute(self._cursor, _APPEND_SOON, entries=entries)
                 return
-            with self._renewed():
-                self._check_lease(self._cursor.execute(_APPEND, values).rowcount)
+            with self._lease.renewing():
+                self._lease.execute(self._cursor, _APPEND, entries=entries)
 
     def merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
         """Merge the entries of the log, and empty it.
@@ -199,7 +155,7 @@ class FingerprintDatabase:
         if self._overlay:
             self._overlay.merge(entries)
             return
-        if entries and not self._shared:
+        if entries and not self._lease.is_shared:
             self._copy(entries)
 
     @property
@@ -230,19 +186,18 @@ class FingerprintDatabase:
         """
         if self._overlay:
             return
-        with self._plain_errors(), self._renewed():
-            self._check_lease(self._cursor.execute(_RENEW, self._lease).rowcount)
+        with self._plain_errors(), self._lease.renewing():
+            self._lease.execute(self._cursor)
 
     @property
     def lease_ends_at(self) -> float | None:
         """When the lease ends, by the clock, unless it is renewed."""
-        return self._ends_at
+        return self._lease.ends_at
 
     def close(self) -> None:
         """Release the lease, unless it is shared or lost, and disconnect."""
-        if self._ends_at is not None and not self._shared:
-            with suppress(psycopg.Error):  # it ends by itself
-                self._cursor.execute(_RELEASE, self._lease)
+        with suppress(psycopg.Error):  # it ends by itself
+            self._lease.release(self._cursor)
         self._disconnect()
 
     def check(self) -> None:
@@ -256,8 +211,7 @@ class FingerprintDatabase:
                 self._connect()
                 with self._opened.transaction(force_rollback=True):
                     self._prepare()
-                    if not self._cursor.execute(_ACQUIRE, self._wanted).rowcount:
-                        raise FingerprintsInUseError(path=self.place)
+                    self._lease.check(self._cursor)
         finally:
             self._disconnect()
 
@@ -271,15 +225,11 @@ class FingerprintDatabase:
     def _cursor(self) -> psycopg.Cursor[Any]:
         return self._opened.cursor(binary=True)
 
-    @property
-    def _wanted(self) -> tuple[object, ...]:
-        return self._lease["name"], self._lease["owner"], self._lease["seconds"]
-
     def _connect(self) -> None:
         self._connection = connected(self._uri)
 
     def _disconnect(self) -> None:
-        self._ends_at = None
+        self._lease.ends_at = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -314,13 +264,13 @@ class FingerprintDatabase:
     def _merge(self, entries: Mapping[int, FingerprintEntry]) -> None:
         if entries:
             copy_entries(self._cursor, sorted(entries.items(), key=itemgetter(0)))
-            self._cursor.execute(_CLEAR, (self._lease["name"],))
+            self._cursor.execute(_CLEAR, (self._lease.name,))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Begin a transaction that renews the lease and locks its row."""
-        with self._renewed(), self._opened.transaction():
-            self._check_lease(self._cursor.execute(_RENEW, self._lease).rowcount)
+        with self._lease.renewing(), self._opened.transaction():
+            self._lease.execute(self._cursor)
             yield
 
     @contextmanager
@@ -334,41 +284,7 @@ class FingerprintDatabase:
             yield self._cursor
 
     def _logged(self) -> dict[int, FingerprintEntry]:
-        return unpack_log(self._cursor.execute(_LOGGED, (self._lease["name"],)))
-
-    def _acquire(self) -> None:
-        """Acquire the lease; if another run has it, wait for its end, and fail if it is renewed."""
-        seen: _CurrentLease | None = None
-        while True:
-            now = self._clock()
-            if self._cursor.execute(_ACQUIRE, self._wanted).rowcount:
-                self._ends_at = now + LEASE_SECONDS
-                return
-            found = self._cursor.execute(_CURRENT_LEASE, (self._lease["name"],)).fetchone()
-            if found is None:
-                continue  # it was released in between
-            current = _CurrentLease(*found)
-            if seen and seen[:2] != current[:2]:
-                raise FingerprintsInUseError(path=self.place)
-            seen = current
-            self._wait(min(max(current.seconds, 0.0), LOOK_SECONDS))
-
-    @contextmanager
-    def _renewed(self) -> Iterator[None]:
-        """Note that the lease is renewed, from before the server did so."""
-        now = self._clock()
-        yield
-        self._ends_at = now + LEASE_SECONDS
-
-    def _check_lease(self, rows: int) -> None:
-        if not rows:
-            self._ends_at = None
-            raise LeaseLostError(path=self.place, seconds=LEASE_SECONDS)
+        return unpack_log(self._cursor.execute(_LOGGED, (self._lease.name,)))
 
     def _plain_errors(self) -> AbstractContextManager[None]:
         return plain_errors(self.place)
-
-
-def lease_name(target: str, secrets: Sequence[str]) -> str:
-    """Return the name of the lease of a target with these keys, which cannot be read from it."""
-    return f"{target} {sha256(chr(0).join(secrets).encode()).hexdigest()[:32]}"

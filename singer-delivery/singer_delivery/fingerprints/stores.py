@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_delivery.files import filled_in
 from singer_delivery.fingerprints.file import FingerprintFile
+from singer_delivery.fingerprints.lease import lease_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,5 +93,5 @@ def fingerprint_database(
     """Return the database of a run, not connected yet; see `fingerprint_store`."""
     from singer_delivery.fingerprints import database as module  # noqa: PLC0415, an extra
 
-    lease = module.lease_name(target, secrets)
+    lease = lease_name(target, secrets)
     return module.FingerprintDatabase(uri, lease=lease, shared=shared, writable=writable, wait=wait)
