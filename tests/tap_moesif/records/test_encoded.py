@@ -1,4 +1,4 @@
-"""Records made of documents that are decoded only as far as needed."""
+"""Records, and parts of them, made of documents that are decoded only as far as needed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from documents import MANY, NEARLY_RIGHT, STREAMS
-from tap_moesif.records import plain
+from tap_moesif.records import PartialReader, plain
 from tap_moesif.records.documents import MAX_NAMES
+from tap_moesif.streams.companies import Companies
+from tap_moesif.streams.users import Users
+from tap_moesif.usage import USAGE
 
 TOKENS = "session_token"
 MANY_FIELDS = json.dumps(dict.fromkeys(map(str, range(MAX_NAMES)), 1)).encode()
@@ -25,6 +28,14 @@ def read(name: str, source: bytes, *drop: str) -> dict[str, Any]:
     return record
 
 
+PARTS = {"users": Users.fields[0], "companies": Companies.fields[0]}
+
+
+def read_part(name: str, source: bytes, hit_id: object = "h1") -> dict[str, Any] | None:
+    """Read the id and the usage alone."""
+    return PartialReader([PARTS[name], USAGE]).read(msgspec.Raw(source), hit_id)
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_they_are_the_same_as_of_documents_that_are_decoded(name: str) -> None:
     seen: list[str] = []
@@ -33,9 +44,9 @@ def test_they_are_the_same_as_of_documents_that_are_decoded(name: str) -> None:
     @MANY
     @given(NEARLY_RIGHT[name], st.booleans())
     def check(document: dict[str, Any], ascii_only: bool) -> None:
+        seen.clear()
         try:
             source = json.dumps(document, ensure_ascii=ascii_only).encode()
-            seen.clear()
             record = maker.read(msgspec.Raw(source), "h1")
         except ValueError:  # half a character, for one: the document is read as a whole
             return
@@ -43,6 +54,22 @@ def test_they_are_the_same_as_of_documents_that_are_decoded(name: str) -> None:
         seen.clear()
         assert plain(record) == plain(maker(json.loads(source), "h1"))
         assert mismatches == seen or "company" in document
+
+    check()
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_some_fields_are_read_as_they_are_with_all_others(name: str) -> None:
+    @MANY
+    @given(NEARLY_RIGHT[name])
+    def check(document: dict[str, Any]) -> None:
+        source = json.dumps(document).encode()
+        part = read_part(name, source)
+        whole = STREAMS[name].maker()(json.loads(source), "h1")
+
+        assert whole is not None
+        if part is not None:
+            assert part == {key: whole[key] for key in ("id", USAGE.name) if key in whole}
 
     check()
 
@@ -110,3 +137,17 @@ def test_what_was_not_in_good_order_costs_no_other_document() -> None:
         "id": "u1",
         "additionalFields": {"x": 1},
     }
+
+
+def test_the_id_of_the_hit_stands_in_for_one_of_the_documents_own() -> None:
+    assert read_part("users", b'{"name":"x"}') == {"id": "h1"}
+    assert read_part("users", b'{"identified_user_id":5,"user_id":null}') == {"id": "5"}
+
+
+@pytest.mark.parametrize("source", [b"[]", b"5", b"null", b'{"user_id":"a"', b'{"user_id":"\xff"}'])
+def test_a_document_that_is_none_has_no_part(source: bytes) -> None:
+    assert read_part("users", source) is None
+
+
+def test_without_any_id_there_is_no_part() -> None:
+    assert read_part("users", b'{"name":"x"}', None) is None

@@ -233,18 +233,6 @@ def test_a_refusal_for_rate_is_waited_out_and_holds_the_others_back(
     assert clock.waits == [wait]
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_waits_that_moesif_asks_for_are_no_failures_but_end_as_well(
-    moesif: Moesif, service: ScriptedService, clock: Clock, status: int
-) -> None:
-    service.answer = lambda _: Reply(status, headers={"Retry-After": "600"})
-
-    with pytest.raises(MoesifError, match="after 3600 s in 6 waits"):
-        search(moesif)
-
-    assert clock.waits == [600.0] * 6
-
-
 def test_a_reset_of_a_rate_limit_means_nothing_to_a_server_error(
     moesif: Moesif, service: ScriptedService, clock: Clock
 ) -> None:

@@ -173,13 +173,6 @@ def test_a_list_is_read_in_each_form(account: Account, stream: type[ListStream],
 
 
 @EACH_LIST
-def test_a_list_may_be_empty(account: Account, stream: type[ListStream]) -> None:
-    account.lists[stream.path] = []
-
-    assert sync_stream(account, name_of(stream)).records(name_of(stream)) == []
-
-
-@EACH_LIST
 @pytest.mark.parametrize("answer", ["text", {"hits": 5}, {}, None])
 def test_a_list_that_is_none_is_an_error(
     account: Account, stream: type[ListStream], answer: Any

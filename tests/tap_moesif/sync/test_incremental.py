@@ -34,15 +34,6 @@ def test_only_what_changed_is_read_again(account: Account) -> None:
     assert sync(settings(account, lookback_minutes=0), state=second.state).ids == ["u2"]
 
 
-def test_equal_times_across_a_page_border_are_all_read(account: Account) -> None:
-    users = [f"u{number:02d}" for number in range(20)]
-    for user in users:
-        account.user(user, modified_time=HOUR, last_seen_time=HOUR)
-
-    for size in (1, 3, 7, 20):
-        assert sync(settings(account, page_size=size)).ids == users
-
-
 @pytest.mark.parametrize("user", ["u0", "u3", "u9"])
 @pytest.mark.parametrize("search", [1, 2, 3, 6])
 def test_who_changes_while_the_sync_runs_is_emitted_as_changed_in_the_end(

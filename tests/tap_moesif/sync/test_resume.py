@@ -9,7 +9,7 @@ import pytest
 
 from account import DAY, HOUR, MINUTE, Account, settings
 from tap_moesif.service.errors import MoesifError
-from tap_output import catalog, killed, sync
+from tap_output import killed, sync
 
 
 def test_a_killed_first_load_goes_on_where_its_last_state_stood(account: Account) -> None:
@@ -113,39 +113,6 @@ def test_state_is_written_every_thousand_records_whatever_the_page(account: Acco
         assert longest == 1_000
         assert cursors == ["u0999", "u1999"]
         assert run.messages[-1]["type"] == "STATE"
-
-
-def test_adjoining_windows_emit_every_user_once(account: Account) -> None:
-    users = [f"u{number:02d}" for number in range(50)]
-    for number, user in enumerate(users):
-        account.user(user, modified_time=number * DAY)
-    account.user("never")
-    borders = ["2026-01-31", "2026-02-10T12:00:00Z", "2026-02-20"]
-    windows = zip([None, *borders], [*borders, None], strict=True)
-
-    emitted = [
-        user
-        for start, end in windows
-        for user in sync(settings(account, start_date=start, end_date=end, page_size=7)).ids
-    ]
-
-    assert sorted(emitted) == ["never", *users]
-
-
-def test_a_full_table_is_read_whole_and_goes_on_after_a_kill(account: Account) -> None:
-    for number in range(6):
-        account.user(f"u{number}", modified_time=90 * DAY)
-    state = sync(settings(account)).state
-    config, full = settings(account, page_size=2), catalog(method="FULL_TABLE")
-    account.break_off(search=account.searches + 3)
-    first = killed(config, full, state)
-    account.recover()
-
-    second = sync(config, full, first.state)
-    third = sync(config, full, second.state)
-
-    assert (first.ids, second.ids) == (["u0", "u1", "u2", "u3"], ["u4", "u5"])
-    assert third.ids == ["u0", "u1", "u2", "u3", "u4", "u5"]
 
 
 def test_the_state_of_version_0_1_0_is_gone_on_with(account: Account) -> None:

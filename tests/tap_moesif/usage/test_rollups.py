@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from account import HOUR, NOON, Account
 from moesif_api import api
 from scripted import Reply, Request, ScriptedService
 from tap_moesif.records import plain
 from tap_moesif.service import ForbiddenError, MoesifError, RequiredScope
-from tap_moesif.usage import UsageSearch, measure, rollups
+from tap_moesif.usage import UsageSearch, measure, rollups, window
 from tap_moesif.usage.rollup import MAX_ID_UNITS
 from tap_moesif.usage.rollups import RollUps
 
@@ -22,62 +23,31 @@ MANY = 1_000_000
 """More users than anybody would ask about one by one."""
 
 
-class Events(ScriptedService):
-    """Rolls up the usage of some users, or lists who was active, as the engine does.
+class Events(Account):
+    """The calls of some users, of which an engine lists no more than it can.
 
     Attributes:
         calls: How many calls each user made.
-        most: How many ids or buckets it takes in a query.
+        most: How many buckets it takes in an answer.
         refusal: What it answers to more.
-        lists: Whether it knows how to list who was active.
     """
 
-    def __init__(self, calls: dict[str, int]) -> None:
-        super().__init__(self._answer)
-        self.calls = calls
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: dict[str, int] = {}
         self.most = 10_000
         self.refusal = Reply(413)
-        self.lists = True
+        self.spoil = self._refuse
 
-    def _answer(self, request: Request) -> Reply:
-        aggregations = request.json["aggs"]
-        if "usage" in aggregations:
-            return self._usage(asked_about(request))
-        if not self.lists:
-            return Reply(400, {"error": {"type": "parsing_exception"}})
-        composite = aggregations["active"]["composite"]
-        if composite["size"] > self.most:
-            return self.refusal
-        after = composite.get("after", {"id": ""})["id"]
-        behind = [one for one in sorted(self.calls) if one > after][: composite["size"]]
-        with_roll_ups = "aggs" in aggregations["active"]
-        buckets = [self._bucket(one, {"id": one}, whole=with_roll_ups) for one in behind]
-        found: dict[str, Any] = {"active": {"buckets": buckets}}
-        if behind:
-            found["active"]["after_key"] = {"id": behind[-1]}
-        if "estimate" in aggregations:
-            found["estimate"] = {"value": len(self.calls)}
-        return Reply(200, {"hits": {"hits": []}, "aggregations": found})
+    def made(self, calls: dict[str, int]) -> None:
+        self.calls = calls
+        for user, count in calls.items():
+            for _ in range(count):
+                self.call(user, HOUR)
 
-    def _usage(self, ids: list[str]) -> Reply:
-        if len(ids) > self.most:
-            return self.refusal
-        buckets = [self._bucket(one, one, whole=True) for one in ids if one in self.calls]
-        found = {"usage": {"buckets": buckets}}
-        return Reply(201, {"hits": {"total": 0, "hits": []}, "aggregations": found})
-
-    def _bucket(self, one: str, key: object, *, whole: bool) -> dict[str, Any]:
-        bucket: dict[str, Any] = {"key": key, "doc_count": self.calls[one]}
-        statuses = {"2xx": self.calls[one], "3xx": 0, "4xx": 0, "5xx": 0}
-        if whole:
-            bucket |= {
-                "status": {"buckets": {n: {"doc_count": c} for n, c in statuses.items()}},
-                "duration": {"value": 1.0},
-                "slow": {"values": {"90.0": 1.0}},
-                "routes": {"buckets": []},
-                "last": {"value": None},
-            }
-        return bucket
+    def _refuse(self, _: Request, answer: dict[str, Any]) -> Any:
+        longest = max(len(one.get("buckets", ())) for one in answer["aggregations"].values())
+        return self.refusal if longest > self.most else answer
 
 
 @pytest.fixture(autouse=True)
@@ -89,14 +59,14 @@ def _small_queries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def events() -> Iterator[Events]:
-    with Events({}) as events:
+    with Events() as events:
         yield events
 
 
 @contextmanager
 def roll_ups(events: ScriptedService, parallel: int = 1) -> Iterator[RollUps]:
     with api(events.url, parallel=parallel) as moesif:
-        yield RollUps(moesif, REQUIRED, UsageSearch("user_id", "A", "B"))
+        yield RollUps(moesif, REQUIRED, UsageSearch("user_id", *window(NOON)))
 
 
 def complete(
@@ -132,7 +102,7 @@ def counts(records: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def test_few_users_are_asked_about_by_one_query(events: Events) -> None:
-    events.calls = {"b": 3}
+    events.made({"b": 3})
     records = users("abc")
 
     complete(events, records, expected=3)
@@ -145,7 +115,7 @@ def test_few_users_are_asked_about_by_one_query(events: Events) -> None:
 def test_of_many_users_only_the_active_are_asked_about_and_those_in_their_list(
     events: Events,
 ) -> None:
-    events.calls = {"b": 3, "z": 1}
+    events.made({"b": 3, "z": 1})
     records = users("abc")
 
     complete(events, records, expected=MANY)
@@ -156,7 +126,7 @@ def test_of_many_users_only_the_active_are_asked_about_and_those_in_their_list(
 
 
 def test_a_long_list_comes_in_parts(events: Events) -> None:
-    events.calls = {f"u{number:02d}": number + 1 for number in range(90)}
+    events.made({f"u{number:02d}": number + 1 for number in range(90)})
 
     records = users(events.calls)
     complete(events, records, expected=MANY)
@@ -169,7 +139,7 @@ def test_of_more_than_can_be_held_the_ids_are_listed_and_these_asked_about(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollups, "MAX_ROLL_UPS_HELD", 10)
-    events.calls = {f"u{number:02d}": number + 1 for number in range(55)}
+    events.made({f"u{number:02d}": number + 1 for number in range(55)})
     records = users(["idle", "u03", "u44", "u54"])
 
     complete(events, records, expected=MANY)
@@ -180,7 +150,7 @@ def test_of_more_than_can_be_held_the_ids_are_listed_and_these_asked_about(
 
 
 def test_where_most_were_active_each_is_asked_about(events: Events) -> None:
-    events.calls = {f"u{number:02d}": 1 for number in range(50)}
+    events.made({f"u{number:02d}": 1 for number in range(50)})
     records = users(list(events.calls)[:45])
 
     complete(events, records, expected=60)
@@ -193,7 +163,7 @@ def test_where_most_were_active_each_is_asked_about(events: Events) -> None:
 def test_a_list_of_which_the_estimate_was_wrong_ends_where_it_costs_too_much(
     events: Events,
 ) -> None:
-    events.calls = {f"u{number:02d}": 1 for number in range(90)}
+    events.made({f"u{number:02d}": 1 for number in range(90)})
     whole = events.answer
     events.answer = lambda request: without_estimate(whole(request))
     records = users(["u01", "idle"])
@@ -211,7 +181,7 @@ def without_estimate(reply: Reply) -> Reply:
 
 def test_a_list_that_is_cut_short_is_read_on(events: Events) -> None:
     """The engine says how many there are; a list of fewer than asked for is not its end."""
-    events.calls = {f"u{number:03d}": 1 for number in range(100)}
+    events.made({f"u{number:03d}": 1 for number in range(100)})
     whole = events.answer
 
     def short(request: Request) -> Reply:
@@ -243,7 +213,7 @@ def test_a_list_that_is_cut_short_is_read_on(events: Events) -> None:
     ],
 )
 def test_where_there_is_no_list_each_is_asked_about(events: Events, reply: Reply) -> None:
-    events.calls = {"b": 3}
+    events.made({"b": 3})
     whole = events.answer
     events.answer = lambda request: reply if b'"active"' in request.body else whole(request)
     records = users("abc")
@@ -287,7 +257,7 @@ REFUSALS = pytest.mark.parametrize(
 
 @REFUSALS
 def test_fewer_are_listed_where_the_engine_refuses_as_many(events: Events, refusal: Reply) -> None:
-    events.calls = {f"u{number:03d}": 1 for number in range(70)}
+    events.made({f"u{number:03d}": 1 for number in range(70)})
     events.most, events.refusal = 30, refusal
     records = users(events.calls)
 
@@ -300,7 +270,8 @@ def test_fewer_are_listed_where_the_engine_refuses_as_many(events: Events, refus
 @REFUSALS
 def test_fewer_are_asked_about_where_that_is_too_much(events: Events, refusal: Reply) -> None:
     names = [f"u{number:04d}" for number in range(30)]
-    events.calls, events.most, events.refusal = dict.fromkeys(names, 2), 11, refusal
+    events.made(dict.fromkeys(names, 2))
+    events.most, events.refusal = 11, refusal
     records = users(names)
 
     complete(events, records)
@@ -310,7 +281,7 @@ def test_fewer_are_asked_about_where_that_is_too_much(events: Events, refusal: R
 
 
 def test_usage_of_which_a_part_failed_is_asked_for_again(events: Events) -> None:
-    events.calls = {"a": 2}
+    events.made({"a": 2})
     events.script.append(Reply(200, {**PART_FAILED.body, "_shards": {"failed": 1}}))
     records = users("ab")
 
@@ -338,7 +309,7 @@ def test_batches_are_asked_about_side_by_side(events: Events) -> None:
 
 
 def test_a_page_is_asked_about_at_once_and_its_records_completed_in_parts(events: Events) -> None:
-    events.calls = {"b": 3, "d": 1}
+    events.made({"b": 3, "d": 1})
     records = users("abcde")
 
     with roll_ups(events) as rolled_up:
