@@ -50,8 +50,11 @@ def target(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield process
 
 
-def test_both_ways_are_tried(target: subprocess.Popen[bytes], way: str) -> None:
-    assert isinstance(target, Forked) == (way == "forked")
+def test_it_is_killed_like_any_other(target: subprocess.Popen[bytes], way: str) -> None:
+    assert isinstance(target, Forked) == (way == "forked"), "both ways are tried"
+    assert target.poll() is None
+    target.kill()
+    assert target.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_it_works_in_its_folder_and_logs_as_a_process_of_its_own(tmp_path: Path) -> None:
@@ -75,7 +78,7 @@ def test_it_has_the_given_environment_and_no_other(
     assert target.returncode == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [("SIGKILL", -9), ("SIGTERM", 143), ("SIGINT", 130)])
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
 def test_it_ends_by_a_signal(target: subprocess.Popen[bytes], number: str, code: int) -> None:
     assert target.poll() is None
     os.kill(target.pid, signal.Signals[number])
