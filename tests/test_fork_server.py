@@ -109,8 +109,17 @@ def test_a_server_serves_until_it_is_stopped() -> None:
         assert (first.url != second.url, second.requests()) == (True, [])
 
 
-def test_its_name_is_that_of_the_installed_command() -> None:
-    with started("moesif-sandbox", "--help") as process:
+BEFORE = """
+import atexit, threading
+atexit.register(print, "registered")
+threading.Timer(0.05, print, ["of a thread"]).start()
+"""
+
+
+def test_it_says_all_under_the_name_of_the_installed_command() -> None:
+    with started("singer-rejects", "--help", before=BEFORE) as process:
         stdout, _ = process.communicate(timeout=60)
-    assert stdout.startswith(b"Usage: moesif-sandbox")
-    assert (COMMANDS / "moesif-sandbox").exists()
+    assert b"usage: singer-rejects" in stdout
+    assert b"of a thread\n" in stdout
+    assert stdout.endswith(b"\nregistered\n")
+    assert (COMMANDS / "singer-rejects").exists()
