@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from commands import call, feed, next_line, started
 from object_stores import S3, Fault, s3
 from scripted import Reply, ScriptedService
+from targets import BOTH, MOESIF, SEGMENT, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,19 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.orchestration
 
 
-class Target(NamedTuple):
-    """A target, and a service that takes all."""
-
-    name: str
-    key: str
-    address: str
-    success: Reply
-
-
-TARGETS = [
-    Target("target-segment", "write_key", "host", Reply(body={"success": True})),
-    Target("target-moesif", "application_id", "api_url", Reply(201)),
-]
 SCHEMA = {
     "type": "SCHEMA",
     "stream": "calls",
@@ -70,7 +58,7 @@ def store() -> Iterator[S3]:
         yield store
 
 
-@pytest.fixture(params=TARGETS, ids=lambda target: target.name)
+@pytest.fixture(params=BOTH, ids=lambda target: target.name)
 def target(request: pytest.FixtureRequest) -> Target:
     given: Target = request.param
     return given
@@ -78,8 +66,7 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 def configure(target: Target, service: ScriptedService, store: S3, folder: Path) -> None:
     config = {
-        target.key: "k",
-        target.address: service.url,
+        **target.config(service.url),
         "streams": {"calls": {"as": "segment.calls"}},
         "rejects_path": store.url("rejects"),
         "outcomes_path": store.url("outcomes"),
@@ -108,9 +95,9 @@ def is_part(method: str, path: str) -> bool:
 @pytest.mark.parametrize(
     ("target", "uploaded", "disk"),
     [
-        *((target, False, "kept") for target in TARGETS),
-        (TARGETS[0], False, "lost"),
-        (TARGETS[1], True, "kept"),
+        *((target, False, "kept") for target in BOTH),
+        (SEGMENT, False, "lost"),
+        (MOESIF, True, "kept"),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )

@@ -12,14 +12,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from commands import run, started
-from scripted import Reply, ScriptedService
 from singer_delivery.routing.shapes import is_raw_call
+from targets import BOTH_TARGETS, MOESIF, SEGMENT, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CASES = Path(__file__).parents[1] / "cases"
-TARGETS = pytest.mark.parametrize("target", ["target-segment", "target-moesif"])
 WAREHOUSE = {"*": {"as": "segment.warehouse"}}
 PEOPLE = {"people": {"call": "identify", "user_id": "id"}}
 
@@ -35,19 +34,15 @@ class Run(NamedTuple):
     rejects: list[dict[str, Any]]
 
 
-def deliver(target: str, folder: Path, case: str, streams: dict[str, Any] | None = None) -> Run:
+def deliver(target: Target, folder: Path, case: str, streams: dict[str, Any] | None = None) -> Run:
     """Run a target on a case's file."""
-    with ScriptedService(lambda _: Reply(body={"success": True})) as service:
-        keys = {"write_key": "k", "host": service.url}
-        if target == "target-moesif":
-            keys = {"application_id": "k", "api_url": service.url}
-        config = {**keys, "streams": streams or {}, "summary_path": "summary", "lanes": 1}
-        (folder / "config.json").write_text(json.dumps({**config, "rejects_path": "rejects"}))
-        with started(target, "--config", "config.json", cwd=folder) as process:
+    files = {"summary_path": "summary", "rejects_path": "rejects"}
+    with target.service() as service:
+        config = target.config(service.url, streams=streams or {}, lanes=1, **files)
+        (folder / "config.json").write_text(json.dumps(config))
+        with started(target.name, "--config", "config.json", cwd=folder) as process:
             [path] = CASES.glob(f"{case}*")
             stdout, stderr = process.communicate(path.read_bytes(), timeout=60)
-        bodies = [request.json for request in service.requests]
-    sent = [each for body in bodies for each in (body if isinstance(body, list) else body["batch"])]
     rejects = folder / "rejects"
     lines = rejects.read_bytes().splitlines() if rejects.exists() else []
     kept = [line.decode(errors="replace") for line in lines if b"_delivery_reject" in line]
@@ -55,7 +50,7 @@ def deliver(target: str, folder: Path, case: str, streams: dict[str, Any] | None
         process.returncode,
         stdout.decode().splitlines(),
         stderr.decode(),
-        sent,
+        target.sent(service),
         json.loads((folder / "summary").read_text()),
         [json.loads(line) for line in kept],
     )
@@ -65,12 +60,12 @@ def reasons(run: Run) -> list[str]:
     return [line["record"]["_delivery_reject"]["reason"] for line in run.rejects]
 
 
-@TARGETS
+@BOTH_TARGETS
 @pytest.mark.parametrize("kind", ["alias", "page", "screen"])
-def test_raw_calls_of_one_type_become_their_call(target: str, kind: str, tmp_path: Path) -> None:
+def test_raw_calls_of_one_type_become_their_call(target: Target, kind: str, tmp_path: Path) -> None:
     run = deliver(target, tmp_path, f"09-{kind}")
     assert run.code == 0, run.log
-    if target == "target-segment":
+    if target is SEGMENT:
         assert {message["type"] for message in run.sent} == {kind}
     elif kind == "alias":
         assert run.summary["skipped_by_reason"] == {"alias": run.summary["read"]}
@@ -79,9 +74,11 @@ def test_raw_calls_of_one_type_become_their_call(target: str, kind: str, tmp_pat
         assert all(action["action_name"].startswith("Viewed") for action in run.sent)
 
 
-@TARGETS
+@BOTH_TARGETS
 @pytest.mark.parametrize("case", ["11-sparse", "12-mixed"])
-def test_nothing_of_a_raw_calls_envelope_is_content(target: str, case: str, tmp_path: Path) -> None:
+def test_nothing_of_a_raw_calls_envelope_is_content(
+    target: Target, case: str, tmp_path: Path
+) -> None:
     run = deliver(target, tmp_path, case)
     assert run.code == 0, run.log
     assert {*run.summary["skipped_by_reason"]} <= {"alias", "anonymous_identify", "not_for_moesif"}
@@ -94,10 +91,10 @@ def test_nothing_of_a_raw_calls_envelope_is_content(target: str, case: str, tmp_
     assert "SECRETwri" not in json.dumps(run.sent)
 
 
-@TARGETS
+@BOTH_TARGETS
 @pytest.mark.parametrize("case", ["13-upper-case", "16-few-columns"])
 def test_a_warehouse_is_stopped_at_and_right_once_it_is_routed(
-    target: str, case: str, tmp_path: Path
+    target: Target, case: str, tmp_path: Path
 ) -> None:
     unrouted = deliver(target, tmp_path, case)
     assert (unrouted.code, unrouted.states, unrouted.sent) == (1, [], [])
@@ -114,18 +111,18 @@ def test_a_warehouse_is_stopped_at_and_right_once_it_is_routed(
 
 
 @pytest.mark.promise(17)
-@TARGETS
+@BOTH_TARGETS
 @pytest.mark.parametrize("case", ["19-foreign-a", "19-foreign-b", "19-foreign-c"])
 def test_an_applications_table_is_never_sent_unasked(
-    target: str, case: str, tmp_path: Path
+    target: Target, case: str, tmp_path: Path
 ) -> None:
     run = deliver(target, tmp_path, case)
     assert (run.code, run.states, run.sent) == (1, [], [])
     assert "Add under streams in the settings: " in run.log
 
 
-@TARGETS
-def test_times_that_can_be_one_thing_only_are_understood(target: str, tmp_path: Path) -> None:
+@BOTH_TARGETS
+def test_times_that_can_be_one_thing_only_are_understood(target: Target, tmp_path: Path) -> None:
     route = {"call": "track", "user_id": "id", "event": {"literal": "E"}, "timestamp": "ts"}
     run = deliver(target, tmp_path, "20-times", {"c": route})
     assert (run.code, {*reasons(run)}) == (3, {"timestamp_invalid"})
@@ -134,17 +131,17 @@ def test_times_that_can_be_one_thing_only_are_understood(target: str, tmp_path: 
     assert len(run.sent) == 11
 
 
-@TARGETS
-def test_calls_that_say_so_are_kept_from_moesif(target: str, tmp_path: Path) -> None:
+@BOTH_TARGETS
+def test_calls_that_say_so_are_kept_from_moesif(target: Target, tmp_path: Path) -> None:
     run = deliver(target, tmp_path, "25-loop-guard")
     assert run.code == 0
-    assert len(run.sent) == (3 if target == "target-segment" else 0)
-    if target == "target-moesif":
+    assert len(run.sent) == (3 if target is SEGMENT else 0)
+    if target is MOESIF:
         assert run.summary["skipped_by_reason"] == {"not_for_moesif": 3}
 
 
-@TARGETS
-def test_a_number_becomes_text_wherever_an_id_is_asked_for(target: str, tmp_path: Path) -> None:
+@BOTH_TARGETS
+def test_a_number_becomes_text_wherever_an_id_is_asked_for(target: Target, tmp_path: Path) -> None:
     route = {
         "call": "track",
         "user_id": "customer.id",
@@ -154,12 +151,12 @@ def test_a_number_becomes_text_wherever_an_id_is_asked_for(target: str, tmp_path
     }
     run = deliver(target, tmp_path, "31", {"orders": route})
     assert (run.code, len(run.sent)) == (0, 2), run.log
-    if target == "target-segment":
+    if target is SEGMENT:
         assert [message["messageId"] for message in run.sent] == ["5001", "5002"]
 
 
-@TARGETS
-def test_a_state_is_written_to_the_digit(target: str, tmp_path: Path) -> None:
+@BOTH_TARGETS
+def test_a_state_is_written_to_the_digit(target: Target, tmp_path: Path) -> None:
     run = deliver(target, tmp_path, "32", PEOPLE)
     assert run.code == 0
     assert "20260131120000.127" in run.states[-1]
@@ -173,8 +170,8 @@ def states_in(case: str) -> Iterator[str]:
             yield line.partition('"value":')[2].strip().removesuffix("}")
 
 
-@TARGETS
-def test_a_deleted_row_is_left_out_whatever_its_letter_case(target: str, tmp_path: Path) -> None:
+@BOTH_TARGETS
+def test_a_deleted_row_is_left_out_whatever_its_letter_case(target: Target, tmp_path: Path) -> None:
     streams = {"CRM-CUSTOMERS": {"call": "identify", "user_id": "ID"}}
     run = deliver(target, tmp_path, "33", streams)
     assert (run.code, run.summary["skipped_by_reason"]) == (0, {"deleted": 1})
@@ -182,29 +179,29 @@ def test_a_deleted_row_is_left_out_whatever_its_letter_case(target: str, tmp_pat
     assert "gone@x.example" not in json.dumps(run.sent)
 
 
-@TARGETS
-def test_a_trait_that_is_missing_once_is_not_sent_once(target: str, tmp_path: Path) -> None:
+@BOTH_TARGETS
+def test_a_trait_that_is_missing_once_is_not_sent_once(target: Target, tmp_path: Path) -> None:
     streams = {"people": {"call": "identify", "user_id": "id", "traits": ["email", "bio"]}}
     run = deliver(target, tmp_path, "34", streams)
     assert (run.code, len(run.sent)) == (0, 3)
 
 
-@TARGETS
-def test_a_line_in_another_encoding_costs_itself(target: str, tmp_path: Path) -> None:
+@BOTH_TARGETS
+def test_a_line_in_another_encoding_costs_itself(target: Target, tmp_path: Path) -> None:
     run = deliver(target, tmp_path, "35", PEOPLE)
     assert (run.code, reasons(run)) == (3, ["not_utf8"])
     assert len(run.sent) == 2
 
 
-@TARGETS
-def test_a_byte_order_mark_is_read(target: str, tmp_path: Path) -> None:
+@BOTH_TARGETS
+def test_a_byte_order_mark_is_read(target: Target, tmp_path: Path) -> None:
     run = deliver(target, tmp_path, "36", PEOPLE)
     assert (run.code, len(run.sent)) == (0, 1), run.log
 
 
-@TARGETS
+@BOTH_TARGETS
 @pytest.mark.parametrize("stream", ["users", "crm"])
-def test_bookkeeping_is_no_change(target: str, stream: str, tmp_path: Path) -> None:
+def test_bookkeeping_is_no_change(target: Target, stream: str, tmp_path: Path) -> None:
     known = {"$id": "urn:tap-moesif:users"} if stream == "users" else {}
     columns = ("id", "name", "_sdc_batched_at", "_SDC_Sequence")
     properties: dict[str, Any] = {name: {} for name in columns}
@@ -213,13 +210,11 @@ def test_bookkeeping_is_no_change(target: str, stream: str, tmp_path: Path) -> N
     for number, name in enumerate(("Ann", "Ann", "Ann B.")):
         row = {"id": "u", "name": name, "_sdc_batched_at": f"now {number}", "_SDC_Sequence": number}
         lines = [head, {"type": "RECORD", "stream": stream, "record": row}]
-        with ScriptedService(lambda _: Reply(body={"success": True})) as service:
-            keys = {"write_key": "k", "host": service.url}
-            if target == "target-moesif":
-                keys = {"application_id": "k", "api_url": service.url}
+        with target.service() as service:
             streams = {"crm": {"call": "identify", "user_id": "id"}}
-            config = {**keys, "streams": streams, "changed_only": True, "summary_path": "summary"}
-            assert run(target, tmp_path, config, lines=lines).code == 0
+            settings = {"changed_only": True, "summary_path": "summary"}
+            config = target.config(service.url, streams=streams, **settings)
+            assert run(target.name, tmp_path, config, lines=lines).code == 0
             assert "now" not in repr([request.body for request in service.requests])
         unchanged.append(json.loads((tmp_path / "summary").read_text())["unchanged"])
     assert unchanged == [0, 1, 0]
@@ -255,7 +250,7 @@ TABLES = st.sampled_from(
 
 
 @pytest.mark.promise(17)
-@TARGETS
+@BOTH_TARGETS
 @settings(max_examples=25, deadline=None)
 @given(
     stream=TABLES,
@@ -265,7 +260,7 @@ TABLES = st.sampled_from(
     after=st.booleans(),
 )
 def test_no_field_of_an_unrouted_stream_is_ever_in_a_request(
-    target: str, stream: str, columns: set[str], nested: bool, ignored: bool, after: bool
+    target: Target, stream: str, columns: set[str], nested: bool, ignored: bool, after: bool
 ) -> None:
     assume(not is_raw_call(columns))
     assume(not (after and stream == "users"))
@@ -281,16 +276,10 @@ def test_no_field_of_an_unrouted_stream_is_ever_in_a_request(
     ]
     lines = [*KNOWN_STREAM, *unrouted] if after else [*unrouted, *KNOWN_STREAM]
     everything_else = {"*": {"call": "ignore"}} if ignored else {}
-    with (
-        TemporaryDirectory() as folder,
-        ScriptedService(lambda _: Reply(body={"success": True})) as service,
-    ):
-        keys = {"write_key": "k", "host": service.url}
-        if target == "target-moesif":
-            keys = {"application_id": "k", "api_url": service.url}
+    with TemporaryDirectory() as folder, target.service() as service:
         streams = {"other": {"call": "track"}, **everything_else}
-        config = {**keys, "streams": streams, "batch_size_rows": 1}
-        ended = run(target, Path(folder), config, lines=lines)
+        config = target.config(service.url, streams=streams, batch_size_rows=1)
+        ended = run(target.name, Path(folder), config, lines=lines)
         requests = [(each.path, each.headers, each.body) for each in service.requests]
         files = [path for path in Path(folder).rglob("*.jsonl") if path.is_file()]
     assert "canary" not in repr(requests)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commands import call, run
-from scripted import Reply, ScriptedService
+from targets import BOTH_TARGETS, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,33 +31,31 @@ SETTINGS = {
     "stream_maps": "",
     "streams": json.dumps(ROUTES),
 }
-TARGETS = {"target-segment": ("write_key", "host"), "target-moesif": ("application_id", "api_url")}
 
 
-def settings_for(target: str, address: str) -> dict[str, str]:
-    key, where = TARGETS[target]
-    return {key: "key", where: address, **SETTINGS}
+def variables(target: Target, settings: dict[str, Any]) -> dict[str, str]:
+    prefix = target.name.upper().replace("-", "_")
+    return {f"{prefix}_{name.upper()}": text for name, text in settings.items()}
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@BOTH_TARGETS
 @pytest.mark.parametrize("way", ["environment", "file"])
 def test_numbers_booleans_objects_and_nothing_may_be_written_as_text(
-    target: str, way: str, tmp_path: Path
+    target: Target, way: str, tmp_path: Path
 ) -> None:
-    with ScriptedService(lambda _: Reply(200, {"success": True})) as service:
-        settings = settings_for(target, service.url)
+    with target.service() as service:
+        settings = target.config(service.url, **SETTINGS)
         if way == "file":
-            ended = run(target, tmp_path, settings, lines=LINES)
+            ended = run(target.name, tmp_path, settings, lines=LINES)
         else:
-            prefix = target.upper().replace("-", "_")
-            env = {f"{prefix}_{name.upper()}": text for name, text in settings.items()}
             text = "".join(json.dumps(line) + "\n" for line in LINES)
-            ended = call(target, "--config=ENV", text=text, cwd=tmp_path, env=env)
+            env = variables(target, settings)
+            ended = call(target.name, "--config=ENV", text=text, cwd=tmp_path, env=env)
     assert (ended.code, ended.stdout) == (0, "1\n"), ended.stderr
     assert len(service.requests) == 1
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@BOTH_TARGETS
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -67,12 +65,10 @@ def test_numbers_booleans_objects_and_nothing_may_be_written_as_text(
     ],
 )
 def test_a_text_that_is_something_else_is_named_without_a_traceback(
-    target: str, name: str, text: str, said: str, tmp_path: Path
+    target: Target, name: str, text: str, said: str, tmp_path: Path
 ) -> None:
-    prefix = target.upper().replace("-", "_")
-    settings = {**settings_for(target, "http://127.0.0.1:1"), name: text}
-    env = {f"{prefix}_{name.upper()}": text for name, text in settings.items()}
-    ended = call(target, "--config=ENV", cwd=tmp_path, env=env)
+    env = variables(target, target.config("http://127.0.0.1:1", **{**SETTINGS, name: text}))
+    ended = call(target.name, "--config=ENV", cwd=tmp_path, env=env)
     assert ended.code == 1
     assert said in ended.stderr
     assert ended.says_plainly()

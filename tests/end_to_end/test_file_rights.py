@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commands import run
-from scripted import Reply, ScriptedService
+from targets import BOTH_TARGETS, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,19 +22,16 @@ LINES: list[dict[str, Any]] = [
     {"type": "RECORD", "stream": "people", "record": {"userId": "1", "traits": {"a": 1}}},
     {"type": "RECORD", "stream": "people", "record": {"userId": "", "traits": {"a": 1}}},
 ]
-KEYS = {"target-segment": ("write_key", "host"), "target-moesif": ("application_id", "api_url")}
 
 
-@pytest.mark.parametrize("target", KEYS)
+@BOTH_TARGETS
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_files_of_a_run_are_their_owners(tmp_path: Path, target: str, dry_run: bool) -> None:
+def test_files_of_a_run_are_their_owners(tmp_path: Path, target: Target, dry_run: bool) -> None:
     """Also those beside them, such as a database's journal, where no umask takes rights away."""
-    key, address = KEYS[target]
     files = tmp_path / "files"
-    with ScriptedService(lambda _: Reply(body={"success": True})) as service:
+    with target.service() as service:
         settings = {
-            key: "k",
-            address: service.url,
+            **target.config(service.url),
             "streams": {"people": {"as": "segment.calls"}},
             "rejects_path": str(files / "rejects" / "{date}.jsonl"),
             "summary_path": str(files / "summary" / "summary.json"),
@@ -44,7 +41,7 @@ def test_files_of_a_run_are_their_owners(tmp_path: Path, target: str, dry_run: b
             "dry_run_path": str(files / "dry_run" / "bodies.jsonl"),
         }
         umask = "import os; os.umask(0)"
-        assert run(target, tmp_path, settings, lines=LINES, before=umask).code == 3
+        assert run(target.name, tmp_path, settings, lines=LINES, before=umask).code == 3
     modes = {
         path.relative_to(files): oct(path.stat().st_mode & 0o777)
         for path in files.rglob("*")

@@ -13,17 +13,16 @@ import random
 import threading
 from collections import defaultdict
 from contextlib import suppress
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from commands import started
 from scripted import Reply, Request, ScriptedService
+from targets import BOTH_TARGETS, Target
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
     from pathlib import Path
 
 KILLS = int(os.environ.get("KILLS", "8"))
@@ -35,40 +34,6 @@ SCHEMA = {
     "schema": {"properties": {"n": {}, "userId": {}, "event": {}, "properties": {}}},
     "key_properties": ["n"],
 }
-
-
-class Service(NamedTuple):
-    """A service, and how its requests are read."""
-
-    target: str
-    config: dict[str, Any]
-    address: str
-    batch: Callable[[Any], list[dict[str, Any]]]
-    content: str
-    id: str
-    success: Reply
-
-
-SERVICES = [
-    Service(
-        "target-segment",
-        {"write_key": "k"},
-        "host",
-        itemgetter("batch"),
-        "properties",
-        "messageId",
-        Reply(body={"success": True}),
-    ),
-    Service(
-        "target-moesif",
-        {"application_id": "k"},
-        "api_url",
-        list,
-        "metadata",
-        "transaction_id",
-        Reply(201),
-    ),
-]
 
 
 def lines_of(first: int, end: int) -> list[dict[str, Any]]:
@@ -86,8 +51,8 @@ def lines_of(first: int, end: int) -> list[dict[str, Any]]:
 class Reaper:
     """Answers as a service does, and kills the target at a moment drawn by chance."""
 
-    def __init__(self, service: Service, chance: random.Random) -> None:
-        self._service = service
+    def __init__(self, target: Target, chance: random.Random) -> None:
+        self._target = target
         self.arrived: defaultdict[int, list[str]] = defaultdict(list)
         self.acknowledged: set[int] = set()
         self._chance = chance
@@ -104,20 +69,20 @@ class Reaper:
             self._before_answer = self._chance.random() < 0.5
 
     def answer(self, request: Request) -> Reply:
-        batch = self._service.batch(request.json)
-        numbers = [message[self._service.content]["n"] for message in batch]
+        batch = self._target.batch(request.json)
+        numbers = [message[self._target.content]["n"] for message in batch]
         with self._lock:
             for number, message in zip(numbers, batch, strict=True):
-                self.arrived[number].append(message[self._service.id])
+                self.arrived[number].append(message[self._target.id])
             due = self._victim is not None and self._requests_left == 0
             self._requests_left -= 1
             if due and self._victim is not None:
                 if not self._before_answer:
                     self.acknowledged.update(numbers)
                 self._victim.kill()
-                return Reply(closed=True) if self._before_answer else self._service.success
+                return Reply(closed=True) if self._before_answer else self._target.success
             self.acknowledged.update(numbers)
-        return self._service.success
+        return self._target.success
 
 
 def live(process: subprocess.Popen[bytes], lines: list[dict[str, Any]]) -> list[int]:
@@ -131,26 +96,26 @@ def live(process: subprocess.Popen[bytes], lines: list[dict[str, Any]]) -> list[
 
 @pytest.mark.promise(1, 3)
 @pytest.mark.timeout(60 + 2 * KILLS)
-@pytest.mark.parametrize("of", SERVICES, ids=lambda service: service.target)
+@BOTH_TARGETS
 def test_killed_anywhere_nothing_is_lost_and_repeats_keep_their_ids(
-    of: Service, tmp_path: Path
+    target: Target, tmp_path: Path
 ) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)
-    reaper = Reaper(of, chance)
+    reaper = Reaper(target, chance)
     records, state, kills = 0, 0, 0
     rejects = tmp_path / "rejects.jsonl"
-    config = {**of.config, "lanes": 3, "batch_size_rows": 5, "max_rejects": -1}
+    files = {"rejects_path": str(rejects), "outcomes_path": str(tmp_path / "outcomes.jsonl")}
+    limits = {"lanes": 3, "batch_size_rows": 5, "max_rejects": -1}
+    streams = {"*": {"as": "segment.calls"}}
     with ScriptedService(reaper.answer) as service:
-        config |= {of.address: service.url, "rejects_path": str(rejects)}
-        config |= {"outcomes_path": str(tmp_path / "outcomes.jsonl")}
-        config |= {"streams": {"*": {"as": "segment.calls"}}}
+        config = target.config(service.url, streams=streams, **files, **limits)
         (tmp_path / "config.json").write_text(json.dumps(config))
         while kills < KILLS or state < records:
             mortal = kills < KILLS
             if mortal:
                 records = state + RECORDS_A_LIFE
-            with started(of.target, "--config", "config.json", cwd=tmp_path) as process:
+            with started(target.name, "--config", "config.json", cwd=tmp_path) as process:
                 reaper.take(process if mortal else None)
                 states = live(process, lines_of(state, records))
                 assert process.returncode in ({0, -9} if mortal else {0}), f"seed {seed}"

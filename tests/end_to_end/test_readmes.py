@@ -37,6 +37,7 @@ LANGUAGES = {
     "sh": "run here",
     "yaml": "run here",
     "python": "run here",
+    "py": "a part, whose whole is in the tests of singer-delivery",
     "json": "compared here",
     "json5": "an example of what tests of the tap look at",
     "console": "the sandbox's, run by its own tests",

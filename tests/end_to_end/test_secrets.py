@@ -9,6 +9,7 @@ import pytest
 
 from commands import run
 from scripted import Reply, Request, ScriptedService
+from targets import BOTH_TARGETS, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,19 +20,6 @@ USER = "user-CANARY-2"
 VALUE = "value-CANARY-3"
 ADDRESS = "path-CANARY-4"
 
-ROUTES = {"people": {"as": "segment.calls"}}
-TARGETS: dict[str, Callable[[str], dict[str, Any]]] = {
-    "target-segment": lambda url: {
-        "write_key": KEY,
-        "host": f"{url}/{ADDRESS}",
-        "streams": ROUTES,
-    },
-    "target-moesif": lambda url: {
-        "application_id": KEY,
-        "api_url": f"{url}/{ADDRESS}",
-        "streams": ROUTES,
-    },
-}
 SCHEMA = {
     "type": "SCHEMA",
     "stream": "people",
@@ -84,8 +72,14 @@ INPUTS: dict[str, list[Any]] = {
 }
 
 
-def quiet(target: str, folder: Path, lines: list[Any], **settings: Any) -> None:
-    ended = run(target, folder, settings, lines=[SCHEMA, *lines], env={"LOGLEVEL": "DEBUG"})
+def config(target: Target, service: ScriptedService, **settings: Any) -> dict[str, Any]:
+    routes = {"people": {"as": "segment.calls"}}
+    address = f"{service.url}/{ADDRESS}"
+    return {target.key: KEY, target.address: address, "streams": routes, **settings}
+
+
+def quiet(target: Target, folder: Path, lines: list[Any], settings: dict[str, Any]) -> None:
+    ended = run(target.name, folder, settings, lines=[SCHEMA, *lines], env={"LOGLEVEL": "DEBUG"})
     said = ended.stdout + ended.stderr
     assert "DEBUG" in said
     assert "Traceback" not in said
@@ -94,39 +88,35 @@ def quiet(target: str, folder: Path, lines: list[Any], **settings: Any) -> None:
 
 
 @pytest.mark.promise(11)
-@pytest.mark.parametrize("target", TARGETS)
+@BOTH_TARGETS
 @pytest.mark.parametrize("answers", SERVICES.values(), ids=SERVICES)
 def test_nothing_is_told_whatever_the_service_says(
-    tmp_path: Path, target: str, answers: Callable[[Request], Reply]
+    tmp_path: Path, target: Target, answers: Callable[[Request], Reply]
 ) -> None:
+    limits = {"retry_max_seconds": 0, "request_timeout_seconds": 0.5}
     with ScriptedService(answers) as service:
-        settings = {
-            "retry_max_seconds": 0,
-            "request_timeout_seconds": 0.5,
-            "summary_path": "s.json",
-            **TARGETS[target](service.url),
-        }
-        quiet(target, tmp_path, INPUTS["good"], **settings)
+        settings = config(target, service, summary_path="s.json", **limits)
+        quiet(target, tmp_path, INPUTS["good"], settings)
     assert "CANARY" not in (tmp_path / "s.json").read_text()
 
 
 @pytest.mark.promise(11)
-@pytest.mark.parametrize("target", TARGETS)
+@BOTH_TARGETS
 @pytest.mark.parametrize("lines", INPUTS.values(), ids=INPUTS)
 def test_nothing_is_told_whatever_the_tap_says(
-    tmp_path: Path, target: str, lines: list[Any]
+    tmp_path: Path, target: Target, lines: list[Any]
 ) -> None:
     with ScriptedService(SERVICES["success"]) as service:
-        settings = {"validate_records": True, "summary_path": "s.json"}
-        quiet(target, tmp_path, lines, **settings, **TARGETS[target](service.url))
+        settings = config(target, service, summary_path="s.json", validate_records=True)
+        quiet(target, tmp_path, lines, settings)
     assert "CANARY" not in (tmp_path / "s.json").read_text()
 
 
 @pytest.mark.promise(11)
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_key_is_in_no_rejects_file(tmp_path: Path, target: str) -> None:
+@BOTH_TARGETS
+def test_the_key_is_in_no_rejects_file(tmp_path: Path, target: Target) -> None:
     with ScriptedService(echo(400)) as service:
-        run(target, tmp_path, TARGETS[target](service.url), lines=[SCHEMA, person()])
+        run(target.name, tmp_path, config(target, service), lines=[SCHEMA, person()])
     [path] = (tmp_path / "rejects").iterdir()
     assert VALUE in path.read_text(), "the record is kept"
     assert KEY not in path.read_text()

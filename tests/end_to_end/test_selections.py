@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from commands import Ended, Sandbox, run, sandbox
-from scripted import Reply, ScriptedService
 from tap_moesif.streams import STREAMS
+from targets import BOTH_TARGETS, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,11 +92,11 @@ def tapped(
 @pytest.fixture(scope="module")
 def unchanged(
     tapped: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Any]:
+) -> Callable[[Target], Any]:
     """What a target makes of all that the tap reads, where nothing is changed."""
 
     @cache
-    def delivered(target: str) -> Any:
+    def delivered(target: Target) -> Any:
         return settle(target, tmp_path_factory.mktemp("all"), tapped("all"))
 
     return delivered
@@ -121,22 +121,17 @@ def most_fields(catalog: dict[str, Any]) -> int:
 
 
 def deliver(
-    target: str, folder: Path, lines: list[str], **settings: Any
+    target: Target, folder: Path, lines: list[str], **settings: Any
 ) -> tuple[Ended, dict[str, Any], list[dict[str, Any]]]:
     """Run a target; give how it ended, its summary and the messages or documents it has sent."""
-    with ScriptedService(lambda _: Reply(body={"success": True})) as service:
-        keys = {"write_key": "k", "host": service.url}
-        if target == "target-moesif":
-            keys = {"application_id": "k", "api_url": service.url}
-        config = {**keys, "summary_path": "summary.json", **settings}
-        ended = run(target, folder, config, lines=lines)
-        bodies = [request.json for request in service.requests]
-    sent = [each for body in bodies for each in (body if isinstance(body, list) else body["batch"])]
-    return ended, json.loads((folder / "summary.json").read_text()), sent
+    with target.service() as service:
+        config = target.config(service.url, summary_path="summary.json", **settings)
+        ended = run(target.name, folder, config, lines=lines)
+    return ended, json.loads((folder / "summary.json").read_text()), target.sent(service)
 
 
 def settle(
-    target: str, folder: Path, lines: list[str], **settings: Any
+    target: Target, folder: Path, lines: list[str], **settings: Any
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Run a target, adding to its routes each line that it stops for; see that it loses none."""
     streams: dict[str, Any] = {}
@@ -151,7 +146,7 @@ def settle(
     assert ended.code in {0, 3}, ended.stderr
     assert (ended.code == 3) == bool(summary["rejected"])
     ignored = {name for name, route in streams.items() if route.get("call") == "ignore"}
-    known = SKIPPED_KNOWINGLY[target] | ({"ignored"} if ignored else set())
+    known = SKIPPED_KNOWINGLY[target.name] | ({"ignored"} if ignored else set())
     assert {*summary["skipped_by_reason"]} <= known
     assert summary["read"] == summary["delivered"] + summary["skipped"] + summary["rejected"]
     return summary, sent
@@ -171,14 +166,11 @@ def counts(summary: dict[str, Any]) -> dict[str, Any]:
     return {name: summary[name] for name in ("delivered", "skipped", "rejected")}
 
 
-TARGETS = pytest.mark.parametrize("target", ["target-segment", "target-moesif"])
-
-
-@TARGETS
+@BOTH_TARGETS
 def test_each_field_alone_and_none_is_enough(
-    target: str,
+    target: Target,
     tapped: Callable[..., list[str]],
-    unchanged: Callable[[str], Any],
+    unchanged: Callable[[Target], Any],
     catalog: dict[str, Any],
     tmp_path: Path,
 ) -> None:
@@ -213,15 +205,15 @@ def steady(value: Any) -> Any:
     return {**value, "last24HourAggResults": kinds}
 
 
-@TARGETS
+@BOTH_TARGETS
 @pytest.mark.parametrize("change", ["flattened once", "flattened"])
 @pytest.mark.parametrize("place", ["tap", "mapper", "target"])
 def test_a_flattened_stream_arrives_as_it_was(
-    target: str,
+    target: Target,
     place: str,
     change: str,
     mapped: Callable[..., Any],
-    unchanged: Callable[[str], Any],
+    unchanged: Callable[[Target], Any],
     tmp_path: Path,
 ) -> None:
     whole, sent = unchanged(target)
@@ -232,15 +224,15 @@ def test_a_flattened_stream_arrives_as_it_was(
 
 
 @pytest.mark.promise(17)
-@TARGETS
+@BOTH_TARGETS
 @pytest.mark.parametrize("change", ["nothing else", "alias", "hashed", "renamed key", "added"])
 @pytest.mark.parametrize("place", ["tap", "mapper", "target"])
 def test_a_stream_that_maps_have_changed_arrives_or_says_what_is_missing(
-    target: str,
+    target: Target,
     place: str,
     change: str,
     mapped: Callable[..., Any],
-    unchanged: Callable[[str], Any],
+    unchanged: Callable[[Target], Any],
     tmp_path: Path,
 ) -> None:
     whole, _ = unchanged(target)
