@@ -1,4 +1,4 @@
-"""The main job on the sandbox, from nothing to what arrived: `make demo`.
+"""`make demo`: a complete sync in the sandbox.
 
 Starts the sandbox on a free port, runs `meltano run tap-moesif target-segment`, changes some users,
 runs it again, reads their usage, and prints what Segment received. Leaves no state behind.
@@ -21,18 +21,18 @@ import requests
 PROJECT = Path(__file__).resolve().parent.parent
 COMMANDS = Path(sys.executable).parent
 USERS, COMPANIES, CHANGED = 1000, 100, 25
-STEP_SECONDS = 600  # installing takes longest, where the network is slow
+STEP_SECONDS = 600  # enough to install with a slow network
 READY = "moesif-sandbox ready on "
 say = partial(print, flush=True)
 
 
 class StepError(Exception):
-    """A step failed; the message says which and why."""
+    """A step failed."""
 
 
 @contextlib.contextmanager
 def sandbox(*options: str) -> Iterator[str]:
-    """Run the sandbox and give its address."""
+    """Run the sandbox; yield its URL."""
     with subprocess.Popen(  # noqa: S603, our own command
         [COMMANDS / "moesif-sandbox", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
@@ -48,7 +48,7 @@ def sandbox(*options: str) -> Iterator[str]:
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return the settings by which the connectors find a sandbox."""
+    """Return the connectors' settings for a sandbox."""
     return {
         **os.environ,
         "TAP_MOESIF_API_URL": f"{url}/moesif/api/v1",
@@ -59,7 +59,7 @@ def environment(url: str) -> dict[str, str]:
 
 
 def meltano(url: str, folder: Path, *arguments: str, **more: str) -> None:
-    """Run Meltano on a sandbox, with its state in a folder; its log is shown if it fails."""
+    """Run Meltano with a sandbox, with its state in a folder; show its log if it fails."""
     settings = {
         **environment(url), **more, "MELTANO_ENVIRONMENT": "sandbox",
         "MELTANO_STATE_BACKEND_URI": f"file://{folder}/state",
@@ -76,25 +76,25 @@ def meltano(url: str, folder: Path, *arguments: str, **more: str) -> None:
 
 
 def sync(url: str, folder: Path, kind: str = "identify", **more: str) -> dict[str, Any]:
-    """Run the main job, say what it did, and return what Segment has received by now."""
+    """Run the main job, print a summary, and return everything that Segment has received."""
     began = time.monotonic()
     meltano(url, folder, "run", "tap-moesif", "target-segment", **more)
     summary = json.loads((folder / "summary.json").read_text())
     read = ", ".join(f"{counts['read']} {stream}" for stream, counts in summary["streams"].items())
     say(
         f"   read {read}; {summary['delivered']} delivered to Segment as {kind} in "
-        f"{summary['requests']} requests; {time.monotonic() - began:.0f} s with Meltano's start"
+        f"{summary['requests']} requests; {time.monotonic() - began:.0f} s including Meltano"
     )
     received: dict[str, Any] = requests.get(f"{url}/sandbox/segment", timeout=30).json()
     return received
 
 
 def run(folder: Path) -> None:
-    """Go through the steps, and make sure that what is shown is so."""
+    """Run all steps and check their results."""
     say("1. Starting the sandbox: Moesif and Segment in one local process ...")
     with sandbox("--port=0", f"--users={USERS}", f"--companies={COMPANIES}") as url:
         say(f"   {USERS} users and {COMPANIES} companies at {url}")
-        say("2. Installing the connectors into Meltano (quick from the second time on) ...")
+        say("2. Installing the connectors into Meltano (faster after the first time) ...")
         meltano(url, folder, "install")
         say("3. meltano run tap-moesif target-segment ...")
         first = sync(url, folder)["accepted"]
@@ -103,7 +103,7 @@ def run(folder: Path) -> None:
         say(f"4. Changing {CHANGED} users in Moesif and running it again ...")
         touch = requests.post(f"{url}/sandbox/touch", json={"users": CHANGED}, timeout=30).json()
         again = sync(url, folder)
-        say("5. Reading what they did on the API, hour by hour: the stream usage ...")
+        say("5. Reading API usage by hour: the stream usage ...")
         whole = sync(url, folder, "track", TAP_MOESIF__SELECT='["usage.*"]')
     counts, news = whole["counts"], again["accepted"][len(first) :]
     missing = {*touch["users"]} - {message["userId"] for message in news}
@@ -114,11 +114,11 @@ def run(folder: Path) -> None:
     say(
         f"   {CHANGED} users were changed and {len(news)} messages are new to Segment\n\n"
         "One of them, as Segment received it:\n\n"
-        f"{json.dumps(richest, indent=2, ensure_ascii=False)}\n\nSegment received, all told:\n"
+        f"{json.dumps(richest, indent=2, ensure_ascii=False)}\n\nSegment received in total:\n"
         f"   {counts['accepted']:>6} messages accepted, in {whole['requests']} requests\n"
-        f"   {counts['duplicates']:>6} dropped as repeats, known by their messageId\n"
-        f"   {counts['discarded']:>6} discarded\n\nNext: the README says how to run this with your "
-        "own account. The busiest hour of all, one point of its user's curve:\n\n"
+        f"   {counts['duplicates']:>6} dropped as repeats, by their messageId\n"
+        f"   {counts['discarded']:>6} discarded\n\nNext: the README describes how to run this with "
+        "your own account. The user and hour with the most API calls:\n\n"
         f"{json.dumps(busiest, indent=2, ensure_ascii=False)}"
     )
 

@@ -1,7 +1,7 @@
-"""The README's picture of the sandbox's page: `make picture`.
+"""`make picture`: the README's screenshot of the sandbox's page.
 
-Starts a sandbox, lets a sync run into a rate limit and recover, changes some users, syncs again,
-and takes the page as Chromium shows it then.
+Starts a sandbox, runs a sync into a rate limit and recovery, changes some users, syncs again, and
+takes a screenshot with Chromium.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from demo import COMMANDS, environment, sandbox
 
-# No sandbox of its own, since it may run as root; and nothing that asks for other addresses.
+# Chromium's own sandbox does not work as root; the other flags disable background requests.
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
 RATE_LIMIT = {"path": "/segment/v1/", "kind": "status", "status": 429, "skip": 30, "times": 24,
@@ -24,7 +24,7 @@ RUN_SECONDS = 120
 
 
 def sync(url: str, folder: Path) -> None:
-    """Run the two commands as a pipe, from where the last run ended."""
+    """Run the tap and the target as a pipe, with the state of the last run."""
     settings = {"TAP_MOESIF_PAGE_SIZE": "200", "TAP_MOESIF_LOOKBACK_MINUTES": "0",
                 "TARGET_SEGMENT_BATCH_SIZE_ROWS": "20"}  # fmt: skip
     state = folder / "state.json"
@@ -40,7 +40,7 @@ def sync(url: str, folder: Path) -> None:
 
 
 def happen(url: str, page: Page, folder: Path) -> None:
-    """Do what is to be seen on the picture."""
+    """Do what the screenshot shows."""
     page.goto(url)
     requests.post(f"{url}/sandbox/faults", json=RATE_LIMIT, timeout=30).raise_for_status()
     sync(url, folder)
@@ -56,7 +56,7 @@ def happen(url: str, page: Page, folder: Path) -> None:
 
 
 def main() -> None:
-    """Write the picture to the file that is named; a port may follow."""
+    """Write the screenshot; the arguments are its path and, optionally, a port."""
     path, port = [*sys.argv[1:], "8700"][:2]
     with (
         tempfile.TemporaryDirectory(prefix="moesif-picture-") as folder,

@@ -1,1 +1,1 @@
-"""Moesif's management API and Segment's tracking API in one local process, data in memory."""
+"""A local imitation of Moesif's APIs and Segment's tracking API, with data in memory."""

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI app: both services under their paths, and the sandbox's own endpoints."""
+"""The sandbox as an ASGI app: both services, and the sandbox's own endpoints."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from moesif_sandbox.settings import Settings
 from moesif_sandbox.state import State
 from moesif_sandbox.times import ShiftedClock, system_clock
 from moesif_sandbox.traffic import Traffic
-from moesif_sandbox.web import LocalOnly, error_answer
+from moesif_sandbox.web import LocalOnly, error_response
 
 
 def create_app(
@@ -53,4 +53,4 @@ def create_app(
 
 async def _no_such_endpoint(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return error_answer(status, "no_such_endpoint", f"{request.method} {request.url.path}")
+    return error_response(status, "no_such_endpoint", f"{request.method} {request.url.path}")

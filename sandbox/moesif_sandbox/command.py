@@ -1,4 +1,4 @@
-"""The command: its options, and a sandbox that is served as they say."""
+"""The command `moesif-sandbox`: options and server."""
 
 import asyncio
 import gc
@@ -27,9 +27,9 @@ from moesif_sandbox.seed import SeedPlan, make_seed
 from moesif_sandbox.settings import PORT, Settings
 from moesif_sandbox.times import UTC
 
-HOST = "127.0.0.1"  # never anywhere else: there is no secret in here and no protection either
-# What `--strict` sets, unless another option says otherwise: what Moesif publishes ('Rate limits'),
-# the `search.max_buckets` of Elasticsearch 7.0 to 7.8, and what a small engine may bear.
+HOST = "127.0.0.1"  # never another host: there are no secrets in the sandbox and no protection
+# The limits of `--strict`: Moesif's rate limit ('Rate limits'), `search.max_buckets` of
+# Elasticsearch 7.0 to 7.8, and the response size of a small engine.
 STRICT = {"moesif_requests_per_minute": 500, "max_buckets": 10_000,
           "circuit_breaker_bytes": 20_000_000}  # fmt: skip
 _DEFAULTS = {**SeedPlan._field_defaults, **Settings._field_defaults, "port": PORT}
@@ -44,7 +44,7 @@ def _moment(value: str) -> datetime:
 def _scopes(value: str) -> list[str]:
     scopes = [scope.strip() for scope in value.split(",") if scope.strip()]
     if unknown := [scope for scope in scopes if scope not in SCOPES]:
-        raise click.BadParameter(f"{unknown[0]} is none of {', '.join(SCOPES)}")
+        raise click.BadParameter(f"{unknown[0]} is not one of {', '.join(SCOPES)}")
     return scopes
 
 
@@ -64,50 +64,50 @@ def _option(name: str, kind: Any, explained: str, **more: Any) -> click.Option: 
 
 _ANY, _ONE, _FLOAT = click.IntRange(min=0), click.IntRange(min=1), click.FloatRange(min=0)
 _OPTIONS = [
-    _option("--port", click.IntRange(0, 65_535), "Port on 127.0.0.1; 0 is any free one."),
+    _option("--port", click.IntRange(0, 65_535), "Port on 127.0.0.1; 0 selects a free one."),
     _option("--open/--no-open", bool, "Open the page in the desktop's browser, if there is one."),
-    _option("--users", _ANY, "How many users Moesif has."),
-    _option("--companies", _ANY, "How many companies Moesif has."),
-    _option("--events-per-user", _ANY, "API calls and actions of a user; one in twenty makes "
-            "twelve times as many. Above 50,000 in all, only some of the users make any."),
-    _option("--days", _ONE, "The days over which changes are spread."),
-    _option("--seed", int, "Same seed, same --now, same numbers: same data."),
-    _option("--now", _moment, "When the data ends (default: now).", metavar="ISO"),
-    _option("--awkward,--wrong-types,awkward", bool, "Documents have every shape that is known or "
-            "feared: ids missing, wrong types, a null character."),
-    _option("--without-modified-time", _ANY, "So many users lack modified_time."),
-    _option("--times-without-zone", bool, "All times of the data are UTC without a zone."),
-    _option("--without-embedded-subscriptions", bool, "Companies come without subscriptions."),
+    _option("--users", _ANY, "Number of users in Moesif."),
+    _option("--companies", _ANY, "Number of companies in Moesif."),
+    _option("--events-per-user", _ANY, "API calls and actions per user; one user in twenty has "
+            "twelve times as many. With more than 50,000 in all, only some users have any."),
+    _option("--days", _ONE, "Number of days over which changes are spread."),
+    _option("--seed", int, "Seed of the data; with the same --now and numbers, it is the same."),
+    _option("--now", _moment, "The end of the data (default: now).", metavar="ISO"),
+    _option("--awkward,--wrong-types,awkward", bool, "Include documents in unusual and invalid "
+            "shapes: missing ids, wrong types, a null character."),
+    _option("--without-modified-time", _ANY, "Number of users without modified_time."),
+    _option("--times-without-zone", bool, "Write all times in the data as UTC without a zone."),
+    _option("--without-embedded-subscriptions", bool, "Omit subscriptions from companies."),
     _option("--hits-total", click.Choice(["integer", "object"]), "The form of hits.total."),
-    _option("--latency", _FLOAT, "Seconds that each answer takes; other requests don't wait."),
+    _option("--latency", _FLOAT, "Delay of each response, in seconds."),
     _option("--latency-ms", _FLOAT, "The same in milliseconds.", hidden=True),
-    _option("--strict", bool, "As strict as real ones: 500 requests a minute, 10,000 buckets, "
-            "answers of 20 MB; unless one of these is given:"),
-    _option("--moesif-requests-per-minute", _ONE, "Above it in a calendar minute, a 429."),
-    _option("--max-buckets", _ONE, "A search that makes more buckets is a 503."),
-    _option("--max-result-window", _ONE, "A search for more hits at once is a 400."),
-    _option("--circuit-breaker-bytes", _ONE, "A larger answer is a 429; waiting won't help."),
-    _option("--max-page-bytes", _ONE, "A larger answer is a 413."),
-    _option("--sort-by-id/--no-sort-by-id", None, "Whether a sort may be by _id.", default=True),
-    _option("--management-key", str, "Moesif's management API key."),
-    _option("--management-scopes", _scopes, "The key's scopes; what needs another is a 401.",
+    _option("--strict", bool, "Limits as in production: 500 requests per minute, 10,000 buckets, "
+            "responses of 20 MB. These options override them:"),
+    _option("--moesif-requests-per-minute", _ONE, "Limit per calendar minute; above it, a 429."),
+    _option("--max-buckets", _ONE, "Maximum number of buckets of a search; above it, a 503."),
+    _option("--max-result-window", _ONE, "Maximum number of hits of a search; above it, a 400."),
+    _option("--circuit-breaker-bytes", _ONE, "Maximum size of a response; above it, a 429."),
+    _option("--max-page-bytes", _ONE, "Maximum size of a response; above it, a 413."),
+    _option("--sort-by-id/--no-sort-by-id", None, "Whether to allow sorting by _id.", default=True),
+    _option("--management-key", str, "Moesif's Management API key."),
+    _option("--management-scopes", _scopes, "The key's scopes; without the right one, a 401.",
             default=",".join(SCOPES), metavar="SCOPES"),
     _option("--application-id", str, "Moesif's collector application id."),
     _option("--null-in-upsert", click.Choice(["keep", "overwrite", "delete"]),
-            "What a null in an update of a profile does to the old value."),
+            "Effect of a null in the update of a profile."),
     _option("--list-in-upsert", click.Choice(["replace", "append"]),
-            "What a list in an update of a profile does to the old one."),
-    _option("--anonymous-users", bool, "Take users that have an anonymous_id and no user_id."),
-    _option("--activity-moves-modified-time", bool, "It moves with last_seen_time."),
-    _option("--allow-backfill", bool, "Take events that are older than 30 days."),
+            "Effect of a list in the update of a profile."),
+    _option("--anonymous-users", bool, "Accept users with an anonymous_id and no user_id."),
+    _option("--activity-moves-modified-time", bool, "Move modified_time with last_seen_time."),
+    _option("--allow-backfill", bool, "Accept events older than 30 days."),
     _option("--write-key", str, "Segment's write key."),
-    _option("--region", click.Choice(["us", "eu"]), "Where the Segment workspace is; the other "
-            "region's host drops messages in silence."),
+    _option("--region", click.Choice(["us", "eu"]), "Region of the Segment workspace; the other "
+            "region's host silently drops messages."),
     _option("--clock-offset-seconds", click.IntRange(-_YEAR_SECONDS, _YEAR_SECONDS),
-            "So much is the sandbox's clock fast, or slow if negative.", default=0),
+            "Offset of the sandbox's clock; it is slow if negative.", default=0),
     click.Option(["--fault", "faults"], metavar="JSON", multiple=True, type=_faults,
                  help='Such as {"path": "/segment/v1/batch", "kind": "status", "times": 3}; may be '
-                 "repeated. POST /sandbox/faults takes the same."),
+                 "repeated. POST /sandbox/faults accepts the same."),
 ]  # fmt: skip
 
 
@@ -115,25 +115,25 @@ _OPTIONS = [
 def main(**options: Any) -> None:  # noqa: ANN401, click gives each its type
     """Serve Moesif's search and collector and Segment's tracking API on 127.0.0.1, data in memory.
 
-    Prints one line once it listens and ends with SIGTERM or SIGINT. The page at / shows what is
-    there; what arrived is at /sandbox/segment and /sandbox/collector, and the README says the rest.
+    Prints one line when it is ready and ends with SIGTERM or SIGINT. The page is at /; what was
+    received is at /sandbox/segment and /sandbox/collector. The README describes the rest.
     """
     try:
         listener = socket.create_server((HOST, options["port"]), backlog=socket.SOMAXCONN)
     except OSError as error:
         raise click.ClickException(
-            f"port {options['port']} can't be opened ({error.strerror}); take another with --port"
+            f"cannot open port {options['port']} ({error.strerror}); use another one with --port"
         ) from error
     app = create_app(*configured(click.get_current_context()))
-    gc.freeze()  # the seed stays: there is no sense in looking for garbage in it
-    for number in (signal.SIGTERM, signal.SIGINT):  # which uvicorn raises once more when it is done
+    gc.freeze()  # the seed is never collected
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, lambda *_: sys.exit(0))
     _announce(f"http://{HOST}:{listener.getsockname()[1]}", options)
     server_of(app).run(sockets=[listener])
 
 
 def configured(context: click.Context) -> tuple[Settings, Contents]:
-    """Return what the options of a command line say."""
+    """Return the settings and the data for a command line."""
     options, source = {**context.params}, context.get_parameter_source
     if options["strict"]:
         default = click.core.ParameterSource.DEFAULT
@@ -148,11 +148,11 @@ def configured(context: click.Context) -> tuple[Settings, Contents]:
 
 
 class _ClosableProtocol(H11Protocol):
-    """Gives the app its connection, so that a fault can close it half-way."""
+    """Passes the connection to the app, so that a fault can close it."""
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # Or an answer in two parts waits for an acknowledgement, 40 ms each.
+        # Otherwise a response in two parts waits 40 ms for an acknowledgement.
         connection: socket.socket = transport.get_extra_info("socket")
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
@@ -160,7 +160,7 @@ class _ClosableProtocol(H11Protocol):
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:
-    """Return what serves the app on sockets that take connections already."""
+    """Return a server of the app, for sockets that are already listening."""
     config = uvicorn.Config(
         app, http=_ClosableProtocol, ws="none", lifespan="off", log_level="warning",
         access_log=False, server_header=False, timeout_graceful_shutdown=1,
@@ -184,7 +184,7 @@ def _announce(address: str, options: Mapping[str, Any]) -> None:
 
 
 def has_desktop(environment: Mapping[str, str], platform: str) -> bool:
-    """Say whether a browser has a screen; without one, it would be a text browser's terminal."""
+    """Return whether there is a desktop; without one, a text browser might take the terminal."""
     displays = environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
     return platform in {"darwin", "win32"} or bool(displays)
 

@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints: what arrived, what is to go wrong, which data there is."""
+"""The sandbox's own endpoints: received data, faults, and Moesif's data."""
 
 from datetime import timedelta
 from typing import Annotated, TypeVar
@@ -14,7 +14,7 @@ from moesif_sandbox.moesif.collector import seen
 from moesif_sandbox.moesif.search import Json
 from moesif_sandbox.state import State
 from moesif_sandbox.times import zulu
-from moesif_sandbox.web import RefusedError, json_answer, route
+from moesif_sandbox.web import RefusedError, json_response, route
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class _Put(msgspec.Struct):
 
 
 class ControlApi:
-    """The endpoints, with what they look into."""
+    """The endpoints under `/sandbox`."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -67,7 +67,7 @@ class ControlApi:
             raise RefusedError("limit must be a number", "bad_request")
         if given.get("messages") != "false":
             answer |= {name: messages[-int(limit) :] for name, messages in lists.items()}
-        return json_answer(answer)
+        return json_response(answer)
 
     async def _collector(self, request: Request) -> Response:
         ledger = self._state.collector
@@ -76,16 +76,16 @@ class ControlApi:
         answer: Json = {name: getattr(ledger, name) for name in ("requests", "refused")}
         answer |= {"counts": counts, "callers_address": ledger.callers_address, "ids": ledger.ids()}
         is_short = request.query_params.get("elements") == "false"
-        return json_answer(answer if is_short else answer | lists)
+        return json_response(answer if is_short else answer | lists)
 
     async def _moesif(self, _request: Request) -> Response:
-        return json_answer(self._state.account.counts())
+        return json_response(self._state.account.counts())
 
     async def _requests(self, _request: Request) -> Response:
-        return json_answer([*self._state.log.entries])
+        return json_response([*self._state.log.entries])
 
     async def _list_faults(self, _request: Request) -> Response:
-        return json_answer(self._state.faults.listed())
+        return json_response(self._state.faults.listed())
 
     async def _add_faults(self, request: Request) -> Response:
         try:
@@ -104,14 +104,14 @@ class ControlApi:
         change = (lambda old, at: seen(old, {}, at, settings)) if wanted.activity else edited
         users = touch(account.users, wanted.users, now, change)
         companies = touch(account.companies, wanted.companies, now, change)
-        return json_answer({"users": users, "companies": companies})
+        return json_response({"users": users, "companies": companies})
 
     async def _documents(self, request: Request) -> Response:
         account, body = self._state.account, await request.body()
         how, given = _decoded(body, _Put), _decoded(body, Json)
         kinds = {name: raw for name, raw in given.items() if name not in how.__struct_fields__}
         if unknown := kinds.keys() - account.indexes.keys() - account.lists.keys():
-            raise RefusedError(f"there is nothing called {sorted(unknown)}", "bad_request")
+            raise RefusedError(f"unknown names: {sorted(unknown)}", "bad_request")
         documents = _decoded(msgspec.json.encode(kinds), dict[str, list[Json] | None])
         for kind, raw in documents.items():
             if raw is not None:
@@ -130,7 +130,7 @@ class ControlApi:
         except OverflowError as error:
             raise RefusedError(str(error), "bad_request") from error
         clock.offset = offset
-        return json_answer({"now": zulu(now)})
+        return json_response({"now": zulu(now)})
 
     async def _reset(self, request: Request) -> Response:
         self._state.reset()

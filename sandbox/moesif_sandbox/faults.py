@@ -1,4 +1,4 @@
-"""Faults on demand: which request is answered how, other than it should be."""
+"""Faults on demand: requests that fail, and how."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,8 +14,8 @@ Kind = Literal["status", "delay", "close_before", "close_after", "half_answer", 
                "not_success", "timed_out", "failed_shards", "empty_page", "repeat_page",
                "loop"]  # fmt: skip
 FOREVER = -1
-MAX_PERIOD = 4  # so many pages of a path are remembered
-_PAGE = b'{"took":'  # how a search's answer begins
+MAX_PERIOD = 4  # number of pages of a path that are remembered
+_PAGE = b'{"took":'  # the start of a search's response
 _BODIES: Mapping[str, object] = {
     "status": {"error": {"reason": "a fault that was asked for"}},
     "unreadable": "<html>Bad gateway</html>",
@@ -24,40 +24,40 @@ _BODIES: Mapping[str, object] = {
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One fault: which requests it hits, how often, and what it does to them."""
+    """A fault: the requests it hits, how often, and its effect."""
 
-    path: Annotated[str, Meta(min_length=1)]  # the start of a path, or a pattern with `*`
+    path: Annotated[str, Meta(min_length=1)]  # prefix of a path, or a pattern with `*`
     kind: Kind
     status: int = 503
     headers: dict[str, str] = msgspec.field(default_factory=dict)
-    body: object = None  # JSON; a string is sent as it is
-    seconds: float = 0.0  # waited before anything else happens, whatever the kind
+    body: object = None  # JSON; a string is sent unchanged
+    seconds: float = 0.0  # delay before anything else, for every kind
     times: int = 1
-    skip: int = 0  # so many requests pass before the first is hit
-    process: bool = False  # for `status`: the request takes effect all the same
-    # For `repeat_page` and `loop`: back to the page of so many searches ago.
+    skip: int = 0  # number of requests to let pass first
+    process: bool = False  # for `status`: whether the request takes effect
+    # For `repeat_page` and `loop`: how many searches to go back.
     period: Annotated[int, Meta(ge=1, le=MAX_PERIOD)] = 1
-    containing: str | None = None  # hits only requests whose unpacked body has this text
-    for_seconds: Annotated[float, Meta(gt=0)] | None = None  # ends so long after it was asked for
-    name: str | None = None  # to find it by
+    containing: str | None = None  # hits only requests with this text in the unpacked body
+    for_seconds: Annotated[float, Meta(gt=0)] | None = None  # lifetime of the fault
+    name: str | None = None  # for removing it
 
     def __post_init__(self) -> None:
-        """Refuse what can only be a slip."""
+        """Refuse a delay without a duration."""
         if self.kind == "delay" and self.seconds <= 0:
             raise ValueError("a delay needs seconds")
 
     @property
     def takes_effect(self) -> bool:
-        """Whether the request is processed although its answer is spoilt."""
+        """Whether the request is processed, although its response is changed."""
         return self.process if self.kind == "status" else self.kind != "close_before"
 
     def matches(self, path: str) -> bool:
-        """Say whether a path begins with the fault's or, where that has a `*`, fits it whole."""
+        """Return whether a path has the fault's prefix or, with a `*`, matches the pattern."""
         return fnmatchcase(path, self.path) if "*" in self.path else path.startswith(self.path)
 
 
 class Answer(NamedTuple):
-    """A whole HTTP answer."""
+    """A complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
 
 @dataclass
 class Pending:
-    """A fault with what is left of it."""
+    """A fault and its remaining hits."""
 
     fault: Fault
     times: int
@@ -76,49 +76,49 @@ class Pending:
 
 
 class FaultPlan:
-    """The faults that are still to happen, in the order in which they were asked for."""
+    """The pending faults, in the order in which they were added."""
 
     def __init__(self, faults: Iterable[Fault], clock: Callable[[], datetime]) -> None:
-        """Start with the faults of the command line, to which `reset` returns."""
+        """Start with the faults of the command line, which `reset` restores."""
         self._initial, self._clock = tuple(faults), clock
         self._pages: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=MAX_PERIOD))
         self._pending: list[Pending] = []
         self.reset()
 
     def reset(self) -> None:
-        """Return to the faults of the start."""
+        """Restore the initial faults."""
         self.clear()
         self._pages.clear()
         self.add(self._initial)
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Plan further faults."""
+        """Add faults."""
         for fault in faults:
             span = fault.for_seconds
             ends = None if span is None else self._clock() + timedelta(seconds=span)
             self._pending.append(Pending(fault, fault.times, fault.skip, ends))
 
     def clear(self, name: str | None = None) -> None:
-        """Drop all faults, or those of a name."""
+        """Remove all faults, or those with a name."""
         self._pending = [one for one in self._pending if name and one.fault.name != name]
 
     def pending(self) -> Sequence[Pending]:
-        """Return the faults that are still to happen; those whose time is up are forgotten."""
+        """Return the pending faults; remove those that have expired."""
         now = self._clock()
         self._pending = [one for one in self._pending if one.ends is None or now < one.ends]
         return self._pending
 
     def listed(self) -> list[dict[str, Any]]:
-        """Return the faults that are still to happen, as they would be asked for now."""
+        """Return the pending faults as JSON, with their remaining hits."""
         return [
             msgspec.to_builtins(one.fault) | {"times": one.times, "skip": one.skip}
             for one in self.pending()
         ]
 
     def take(self, path: str, body: Callable[[], bytes] = bytes) -> Fault | None:
-        """Return the fault that hits a request to this path, and count it as happened.
+        """Return the fault that hits a request to this path, and count the hit.
 
-        `body` gives the request's, unpacked; it is called only if a fault looks into it.
+        `body` returns the request's body, unpacked; it is called only if a fault needs it.
         """
         for pending in self.pending():
             text = pending.fault.containing
@@ -135,7 +135,7 @@ class FaultPlan:
         return None
 
     def spoilt(self, fault: Fault | None, path: str, answer: Answer | None) -> Answer | None:
-        """Return what a fault makes of an answer, if there was one; None closes the connection."""
+        """Apply a fault, if any, to a response, if any; None closes the connection."""
         if fault is not None and fault.kind in {"close_before", "close_after"}:
             return None
         answer, earlier = answer or Answer(200, {}, b""), self._pages[path]
@@ -153,7 +153,7 @@ class FaultPlan:
 
 
 def read_faults(raw: bytes | str) -> list[Fault]:
-    """Return the faults of a JSON object or list; anything else is a `ValueError`."""
+    """Read faults from a JSON object or list; raise a `ValueError` for anything else."""
     try:
         given = msgspec.json.decode(raw)
         return msgspec.convert(given if isinstance(given, list) else [given], list[Fault])
@@ -162,7 +162,7 @@ def read_faults(raw: bytes | str) -> list[Fault]:
 
 
 def _spoilt(kind: Kind, answer: bytes, before: bytes) -> bytes:
-    """Return a search's answer as a fault of this kind spoils it."""
+    """Return a search's response, changed by a fault of this kind."""
     if kind == "repeat_page":
         return before
     page, earlier = msgspec.json.decode(answer), msgspec.json.decode(before)
@@ -177,6 +177,6 @@ def _spoilt(kind: Kind, answer: bytes, before: bytes) -> bytes:
             if isinstance(part, list):
                 del part[len(part) // 2 :]
         page["timed_out"] = kind == "timed_out"
-    if kind == "failed_shards":  # which nothing else tells
+    if kind == "failed_shards":  # the only sign of it
         page["_shards"] = {"total": 5, "successful": 4, "skipped": 0, "failed": 1}
     return msgspec.json.encode(page)

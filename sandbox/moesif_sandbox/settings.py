@@ -1,4 +1,4 @@
-"""How a sandbox behaves: keys, limits, and readings of what Moesif's reference leaves open."""
+"""Settings of a sandbox: keys, limits, and variants of behaviour that Moesif does not document."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -9,10 +9,10 @@ PORT = 8700
 
 
 class Settings(NamedTuple):
-    """What the services are told; the command has an option of each name, which explains it."""
+    """Settings of the services; the command's options of the same names describe them."""
 
     management_key: str = "sandbox-management-key"
-    management_scopes: Collection[str] | None = None  # None: all that there are
+    management_scopes: Collection[str] | None = None  # None: all scopes
     application_id: str = "sandbox-application-id"
     write_key: str = "sandbox-write-key"
     region: str = "us"
@@ -24,7 +24,7 @@ class Settings(NamedTuple):
     max_page_bytes: int | None = None
     hits_total: str = "integer"
     without_embedded_subscriptions: bool = False
-    null_in_upsert: str = "keep"  # as Moesif's Python client sends null for all it was not given
+    null_in_upsert: str = "keep"  # because Moesif's Python client sends null for missing values
     list_in_upsert: str = "replace"
     anonymous_users: bool = False
     activity_moves_modified_time: bool = False

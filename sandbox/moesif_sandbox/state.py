@@ -1,4 +1,4 @@
-"""Everything that a running sandbox holds, in memory."""
+"""The state of a running sandbox, in memory."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,7 +14,7 @@ from moesif_sandbox.traffic import RequestLog
 
 @dataclass
 class State:
-    """What the services hold and were sent, what is to go wrong, and the time."""
+    """The services' data, received requests, faults and clock."""
 
     settings: Settings
     clock: ShiftedClock
@@ -25,7 +25,7 @@ class State:
     log: RequestLog = field(default_factory=RequestLog)
 
     def reset(self) -> None:
-        """Return everything to the start."""
+        """Restore the initial state."""
         self.clock.offset = timedelta(seconds=self.settings.clock_offset_seconds)
         for part in (self.account, self.faults, self.collector, self.segment, self.log):
             part.reset()

@@ -1,4 +1,4 @@
-"""Times in the notations of Moesif and Segment, and a clock that may be wrong on purpose."""
+"""Times in the notations of Moesif and Segment, and a clock with an offset."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ system_clock = partial(datetime.now, UTC)
 
 @dataclass
 class ShiftedClock:
-    """Another clock, fast or slow by an offset that can be changed while it runs."""
+    """A clock with an offset that can be changed."""
 
     clock: Callable[[], datetime]
     offset: timedelta
@@ -27,7 +27,7 @@ class ShiftedClock:
 
 
 def parse_iso(text: object) -> datetime | None:
-    """Return an ISO 8601 time in UTC, or None if it is not one; without a zone it is UTC."""
+    """Parse an ISO 8601 time, UTC by default; return None if it is not one."""
     if not isinstance(text, str) or not _ISO.fullmatch(text):
         return None
     try:
@@ -38,7 +38,7 @@ def parse_iso(text: object) -> datetime | None:
 
 
 def parse_stored(value: object) -> int | None:
-    """Return the epoch milliseconds of a document's time, or None if the engine can't read it."""
+    """Return a document's time in epoch milliseconds, or None if the engine cannot read it."""
     if isinstance(value, str) and _EPOCH_DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -48,12 +48,12 @@ def parse_stored(value: object) -> int | None:
 
 
 def milliseconds(moment: datetime) -> int:
-    """Return a time as epoch milliseconds, truncated."""
+    """Convert a time to epoch milliseconds, truncated."""
     return (moment - _EPOCH) // _MILLISECOND
 
 
 def moment_of(value: int) -> datetime:
-    """Return epoch milliseconds as a time in UTC."""
+    """Convert epoch milliseconds to a time in UTC."""
     return _EPOCH + value * _MILLISECOND
 
 
@@ -63,7 +63,7 @@ def midnight(moment: datetime) -> datetime:
 
 
 def bare(moment: datetime) -> str:
-    """Return `2023-07-27T21:55:19.464`: UTC without saying so, as in Moesif's `modified_time`."""
+    """Return `2023-07-27T21:55:19.464`: UTC without a zone, as in Moesif's `modified_time`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23]
 
 

@@ -1,4 +1,4 @@
-"""Stands between the connection and both services: faults, latency and the log of requests."""
+"""Middleware of the services: faults, latency and the log of requests."""
 
 import asyncio
 from collections import Counter, deque
@@ -25,26 +25,26 @@ _REFUSED = 400
 
 
 class Bar(NamedTuple):
-    """A span of time: how many records a service gave or took, how many requests failed."""
+    """Records and failed requests of a service in an interval."""
 
     records: int = 0
     failed: int = 0
 
 
 class RequestLog:
-    """The newest requests, oldest first, how many there were in all, and the last hour's sums."""
+    """The newest requests, oldest first, the number of all, and figures for the last hour."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self.entries: deque[dict[str, Any]] = deque(maxlen=LOGGED_REQUESTS)
         self.logged = 0
         self._seconds: dict[int, Counter[tuple[str, str]]] = {}
 
     def add(self, at: datetime, entry: dict[str, Any]) -> None:
-        """Log a request that came at a time; the clock may have been set back since the last."""
+        """Log a request; the clock may have been set back since the last one."""
         self.entries.append({"at": zulu(at), **entry})
         self.logged += 1
         service = next(name for start, name in _SERVICES.items() if entry["path"].startswith(start))
@@ -55,7 +55,7 @@ class RequestLog:
             del self._seconds[next(iter(self._seconds))]
 
     def bars(self, service: str, now: int, width: int, count: int) -> list[Bar]:
-        """Return so many spans of `width` seconds each, at multiples of it, `now` in the last."""
+        """Return the last `count` intervals of `width` seconds, aligned to it, up to `now`."""
         bars = []
         for number in range(now // width - count + 1, now // width + 1):
             seconds = range(number * width, (number + 1) * width)
@@ -65,13 +65,13 @@ class RequestLog:
 
 
 def has_failed(entry: dict[str, Any]) -> bool:
-    """Say whether the client of a logged request has reason to try again, or to give up."""
+    """Return whether a logged request failed for its client."""
     status = entry["status"]
     return status is None or status >= _REFUSED or entry["fault"] not in {None, "delay"}
 
 
 class Traffic:
-    """An ASGI app around another: answers, spoils or drops each request to a service."""
+    """ASGI middleware that applies faults and latency, and logs requests."""
 
     def __init__(
         self, app: ASGIApp, faults: FaultPlan, log: RequestLog, clock: ShiftedClock, latency: float
@@ -84,7 +84,7 @@ class Traffic:
         at, started = self._clock(), perf_counter()
 
         async def dated(message: Message) -> None:
-            """Send the sandbox's own time, as clients that mistrust their clock read it."""
+            """Add the sandbox's time as `Date`, which clients may use as their clock."""
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=message["headers"])
                 headers.setdefault("date", format_datetime(at, usegmt=True))
@@ -93,7 +93,7 @@ class Traffic:
         if not scope["path"].startswith(tuple(_SERVICES)):
             await self._app(scope, receive, dated)
             return
-        state = scope.setdefault("state", {})  # where an endpoint says how many records it took
+        state = scope.setdefault("state", {})  # endpoints store their number of records here
         body = await Request(scope, receive).body()
         fault = self._faults.take(scope["path"], lambda: _readable(scope, body))
         await asyncio.sleep(self._latency + (fault.seconds if fault else 0.0))
@@ -115,12 +115,12 @@ class Traffic:
             part = answer.body[: len(answer.body) // 2] if half else answer.body
             await dated({"type": "http.response.body", "body": part, "more_body": half})
         if half or answer is None:
-            state["transport"].close()  # what is written goes out first
+            state["transport"].close()  # after sending what was written
             while (await receive())["type"] != "http.disconnect":
-                pass  # or the server takes the missing rest for a mistake
+                pass  # otherwise the server reports the missing rest as an error
 
     async def _answer(self, scope: Scope, body: bytes, fault: Fault | None) -> Answer | None:
-        """Let the app answer, unless a fault forbids it, and spoil the answer."""
+        """Call the app, unless a fault prevents it, and apply the fault to the response."""
         answer, messages = None, list[Message]()
 
         async def receive() -> Message:
@@ -138,7 +138,7 @@ class Traffic:
 
 
 def _readable(scope: Scope, body: bytes) -> bytes:
-    """Return a request's body unpacked, or as it came if it can't be."""
+    """Return a request's body unpacked, or unchanged if that fails."""
     try:
         return unpacked(Request(scope).headers, body)
     except RefusedError:

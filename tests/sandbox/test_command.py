@@ -70,7 +70,7 @@ def test_a_port_that_is_taken_is_said_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = CliRunner().invoke(main, ["--port", str(taken.getsockname()[1])])
     assert result.exit_code == 1
-    assert "take another with --port" in result.output
+    assert "use another one with --port" in result.output
 
 
 @pytest.mark.parametrize(

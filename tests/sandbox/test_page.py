@@ -295,7 +295,7 @@ def test_where_there_is_no_user_none_is_poisoned(sandbox: Sandbox) -> None:
     sandbox.put(users=[], replace=True)
     post(sandbox, "switch", switch="poison", service="segment")
     assert sandbox.get("/sandbox/faults").json() == []
-    assert "Moesif has no user that could be poisoned" in page(sandbox)
+    assert "Moesif has no user to poison" in page(sandbox)
 
 
 def test_a_reset_takes_everything_back(sandbox: Sandbox) -> None:

@@ -266,7 +266,7 @@ def test_a_sandbox_that_has_ended_is_said_so_and_found_again(
     sandbox = start("--users", "1")
     with visit(browser, sandbox.url) as visited:
         visited.page.context.set_offline(True)
-        expect(visited.page.locator("#live")).to_have_text("no answer from the sandbox")
+        expect(visited.page.locator("#live")).to_have_text("no response from the sandbox")
         visited.page.context.set_offline(False)
         expect(visited.page.locator("#live")).to_have_text("live")
 
@@ -304,7 +304,7 @@ def test_keys_work_switches_links_and_lines(page: Page, sandbox: Sandbox) -> Non
     page.keyboard.press("Space")
     expect(outage).to_be_checked()
     expect(outage).to_be_focused()
-    page.get_by_role("button", name="Let everything work").focus()
+    page.get_by_role("button", name="Switch all faults off").focus()
     page.keyboard.press("Enter")
     expect(outage).not_to_be_checked()
     line = panel(page, "Segment received").locator("summary").first

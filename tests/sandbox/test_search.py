@@ -117,7 +117,7 @@ def test_sort_values_are_what_the_engine_shows() -> None:
     [
         ({"query": {"match": {"email": "x"}}}, "unknown query [match]"),
         ({"query": {"term": {"n": 1, "m": 2}}}, "exactly one key"),
-        ({"query": {"term": {"n": {"value": 1, "fuzzy": 2}}}}, "can't be compared"),
+        ({"query": {"term": {"n": {"value": 1, "fuzzy": 2}}}}, "cannot be compared"),
         ({"query": {"range": {"n": {"above": 1}}}}, "`above`"),
         ({"query": {"range": {"modified_time": {"gte": "now-1h"}}}}, "[modified_time]"),
         ({"query": {"range": {"modified_time": {"gte": 1, "format": "dd/MM"}}}}, "dd/MM"),

@@ -155,7 +155,7 @@ def test_one_user_in_twenty_draws_a_curve_over_seven_days() -> None:
 
 
 def test_there_are_fewer_events_a_user_when_users_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("moesif_sandbox.seed.events"), "_MOST_EVENTS", 500)
+    monkeypatch.setattr(import_module("moesif_sandbox.seed.events"), "_MAX_EVENTS", 500)
     data = make_seed(SeedPlan(NOW, users=200, companies=5, events_per_user=30))
     assert 0 < len(data["events"]) <= 500
 

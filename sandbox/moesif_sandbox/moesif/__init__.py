@@ -1,1 +1,1 @@
-"""Moesif: an account's documents, the management API that reads them and the collector."""
+"""Moesif: an account's documents, the Management API and the collector."""

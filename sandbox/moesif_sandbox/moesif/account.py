@@ -1,4 +1,4 @@
-"""A Moesif account: its documents, also those that no search finds yet, and its lists."""
+"""A Moesif account: its documents, including those not yet searchable, and its lists."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -7,35 +7,35 @@ from moesif_sandbox.moesif.listings import LISTINGS
 from moesif_sandbox.moesif.search import Document, Index, Json
 from moesif_sandbox.times import bare
 
-ON_DEMAND = -1  # of the searches that late documents are missing from: all, until `find_all`
+ON_DEMAND = -1  # late documents become searchable only by `find_all`
 _IDS = {"users": ("user_id", "identified_user_id"), "companies": ("company_id",), "events": ()}
 Contents = Mapping[str, Sequence[Document]]  # users, companies, events
 
 
 class Account:
-    """What the management API reads and the collector writes."""
+    """The data that the Management API reads and the collector writes."""
 
     def __init__(self, seed: Contents) -> None:
-        """Start with the seed, to which `reset` returns."""
+        """Start with the seed, which `reset` restores."""
         self._seed = seed
         self.users, self.companies, self.events = Index(), Index(), Index()
         self.indexes = {"users": self.users, "companies": self.companies, "events": self.events}
         self.reset()
 
     def reset(self) -> None:
-        """Return to the seed."""
+        """Restore the seed."""
         for name, index in self.indexes.items():
             index.clear()
             index.put(self._seed.get(name, ()))
         self.lists: dict[str, list[Json]] = {one.name: [*one.items] for one in LISTINGS}
-        self._late: list[tuple[Index, list[Document], int]] = []  # searches they are missing from
+        self._late: list[tuple[Index, list[Document], int]] = []  # with the searches to miss
 
     def put(
         self, kind: str, raw: Iterable[Json], searchable_after: int | None, *, replace: bool
     ) -> None:
-        """Put raw documents or items of a list beside those that there are, or in their place.
+        """Add raw documents or items of a list, or replace all of that kind.
 
-        So many searches as `searchable_after` says don't find the documents yet.
+        The next `searchable_after` searches do not find the documents.
         """
         if kind in self.lists:
             self.lists[kind] = [*([] if replace else self.lists[kind]), *raw]
@@ -50,7 +50,7 @@ class Account:
             self._late.append((index, documents, searchable_after))
 
     def before_search(self, searched: Index) -> None:
-        """Make documents searchable that have been missing from as many searches as they should."""
+        """Make late documents searchable that were missing from enough searches."""
         waiting, self._late = self._late, []
         for index, documents, searches in waiting:
             if index is searched and searches == 0:
@@ -66,7 +66,7 @@ class Account:
         self._late.clear()
 
     def counts(self) -> dict[str, int]:
-        """Return how many documents there are of each kind."""
+        """Return the number of documents of each kind."""
         return {name: len(index) for name, index in self.indexes.items()}
 
 
@@ -79,7 +79,7 @@ def _document(kind: str, number: int, given: Json) -> Document:
 def touch(
     index: Index, count: int, at: datetime, change: Callable[[Json, datetime], Json]
 ) -> list[str]:
-    """Change so many documents, evenly spread by their number; return their ids."""
+    """Change some documents, evenly spread; return their ids."""
     count = min(count, len(index))
     chosen = [index.documents[part * len(index) // count] for part in range(count)]
     index.put([Document(document.id, change(document.source, at)) for document in chosen])
@@ -90,14 +90,14 @@ def edited(source: Json, at: datetime) -> Json:
     """Return a document with another metadata value and `modified_time`."""
     changed, name = {**source, "modified_time": bare(at)}, metadata_name(source)
     metadata = source.get(name, {})
-    if isinstance(metadata, dict):  # one of a wrong type stays as it is
+    if isinstance(metadata, dict):  # metadata of another type is not changed
         touches = metadata.get("touches", 0)
         changed[name] = {**metadata, "touches": touches + 1 if isinstance(touches, int) else 1}
     return changed
 
 
 def metadata_name(source: Json) -> str:
-    """Return the name under which a document has its custom properties."""
+    """Return the name of a document's custom properties."""
     return "body" if "body" in source and "metadata" not in source else "metadata"
 
 

@@ -1,4 +1,4 @@
-"""Moesif's management API over HTTP: the reading half, as far as its reference describes it."""
+"""The reading half of Moesif's Management API, as far as its reference describes it."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ from moesif_sandbox.moesif.search import Index, Json, SearchError, search
 from moesif_sandbox.moesif.search.search import parse_source
 from moesif_sandbox.settings import Settings
 from moesif_sandbox.times import midnight, milliseconds, parse_iso
-from moesif_sandbox.web import Endpoint, RefusedError, json_answer, route
+from moesif_sandbox.web import Endpoint, RefusedError, json_response, route
 
 _USERS, _COMPANIES, _EVENTS = ["read:users"], ["read:companies"], ["read:events"]
 _LISTED = [scope for listing in LISTINGS for scope in listing.scopes]
-# Moesif, Management API, 'Scopes': the ones that reading needs.
+# Moesif, Management API, 'Scopes': the scopes for reading.
 SCOPES = (*_USERS, *_COMPANIES, *_EVENTS, *dict.fromkeys(_LISTED))
 _RELATIVE = re.compile(r"-(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
@@ -28,7 +28,7 @@ _SUBSCRIPTIONS = {"excludes": ["subscriptions", "company.subscriptions"]}
 
 
 class ManagementApi:
-    """The endpoints, with what they need."""
+    """The endpoints of the Management API."""
 
     def __init__(self, account: Account, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._account, self._settings, self._clock = account, settings, clock
@@ -37,7 +37,7 @@ class ManagementApi:
         self._minute, self._count = clock(), 0
 
     def routes(self) -> list[Route]:
-        """Return the endpoints; where a path has `~`, any organisation is taken."""
+        """Return the endpoints; they accept any organisation instead of `~`."""
         account, search = self._account, "/search/{org}/search"
         company = "/search/{org}/companies/{id}"
         users, companies = self._search(account.users), self._search(account.companies)
@@ -70,8 +70,8 @@ class ManagementApi:
         minute = at.replace(second=0, microsecond=0)
         self._count = self._count + 1 if minute == self._minute else 1
         self._minute = minute
-        most = self._settings.moesif_requests_per_minute
-        return most is None or self._count <= most
+        limit = self._settings.moesif_requests_per_minute
+        return limit is None or self._count <= limit
 
     def _authorise(self, given: str, scopes: Sequence[str]) -> None:
         scheme, _, key = given.partition(" ")
@@ -87,7 +87,7 @@ class ManagementApi:
             try:
                 body = msgspec.json.decode(await request.body() or b"{}", type=Json)
             except msgspec.DecodeError as error:
-                raise SearchError(f"the body is not understood: {error}") from error
+                raise SearchError(f"the body is not valid JSON: {error}") from error
             is_events = index is self._account.events
             wanted = self._in_window(body, request) if is_events else body
             return self._found(request, index, wanted, 201 if is_events else 200)
@@ -106,7 +106,7 @@ class ManagementApi:
         answer: Json = {"took": took, "timed_out": False, "hits": hits}
         if found.aggregations:
             answer["aggregations"] = found.aggregations
-        page = json_answer(answer, status)
+        page = json_response(answer, status)
         size, breaker = len(page.body), settings.circuit_breaker_bytes
         if size > (settings.max_page_bytes or size):
             raise RefusedError("the page is too large: ask for fewer hits", "too_large", 413)
@@ -118,12 +118,12 @@ class ManagementApi:
         return page
 
     def _cut(self, hit: Json) -> Json:
-        """Return a hit, or a document found by its id, as the account's answers have it."""
+        """Return a hit or a single document, with its `_source` reduced by the settings."""
         source = hit.get("_source")
         return {**hit, "_source": self._shown(source)} if isinstance(source, dict) else hit
 
     def _in_window(self, body: Json, request: Request) -> Json:
-        """Return an event search that is limited to the time that the query string gives."""
+        """Restrict an event search to the time range in the query string."""
         now, given = self._clock(), request.query_params
         start, end = (_boundary(name, given.get(name, ""), now) for name in ("from", "to"))
         if start > end:
@@ -133,12 +133,12 @@ class ManagementApi:
         return body | {"query": {"bool": {"filter": [query, window]}}}
 
     async def _subscriptions(self, request: Request) -> Response:
-        return json_answer(subscriptions_of(_existing(self._account.companies, request)))
+        return json_response(subscriptions_of(_existing(self._account.companies, request)))
 
     def _single(self, index: Index) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             id_, source = request.path_params["id"], _existing(index, request)
-            return json_answer(self._cut({"_id": id_, "_source": source}))
+            return json_response(self._cut({"_id": id_, "_source": source}))
 
         return endpoint
 
@@ -151,7 +151,7 @@ class ManagementApi:
                     raise SearchError(f"the query parameter [{required}] is required")
                 items = [item for item in items if item.get(required) == wanted]
             request.state.records = len(items)
-            return json_answer(items)
+            return json_response(items)
 
         return endpoint
 
@@ -164,10 +164,10 @@ def _existing(index: Index, request: Request) -> Json:
 
 
 def _boundary(name: str, text: str, now: datetime) -> int:
-    """Return one end of an event search's window (`from`, `to`) as epoch milliseconds.
+    """Return a boundary of an event search (`from` or `to`) in epoch milliseconds.
 
-    ISO 8601 is taken as it is; of `-24h` or `now`, the start of the day for `from`, its end for
-    `to` (Moesif, Management API, 'Search Events': "relative dates are aligned to calendar dates").
+    Relative times such as `-24h` or `now` are aligned to the start of the day for `from` and to its
+    end for `to` (Moesif, 'Search Events': "relative dates are aligned to calendar dates").
     """
     relative = _RELATIVE.fullmatch(text)
     if text == "now" or relative:

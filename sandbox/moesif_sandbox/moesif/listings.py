@@ -1,6 +1,6 @@
-"""The lists that the management API gives whole; one more list is one more entry of `LISTINGS`.
+"""The Management API's lists without paging; to add one, add an entry to `LISTINGS`.
 
-Paths, scopes and fields are those of Moesif's OpenAPI file; the items are made up.
+Paths, scopes and fields are from Moesif's OpenAPI file; the items are made up.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ _TIMES: Json = {"created_at": _MADE, "updated_at": _CHANGED}
 class Listing(NamedTuple):
     """One list."""
 
-    name: str  # under which `/sandbox/documents` takes other items
-    path: str  # after the organisation's
-    scopes: Sequence[str]  # all of them are needed
-    items: Sequence[Json]  # at the start
-    required: str | None = None  # a parameter that selects items by the field of its name
+    name: str  # its name in `/sandbox/documents`
+    path: str  # path after the organisation
+    scopes: Sequence[str]  # required scopes
+    items: Sequence[Json]  # initial items
+    required: str | None = None  # a required parameter that filters by the field of its name
 
 
 LISTINGS = (

@@ -1,4 +1,4 @@
-"""Where an address is: made-up places, the same for one address in every run."""
+"""Made-up locations of IP addresses, the same in every run."""
 
 import ipaddress
 import zlib
@@ -22,7 +22,7 @@ _PLACES: tuple[tuple[Any, ...], ...] = (
 
 @lru_cache
 def place_of(address: str) -> Json | None:
-    """Return what a lookup says about an address, or None if nobody on the internet has it."""
+    """Return the location of an IP address, or None if it is not a public one."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -35,5 +35,5 @@ def place_of(address: str) -> Json | None:
 
 
 def in_event(place: Json) -> Json:
-    """Return a place as events have it: unlike in profiles, the longitude comes first."""
+    """Return a location in the form of events, with the longitude first."""
     return place | {"location": [place["longitude"], place["latitude"]]}

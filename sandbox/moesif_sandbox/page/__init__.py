@@ -1,4 +1,4 @@
-"""The page: what both services hold and received, and what can be done to them."""
+"""The web page: the data of both services, and controls."""
 
 from moesif_sandbox.page.api import PageApi
 

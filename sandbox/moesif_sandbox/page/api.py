@@ -1,4 +1,4 @@
-"""The page over HTTP: itself, its files, the contents of its lists, and what its buttons do."""
+"""The endpoints of the page: HTML, static files, contents of lists, and actions."""
 
 import re
 from collections import deque
@@ -19,7 +19,7 @@ from moesif_sandbox.state import State
 from moesif_sandbox.web import RefusedError, route
 
 CHANGED_USERS = 25
-MOST_CHANGED_USERS = 10_000
+MAX_CHANGED_USERS = 10_000
 _SHOWN_DEEDS = 4
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _HEADERS = {
@@ -33,11 +33,11 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",  # with less, a form's Origin would be null
     "X-Content-Type-Options": "nosniff",
 }
-_BETWEEN_TAGS = re.compile(r">\s+<")  # not shown, and in the way when the script compares
+_BETWEEN_TAGS = re.compile(r">\s+<")  # whitespace that would disturb the script's comparison
 
 
 class PageApi:
-    """The endpoints, with what they look into and act upon."""
+    """The endpoints of the page."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -77,7 +77,7 @@ class PageApi:
             switches=switches.states(state.faults, service, now),
             others=switches.others(state.faults, service),
             users=CHANGED_USERS,
-            most_users=MOST_CHANGED_USERS,
+            most_users=MAX_CHANGED_USERS,
             deeds=self._deeds,
             lists=[shown(panel, view) for panel in panels(state)],
         )
@@ -93,14 +93,14 @@ class PageApi:
         listing = lists.get(given["panel"], {}).get(given["list"])
         found = listing.find(key) if listing else None
         if found is None:
-            raise RefusedError("it is there no more", "not_found", 404)
+            raise RefusedError("it no longer exists", "not_found", 404)
         text = msgspec.json.format(msgspec.json.encode(found), indent=2)
         return Response(text, headers=_HEADERS, media_type="application/json")
 
     async def _touch(self, request: Request) -> Response:
         count = View(await _form(request)).number("users") or 0
-        if not 1 <= count <= MOST_CHANGED_USERS:
-            raise RefusedError(f"from 1 to {MOST_CHANGED_USERS} users", "bad_request")
+        if not 1 <= count <= MAX_CHANGED_USERS:
+            raise RefusedError(f"from 1 to {MAX_CHANGED_USERS} users", "bad_request")
         return self._done(request, f"{counted(self._change(count), 'user')} changed in Moesif")
 
     async def _switch(self, request: Request) -> Response:
@@ -108,10 +108,10 @@ class PageApi:
         name, service = form.get("switch", ""), form.get("service", "")
         switch = switches.SWITCHES.get(name)
         if switch is None or service not in switch.services:
-            raise RefusedError("there is no such switch", "bad_request")
+            raise RefusedError("unknown switch", "bad_request")
         first = next((user.id for user in self._state.account.users.documents), None)
         if switch.poisons and first is None:
-            return self._done(request, "Moesif has no user that could be poisoned")
+            return self._done(request, "Moesif has no user to poison")
         on = switches.turn(self._state.faults, name, service, first)
         if on and switch.poisons:
             self._change(1)
@@ -124,18 +124,18 @@ class PageApi:
 
     async def _reset(self, request: Request) -> Response:
         self._state.reset()
-        return self._done(request, "The sandbox is as it was at its start")
+        return self._done(request, "The sandbox was reset")
 
     def _change(self, users: int) -> int:
         return len(touch(self._state.account.users, users, self._state.clock(), edited))
 
     def _done(self, request: Request, text: str) -> Response:
-        """Note what was done, and show the page in the same view as before."""
+        """Add an action to the page's log, and redirect to the same view."""
         number = self._deeds[0][0] + 1 if self._deeds else 0
         self._deeds.appendleft((number, f"{self._state.clock():%H:%M:%S}", text))
         return RedirectResponse(View(request.query_params).address(), 303, _HEADERS)
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """Return a form's fields; a browser sends no others in this encoding."""
+    """Return the fields of a form."""
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))

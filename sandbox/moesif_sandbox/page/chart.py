@@ -1,4 +1,4 @@
-"""The page's chart: what each service gave or took over time, and where requests failed."""
+"""The page's chart: records and failed requests of each service over time."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -19,7 +19,7 @@ _LANES = {
 
 
 def lanes(log: RequestLog, now: int, chosen: str) -> Iterator[Mapping[str, object]]:
-    """Yield each service's figures and the paths of what is drawn, for a span that ends now."""
+    """Yield each service's figures and SVG paths, for the chosen time span."""
     label, width = SPANS[chosen]
     for service, (title, unit) in _LANES.items():
         bars = log.bars(service, now, width, BARS)
@@ -44,5 +44,5 @@ def lanes(log: RequestLog, now: int, chosen: str) -> Iterator[Mapping[str, objec
 
 
 def _path(heights: Iterable[tuple[int, object]], width: float) -> str:
-    """Return the path of columns of these heights at these places."""
+    """Return the SVG path of columns, from their places and heights."""
     return "".join(f"M{place} {HEIGHT}v-{height}h{width}V{HEIGHT}z" for place, height in heights)

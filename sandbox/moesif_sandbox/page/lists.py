@@ -1,6 +1,6 @@
-"""The lists of the page: what stands in a line of each, and which part of it is shown.
+"""The lists of the page: their lines, and the part that is shown.
 
-A list may be of any length: only what is shown is looked at.
+A list may have any length: only the lines shown are computed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ _NOTHING_WRITTEN = "Nothing yet. What writes: .venv/bin/meltano run tap-moesif t
 
 
 class Row(NamedTuple):
-    """One line: what it is about, some facts, a word in front, and when it was."""
+    """A line of a list."""
 
     title: str
     facts: Sequence[str] = ()
@@ -37,26 +37,26 @@ class Row(NamedTuple):
     failed: bool = False
 
 
-Line = Callable[[Any], Row]  # gives the line of anything in a list
+Line = Callable[[Any], Row]  # returns the line of an item
 
 
 class Listing(NamedTuple):
-    """One list, oldest first; a place in it is the number of what came before."""
+    """A list, oldest first; the place of an item is the number of items before it."""
 
-    start: int  # the first place that is still kept
+    start: int  # the first place still available
     end: int  # the place after the newest
-    keys: Callable[[int, int], Sequence[str]]  # of what is between two places
-    find: Callable[[str], object]  # what has a key, or None
+    keys: Callable[[int, int], Sequence[str]]  # returns the keys between two places
+    find: Callable[[str], object]  # returns the item with a key, or None
     line: Line
 
 
 class Panel(NamedTuple):
-    """Lists, by their names, of which one is shown at a time."""
+    """A panel with several lists, one of which is shown."""
 
     name: str
     title: str
     lists: Mapping[str, Listing]
-    empty: str = "None."  # is said where nothing has come yet
+    empty: str = "None."  # shown if all lists are empty
 
 
 def panels(state: State) -> Sequence[Panel]:
@@ -92,7 +92,7 @@ def _numbered(things: Sequence[object], line: Line, start: int = 0) -> Listing:
 
 
 def _documents(index: Index, line: Line) -> Listing:
-    """Return the documents of an index, in the order in which they were modified."""
+    """Return a list of the documents of an index, in order of modification."""
 
     def ordered() -> list[int]:
         found = index.tokens("modified_time")
@@ -108,7 +108,7 @@ def _documents(index: Index, line: Line) -> Listing:
 
 
 def shown(panel: Panel, view: View) -> dict[str, Any]:
-    """Return what the page shows of a panel: the chosen list's part, newest first."""
+    """Return the template's variables for a panel: a part of the chosen list, newest first."""
     chosen, before = view.choice(panel.name, panel.lists), f"{panel.name}-before"
     listing = panel.lists[chosen]
     start, end, asked = listing.start, listing.end, view.number(before)
@@ -135,7 +135,7 @@ def shown(panel: Panel, view: View) -> dict[str, Any]:
 
 
 def _shown_line(panel: Panel, chosen: str, key: str) -> tuple[str, str, Row]:
-    """Return a line's key, the address of its content, which changes with it, and the line."""
+    """Return a line's key, the URL of its content, which changes with it, and the line."""
     content = panel.lists[chosen].find(key)
     version = f"{crc32(msgspec.json.encode(content)):x}"
     address = f"/page/content/{panel.name}/{chosen}?key={quote(key, safe='')}&version={version}"
@@ -143,7 +143,7 @@ def _shown_line(panel: Panel, chosen: str, key: str) -> tuple[str, str, Row]:
 
 
 def _line(title: str, facts: Sequence[str], time: str, form: str, mark: str = "") -> Line:
-    """Return what gives the line of an object; of `|` paths, the first that has a text counts."""
+    """Return a function for the line of an item; `|` separates alternative paths."""
 
     def line(given: object) -> Row:
         def first(paths: str) -> str:
@@ -189,7 +189,7 @@ def _request(entry: Any) -> Row:  # noqa: ANN401, the log's entry
 
 
 def _text(value: object) -> str:
-    """Return anything as a short text."""
+    """Convert a value to a short text."""
     if value is None:
         return ""
     shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()

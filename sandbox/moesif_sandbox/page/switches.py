@@ -1,4 +1,4 @@
-"""The page's switches: what can be made to go wrong by a click, and how long it stays so."""
+"""The page's switches, which turn faults on and off."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,9 +16,9 @@ LOST_ANSWERS = 3
 
 
 class Switch(NamedTuple):
-    """One thing that can go wrong, at the services where it makes sense.
+    """A switch for a fault, and the services that have it.
 
-    One that poisons hits only what holds a certain user's id; that user is changed for it.
+    With `poisons` the fault hits only requests with a certain user's id; that user is changed.
     """
 
     label: str
@@ -36,24 +36,24 @@ SERVICES = {
 _FOR_EVER = Fault("/", "status", times=FOREVER)
 SWITCHES: Mapping[str, Switch] = {
     "rate-limit": Switch(
-        f"429 for {RATE_LIMIT_SECONDS} s", "Too many requests: come back in a second.",
+        f"429 for {RATE_LIMIT_SECONDS} s", "Too many requests: retry after a second.",
         Fault("/", "status", status=429, headers={"Retry-After": "1"}, times=FOREVER,
               for_seconds=RATE_LIMIT_SECONDS)),
-    "outage": Switch("503", "Nothing is taken until you switch it off.", _FOR_EVER),
+    "outage": Switch("503", "Nothing is accepted until you switch it off.", _FOR_EVER),
     "lost-answers": Switch(
         f"{LOST_ANSWERS} lost answers",
-        "All is taken, but the connection breaks before the answer.",
+        "Requests are processed, but the connection closes before the response.",
         Fault("/", "close_after", times=LOST_ANSWERS)),
-    "slow": Switch("Slow", "Every answer takes a second.",
+    "slow": Switch("Slow", "Every response takes a second.",
                    Fault("/", "delay", seconds=1.0, times=FOREVER)),
     "poison": Switch(
-        "Poison", "Every request with one certain user is refused. That user is changed for it.",
+        "Poison", "Every request with a certain user is refused. That user is changed now.",
         replace(_FOR_EVER, status=400), ("segment", "collector"), poisons=True),
 }  # fmt: skip
 
 
 def states(plan: FaultPlan, service: str, now: datetime) -> list[tuple[str, Switch, str]]:
-    """Return the switches of a service, each with its name and how it is on, if it is."""
+    """Return the switches of a service, with their names and states; an off state is empty."""
     on = {pending.fault.name: _said(pending, now) for pending in plan.pending()}
     return [
         (name, switch, on.get(_fault_name(name, service), ""))
@@ -74,13 +74,13 @@ def _said(pending: Pending, now: datetime) -> str:
 
 
 def others(plan: FaultPlan, service: str) -> int:
-    """Return how many faults are planned that none of a service's switches shows."""
+    """Return the number of pending faults that are not shown as switches of a service."""
     shown = {_fault_name(name, service) for name in SWITCHES}
     return sum(pending.fault.name not in shown for pending in plan.pending())
 
 
 def turn(plan: FaultPlan, name: str, service: str, poisoned: str | None) -> bool:
-    """Turn a switch on if it is off, and off if it is on; say whether it is on now."""
+    """Toggle a switch; return whether it is on now."""
     label = _fault_name(name, service)
     if any(pending.fault.name == label for pending in plan.pending()):
         plan.clear(label)

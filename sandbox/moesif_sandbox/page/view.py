@@ -1,4 +1,4 @@
-"""What an address says of the page: which list, how far back; and how a run is started."""
+"""The page's state in its URL, and the commands that start a run."""
 
 import re
 import shlex
@@ -9,13 +9,13 @@ from moesif_sandbox.settings import PORT, Settings
 
 
 class View:
-    """The choices that an address makes; what it names wrongly, or not at all, is the default."""
+    """The choices in a URL's query string; missing and invalid ones have defaults."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
         self._given = dict(given)
 
     def choice(self, name: str, options: Iterable[str]) -> str:
-        """Return the chosen one of some options; the first is the default."""
+        """Return the chosen option; the first is the default."""
         first, *more = options
         given = self._given.get(name, first)
         return given if given in more else first
@@ -26,19 +26,19 @@ class View:
         return int(given) if re.fullmatch("[0-9]{1,9}", given) else None
 
     def address(self, path: str = "/", /, **changes: str | int | None) -> str:
-        """Return a path with these choices and some changes to them; None is the default."""
+        """Return a URL with these choices and some changes; None removes a choice."""
         kept = {**self._given, **changes}
         query = urlencode({name: value for name, value in kept.items() if value is not None})
         return f"{path}?{query}" if query else path
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with what it counts."""
+    """Return a number and a noun, in the plural if needed."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def runs(address: str, settings: Settings) -> Mapping[str, str]:
-    """Return what starts a run when it is pasted into a shell, in two ways."""
+    """Return shell commands that start a run, with Meltano and without."""
     keys = (settings.management_key, settings.write_key, settings.region)
     variables = {
         "TAP_MOESIF_API_URL": f"{address}/moesif/api/v1", "TAP_MOESIF_MANAGEMENT_API_KEY": keys[0],
@@ -53,6 +53,6 @@ def runs(address: str, settings: Settings) -> Mapping[str, str]:
     pipe = ".venv/bin/tap-moesif --config=ENV | .venv/bin/target-segment --config=ENV"
     usually = "\n".join(meltano if is_known else [*exports, *meltano])
     return {
-        "In the checkout (to install once is enough):": usually,
+        "In the checkout (install once):": usually,
         "Without Meltano": "\n".join([*exports, pipe]),
     }

@@ -1,4 +1,4 @@
-"""The demo's data: the same for the same numbers, seed and time."""
+"""The demo data, determined by the numbers, the seed and the time."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _TIME = re.compile(r'(?<=")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\
 
 
 class SeedPlan(NamedTuple):
-    """How much data to make, and how; the command has an option of each name."""
+    """Parameters of the demo data; the command has an option for each."""
 
     now: datetime
     users: int = 1000
@@ -33,7 +33,7 @@ class SeedPlan(NamedTuple):
 
 
 def make_seed(plan: SeedPlan) -> Contents:
-    """Return the demo's data."""
+    """Return the demo data."""
     seed, now, days = plan.seed, plan.now, plan.days
     companies = [company(number, seed, now, days) for number in range(plan.companies)]
     if plan.awkward:

@@ -1,7 +1,7 @@
-"""Documents as real accounts have them too: every shape that Moesif's are known or feared to have.
+"""Documents in unusual and invalid shapes, as they may occur in real accounts.
 
-A document's shapes follow from its number alone, so that any sixty users in a row show every one
-that keeps the types of its fields, and any two hundred the others as well.
+The shapes of a document depend only on its number: any 60 consecutive users have all shapes with
+valid types, and any 200 also those with invalid types.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from moesif_sandbox.seed.profiles import enrichment
 from moesif_sandbox.times import parse_iso
 
 _Shapes = Sequence[tuple[int, int, Callable[[Json, int], Json]]]  # remainder, divisor, changes
-_GONE = object()  # in place of a value: the field is taken away
+_GONE = object()  # as a value: removes the field
 _SEEN = ("first_seen_time", "last_seen_time")
-# Right to left, combining, joined emoji, and a null character, which PostgreSQL can't store.
+# Right to left, combining, joined emoji, and a null character, which PostgreSQL cannot store.
 _UNICODE = (
     "\u202e\u0645\u0631\u062d\u0628\u0627\u202c e\u0301 "
     "\U0001f469\u200d\U0001f469\u200d\U0001f467 \u0000end"
@@ -88,7 +88,7 @@ _USERS: _Shapes = (
 _COMPANIES: _Shapes = (
     (1, 3, _renamed("company_domain", "domain_name")),
     (2, 4, _renamed("metadata", "body")),
-    (7, 10, _fixed({"company_id": _GONE})),  # known by the hit's `_id` alone
+    (7, 10, _fixed({"company_id": _GONE})),  # only the hit's `_id` remains
     (0, 6, _fixed({"account_manager": {"id": "7", "name": "Ngozi"}})),
     (3, 7, _renamed("created", "created_at")),
     (5, 7, _renamed("created", "create_time")),

@@ -1,4 +1,4 @@
-"""The demo's events: API calls, and now and then an action of a user."""
+"""The demo events: API calls and some custom actions."""
 
 import math
 import random
@@ -11,7 +11,7 @@ from moesif_sandbox.moesif.search import Document, Json
 from moesif_sandbox.seed.profiles import USER_AGENTS, draws
 from moesif_sandbox.times import midnight, zulu
 
-# In the headers and bodies of events, where accounts have their customers' real credentials.
+# In the headers and bodies of events, which contain credentials in real accounts.
 CANARY = "canary-credential"
 
 _ROUTES = (("GET", "/v1/orders"), ("POST", "/v1/orders"), ("GET", "/v1/orders/:id"),
@@ -19,9 +19,9 @@ _ROUTES = (("GET", "/v1/orders"), ("POST", "/v1/orders"), ("GET", "/v1/orders/:i
            ("DELETE", "/v1/tokens/:id"))  # fmt: skip
 _ACTIONS = ("Clicked Sign Up", "Viewed Pricing", "Created API Key", "Upgraded Plan")
 _STATUSES = (200, 200, 200, 200, 201, 201, 204, 304, 400, 401, 404, 429, 500)
-_MOST_EVENTS = 50_000  # beyond that only some of the users have events, to start in seconds
-_BUSY_EVERY = 20  # one user in so many is busy ...
-_BUSY_FACTOR = 12  # ... with so many times the events of others
+_MAX_EVENTS = 50_000  # with more, only some users have events, for a fast start
+_BUSY_EVERY = 20  # one user in 20 is busy ...
+_BUSY_FACTOR = 12  # ... and has 12 times as many events as others
 _BUSY_DAYS = 7
 _RECENT_SHARE = 0.6
 _DAY = timedelta(days=1)
@@ -41,24 +41,24 @@ def events(
 ) -> Iterator[Document]:
     """Yield the events of all users, oldest user first.
 
-    One user in ten has none, one in four none within the last 24 hours. One in twenty is busy on
-    each of the last seven days, most around noon and more from day to day.
+    One user in ten has none, one in four has none in the last 24 hours. One in twenty is busy on
+    each of the last seven days, mostly around noon and increasingly.
     """
     factor = 1 + (_BUSY_FACTOR - 1) / _BUSY_EVERY
-    step = max(math.ceil(len(users) * per_user * factor / _MOST_EVENTS), 1)
+    step = max(math.ceil(len(users) * per_user * factor / _MAX_EVENTS), 1)
     made = (
         _event(f"event_{number * step:06d}_{part:03d}", user, time, chance)
         for number, user in enumerate(users[::step])
         for chance in [draws(seed, "events", number * step)]
         for part, time in enumerate(_times(number, chance, now, days, per_user))
     )
-    return islice(made, _MOST_EVENTS)
+    return islice(made, _MAX_EVENTS)
 
 
 def _times(
     number: int, chance: random.Random, now: datetime, days: int, count: int
 ) -> Iterator[datetime]:
-    """Yield when a user's events happened, in no order."""
+    """Yield the times of a user's events, unordered."""
     if not number % _BUSY_EVERY:
         for _ in range(count * _BUSY_FACTOR):
             day = midnight(now) - _DAY * int(min(days, _BUSY_DAYS) * chance.random() ** 1.5)
@@ -89,7 +89,7 @@ def _event(event_id: str, user: Document, time: datetime, chance: random.Random)
         source |= {"event_type": "user_action", "action_name": chance.choice(_ACTIONS)}
         return Document(event_id, source)
     duration = round(chance.lognormvariate(4, 1), 1)
-    answered = zulu(time + timedelta(milliseconds=duration))
-    response = {"time": answered, "status": chance.choice(_STATUSES), **_RESPONSE}
+    end = zulu(time + timedelta(milliseconds=duration))
+    response = {"time": end, "status": chance.choice(_STATUSES), **_RESPONSE}
     source |= {"event_type": "api_call", "duration_ms": duration, "response": response}
     return Document(event_id, source)

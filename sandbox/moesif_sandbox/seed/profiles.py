@@ -1,4 +1,4 @@
-"""The demo's companies, with their subscriptions, and its users."""
+"""The demo companies, with subscriptions, and users."""
 
 import random
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from moesif_sandbox.moesif.places import place_of
 from moesif_sandbox.moesif.search import Document, Json
 from moesif_sandbox.times import bare, seven_digits, zulu
 
-# Scripts on purpose: accents, combining marks, right to left, CJK, emoji outside the basic plane.
+# Various scripts: accents, combining marks, right to left, CJK, emoji outside the basic plane.
 _FIRST_NAMES = ("Ada", "Grace", "Zoë", "Rene\u0301", "شيرين", "Łukasz", "美咲", "Nguyễn", "יעל",
                "Sophie 🚀", "Mary", "John", "Anjali", "Øyvind", "Ọlá", "Chloe")  # fmt: skip
 _LAST_NAMES = ("Lovelace", "Hopper", "O'Connor", "Müller-Lüdenscheidt", "حداد", "Wałęsa", "田中",
@@ -30,8 +30,8 @@ _CALLED = ("ttfhw_s", "first_seen_time", "last_seen_time")
 
 
 def draws(seed: int, kind: str, number: int) -> random.Random:
-    """Return the source of chance of one document: the same however many others there are."""
-    return random.Random(f"{seed}:{kind}:{number}")  # noqa: S311 - the demo's data, no secret
+    """Return a document's random generator, independent of the number of documents."""
+    return random.Random(f"{seed}:{kind}:{number}")  # noqa: S311 - demo data, no secret
 
 
 def company(number: int, seed: int, now: datetime, days: int) -> Document:
@@ -91,7 +91,7 @@ def _subscription(chance: random.Random, company_id: str, part: int, created: da
 def user(
     number: int, seed: int, now: datetime, days: int, companies: Sequence[Document]
 ) -> Document:
-    """Return one user; some ids are digits, as accounts that count their users have them."""
+    """Return one user; some ids are digits, as in accounts that number their users."""
     chance = draws(seed, "user", number)
     user_id = f"user_{number:06d}" if (number + 7) % 13 else f"{100_000 + number}"
     first = _FIRST_NAMES[number % len(_FIRST_NAMES)]
@@ -100,7 +100,7 @@ def user(
     of_times = draws(seed, shared, shared == "batch" and number // 10) if shared else chance
     modified = now - timedelta(days=days) * of_times.random()
     created = now - timedelta(days=days + chance.randrange(300), seconds=number)
-    where = f"198.51.100.{chance.randrange(1, 255)}"  # nobody's: reserved for documentation
+    where = f"198.51.100.{chance.randrange(1, 255)}"  # reserved for documentation
     source: Json = {
         "user_id": user_id, **OWNED, "name": f"{first} {last}", "first_name": first,
         "last_name": last, "email": f"{user_id}@mail{number % 7}.example",
@@ -125,7 +125,7 @@ def user(
             "referring_domain": "search.example",
         }  # fmt: skip
     if not (number + 4) % 6:
-        source["crm_segment"] = "mid-market"  # accounts have fields of their own
+        source["crm_segment"] = "mid-market"  # a custom field
     if not (number + 6) % 10:
         source["enrichment"] = enrichment(number)
     return Document(user_id, source)
@@ -145,6 +145,6 @@ def _metadata(chance: random.Random) -> Json:
 
 
 def enrichment(number: int) -> Json:
-    """Return what an enrichment service knows about a user."""
+    """Return a user's data from an enrichment service."""
     person = {"employment": {"title": "Engineer"}, "id": f"person-{number}"}
     return {"person": person, "company": {"metrics": {"employees": number % 900, "raised": None}}}

@@ -1,4 +1,4 @@
-"""Segment: the rules for a message, the tracking API and its CDN, and what arrived."""
+"""Segment: the tracking API and its CDN, the rules for messages, and received messages."""
 
 from moesif_sandbox.segment.api import SegmentApi, SegmentLedger
 

@@ -1,7 +1,7 @@
-"""Segment's rules: what the tracking API does with each message of a request.
+"""Segment's rules for the messages of a request.
 
-The edge is stateless and says 200 to nearly everything; what becomes of a message is decided
-behind it, and shows only in the verdict.
+The API is stateless and returns 200 for nearly everything; whether a message is kept is decided
+later, and the response does not show it.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ Message = dict[str, object]
 # clients read a KB as 1,024 bytes.
 MAX_MESSAGE_BYTES = 32 * 1024
 MAX_BODY_BYTES = 500 * 1024
-# Segment, HTTP Tracking API, 'Batch': over it, the answer is 200 and the events are rejected.
+# Segment, HTTP Tracking API, 'Batch': above it, the response is 200 and the events are rejected.
 MAX_BATCH_MESSAGES = 2_500
 # Segment, HTTP Tracking API, 'Troubleshooting': a message id is shorter than 100 characters.
 MAX_MESSAGE_ID_CHARACTERS = 99
@@ -32,7 +32,7 @@ _OBJECTS = {"identify": "traits", "group": "traits", "track": "properties", "pag
 
 
 class Batch(msgspec.Struct, rename="camel"):
-    """The body of a request, its messages still encoded, so that their size can be seen."""
+    """The body of a request; its messages stay encoded, for their size."""
 
     batch: list[msgspec.Raw]
     write_key: object = None
@@ -40,22 +40,22 @@ class Batch(msgspec.Struct, rename="camel"):
 
 
 def read(body: bytes) -> Batch:
-    """Return a request's batch; one that is too large or no JSON is refused."""
+    """Return a request's batch; raise a `RefusedError` if it is too large or invalid."""
     if len(body) > MAX_BODY_BYTES:
         raise RefusedError(f"the body has {len(body)} bytes, more than {MAX_BODY_BYTES}")
     try:
-        msgspec.json.decode(body)  # a batch's messages stay encoded, and unread
+        msgspec.json.decode(body)  # validates the messages, too
         return msgspec.json.decode(body, type=Batch)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedError(f"the body is no valid request: {error}") from error
+        raise RefusedError(f"the body is not a valid request: {error}") from error
 
 
 def judge(
     given: Batch, key: str | None, region: str | None, at: datetime, settings: Settings
 ) -> tuple[list[Message], list[Message]]:
-    """Say which messages of a batch Segment stores, and which it drops, with the reasons.
+    """Return the messages of a batch that are stored, and those that are dropped with the reasons.
 
-    They came with a key, if not in the body, to a region's host, if not to the workspace's own.
+    `key` is from the header, the default is in the body; `region` is the host's, if it has one.
     """
     accepted, discarded = list[Message](), list[Message]()
     refused = _reason_for_all(given, key or given.write_key, region, settings)
@@ -80,7 +80,7 @@ def _reason_for_all(
 
 
 def _reasons(message: object, size: int) -> Iterator[str]:
-    """Yield the codes under which a message is dropped; one that is kept has none."""
+    """Yield the reasons for which a message is dropped."""
     if not isinstance(message, dict):
         yield "not_object"
         return
@@ -117,7 +117,7 @@ def _id_reasons(message: Message, kind: str) -> Iterator[str]:
 
 
 def _stored(message: Message, sent_at: object, at: datetime) -> Message:
-    """Return a message as Segment stores it: with an id and corrected time."""
+    """Return a message as Segment stores it: with an id and a corrected time."""
     original, sent = _time(message.get("timestamp")), _time(message.get("sentAt") or sent_at)
     id_ = message.get("messageId") or str(uuid4())
     kept = {**message, "messageId": id_, "receivedAt": zulu(at)}
@@ -130,12 +130,12 @@ def _stored(message: Message, sent_at: object, at: datetime) -> Message:
 
 
 def _corrected(original: datetime | None, sent: datetime | None, received: datetime) -> datetime:
-    """Return the time to store: `receivedAt - (sentAt - timestamp)`, free of the sender's clock."""
+    """Return the time to store: `receivedAt - (sentAt - timestamp)`."""
     if original is None:
         return received
     try:
         return original if sent is None else received - (sent - original)
-    except OverflowError:  # a time at the calendar's very end
+    except OverflowError:  # out of the calendar's range
         return original
 
 

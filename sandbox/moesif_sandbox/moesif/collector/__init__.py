@@ -1,4 +1,4 @@
-"""The collector: takes profiles and events, by Moesif's rules, into the account's documents."""
+"""The collector: validates profiles and events, and writes them to the account."""
 
 from moesif_sandbox.moesif.collector.api import CollectorApi, CollectorLedger
 from moesif_sandbox.moesif.collector.rules import KINDS

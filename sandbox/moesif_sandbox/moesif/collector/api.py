@@ -1,4 +1,4 @@
-"""Moesif's collector API over HTTP, the writing half, and what it was sent."""
+"""Moesif's Collector API, and the data that it received."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,36 +13,36 @@ from moesif_sandbox.moesif.collector.rules import KINDS, Kind, check, read
 from moesif_sandbox.moesif.collector.writer import Writer
 from moesif_sandbox.moesif.search import Json
 from moesif_sandbox.settings import Settings
-from moesif_sandbox.web import Endpoint, RefusedError, json_answer, route, unpacked
+from moesif_sandbox.web import Endpoint, RefusedError, json_response, route, unpacked
 
 _ID_HEADER = "X-Moesif-Application-Id"
 _CREATED = 201
-# What Moesif's client libraries ask for at their start.
+# Requested by Moesif's client libraries at their start.
 _CONFIG: Json = {"sample_rate": 100, "user_sample_rate": {}, "company_sample_rate": {}}
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean"}  # all else is a number
 
 
 class CollectorLedger:
-    """Every request, and the elements that were taken or dropped, by kind and as they came."""
+    """All requests, and the accepted and duplicate elements by kind, in order of arrival."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
-        self.requests: list[Json] = []  # also those that were refused
-        self.refused: list[Json] = []  # of these requests; nothing of them is taken
+        """Remove everything."""
+        self.requests: list[Json] = []  # including refused ones
+        self.refused: list[Json] = []  # the refused requests
         self.accepted: dict[str, list[Json]] = {kind.name: [] for kind in KINDS}
         self.duplicates: dict[str, list[Json]] = {kind.name: [] for kind in KINDS}
-        self.callers_address: list[str] = []  # events that named no address
+        self.callers_address: list[str] = []  # events without an IP address
         self._types: dict[str, str] = {}
         self._transactions: set[object] = set()
 
-    def learn_types(self, kind: Kind, elements: Sequence[Json]) -> None:
-        """Remember the types of the elements' metadata, or none if one differs from before.
+    def check_types(self, kind: Kind, elements: Sequence[Json]) -> None:
+        """Check the types of metadata against earlier ones, and store new ones if all match.
 
         Moesif, 'User metadata': 'once Moesif has seen a key with one type, a value of another type
-        is not accepted'. Null is no type; whole numbers and fractions are both numbers.
+        is not accepted'. Nulls are ignored; integers and fractions are both numbers.
         """
         new: dict[str, str] = {}
         for number, element in enumerate(elements):
@@ -54,9 +54,9 @@ class CollectorLedger:
         self._types |= new
 
     def receive(self, kind: Kind, elements: Sequence[Json]) -> list[Json]:
-        """Record the elements of a request that was taken; return those that are no repeats.
+        """Record the elements of an accepted request; return those that are not duplicates.
 
-        A `transaction_id` that came before, in an action or in an event, is a repeat.
+        An action or event with a `transaction_id` seen before is a duplicate.
         """
         fresh = []
         for element in elements:
@@ -71,7 +71,7 @@ class CollectorLedger:
         return fresh
 
     def ids(self) -> dict[str, list[object]]:
-        """Return the ids of what was accepted, each once, in the order in which they came."""
+        """Return the distinct ids of accepted elements, in order of arrival."""
         named = {
             kind.name: [one.get(kind.id_field) for one in self.accepted[kind.name]]
             for kind in KINDS
@@ -84,15 +84,15 @@ def _types_of(value: object, path: str) -> Iterator[tuple[str, str]]:
         yield path, _TYPES.get(type(value), "number")
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _types_of(part, f"{path}.{name!r}")  # quoted: a name may hold a dot
-    elif isinstance(value, list):  # all elements of a list are of one type, too
+            yield from _types_of(part, f"{path}.{name!r}")  # quoted: names may contain dots
+    elif isinstance(value, list):  # all elements of a list must have one type, too
         for part in value:
             yield from _types_of(part, f"{path}[]")
 
 
 @dataclass
 class CollectorApi:
-    """The endpoints, with what they need."""
+    """The endpoints of the Collector API."""
 
     account: Account
     ledger: CollectorLedger
@@ -114,7 +114,7 @@ class CollectorApi:
     def _gives(self, answer: object) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             self._authorise(request)
-            return json_answer(answer)
+            return json_response(answer)
 
         return endpoint
 
@@ -135,22 +135,22 @@ class CollectorApi:
                 self.ledger.refused.append(entry)
                 raise
             request.state.records = len(elements)
-            return json_answer({}, _CREATED)
+            return json_response({}, _CREATED)
 
         return endpoint
 
     def _authorise(self, request: Request) -> None:
         given = request.headers.get(_ID_HEADER)
         if given != self.settings.application_id:
-            what = "is missing" if given is None else "holds no application id that is known"
+            what = "is missing" if given is None else "is not a known application id"
             raise RefusedError(f"the header {_ID_HEADER} {what}", "bad_application_id", 401)
 
     def _take(self, kind: Kind, elements: list[Json], caller: str) -> None:
-        """Take all elements of a request, or none."""
+        """Accept all elements of a request, or none."""
         at = self.clock()
         for number, element in enumerate(elements):
             check(kind, element, f"element {number}", at, self.settings)
-        self.ledger.learn_types(kind, elements)
+        self.ledger.check_types(kind, elements)
         fresh = self.ledger.receive(kind, elements)
         writer = Writer(self.account, self.settings, at)
         self.ledger.callers_address += writer.write(kind, fresh, caller)

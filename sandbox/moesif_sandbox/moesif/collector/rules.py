@@ -1,7 +1,7 @@
-"""Moesif's collector: what it takes of a request, and why it refuses one.
+"""The collector's rules: parsing and validation of a request's body; pure.
 
-Pure: a body goes in, its elements come out, or a `RefusedError` that says what is wrong with which
-of them. Moesif documents no answer for a part of a batch, so one bad element costs all of it.
+An invalid element raises a `RefusedError` for the whole batch, because Moesif documents no partial
+success.
 """
 
 import re
@@ -18,7 +18,7 @@ from moesif_sandbox.times import parse_iso
 from moesif_sandbox.web import RefusedError
 
 # Moesif, Collector API, 'Limits', and the notes in its client libraries: 'batch size must be less
-# than 250kb'. A KB is read as 1,000 bytes, so that what passes here passes under either reading.
+# than 250kb'. A KB is read as 1,000 bytes, the stricter meaning.
 MAX_EVENT_BYTES = 1_000_000
 MAX_ACTIONS_BYTES = 15_000_000
 MAX_EVENTS_BYTES = 50_000_000
@@ -26,14 +26,14 @@ MAX_PROFILES_BYTES = 250_000
 # Moesif, 'Event ingestion': older ones are rejected unless support has enabled backfill.
 LATEST = timedelta(days=30)
 
-_MAX_DEPTH = 100  # keeps recursion bounded; real documents are far below
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MAX_DEPTH = 100  # bounds the recursion; real documents are far below
+_is_uuid = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
 
 class Kind(NamedTuple):
-    """One kind of elements: what each must have, in dotted paths, and how large they may be."""
+    """A kind of element: fields to check, as dotted paths, and maximum sizes."""
 
-    name: str  # the path it is posted to
+    name: str  # also its path
     id_field: str
     required: Sequence[str]
     strings: Sequence[str]
@@ -41,7 +41,7 @@ class Kind(NamedTuple):
     objects: Sequence[str]
     max_batch_bytes: int = MAX_PROFILES_BYTES
     max_element_bytes: int = MAX_PROFILES_BYTES
-    is_event: bool = False  # and no profile
+    is_event: bool = False  # not a profile
 
 
 _PROFILE_STRINGS = ("company_id", "session_token", "ip_address")
@@ -72,7 +72,7 @@ KINDS = (USERS, COMPANIES, SUBSCRIPTIONS, ACTIONS, EVENTS)
 
 
 def read(kind: Kind, body: bytes, sent_bytes: int, *, batch: bool) -> list[Json]:
-    """Return the elements of a body of this size on its way: of an array, or the one that it is."""
+    """Return the elements of a body, an array or one object; `sent_bytes` is its packed size."""
     limit = kind.max_batch_bytes if batch else kind.max_element_bytes
     _check_size("the body", max(len(body), sent_bytes), limit)
     try:
@@ -96,7 +96,7 @@ def _check_size(what: str, size: int, limit: int) -> None:
 
 
 def check(kind: Kind, element: Json, where: str, now: datetime, settings: Settings) -> None:
-    """Check an element against the rules of its kind; the first that it breaks refuses it."""
+    """Check an element by the rules of its kind; raise a `RefusedError` for the first error."""
     visitor = settings.anonymous_users and kind is USERS and element.get("anonymous_id")
     for paths, reason in (
         (kind.objects, "not_object"),
@@ -116,13 +116,13 @@ def check(kind: Kind, element: Json, where: str, now: datetime, settings: Settin
         raise RefusedError(f"{where}: it is older than {LATEST.days} days", "too_late")
 
 
-# What is wrong with a field, and which values are so; null is none.
+# Errors of a field, and the values that cause them; null is no value.
 _FAULTS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "missing_field": ("is missing", lambda value: value is None or value == ""),
-    "not_object": ("is no object", lambda value: not isinstance(value, (dict, NoneType))),
-    "not_string": ("is no string", lambda value: not isinstance(value, (str, NoneType))),
-    "bad_time": ("is no ISO 8601 time", lambda value: value is not None and not parse_iso(value)),
-    "bad_transaction_id": ("is no UUID", lambda v: v is not None and not _UUID.fullmatch(str(v))),
+    "not_object": ("is not an object", lambda value: not isinstance(value, (dict, NoneType))),
+    "not_string": ("is not a string", lambda value: not isinstance(value, (str, NoneType))),
+    "bad_time": ("is not an ISO 8601 time", lambda v: v is not None and not parse_iso(v)),
+    "bad_transaction_id": ("is not a UUID", lambda v: v is not None and not _is_uuid(str(v))),
 }
 
 

@@ -1,7 +1,7 @@
-"""What becomes of the account's documents by what the collector has taken.
+"""Updates of the account's documents by accepted elements.
 
-Moesif publishes that updates are merged recursively and that omitted keys stay; what it leaves
-open is a setting.
+Moesif documents that updates are merged recursively and that omitted keys are kept; undocumented
+behaviour is configurable.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +18,9 @@ from moesif_sandbox.moesif.search import Document, Index, Json
 from moesif_sandbox.settings import Settings
 from moesif_sandbox.times import bare, milliseconds, parse_iso, parse_stored, seven_digits, zulu
 
-# Moesif, 'User metadata': these are known fields of a user, although they are sent as metadata.
+# Moesif, 'User metadata': sent as metadata, but stored as fields of the user.
 RESERVED_METADATA = ("email", "name", "first_name", "last_name", "phone", "photo_url")
-_TURNED_INTO_OTHERS = {"metadata", "session_token", "user_agent_string", "modified_time"}
+_CONVERTED = {"metadata", "session_token", "user_agent_string", "modified_time"}
 _MILLISECOND = timedelta(milliseconds=1)
 _Update = Callable[[Json, Json, datetime, Settings], Json]
 
@@ -42,25 +42,25 @@ def merged(old: Json, given: Json, settings: Settings) -> Json:
 
 
 def new_profile(id_field: str, profile_id: str, at: datetime) -> Json:
-    """Return a user or a company that is seen for the first time."""
+    """Return a new user or company."""
     return {id_field: profile_id, "created": zulu(at), "modified_time": bare(at), **OWNED}
 
 
 def updated_user(old: Json, given: Json, at: datetime, settings: Settings) -> Json:
-    """Return a user with an update merged in, whose reserved metadata are fields of the user."""
+    """Return a user with an update merged in; reserved metadata become fields of the user."""
     metadata = given.get("metadata")
     if isinstance(metadata, dict):
         reserved = {name: metadata[name] for name in RESERVED_METADATA if name in metadata}
         own = {name: value for name, value in metadata.items() if name not in reserved}
         old, given = merged(old, reserved, settings), given | {"metadata": own}
-    if not given.get("user_id"):  # an anonymous visitor, who has no such id
+    if not given.get("user_id"):  # an anonymous user
         old = {name: value for name, value in old.items() if name != "user_id"}
     return updated_profile(old, given, at, settings)
 
 
 def updated_profile(old: Json, given: Json, at: datetime, settings: Settings) -> Json:
     """Return a user or a company with an update merged in."""
-    plain = {name: value for name, value in given.items() if name not in _TURNED_INTO_OTHERS}
+    plain = {name: value for name, value in given.items() if name not in _CONVERTED}
     if "metadata" in given:
         plain[metadata_name(old)] = given["metadata"]
     new = merged(old, plain, settings)
@@ -77,7 +77,7 @@ def updated_profile(old: Json, given: Json, at: datetime, settings: Settings) ->
 
 
 def user_agent_of(text: str) -> Json:
-    """Return a user agent string as an object; only the program's name is read from it."""
+    """Return a parsed user agent; only the program's name is read."""
     return {"name": text.partition("/")[0], "os": "Other", "device": "Other"}
 
 
@@ -89,12 +89,12 @@ def updated_subscription(old: Json, given: Json, at: datetime, settings: Setting
 
 
 def time_of(event: Json, at: datetime) -> datetime:
-    """Return when an event happened: now, unless it says otherwise."""
+    """Return the time of an event; the default is now."""
     return parse_iso(value_at(event, "request.time")) or at
 
 
 def seen(source: Json, event: Json, at: datetime, settings: Settings) -> Json:
-    """Return a profile that was active in an event, as the API has learnt now."""
+    """Return a profile with its first and last seen times updated by an event."""
     first, last = (parse_stored(source.get(f"{name}_seen_time")) for name in ("first", "last"))
     time, result = time_of(event, at), dict(source)
     if first is None or milliseconds(time) < first:
@@ -108,14 +108,14 @@ def seen(source: Json, event: Json, at: datetime, settings: Settings) -> Json:
 
 @dataclass(frozen=True)
 class Writer:
-    """Changes an account by the elements of one request, which keep all rules."""
+    """Writes the valid elements of one request to an account."""
 
     account: Account
     settings: Settings
     at: datetime
 
     def write(self, kind: Kind, elements: Sequence[Json], caller: str) -> list[str]:
-        """Write elements; return the ids of events that got the caller's address as theirs."""
+        """Write elements; return the ids of events that got the caller's IP address."""
         users, companies = self.account.users, self.account.companies
         named: list[tuple[str, Json]] = []
         if kind is rules.USERS:
@@ -136,7 +136,7 @@ class Writer:
     def _change(
         self, index: Index, id_field: str, elements: Sequence[Json], update: _Update
     ) -> None:
-        """Update profiles, each of which may be named more than once."""
+        """Update profiles; several elements may have the same id."""
         changed: dict[str, Json] = {}
         for given in elements:
             visitor = given.get("anonymous_id") if update is updated_user else None
@@ -160,7 +160,7 @@ class Writer:
             held[id_] = owner, new
 
     def _replace(self, company_id: str, subscription_id: str, new: Sequence[Json]) -> None:
-        """Put subscriptions into a company, in the place of the one of this id."""
+        """Replace a company's subscription with this id by new ones."""
         companies = self.account.companies
         source = companies.get(company_id)
         source = source or new_profile("company_id", company_id, self.at)
@@ -169,7 +169,7 @@ class Writer:
         companies.put([Document(company_id, {**source, "subscriptions": [*kept, *new]})])
 
     def _event(self, kind: Kind, given: Json, caller: str) -> Json:
-        """Return the document of an event; one that names no address gets the caller's."""
+        """Return the document of an event; without an IP address it gets the caller's."""
         time, sent = time_of(given, self.at), given["request"]
         request: Json = {**sent} if isinstance(sent, dict) else {}
         address = str(request.get("ip_address") or caller)
@@ -180,13 +180,13 @@ class Writer:
             request["geo_ip"] = in_event(place)
         event: Json = {"direction": "Incoming", "weight": 1, **OWNED, **given, "request": request}
         event["event_type"] = "user_action" if kind is rules.ACTIONS else "api_call"
-        answered = parse_iso(value_at(given, "response.time"))
-        if answered is not None:
-            event["duration_ms"] = (answered - time) / _MILLISECOND
+        end = parse_iso(value_at(given, "response.time"))
+        if end is not None:
+            event["duration_ms"] = (end - time) / _MILLISECOND
         return event
 
     def _embed(self) -> None:
-        """Put companies into their users, and take out those that users have left."""
+        """Embed companies in their users, and remove outdated ones."""
         changed = []
         for user in self.account.users.documents:
             id_, source = str(user.source.get("company_id")), user.source

@@ -1,4 +1,4 @@
-"""The search: documents, and the engine's DSL as far as clients send it."""
+"""The search: documents, and the part of the engine's DSL that clients use."""
 
 from moesif_sandbox.moesif.search.dsl import Json, SearchError
 from moesif_sandbox.moesif.search.index import Document, Index

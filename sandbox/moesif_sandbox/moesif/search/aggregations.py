@@ -1,4 +1,4 @@
-"""Aggregations: documents in buckets by value, time or query, and figures that sum them up."""
+"""Aggregations: buckets by value, time or query, and metrics."""
 
 import re
 from collections import defaultdict
@@ -12,11 +12,11 @@ from moesif_sandbox.moesif.search.index import Column, Index, Value, is_exact, v
 from moesif_sandbox.moesif.search.query import compile_query
 
 Positions = Sequence[int]
-Inner = Callable[[Positions], Json]  # gives a bucket's sub-aggregations
+Inner = Callable[[Positions], Json]  # returns a bucket's sub-aggregations
 Key = tuple[Value, ...]
-Hits = Callable[[Index, Json], list[Json]]  # gives the first of an index's documents
+Hits = Callable[[Index, Json], list[Json]]  # returns the first documents of an index
 
-# By key, or the engine's default, in the words of clients: the most frequent first, then by key.
+# By key, or by count and then key, which is the engine's default, in the forms that clients use.
 _BY_KEY, *_ORDERS = {"_key": "asc"}, None, {"_count": "desc"}, [{"_count": "desc"}, {"_key": "asc"}]
 _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _INTERVAL = re.compile(r"(\d+)([mhd])")
@@ -34,8 +34,8 @@ class _OfField(Clause, frozen=True):
     order: object = None
     fixed_interval: str | None = None
     calendar_interval: str | None = None
-    interval: str | None = None  # Elasticsearch 6 has no other
-    precision_threshold: int | None = None  # of a cardinality, which is exact here
+    interval: str | None = None  # the only one in Elasticsearch 6
+    precision_threshold: int | None = None  # ignored: cardinalities are exact here
     percents: tuple[float, ...] = (1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
 
 
@@ -50,7 +50,7 @@ class _Filters(Clause, frozen=True):
 
 
 class Aggregator:
-    """Computes the aggregations of one search, within the engine's number of buckets."""
+    """Computes the aggregations of one search, within the limit of buckets."""
 
     def __init__(self, index: Index, max_buckets: int, hits: Hits) -> None:
         self.index, self._hits = index, hits
@@ -77,7 +77,7 @@ class Aggregator:
         return _figures(kind, metric, values)
 
     def count(self, buckets: int) -> None:
-        """Count buckets that are made."""
+        """Count buckets, and raise a `SearchError` above the limit."""
         self._buckets += buckets
         if self._buckets > self._max_buckets:
             raise SearchError(
@@ -93,10 +93,10 @@ def _terms(search: Aggregator, options: object, positions: Positions, inner: Inn
     if spec.include is not None:
         wanted = {value_of(spec.field, value) for value in spec.include}
         groups = {key: found for key, found in groups.items() if key[0] in wanted}
-    # A shard makes more buckets than it answers with (Elasticsearch, 'Terms aggregation').
+    # A shard computes more buckets than it returns (Elasticsearch, 'Terms aggregation').
     search.count(min(len(groups), spec.shard_size or spec.size * 3 // 2 + 10))
     if spec.order not in (_BY_KEY, *_ORDERS):
-        raise SearchError(f"[terms.order] is not understood: {spec.order}")
+        raise SearchError(f"[terms.order] is not supported: {spec.order}")
     keys = sorted(groups, key=lambda key: (spec.order == _BY_KEY or -len(groups[key]), key))
     return {
         "doc_count_error_upper_bound": 0,
@@ -127,7 +127,7 @@ def _composite(search: Aggregator, options: object, positions: Positions, inner:
 
 
 def _source(index: Index, given: object) -> tuple[str, Column]:
-    """Return the field of a composite's source, and what its documents are grouped by."""
+    """Return the field of a composite's source, and its values for each document."""
     kind, options = single_entry(given, "composite.sources")
     spec = read(options, _OfField, kind)
     column = index.values(spec.field)
@@ -136,7 +136,7 @@ def _source(index: Index, given: object) -> tuple[str, Column]:
         return spec.field, column
     match = _INTERVAL.fullmatch(_CALENDAR.get(texts[0], texts[0])) if len(texts) == 1 else None
     if kind != "date_histogram" or match is None or is_exact(spec.field):
-        raise SearchError("[composite.sources] takes terms, and date_histogram of one interval")
+        raise SearchError("[composite.sources] supports terms, and date_histogram of one interval")
     interval = int(match[1]) * _UNITS[match[2]]
     return spec.field, [[int(v) // interval * interval for v in values] for values in column]
 
@@ -154,7 +154,7 @@ def _filters(search: Aggregator, options: object, positions: Positions, inner: I
 
 
 def _groups(columns: Sequence[Column], positions: Positions) -> dict[Key, list[int]]:
-    """Return the documents of each combination of the columns' values."""
+    """Group documents by each combination of the columns' values."""
     groups: dict[Key, list[int]] = defaultdict(list)
     for position in positions:
         for key in {*product(*(column[position] for column in columns))}:
@@ -163,7 +163,7 @@ def _groups(columns: Sequence[Column], positions: Positions) -> dict[Key, list[i
 
 
 def _figures(kind: str, spec: _OfField, values: Sequence[Value]) -> Json:
-    """Return the figures that a metric sums up values by."""
+    """Return the result of a metric."""
     if kind == "cardinality":
         return {"value": len({*values})}
     if is_exact(spec.field):
@@ -173,12 +173,12 @@ def _figures(kind: str, spec: _OfField, values: Sequence[Value]) -> Json:
         return {"values": {str(share): _percentile(numbers, share) for share in spec.percents}}
     if kind not in _REDUCED:
         known = ", ".join([*_BUCKETS, *_REDUCED, "cardinality", "percentiles", "top_hits"])
-        raise SearchError(f"unknown aggregation [{kind}]; the sandbox knows {known}")
+        raise SearchError(f"unknown aggregation [{kind}]; the sandbox supports {known}")
     return {"value": _REDUCED[kind](numbers) if numbers or kind == "sum" else None}
 
 
 def _percentile(ordered: Sequence[float], percent: float) -> float | None:
-    """Return a percentile by Hazen's rule, as the engines do; theirs of many are approximate."""
+    """Return a percentile by Hazen's rule, as the engines do, which approximate large ones."""
     if not ordered:
         return None
     rank = min(max(len(ordered) * percent / 100 - 0.5, 0), len(ordered) - 1)

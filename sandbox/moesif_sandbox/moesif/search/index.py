@@ -1,7 +1,7 @@
-"""One kind of documents, and for each of their fields the values to search by.
+"""An index of documents, with the searchable values of each field.
 
-As in the engine, a string is text that is searched by its tokens, with an exact `.raw` sub-field;
-a time is a date, whatever its notation; a value that is not of its field's type is not found.
+As in the engine, a string is searched by its tokens, and has a `.raw` sub-field with the exact
+value; a time is a date in any notation; a value that has not its field's type is not found.
 """
 
 import re
@@ -14,27 +14,27 @@ import msgspec
 from moesif_sandbox.moesif.search.dsl import Json, SearchError
 from moesif_sandbox.times import milliseconds, parse_iso
 
-# Elasticsearch, 'Dynamic mapping': `ignore_above` of the keyword beside each text. It counts
-# UTF-16 units; a longer value is not indexed.
-LONGEST_KEYWORD = 256
-_CACHED_RESULTS = 64  # a client reads one or a few searches at a time, page by page
-# Unicode's word boundaries, nearly: `john.doe@gmail.com` gives `john.doe` and `gmail.com`.
+# Elasticsearch, 'Dynamic mapping': `ignore_above` of keywords, in UTF-16 units. A longer value is
+# not indexed.
+MAX_KEYWORD_UNITS = 256
+_CACHED_RESULTS = 64  # enough for the pages of a few searches
+# Nearly Unicode's word boundaries: `john.doe@gmail.com` has the tokens `john.doe` and `gmail.com`.
 _TOKEN = re.compile(r"\w+(?:[.'\u2019]\w+)*")
 
 T = TypeVar("T")
 Value = str | float  # dates are epoch milliseconds, booleans 0 and 1
-Column = Sequence[Sequence[Value]]  # by the document's position
+Column = Sequence[Sequence[Value]]  # values by the document's position
 
 
 class Document(msgspec.Struct, frozen=True):
-    """One document; never changed in place, since documents share parts."""
+    """A document; never changed in place, because documents share parts."""
 
     id: str
     source: Json
 
 
 class Index:
-    """The documents of one kind, in the order they came, and what was computed from them."""
+    """Documents in order of arrival, and cached results."""
 
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self.documents: list[Document] = []
@@ -46,25 +46,25 @@ class Index:
         return len(self.documents)
 
     def get(self, document_id: str) -> Json | None:
-        """Return the source of the document with this `_id`."""
+        """Return a document by its `_id`."""
         position = self._positions.get(document_id)
         return None if position is None else self.documents[position].source
 
     def put(self, documents: Iterable[Document]) -> None:
-        """Add documents; one with an `_id` that is there already replaces the other."""
+        """Add documents, or replace those with the same `_id`."""
         for document in documents:
             position = self._positions.setdefault(document.id, len(self.documents))
             self.documents[position : position + 1] = [document]
         self._results.clear()
 
     def clear(self) -> None:
-        """Forget all documents."""
+        """Remove all documents."""
         self.documents.clear()
         self._positions.clear()
         self._results.clear()
 
     def tokens(self, field: str) -> Column:
-        """Return for every document what its field is found by."""
+        """Return the searchable tokens of a field, for each document."""
 
         def compute() -> Column:
             column = [*self._values(field)]
@@ -73,11 +73,11 @@ class Index:
         return self.cached(("tokens", field), compute)
 
     def values(self, field: str) -> Column:
-        """Return for every document the values that its field is sorted and grouped by."""
+        """Return the values of a field for sorting and grouping, for each document."""
         return self.cached(("values", field), lambda: _sortable(field, [*self._values(field)]))
 
     def cached(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return what was computed for `key` since the documents last changed."""
+        """Return a result from the cache, or compute it; changes of documents clear the cache."""
         if key not in self._results:
             if len(self._results) >= _CACHED_RESULTS:
                 self._results.clear()
@@ -93,14 +93,14 @@ class Index:
 
 
 def is_exact(field: str) -> bool:
-    """Say whether a field's values are strings as they are, whatever they look like."""
+    """Return whether a field has exact strings as values."""
     return field == "_id" or field.endswith(".raw")
 
 
 def value_of(field: str, value: object) -> Value:
-    """Return a value, of a document or of a request, in the form that is compared."""
+    """Convert a value of a document or a request to its comparable form."""
     if isinstance(value, (dict, list, NoneType)):
-        raise SearchError(f"[{field}] can't be compared with {value}")
+        raise SearchError(f"[{field}] cannot be compared with {value}")
     if is_exact(field):
         return str(value).lower() if isinstance(value, bool) else str(value)
     moment = parse_iso(value)
@@ -110,7 +110,7 @@ def value_of(field: str, value: object) -> Value:
 
 
 def leaves(value: object, path: Sequence[str]) -> Iterator[object]:
-    """Yield every value at a path, through any lists on the way; null is no value."""
+    """Yield all values at a path, including those in lists, except nulls."""
     if isinstance(value, list):
         for element in value:
             yield from leaves(element, path)
@@ -122,7 +122,7 @@ def leaves(value: object, path: Sequence[str]) -> Iterator[object]:
 
 
 def _is_indexed(text: Value) -> bool:
-    return len(str(text).encode("utf-16-le", "surrogatepass")) // 2 <= LONGEST_KEYWORD
+    return len(str(text).encode("utf-16-le", "surrogatepass")) // 2 <= MAX_KEYWORD_UNITS
 
 
 def _tokens(values: Sequence[Value]) -> Iterator[Value]:

@@ -1,4 +1,4 @@
-"""Turns a query of the search DSL into a predicate on documents."""
+"""Compilation of queries in the search DSL to predicates on documents."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class _Bool(Clause, frozen=True):
 
 
 class _Range(Clause, frozen=True):
-    gt: object = None  # null is no limit
+    gt: object = None  # null means unbounded
     gte: object = None
     lt: object = None
     lte: object = None
@@ -37,7 +37,7 @@ class _Exists(Clause, frozen=True):
 
 
 def compile_query(query: object, index: Index) -> Predicate:
-    """Return the predicate that says whether the document at a position matches."""
+    """Return the predicate of a query."""
     name, clause = single_entry(query, "query")
     if name in _TESTS:
         field, given = single_entry(clause, name)
@@ -45,7 +45,7 @@ def compile_query(query: object, index: Index) -> Predicate:
         return lambda position: any(map(test, column[position]))
     if name not in _QUERIES:
         known = ", ".join([*_QUERIES, *_TESTS])
-        raise SearchError(f"unknown query [{name}]; the sandbox knows {known}")
+        raise SearchError(f"unknown query [{name}]; the sandbox supports {known}")
     return _QUERIES[name](clause, index)
 
 
@@ -97,13 +97,13 @@ def _wildcard(given: object, field: str) -> Test:
 
 
 def _value(given: object) -> object:
-    """Return what a clause compares with: `value` itself or `{"value": value}`."""
+    """Return the value of a clause: `value` or `{"value": value}`."""
     return given["value"] if isinstance(given, dict) and [*given] == ["value"] else given
 
 
 def _fits(pattern: str, field: str) -> Test:
     if field == "_id":
-        raise SearchError("[_id] can't be searched by wildcard or prefix")
+        raise SearchError("[_id] cannot be searched by wildcard or prefix")
     fits = re.compile(pattern, re.DOTALL).fullmatch
     return lambda value: isinstance(value, str) and fits(value) is not None
 

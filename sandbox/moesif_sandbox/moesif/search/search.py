@@ -1,6 +1,6 @@
-"""Carries out a search request, in the part of the engine's DSL that clients of Moesif send.
+"""Execution of search requests, in the part of the engine's DSL that clients use.
 
-Paging is by `search_after` alone, as Moesif offers neither offsets nor scrolls.
+Paging is by `search_after` only, because Moesif supports neither offsets nor scrolls.
 """
 
 import re
@@ -21,7 +21,7 @@ _NOTHING: tuple[object, ...] = (None, {}, [])
 
 
 class Found(NamedTuple):
-    """One page of hits, how many there are in all unless that was not asked, and aggregations."""
+    """A page of hits, the total if it was requested, and aggregations."""
 
     hits: list[Json]
     total: int | None
@@ -40,7 +40,7 @@ class _Search(Clause, frozen=True):
 
 
 def search(index: Index, body: Json, limits: Settings = Settings()) -> Found:  # noqa: B008, immutable
-    """Carry out one request; what is not understood or refused is a `SearchError`."""
+    """Execute a request; raise a `SearchError` if it is invalid or refused."""
     given = read(body, _Search, "body")
     if not 0 <= given.size <= limits.max_result_window:
         raise SearchError(
@@ -73,7 +73,7 @@ def _matches(index: Index, query: Json) -> Sequence[int]:
 def _ordered(
     index: Index, given: _Search, *, by_id: bool
 ) -> tuple[Sequence[int], Sequence[SortKey]]:
-    """Return the matches of a search in its order, kept until the documents change."""
+    """Return the sorted matches of a search, from the cache if possible."""
 
     def compute() -> tuple[Sequence[int], Sequence[SortKey]]:
         found = filter(compile_query(given.post_filter, index), _matches(index, given.query))
@@ -89,7 +89,7 @@ class _Filter(Clause, frozen=True):
 
 
 def parse_source(value: object) -> Callable[[Json], Json]:
-    """Return what reduces a document to the fields that are included and not excluded."""
+    """Return a function that reduces a document to the included fields."""
     given = read(value if isinstance(value, dict) else {"includes": value}, _Filter, "_source")
     includes, excludes = _pattern(given.includes), _pattern(given.excludes)
     if given == _Filter():
@@ -114,5 +114,5 @@ def parse_source(value: object) -> Callable[[Json], Json]:
 
 
 def _pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
-    """Return a pattern of dotted paths, in which `*` stands for anything."""
+    """Return a pattern of dotted paths, in which `*` matches anything."""
     return re.compile("|".join(re.escape(name).replace(r"\*", ".*") for name in fields or ["\n"]))

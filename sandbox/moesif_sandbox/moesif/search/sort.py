@@ -1,4 +1,4 @@
-"""Sorts documents and finds the place in the order where the next page begins."""
+"""Sorting of documents, and the start of the next page."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,9 +8,9 @@ from moesif_sandbox.moesif.search.dsl import Clause, SearchError
 from moesif_sandbox.moesif.search.index import Index, Value, is_exact, value_of
 
 Order = Literal["asc", "desc"]
-Ordinal = float | tuple[int, str]  # a string has a rank, so that a missing one sorts last
+Ordinal = float | tuple[int, str]  # the rank of a string sorts missing ones last
 
-# What the engine puts in the place of a missing number or date: Java's extreme values.
+# The engine's substitutes for a missing number or date: Java's extreme values.
 LONG_MAX = 2**63 - 1
 LONG_MIN = -(2**63)
 _PRESENT = 1
@@ -18,14 +18,14 @@ _PRESENT = 1
 
 class _Options(Clause, frozen=True):
     order: Order = "asc"
-    unmapped_type: str | None = None  # instead of an error where no document has the field
+    unmapped_type: str | None = None  # no error if no document has the field
 
 
 Sort = Sequence[Mapping[str, Order | _Options]]
 
 
 class SortKey(NamedTuple):
-    """One criterion of a sort: what to compare of each document, and in which direction."""
+    """A sort criterion, with each document's value and the direction."""
 
     field: str
     descending: bool
@@ -33,21 +33,21 @@ class SortKey(NamedTuple):
     ordinals: Sequence[Ordinal]
 
     def value(self, position: int) -> object:
-        """Return this criterion's part of a hit's `sort`."""
+        """Return this criterion's value in a hit's `sort`."""
         ordinal = self.ordinals[position]
         if isinstance(ordinal, tuple):
             return ordinal[1] if ordinal[0] == _PRESENT else None
         return ordinal
 
     def ordinal(self, value: object) -> Ordinal:
-        """Return the ordinal of this criterion's part of `search_after`."""
+        """Return the ordinal of this criterion's value in `search_after`."""
         return self.missing if value is None else _ordinal(value_of(self.field, value))
 
 
 def ordered(
     positions: Iterable[int], sort: Sort, index: Index, *, by_id: bool
 ) -> tuple[Sequence[int], Sequence[SortKey]]:
-    """Return positions in the order of some criteria, and these; `by_id` says if `_id` is one."""
+    """Return sorted positions, and the criteria; `by_id` says if sorting by `_id` is allowed."""
     given = [entry for part in sort for entry in part.items()]
     keys = [_key(field, options, index, by_id=by_id) for field, options in given]
     found = list(positions)
@@ -78,7 +78,7 @@ def _ordinal(value: Value) -> Ordinal:
 
 
 def first_after(positions: Sequence[int], keys: Sequence[SortKey], after: list[object]) -> int:
-    """Return where in a sorted sequence the first document after `search_after` is."""
+    """Return the place of the first document after `search_after` in sorted positions."""
     if not keys or len(after) != len(keys):
         raise SearchError(f"search_after has {len(after)} value(s) but sort has {len(keys)}")
     marks = [(key, key.ordinal(value)) for key, value in zip(keys, after, strict=True)]

@@ -1,12 +1,12 @@
-// Keeps the page as it is on the sandbox: asks for it again and puts in what has changed.
-// Nothing is gathered here: what is shown is what the last answer holds.
+// Keeps the page up to date: requests it again and merges the changes.
+// There is no state here: the page shows the last response.
 "use strict";
 
-const [EVERY, SLOWEST] = [1000, 10_000]; // milliseconds between two questions: usually, and without an answer
+const [EVERY, SLOWEST] = [1000, 10_000]; // milliseconds between two requests: normally, and after failures
 const PATIENCE = 10_000;
-const LONGEST = 200_000; // characters of one unfolded message
+const LONGEST = 200_000; // characters of one expanded message
 
-const unfolded = new WeakMap(); // the address whose content an unfolded line shows
+const unfolded = new WeakMap(); // the URL of the content that an expanded line shows
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let [asking, wait, timer, shown, settled] = [new AbortController(), EVERY, 0, "", ""];
 
@@ -19,7 +19,7 @@ async function ask(address, options = {}) {
 
 async function renew(address, options = {}) {
   clearTimeout(timer);
-  asking.abort(); // an older answer must not come behind a newer one
+  asking.abort(); // an older response must not replace a newer one
   const own = (asking = new AbortController());
   const signal = AbortSignal.any([own.signal, AbortSignal.timeout(PATIENCE)]);
   try {
@@ -29,7 +29,7 @@ async function renew(address, options = {}) {
   } catch {
     if (own.signal.aborted) return;
     wait = Math.min(wait * 2, SLOWEST);
-    say("lost", "no answer from the sandbox");
+    say("lost", "no response from the sandbox");
   }
   clearTimeout(timer);
   if (!document.hidden) timer = setTimeout(() => renew(location.href), wait);
@@ -45,7 +45,7 @@ function show(text) {
     if (held !== document.activeElement) (held.isConnected ? held : panel)?.focus({ preventScroll: true });
     for (const line of now.querySelectorAll("details[data-from][open]")) unfold(line);
   }
-  // For those who listen: the sum of a run when it is over, and not each second of it.
+  // For screen readers: announce the result of a run when it is over, not every second.
   const sum = now.dataset.said;
   const said = document.getElementById("said");
   if (settled === sum && said.textContent !== sum) said.textContent = sum;
@@ -57,8 +57,8 @@ function say(state, text) {
   if (live.textContent !== text) Object.assign(live, { className: state, textContent: text });
 }
 
-// Makes one element like another, keeping what has the same key, with its focus and its scrolling;
-// what the script or the user has opened stays open.
+// Makes one element equal to another, but keeps elements with the same key, their focus and their
+// scroll position; what was opened stays open.
 function merge(now, fresh) {
   for (const { name, value } of fresh.attributes) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
   for (const { name } of [...now.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) now.removeAttribute(name);
@@ -82,7 +82,7 @@ function merge(now, fresh) {
   }
   while (place) {
     const next = place.nextSibling;
-    // A line that is being read stays although it has left the list's newest part.
+    // A line in use stays, even if it is no longer in the shown part.
     const inUse = place.nodeName === "LI" && (place.contains(document.activeElement) || place.querySelector("details[open]"));
     if (!inUse) place.remove();
     place = next;
@@ -123,7 +123,7 @@ async function copy(button) {
     await navigator.clipboard.writeText(command.textContent);
     button.textContent = "Copied";
   } catch {
-    getSelection().selectAllChildren(command); // not allowed: then by hand
+    getSelection().selectAllChildren(command); // not permitted: select it for copying by hand
   }
 }
 
