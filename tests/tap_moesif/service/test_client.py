@@ -158,9 +158,9 @@ def test_the_last_sentence_names_the_host_and_what_was_tried(
         search(moesif)
 
     sentence = (
-        f"Moesif responded to {PATH} with HTTP {status}. Tried 8 times in 46 s. Run again later; "
+        f"Moesif responded to {PATH} with HTTP {status}. Tried 8 times in 46 s. Run again later. "
     )
-    assert str(ended.value) == f"{sentence}api_url leads to {host(service)}."
+    assert str(ended.value) == f"{sentence}If it persists, check api_url ({host(service)})."
 
 
 BROKEN_OFF = "(the connection was closed before an answer was complete). Tried 4 times in 4 s."
