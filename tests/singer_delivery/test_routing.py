@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -592,6 +593,59 @@ def test_an_id_or_an_event_that_is_in_no_schema_is_said_and_rejects_the_records(
     [warning] = warnings
     assert f"streams.customers.{setting} names 'custt'" in warning
     assert "did you mean 'cust'?" in warning
+
+
+def warned(record: dict[str, Any], **route: Any) -> str:
+    """Give the only warning about a route for some records, whatever becomes of them."""
+    warnings: list[str] = []
+    with suppress(RecordRejected):
+        call_for("s", record, {"s": route}, warnings=warnings)
+    [warning] = warnings
+    return warning
+
+
+def test_an_event_that_is_meant_as_a_text_is_told_how_to_be_one() -> None:
+    warning = warned({"id": "u"}, call="track", user_id="id", event="Signed Up")
+    assert "is always the same, set {literal: 'Signed Up'})" in warning
+
+
+@pytest.mark.parametrize("call", ["identify", "track", "page", "screen", "user"])
+def test_a_call_without_any_id_of_a_user_is_told_which_setting_it_lacks(call: str) -> None:
+    event = {"event": {"literal": "A"}} if call == "track" else {}
+    warning = warned({"id": "u"}, call=call, **event)
+    assert "streams.s has no user_id, and 's' has no field of that name" in warning
+    assert "all records are rejected" in warning
+    assert "all records are skipped" in warned({"id": "u"}, call=call, without_id="skip", **event)
+
+
+@pytest.mark.parametrize(
+    ("record", "route"),
+    [
+        ({"user_id": "u"}, {"call": "identify"}),
+        ({"USERID": "u"}, {"call": "identify"}),
+        ({"id": "u"}, {"call": "identify", "anonymous_id": "id"}),
+        ({"id": "g"}, {"call": "group", "group_id": "id"}),
+        ({"id": "u"}, {"as": "acme.people"}),
+    ],
+)
+def test_a_route_that_finds_an_id_is_not_warned_of(
+    record: dict[str, Any], route: dict[str, Any]
+) -> None:
+    warnings: list[str] = []
+    with suppress(RecordRejected):
+        call_for("s", record, {"s": route}, warnings=warnings)
+    assert warnings == []
+
+
+def test_a_byte_order_mark_before_a_name_is_named() -> None:
+    marked = {"\ufeffid": "u", "name": "n"}
+    warning = warned(marked, call="identify", user_id="id")
+    assert "there it begins with a byte order mark. Have the tap read" in warning
+    assert "\ufeff" not in warning
+    assert "did you mean '\\ufeffid'?" in warned(marked, call="identify", user_id="idd")
+    unknown = routed("s", marked)
+    assert isinstance(unknown, NotKnown)
+    assert "begins with a byte order mark. Have the tap read" in unknown.advice
 
 
 def test_a_trait_that_a_record_has_not_is_not_sent() -> None:

@@ -432,6 +432,16 @@ CASES: dict[str, Case] = {
     "a flattened path": fed(
         schema("crm", "user__id"), streams={"crm": {"call": "identify", "user_id": "user.id"}}
     ),
+    "no id of a user": fed(schema("crm", "id"), streams={"crm": {"call": "identify"}}),
+    "no id of a user, which is skipped": fed(
+        schema("crm", "id"), streams={"crm": {"call": "identify", "without_id": "skip"}}
+    ),
+    "a literal event": fed(
+        schema("crm", "id"), streams={"crm": {"call": "track", "user_id": "id", "event": "Ordered"}}
+    ),
+    "a byte order mark": fed(
+        schema("crm", "\ufeffid"), streams={"crm": {"call": "identify", "user_id": "id"}}
+    ),
     "a trait that is not there": fed(
         schema("crm", "id"), streams={"crm": {"call": "identify", "traits": ["bio"]}}
     ),

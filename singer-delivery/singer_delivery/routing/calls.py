@@ -32,6 +32,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
 IDS = frozenset({"userId", "anonymousId", "groupId", "previousId", "messageId"})
 """Fields that are converted to strings."""
 
+OF_A_USER = frozenset({"identify", "track", "page", "screen", "user"})
+"""Calls that require the id of a user, or of an anonymous one, wherever they are sent."""
+
 GROUPED = frozenset({"group", "company", "subscription"})
 """Calls about a group; in other calls the group is context."""
 

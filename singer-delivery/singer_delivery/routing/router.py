@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from singer_delivery.reading.streams import NotKnown, NotSent
 from singer_delivery.routing import paths, shapes
-from singer_delivery.routing.calls import FIELDS, IDS
+from singer_delivery.routing.calls import FIELDS, IDS, OF_A_USER
 from singer_delivery.routing.flattened import SEPARATOR, is_flattened_by_underscore
 from singer_delivery.routing.route import Route
-from singer_delivery.routing.settings import ALL, IGNORE, SETTINGS, did_you_mean
-from singer_delivery.routing.unknown_stream import unknown_stream_message
+from singer_delivery.routing.settings import ALL, IGNORE, SETTINGS, TEXTS, did_you_mean
+from singer_delivery.routing.unknown_stream import (
+    unknown_stream_message,
+    with_byte_order_mark,
+)
+from singer_delivery.routing.yaml import flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 EVERY_STREAM = "*"
 """The pattern whose `call: ignore` skips all streams without a route."""
+
+_USER_IDS = frozenset({"userId", "anonymousId"})
 
 LOADER_TEST_STREAM = "meltano_test_stream"
 """The stream of `meltano config test`, which has no route."""
@@ -164,7 +170,7 @@ class Router:
         named = {path.lower() for path in selected.values() if isinstance(path, str)} - route.kept
         missing = dict(self._missing(pattern, settings, stream))
         call = settings.get("call", route.call)
-        return replace(
+        changed = replace(
             route,
             call=call,
             by_type=route.by_type and "call" not in settings,
@@ -197,6 +203,21 @@ class Router:
             else missing,
             without_id=settings.get("without_id", route.without_id),
         )
+        if "call" in settings:
+            self._check_has_user(changed, pattern, stream)
+        return changed
+
+    def _check_has_user(self, route: Route, pattern: str, stream: InputStream) -> None:
+        """Log a warning if no record can have the id of a user that its call requires."""
+        if route.call not in OF_A_USER or not _USER_IDS.isdisjoint(route.required):
+            return
+        candidates = [path for field in _USER_IDS for path in route.fields.get(field, ())]
+        if not any(paths.is_declared(stream.schema, path) for path in candidates):
+            self._warn(
+                f"streams.{pattern} has no user_id, and '{stream.name}' has no field of that name. "
+                f"Set user_id to the field that contains it; until then all records are "
+                f"{'skipped' if route.without_id == 'skip' else 'rejected'}."
+            )
 
     def _missing(
         self, pattern: str, settings: Mapping[str, Any], stream: InputStream
@@ -210,7 +231,10 @@ class Router:
             if paths.is_declared(stream.schema, path):
                 continue
             named = f"streams.{pattern}.{setting} names '{path}'"
-            hint = _flattened(path, stream.fields) or did_you_mean(path, stream.fields)
+            hint = _flattened(path, stream.fields) or with_byte_order_mark(path, stream.fields)
+            hint = hint or did_you_mean(path, stream.fields)
+            if not hint and setting in TEXTS:
+                hint = f" (for a text that is always the same, set {flow({'literal': path})})"
             field = SETTINGS.get(setting)
             needed = field in IDS or field == "event"
             consequence = "records without it are rejected" if needed else "it is left out"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 from singer_delivery.routing.calls import FIELDS, content_of
+from singer_delivery.routing.yaml import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,9 @@ SETTINGS = {
     "message_id": "messageId",
 }
 """The settings for the fields of a call."""
+
+TEXTS = ("event", "name", "category")
+"""Those that may be a literal as well."""
 
 _OF_ANY_CALL = frozenset({"call", "as", "context", "without_id"})
 
@@ -64,7 +68,7 @@ def streams_setting(calls: Sequence[str], shapes: Iterable[str]) -> th.Property[
             **{name: {**_PATH, "description": "Its path in a record."} for name in SETTINGS},
             **{
                 name: {**_PATH_OR_LITERAL, "description": "Its path in a record, or {literal: …}."}
-                for name in ("event", "name", "category")
+                for name in TEXTS
             },
             "context": {
                 "type": ["string", "object"],
@@ -134,4 +138,4 @@ def settings_of(call: str | None) -> set[str]:
 def did_you_mean(name: str, names: Iterable[str | None]) -> str:
     """Return a hint with the most similar name, or an empty text."""
     near = get_close_matches(name, [known for known in names if known], n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return f"; did you mean '{printable(near[0])}'?" if near else ""

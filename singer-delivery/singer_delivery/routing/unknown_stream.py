@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery.errors import UnknownStreamError
-from singer_delivery.routing import shapes
+from singer_delivery.routing import paths, shapes
 from singer_delivery.routing.settings import IGNORE, settings_of
 from singer_delivery.routing.table import Table
 from singer_delivery.routing.yaml import flow, key, printable
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from singer_delivery.routing.router import KnownShape
 
     Settings = Mapping[str, Any]
+
+_BYTE_ORDER_MARK = "\ufeff"
+_READ_WITHOUT_MARK = "Have the tap read its file with the encoding utf-8-sig."
 
 
 def unknown_stream_message(
@@ -40,6 +43,8 @@ def unknown_stream_message(
         settings: That incomplete route, which is part of the route to add.
     """
     what, route = _route_for(stream, calls, known)
+    if any(name.startswith(_BYTE_ORDER_MARK) for name in stream.fields):
+        what = f"The name of a field begins with a byte order mark. {_READ_WITHOUT_MARK} {what}"
     name = key(stream.name)
     if pattern is None:
         why = "no route under streams matches it, and its schema has no mark of a known tap"
@@ -89,3 +94,9 @@ def _tables_beside(stream: str) -> str:
     """Return a pattern for all tables of a stream's schema, if its name contains one."""
     match = re.fullmatch(r"(.+?)([-./]|__)([^-./]+)", stream, re.DOTALL)
     return f"{key(match[1])}{match[2]}*" if match else key(stream)
+
+
+def with_byte_order_mark(path: str, fields: Sequence[str]) -> str:
+    """Return a hint if a field has a name but for a byte order mark, or an empty text."""
+    found = paths.find(fields, f"{_BYTE_ORDER_MARK}{path}")
+    return f": there it begins with a byte order mark. {_READ_WITHOUT_MARK[:-1]}" if found else ""
