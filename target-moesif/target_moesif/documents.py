@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from singer_delivery import RecordRejected
-from singer_delivery.fingerprints import identities as subjects
+from singer_delivery.fingerprints import subjects
 from singer_delivery.fingerprints.changes import FINGERPRINT_BYTES, entity_key
-from singer_delivery.fingerprints.identities import Subject
+from singer_delivery.fingerprints.subjects import Subject
 from singer_delivery.sending.batching import Message
 from singer_delivery.values import NULL, as_object, decode, decode_exactly, encode, iso_time
 from target_moesif.rules import (

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from singer_delivery import Message, RecordRejected
 from singer_delivery.fingerprints.changes import REMOVED
-from singer_delivery.fingerprints.identities import COMPANY
+from singer_delivery.fingerprints.subjects import COMPANY
 from singer_delivery.values import encode
 from target_moesif.rules import COMPANY as COMPANIES
 from target_moesif.rules import KINDS
@@ -17,7 +17,7 @@ from target_moesif.rules import USER as USERS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from singer_delivery.fingerprints.identities import Removal
+    from singer_delivery.fingerprints.subjects import Removal
     from target_moesif.documents import DocumentBuilder
 
 

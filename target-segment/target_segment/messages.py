@@ -17,7 +17,7 @@ from msgspec import Raw
 
 from singer_delivery import Message
 from singer_delivery.fingerprints.changes import FINGERPRINT_BYTES, ID_CHARACTERS, entity_key
-from singer_delivery.fingerprints.identities import ANONYMOUS, COMPANY, USER, Subject
+from singer_delivery.fingerprints.subjects import ANONYMOUS, COMPANY, USER, Subject
 from singer_delivery.routing import content_of
 from singer_delivery.values import NULL, as_id, as_object, encode, iso_time, utc_milliseconds
 from target_segment import moesif

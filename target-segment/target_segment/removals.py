@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery.fingerprints.changes import REMOVED
-from singer_delivery.fingerprints.identities import ANONYMOUS, COMPANY
+from singer_delivery.fingerprints.subjects import ANONYMOUS, COMPANY
 from singer_delivery.values import NULL
 from target_segment import moesif
 
 if TYPE_CHECKING:
     from singer_delivery import Message
-    from singer_delivery.fingerprints.identities import Removal
+    from singer_delivery.fingerprints.subjects import Removal
     from target_segment.messages import Messages
 
     Call = dict[str, Any]

@@ -17,9 +17,9 @@ from fingerprint_runs import fingerprint, no_wait
 from singer_delivery.errors import TooManyRemovedError
 from singer_delivery.fingerprints import identity_file
 from singer_delivery.fingerprints.changes import entity_key
-from singer_delivery.fingerprints.identities import Subject
 from singer_delivery.fingerprints.moving import move
 from singer_delivery.fingerprints.stores import fingerprint_store
+from singer_delivery.fingerprints.subjects import Subject
 from singer_delivery.fingerprints.traits import OWN_BITS, TraitNames
 from singer_delivery.removals.comparison import RemovalDetector
 from singer_delivery.removals.reads import StreamRead
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postgres import Database
-    from singer_delivery.fingerprints.identities import Removal
+    from singer_delivery.fingerprints.subjects import Removal
 
 STREAMS = ("people", "crm")
 IDS = "abcdef"

@@ -14,7 +14,7 @@ from singer_delivery.errors import (
     UncheckableError,
     UnknownStreamError,
 )
-from singer_delivery.fingerprints.identities import Removal
+from singer_delivery.fingerprints.subjects import Removal
 from singer_delivery.reading.messages import decoded, encoded
 from singer_delivery.reading.stream_maps import failed_field
 from singer_delivery.reading.streams import NotKnown, NotSent
@@ -99,9 +99,7 @@ class MappedStream:
         if not isinstance(record, dict) or len(self._key_properties) != 1:
             return None
         value = record.get(self._key_properties[0])
-        if (
-            isinstance(value, str) and "\ufffd" not in value
-        ):  # which stands for bytes it cannot read
+        if isinstance(value, str) and "\ufffd" not in value:  # the replacement for invalid bytes
             return value
         return str(value) if type(value) is int else None
 

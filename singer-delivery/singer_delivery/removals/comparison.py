@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from singer_delivery.errors import TooManyRemovedError
-from singer_delivery.fingerprints.identities import Identity, Removal, StoredStream
+from singer_delivery.fingerprints.identities import Identity, StoredStream
+from singer_delivery.fingerprints.subjects import Removal
 from singer_delivery.removals.messages import removal_line
 from singer_delivery.removals.reads import StreamRead
 
@@ -259,5 +260,5 @@ class RemovalDetector:
 
 
 def record_hash(key: str | None) -> int | None:
-    """Return a hash of a record's key; records with equal hashes keep each other from removal."""
+    """Return a hash of a record's key; a collision can only prevent a removal."""
     return None if key is None else crc32(key.encode(errors="replace"))

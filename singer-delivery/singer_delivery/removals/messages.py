@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from singer_delivery.fingerprints.identities import Removal
+from singer_delivery.fingerprints.subjects import Removal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

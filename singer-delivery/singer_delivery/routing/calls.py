@@ -43,7 +43,7 @@ EVENTS = frozenset({"track", "page", "screen", "action"})
 
 
 def content_of(kind: str) -> str | None:
-    """Return the field that holds the content of a call: traits, properties or none."""
+    """Return the field with the content of a call: traits, properties or None."""
     if kind == "alias":
         return None
     return "properties" if kind in EVENTS else "traits"

@@ -66,7 +66,7 @@ def unflatten(
     Args:
         schema: The schema of the stream.
         names: The field names of its records.
-        objects: Names of the fields that hold objects.
+        objects: The names of objects.
     """
     known = {name.lower(): name for name in objects}
     flattened = re.compile(

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from singer_delivery.errors import RecordRejected
-from singer_delivery.fingerprints.identities import Subject  # noqa: TC001
+from singer_delivery.fingerprints.subjects import Subject  # noqa: TC001
 from singer_delivery.state.checkpoints import StateInterval  # noqa: TC001, msgspec looks at it
 
 

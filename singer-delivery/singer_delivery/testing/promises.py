@@ -266,7 +266,7 @@ class DeliveryPromises(FeaturePromises):
         trial.answer = answer
         ended = trial.run(lines(), lanes=1, batch_size_rows=1)
         assert ended.exit_code == 0
-        assert max(ahead) <= 5, "more was read than one lane may hold"
+        assert max(ahead) <= 5, "more was read than one lane may have queued"
 
     def test_a_refusal_may_repeat_keys_and_none_is_kept(self, trial: Trial) -> None:
         trial.script.append(Reply(400, {"message": f"bad: {' '.join(self.subject.keys)}"}))

@@ -89,7 +89,7 @@ class Trial(ScriptedService):
         self._lock = threading.Lock()
 
     def numbers(self, request: Request) -> list[int]:
-        """Return the numbers of the records that a request holds."""
+        """Return the numbers of the records in a request."""
         return [*map(self.subject.number, self.subject.messages(request))]
 
     @override
@@ -120,5 +120,5 @@ class Trial(ScriptedService):
         )
         assert not self.empty, "a request without messages was sent"
         for secret in (*self.subject.keys, self.subject.canary):
-            assert secret not in ended.log, "the log holds a key or a payload"
+            assert secret not in ended.log, "the log contains a key or a payload"
         return ended
