@@ -374,10 +374,10 @@ def test_asked_again_the_run_does_not_wait_for_its_reader(
 ) -> None:
     stuck.terminate()
     assert told(stuck, b"Stopped by signal 15")
-    for _ in range(300):  # one may arrive between two of Python's looks at its signals
+    for _ in range(20):  # one may arrive between two of Python's looks at its signals
         stuck.terminate()
         with suppress(subprocess.TimeoutExpired):
-            stuck.wait(timeout=0.1)
+            stuck.wait(timeout=1)
             break
 
     assert stuck.returncode == 143
