@@ -25,6 +25,7 @@ from commands import COMMANDS, Sandbox, run
 from project import PROJECT, meltano
 from scripted import Reply, ScriptedService
 from tap_moesif import TapMoesif
+from targets import MOESIF, SEGMENT, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -230,7 +231,7 @@ def example(document: str) -> dict[str, Any]:
     return shown
 
 
-def sent(target: str, folder: Path, settings: tuple[str, str], message: Any, **more: Any) -> Any:
+def sent(target: Target, folder: Path, message: Any, **more: Any) -> Any:
     """Give what becomes of one record."""
     schema: dict[str, Any] = {"properties": {name: {} for name in message}}
     if "messageId" not in message:
@@ -239,12 +240,11 @@ def sent(target: str, folder: Path, settings: tuple[str, str], message: Any, **m
         {"type": "SCHEMA", "stream": "users", "schema": schema, "key_properties": []},
         {"type": "RECORD", "stream": "users", "record": message, **more},
     ]
-    key, address = settings
-    with ScriptedService(lambda _: Reply(body={"success": True})) as service:
-        ended = run(target, folder, {key: "k", address: service.url}, lines=lines)
+    with target.service() as service:
+        ended = run(target.name, folder, target.config(service.url), lines=lines)
     assert ended.code == 0, ended.stderr
-    [request] = service.requests
-    return request.json
+    [message] = target.sent(service)
+    return message
 
 
 def test_the_identify_that_is_shown_is_the_one_that_is_sent(tmp_path: Path) -> None:
@@ -253,8 +253,7 @@ def test_the_identify_that_is_shown_is_the_one_that_is_sent(tmp_path: Path) -> N
     context = {name: shown["context"][name] for name in ("ip", "location")}
     record = {**shown["traits"], "context": context}
     at = shown["timestamp"]
-    body = sent("target-segment", tmp_path, ("write_key", "host"), record, time_extracted=at)
-    [message] = body["batch"]
+    message = sent(SEGMENT, tmp_path, record, time_extracted=at)
     assert len(message.pop("messageId")) == len(shown.pop("messageId"))
     assert message == shown
 
@@ -276,7 +275,7 @@ def test_the_action_that_is_shown_is_the_one_that_is_sent(tmp_path: Path) -> Non
             "groupId": shown["company_id"],
         },
     }
-    assert sent("target-moesif", tmp_path, ("application_id", "api_url"), track) == [shown]
+    assert sent(MOESIF, tmp_path, track) == shown
 
 
 def test_the_target_that_is_shown_is_checked_and_delivers(tmp_path: Path) -> None:

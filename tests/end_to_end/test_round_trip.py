@@ -70,7 +70,6 @@ def come_back(services: Sandbox, folder: Path) -> list[dict[str, Any]]:
     return received
 
 
-@pytest.mark.fresh_process
 def test_what_was_said_of_a_user_is_said_again(services: Sandbox, tmp_path: Path) -> None:
     collector = {
         "application_id": "sandbox-application-id",
