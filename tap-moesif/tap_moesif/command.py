@@ -146,8 +146,8 @@ def _checked(name: str, file: IO[str]) -> IO[str]:
     Raises:
         FileError: It does not.
     """
-    text = file.read()
     try:
+        text = file.read().removeprefix("\ufeff")  # a byte order mark, as in settings
         if isinstance(json.loads(text), dict):
             return StringIO(text)
     except ValueError:

@@ -15,7 +15,12 @@ from tap_moesif.command import CommandTap
 from tap_moesif.contact import Contact, Probe
 from tap_moesif.service import ForbiddenError, Moesif
 from tap_moesif.service.connection import Connection
-from tap_moesif.service.errors import AllForbiddenError, NothingSelectedError, OtherStateError
+from tap_moesif.service.errors import (
+    AllForbiddenError,
+    NothingSelectedError,
+    OtherStateError,
+    StateLineError,
+)
 from tap_moesif.service.rate_limit import RateLimiter
 from tap_moesif.settings import setting_errors, settings
 from tap_moesif.streams import STREAMS, MoesifStream
@@ -115,6 +120,8 @@ class TapMoesif(CommandTap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
+        if state.get("type") == "STATE":
+            raise StateLineError
         bookmarks = state.get("bookmarks")
         if state and not (
             isinstance(bookmarks, dict) and all(isinstance(b, dict) for b in bookmarks.values())

@@ -252,6 +252,7 @@ CASES: dict[str, Case] = {
     "plain http": partial(with_settings, api_url="http://there.invalid"),
     "no config": no_config,
     "a state of something else": partial(with_state, {"bookmarks": []}),
+    "a whole STATE line": partial(with_state, {"type": "STATE", "value": {"bookmarks": {}}}),
     "a state that is no JSON": partial(with_state, "{"),
     "an unknown state": partial(with_state, {"bookmarks": {"users": {"page": 1}}}),
     "a bookmark that is no time": partial(with_state, bookmarked("soon")),

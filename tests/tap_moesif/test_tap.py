@@ -259,16 +259,25 @@ def test_settings_that_are_no_object_are_one_sentence(run: Run, content: str) ->
 
 
 @pytest.mark.parametrize("option", ["--state", "--catalog"])
-@pytest.mark.parametrize("content", ["", "[1]"])
+@pytest.mark.parametrize("content", ["", "[1]", "\udcff"])
 def test_a_file_that_holds_no_object_is_one_sentence(
     run: Run, tmp_path: Path, option: str, content: str
 ) -> None:
     path = tmp_path / "file.json"
-    path.write_text(content)
+    path.write_text(content, errors="surrogateescape")
 
     done = run(option, str(path), config=config("http://127.0.0.1:1"))
 
     assert sentence(done) == f"The file given as {option} is not a JSON object."
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(
+    sandbox: Sandbox, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.json"
+    path.write_text("{}", encoding="utf-8-sig")
+
+    assert run("--state", str(path), config=sandbox.config).returncode == 0
 
 
 def test_settings_that_are_not_there_are_one_sentence(run: Run, tmp_path: Path) -> None:

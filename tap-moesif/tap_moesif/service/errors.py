@@ -118,6 +118,13 @@ class NoUsageError(MoesifError):
     advice = "Please report this."
 
 
+class StateLineError(MoesifError):
+    """The state is a whole STATE line."""
+
+    sentence = 'The state is a whole STATE line. Use only its value: what follows "value":'
+    advice = "It was taken from the output of a tap; a target writes the values alone."
+
+
 class OtherStateError(MoesifError):
     """The state was not written by this tap."""
 
