@@ -116,5 +116,7 @@ def test_a_definition_is_whole_and_of_the_form_that_meltano_knows(connector: str
     for document in (project, {"plugins": {kind: [plugin]}}):
         assert [error.message for error in validator.iter_errors(document)] == []
     assert whole["settings_group_validation"] == [required(connector)]
+    [ours] = [each for each in project["plugins"][kind] if each["name"] == connector]
+    assert whole["commands"] == ours["commands"]
     assert whole["keywords"] == sorted(whole["keywords"])
     assert whole["pip_url"] == whole["name"] == connector
