@@ -5,8 +5,8 @@ DeliveryError           the run ends
 ├── ServiceError        the service refuses the sender, or cannot be reached: exit 1
 ├── OutputError         a file or stdout cannot be written: exit 1
 └── Interrupted         SIGINT or SIGTERM: exit 130 or 143
-RecordRejected          this record goes to the rejects file; the run goes on
-RecordSkipped           this record is skipped on purpose; the run goes on
+RecordRejected          this record goes to the rejects file; the run continues
+RecordSkipped           this record is skipped on purpose; the run continues
 
 No message contains a payload, a key or a user id. `make settings` writes the sentence, exit code
 and advice of each class to `docs/failures.md`.

@@ -48,7 +48,7 @@ class OutputError(DeliveryError):
     """A file or standard output cannot be written."""
 
 
-class RecordRejected(Exception):  # noqa: N818, the run goes on
+class RecordRejected(Exception):  # noqa: N818, the run continues
     """This record cannot be delivered.
 
     Args:
@@ -62,7 +62,7 @@ class RecordRejected(Exception):  # noqa: N818, the run goes on
         self.detail = detail
 
 
-class RecordSkipped(Exception):  # noqa: N818, the run goes on
+class RecordSkipped(Exception):  # noqa: N818, the run continues
     """This record is skipped on purpose.
 
     Args:

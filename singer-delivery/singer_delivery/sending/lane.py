@@ -236,7 +236,7 @@ class Lane(threading.Thread):
         self.traffic.retries += 1
         # Only the first, second, fourth and so on: retries may last an hour.
         if budget.retries.bit_count() == 1:
-            logger.warning("%s: %s; trying again in %.1f s", errors.host, answer.detail, seconds)
+            logger.warning("%s: %s; retrying in %.1f s", errors.host, answer.detail, seconds)
         if requested or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._rate_limiter.pause(seconds)
         else:

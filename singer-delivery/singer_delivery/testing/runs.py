@@ -141,7 +141,8 @@ def _kept_signal_handlers() -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # the file descriptor of a closed target
+        # The file descriptor may be that of a closed target, and another file's by now.
+        with contextlib.suppress(OSError, ValueError):
             signal.set_wakeup_fd(wakeup)
         for signum, handler in handlers.items():
             signal.signal(signum, handler)
