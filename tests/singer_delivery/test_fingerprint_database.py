@@ -134,11 +134,15 @@ def test_a_lease_is_renewed_in_time_and_not_at_each_turn(database: Database) -> 
     now = 1_000.0
     store = fingerprint_database(database.uri, "target", ["key"], wait=no_wait)
     store._lease._clock = lambda: now
-    store.open()
-    with closing(store):
-        assert store.lease_ends_at == now + LEASE_SECONDS
-        now += LEASE_SECONDS - RENEW_BEFORE_SECONDS
-        store.renew_lease()
+    with closing(Fingerprints(store)) as fingerprints:
+        fingerprints.open()
+        first_end = store.lease_ends_at
+        assert first_end == now + LEASE_SECONDS
+        now = first_end - RENEW_BEFORE_SECONDS - 0.1
+        fingerprints.renew_lease(now)
+        assert store.lease_ends_at == first_end
+        now += 0.1
+        fingerprints.renew_lease(now)
         assert store.lease_ends_at == now + LEASE_SECONDS
     assert store.lease_ends_at is None
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 import signal
 import sqlite3
 import stat
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from commands import feed, next_line
-from fingerprint_runs import end_leases
+from fingerprint_runs import end_leases, no_wait
 from scripted import Reply
-from segment_runs import Segment, record, schema, state
+from segment_runs import KEY, Segment, record, schema, state
+from singer_delivery.fingerprints.stores import fingerprint_database
+from singer_delivery.testing import deliver
+from target_segment import TargetSegment
 
 if TYPE_CHECKING:
     import subprocess
@@ -156,6 +159,24 @@ def test_a_run_that_was_suspended_and_is_taken_over_sends_and_claims_nothing(
     assert stderr.count(b"has taken over the fingerprints") == 1
     assert b"Traceback" not in stderr
     assert plans(shared, person("a", "paid"), person("b", "free")) == ["b free"]
+
+
+@pytest.mark.timeout(30)  # the lease lasts longer
+@pytest.mark.promise(9)
+def test_a_run_that_waits_for_the_fingerprints_of_another_is_ended_by_a_signal(
+    shared: Segment, database: Database
+) -> None:
+    other = fingerprint_database(database.uri, "target-segment", [KEY], wait=no_wait)
+    other.open()
+    with closing(other):
+        ended = deliver(
+            TargetSegment,
+            shared.settings,
+            [IDENTIFY, person("a", "free"), state("end")],
+            shared.folder,
+            on_start=lambda target: target.stop(signal.SIGTERM),
+        )
+    assert (ended.exit_code, ended.states, shared.requests) == (143, [], [])
 
 
 def test_windows_under_one_lease_deliver_at_once_and_the_next_run_knows_it_all(
