@@ -37,7 +37,13 @@ def database_server() -> Iterator[Database]:
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def database(database_server: Database) -> Database:
-    """An empty database, the test's own."""
+@pytest.fixture(scope="session")
+def _only_database(database_server: Database) -> Database:
     return database_server.create()
+
+
+@pytest.fixture
+def database(_only_database: Database) -> Database:
+    """An empty database, the test's own."""
+    _only_database.clear()
+    return _only_database

@@ -25,7 +25,6 @@ from singer_delivery.rejects import listing
 from singer_delivery.rejects.file import Rejects
 from singer_delivery.reporting import outcomes
 from singer_delivery.reporting.run import Run
-from singer_delivery.testing.subject import Trial
 from target_webhook import TargetWebhook
 
 if TYPE_CHECKING:
@@ -34,17 +33,21 @@ if TYPE_CHECKING:
 
     from singer_delivery.files import LineFile
     from singer_delivery.testing import Ended, Reply, Request
+    from singer_delivery.testing.subject import Trial
 
 pytestmark = pytest.mark.orchestration  # they start servers of buckets
 
 BAD = PEOPLE.line(PEOPLE.wrong)
+PEOPLE_SCHEMA = json.dumps(PEOPLE.schema).encode()
 
 
 @pytest.fixture
-def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
+def trial(trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    """The webhook's, with a summary in the test's folder also where a run writes it elsewhere."""
     monkeypatch.chdir(tmp_path)
-    with Trial(PEOPLE, tmp_path) as trial:
-        yield trial
+    counts = ("read", "delivered", "unchanged", "skipped", "rejected", "undelivered")
+    (tmp_path / "summary.json").write_text(json.dumps(dict.fromkeys(counts, 0)))
+    return trial
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +62,17 @@ def store(
     stores: dict[str, ObjectStore],
     monkeypatch: pytest.MonkeyPatch,
 ) -> ObjectStore:
-    store = stores[request.param]
-    store.reset()
-    for name, value in store.env.items():
-        monkeypatch.setenv(name, value)
-    return store
+    return empty(stores[request.param], monkeypatch)
 
 
 @pytest.fixture
 def amazon(stores: dict[str, ObjectStore], monkeypatch: pytest.MonkeyPatch) -> S3:
-    store = stores["s3"]
+    store = empty(stores["s3"], monkeypatch)
     assert isinstance(store, S3)
+    return store
+
+
+def empty(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     store.reset()
     for name, value in store.env.items():
         monkeypatch.setenv(name, value)
@@ -96,7 +99,7 @@ def left(folder: Path) -> list[Path]:
 
 
 def test_what_is_rejected_is_in_the_bucket_as_a_singer_stream(
-    trial: Trial, store: ObjectStore, tmp_path: Path
+    trial: Trial, store: ObjectStore
 ) -> None:
     url = store.url("rejects/{target}/{date}/")
     ended = trial.run([*PEOPLE.lines([1, 2]), BAD], rejects_path=url)
@@ -110,14 +113,14 @@ def test_what_is_rejected_is_in_the_bucket_as_a_singer_stream(
     start = store.url(name).removesuffix("-000001.singer.jsonl")
     assert f"they are in {start} with" in ended.log
     assert f"target-webhook --replay {start}." in ended.log
-    assert left(tmp_path) == []
+    assert left(trial.folder) == []
 
 
-def test_nothing_rejected_is_no_object(trial: Trial, store: ObjectStore, tmp_path: Path) -> None:
+def test_nothing_rejected_is_no_object(trial: Trial, store: ObjectStore) -> None:
     ended = trial.run(PEOPLE.lines(range(9)), rejects_path=store.url("rejects"))
     assert (ended.exit_code, ended.states[-1]) == (0, 8)
     assert store.objects() == {}
-    assert [*(tmp_path / ".spool" / "target-webhook").iterdir()] == []
+    assert [*(trial.folder / ".spool" / "target-webhook").iterdir()] == []
 
 
 def test_outcomes_history_and_summary_are_there_too(trial: Trial, store: ObjectStore) -> None:
@@ -136,18 +139,8 @@ def test_outcomes_history_and_summary_are_there_too(trial: Trial, store: ObjectS
 
 
 def test_the_summary_is_one_object_which_the_last_run_has_written(
-    trial: Trial, store: ObjectStore, tmp_path: Path
+    trial: Trial, store: ObjectStore
 ) -> None:
-    (tmp_path / "summary.json").write_text(
-        json.dumps(
-            {
-                "read": 0,
-                **dict.fromkeys(
-                    ("delivered", "unchanged", "skipped", "rejected", "undelivered"), 0
-                ),
-            }
-        )
-    )
     for count in (2, 3):
         trial.run(PEOPLE.lines(range(count)), summary_path=store.url("a/{target}.json"))
         [(name, text)] = store.objects().items()
@@ -231,7 +224,7 @@ def denied(code: str, *, objects_only: bool = False) -> Any:
 
 @pytest.mark.parametrize("setting", ["rejects_path", "outcomes_path", "history_path"])
 def test_a_bucket_that_refuses_later_stops_the_run_and_keeps_state_and_the_local_copy(
-    trial: Trial, amazon: S3, tmp_path: Path, setting: str
+    trial: Trial, amazon: S3, setting: str
 ) -> None:
     amazon.fault = denied("AccessDenied", objects_only=True)
     lines = [*PEOPLE.lines([1]), BAD, {"type": "STATE", "value": 2}]
@@ -239,10 +232,10 @@ def test_a_bucket_that_refuses_later_stops_the_run_and_keeps_state_and_the_local
     ended = trial.run(lines, max_rejects=1, **settings)
     assert ended.exit_code == 1
     assert (2 in ended.states) == (setting == "history_path"), "which STATE does not wait for"
-    kept = [each for each in left(tmp_path) if each.name != spool.LOCK]
+    kept = [each for each in left(trial.folder) if each.name != spool.LOCK]
     assert len(kept) == 1
     assert stat.S_IMODE(kept[0].stat().st_mode) == 0o600
-    path = str(kept[0].relative_to(tmp_path))
+    path = str(kept[0].relative_to(trial.folder))
     assert f"Cannot upload {path} to {amazon.url('there')}" in ended.log
     assert "access is denied (AccessDenied)" in ended.log
 
@@ -253,15 +246,13 @@ def test_a_bucket_that_refuses_later_stops_the_run_and_keeps_state_and_the_local
     assert again.exit_code == 0
     name = f"there/{kept[0].name}"
     assert amazon.objects()[name] == text, "it goes where it was to go"
-    assert left(tmp_path) == []
+    assert left(trial.folder) == []
 
 
-def test_a_line_that_a_kill_has_torn_is_not_uploaded(
-    trial: Trial, amazon: S3, tmp_path: Path
-) -> None:
+def test_a_line_that_a_kill_has_torn_is_not_uploaded(trial: Trial, amazon: S3) -> None:
     amazon.fault = denied("AccessDenied", objects_only=True)
     trial.run([PEOPLE.schema, BAD], rejects_path=amazon.url("rejects"))
-    [path] = [each for each in left(tmp_path) if each.name != spool.LOCK]
+    [path] = [each for each in left(trial.folder) if each.name != spool.LOCK]
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:-9])
     amazon.fault = lambda *_: None
@@ -269,13 +260,8 @@ def test_a_line_that_a_kill_has_torn_is_not_uploaded(
     assert amazon.objects() == {f"rejects/{path.name}": whole + PEOPLE_SCHEMA + b"\n"}
 
 
-PEOPLE_SCHEMA = json.dumps(PEOPLE.schema).encode()
-
-
-def test_what_a_run_still_writes_is_not_taken_by_another(
-    trial: Trial, amazon: S3, tmp_path: Path
-) -> None:
-    running = Spool(tmp_path / ".spool" / "target-webhook", Run("target-webhook", "1"))
+def test_what_a_run_still_writes_is_not_taken_by_another(trial: Trial, amazon: S3) -> None:
+    running = Spool(trial.folder / ".spool" / "target-webhook", Run("target-webhook", "1"))
     running.open({})
     rejects = Rejects(running.lines(amazon.url("rejects"), ".jsonl"), lambda: "now")
     rejects.schema("people", PEOPLE_SCHEMA)
@@ -285,22 +271,15 @@ def test_what_a_run_still_writes_is_not_taken_by_another(
     rejects.close()
     running.close()
     assert len(records(amazon)) == 1
-    assert left(tmp_path) == []
+    assert left(trial.folder) == []
 
 
-def test_what_no_run_has_made_stays_in_the_spool(trial: Trial, amazon: S3, tmp_path: Path) -> None:
-    other = tmp_path / ".spool" / "target-webhook" / "lost+found" / "file"
+def test_what_no_run_has_made_stays_in_the_spool(trial: Trial, amazon: S3) -> None:
+    other = trial.folder / ".spool" / "target-webhook" / "lost+found" / "file"
     other.parent.mkdir(parents=True)
     other.write_text("")
     assert trial.run(PEOPLE.lines([1]), rejects_path=amazon.url("rejects")).exit_code == 0
-    assert left(tmp_path) == [other]
-
-
-def slow(seconds: threading.Event) -> Any:
-    def fault(_method: str, _path: str) -> None:
-        seconds.wait(20)
-
-    return fault
+    assert left(trial.folder) == [other]
 
 
 STARTS: dict[str, tuple[str, dict[str, str | None]]] = {
@@ -322,7 +301,6 @@ STARTS: dict[str, tuple[str, dict[str, str | None]]] = {
 def test_a_bucket_that_cannot_be_written_is_told_before_anything_is_sent(
     trial: Trial,
     amazon: S3,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
     setting: str,
@@ -336,26 +314,19 @@ def test_a_bucket_that_cannot_be_written_is_told_before_anything_is_sent(
             monkeypatch.setenv(name, value)
     if kind == "slow":
         monkeypatch.setattr(spool, "UPLOAD_SECONDS", 0.2)
-        amazon.fault = slow(over)
+        amazon.fault = lambda *_: None if over.wait(20) else (500, "TooSlow")
     elif kind == "broken":
         amazon.fault = lambda *_: (400, "MalformedXML")
     elif "(" in said and "NoSuch" not in said:
         amazon.fault = denied(said.partition("(")[2].rstrip(")"))
     bucket = "no-such" if kind == "no such bucket" else BUCKET
-    (tmp_path / "summary.json").write_text(ENDED_EARLY)
-    url = f"s3://{bucket}/there/x"
-    settings: dict[str, Any] = {setting: url}
+    settings: dict[str, Any] = {setting: f"s3://{bucket}/there/x"}
     ended = trial.run(PEOPLE.lines([1]), **settings)
     over.set()
     assert (ended.exit_code, ended.states, trial.requests) == (1, [], [])
-    assert f"which {setting} names: {said}" in ended.log
-    assert left(tmp_path) == []
+    assert f"({setting}): {said}" in ended.log
+    assert left(trial.folder) == []
     assert_no_secret(ended)
-
-
-ENDED_EARLY = json.dumps(
-    dict.fromkeys(("read", "delivered", "unchanged", "skipped", "rejected", "undelivered"), 0)
-)
 
 
 def assert_no_secret(ended: Ended) -> None:
@@ -405,8 +376,8 @@ def test_a_dry_run_writes_to_no_bucket(trial: Trial, amazon: S3) -> None:
         ({"rejects_path": "s3://there/../a"}, "rejects_path: no part of its URL may be empty"),
         ({"summary_path": "gs://there"}, "summary_path: its URL must name an object"),
         ({"summary_path": "gs://there/"}, "summary_path: its URL must name an object"),
-        ({"metrics_path": "s3://there/a"}, "metrics_path: it must be a file of this machine"),
-        ({"dry_run_path": "s3://there/a"}, "dry_run_path: it must be a file of this machine"),
+        ({"metrics_path": "s3://there/a"}, "metrics_path: it must be a file on this machine"),
+        ({"dry_run_path": "s3://there/a"}, "dry_run_path: it must be a file on this machine"),
         ({"fingerprints_path": "s3://there/a"}, "fingerprints_path: it must be a file"),
     ],
 )
@@ -478,12 +449,9 @@ def test_what_is_in_a_bucket_is_listed_and_sent_again(
     ]
 
     trial.answer = lambda _: PEOPLE.success
-    for place, numbers in (
-        ("rejects/", {1, 2}),
-        ("rejects", {1, 2}),
-        (first, {1}),
-        (second.removesuffix("-000001.singer.jsonl"), {2}),
-    ):
+    whole_run = second.removesuffix("-000001.singer.jsonl")
+    places = {"rejects/": {1, 2}, "rejects": {1, 2}, first: {1}, whole_run: {2}}
+    for place, numbers in places.items():
         trial.acknowledged.clear()
         assert replay(trial, store.url(place), rejects_path=store.url("again")) == 3
         assert trial.acknowledged == numbers
@@ -516,11 +484,11 @@ def test_a_client_that_looks_for_credentials_too_long_is_told(
     ended = trial.run(PEOPLE.lines([1]), rejects_path=amazon.url("rejects"))
     over.set()
     assert (ended.exit_code, trial.requests) == (1, [])
-    assert "which rejects_path names: no answer within 0.1 s" in ended.log
+    assert "(rejects_path): no answer within 0.1 s" in ended.log
 
 
-def test_a_file_is_sent_again_by_the_same_option(trial: Trial, tmp_path: Path) -> None:
-    (tmp_path / "r.jsonl").write_text("".join(json.dumps(x) + "\n" for x in PEOPLE.lines([1])))
+def test_a_file_is_sent_again_by_the_same_option(trial: Trial) -> None:
+    (trial.folder / "r.jsonl").write_text("".join(json.dumps(x) + "\n" for x in PEOPLE.lines([1])))
     assert replay(trial, "r.jsonl") == 0
     assert trial.acknowledged == {1}
 
@@ -556,7 +524,7 @@ def check(trial: Trial, capsys: pytest.CaptureFixture[str], **settings: Any) -> 
 
 
 def test_a_check_says_whether_a_run_could_write_to_the_bucket(
-    trial: Trial, store: ObjectStore, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    trial: Trial, store: ObjectStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rejects, summary = store.url("rejects"), store.url("a/summary.json")
     table = check(trial, capsys, rejects_path=rejects, summary_path=summary)
@@ -566,6 +534,6 @@ def test_a_check_says_whether_a_run_could_write_to_the_bucket(
     wrong = rejects.replace(BUCKET, "no-such")
     table = check(trial, capsys, rejects_path=wrong)
     assert "✗ rejects_path" in table
-    assert f"Cannot write to {wrong}, which rejects_path names: there is no such bucket" in table
+    assert f"Cannot write to {wrong} (rejects_path): there is no such bucket" in table
     assert store.objects() == {}
-    assert [*tmp_path.iterdir()] == []
+    assert [*trial.folder.iterdir()] == [trial.folder / "summary.json"], "that of the fixture"

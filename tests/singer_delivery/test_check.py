@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,16 +38,23 @@ def service() -> Iterator[ScriptedService]:
         yield service
 
 
-def check(
-    address: str, capsys: pytest.CaptureFixture[str], catalog: Any = None, **settings: Any
-) -> Checked:
-    config = {**PEOPLE.settings(address), **settings}
-    file = None if catalog is None else io.StringIO(json.dumps(catalog))
-    options = Options(check=True, catalog=file)
-    code = TargetWebhook.main(config, parse_env=False, file_input=None, options=options)
-    text = capsys.readouterr().out
-    signs = {line[2:].split("  ")[0]: line[0] for line in text.splitlines()[:-1]}
-    return Checked(code, signs, text)
+Check = Callable[..., Checked]
+
+
+@pytest.fixture
+def check(service: ScriptedService, capsys: pytest.CaptureFixture[str]) -> Check:
+    """Runs the check."""
+
+    def run(catalog: Any = None, **settings: Any) -> Checked:
+        config = {**PEOPLE.settings(service.url), **settings}
+        file = None if catalog is None else io.StringIO(json.dumps(catalog))
+        options = Options(check=True, catalog=file)
+        code = TargetWebhook.main(config, parse_env=False, file_input=None, options=options)
+        text = capsys.readouterr().out
+        signs = {line[2:].split("  ")[0]: line[0] for line in text.splitlines()[:-1]}
+        return Checked(code, signs, text)
+
+    return run
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +63,9 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_is_well_and_nothing_is_sent_or_left_behind(
-    service: ScriptedService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    check: Check, service: ScriptedService, tmp_path: Path
 ) -> None:
-    checked = check(service.url, capsys, outcomes_path="new/outcomes.jsonl")
+    checked = check(outcomes_path="new/outcomes.jsonl")
     assert checked.code == 0
     assert checked.text.endswith("\nA run can start.\n")
     assert checked.signs == {
@@ -83,20 +91,18 @@ def test_all_is_well_and_nothing_is_sent_or_left_behind(
         ({"url": "http://elsewhere.example"}, "plain http to another machine"),
     ],
 )
-def test_wrong_settings_are_findings(
-    capsys: pytest.CaptureFixture[str], settings: dict[str, Any], what: str
-) -> None:
-    checked = check("http://127.0.0.1", capsys, **settings)
+def test_wrong_settings_are_findings(check: Check, settings: dict[str, Any], what: str) -> None:
+    checked = check(**settings)
     assert (checked.code, checked.signs["settings"]) == (1, "✗")
     assert what in checked.text
     assert checked.text.endswith("\n1 of 1 would stop a run.\n")
 
 
 def test_an_address_where_nobody_answers_is_a_failure(
-    service: ScriptedService, capsys: pytest.CaptureFixture[str]
+    check: Check, service: ScriptedService
 ) -> None:
     service.script.append(Reply(closed=True))
-    checked = check(service.url, capsys)
+    checked = check()
     assert (checked.code, checked.signs["address"]) == (1, "✗")
     assert "Check url, and the network." in checked.text
 
@@ -118,11 +124,9 @@ def test_a_clock_that_is_off_is_a_warning(off: float | None, sign: Sign, text: s
     assert text in found.text
 
 
-def test_the_clock_is_that_of_the_answer(
-    service: ScriptedService, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_clock_is_that_of_the_answer(check: Check, service: ScriptedService) -> None:
     service.script.append(Reply(404, b"", {"Date": formatdate(1, usegmt=True)}))
-    checked = check(service.url, capsys)
+    checked = check()
     assert (checked.code, checked.signs["clock"]) == (0, "!")
 
 
@@ -130,10 +134,8 @@ def test_the_clock_is_that_of_the_answer(
     "setting",
     ["rejects_path", "outcomes_path", "summary_path", "history_path", "metrics_path"],
 )
-def test_a_file_that_cannot_be_written_is_a_failure(
-    service: ScriptedService, capsys: pytest.CaptureFixture[str], setting: str
-) -> None:
-    checked = check(service.url, capsys, **{setting: "/proc/nowhere/{target}.jsonl"})
+def test_a_file_that_cannot_be_written_is_a_failure(check: Check, setting: str) -> None:
+    checked = check(**{setting: "/proc/nowhere/{target}.jsonl"})
     assert (checked.code, checked.signs[setting]) == (1, "✗")
     assert f"Set {setting} to a writable path." in checked.text
 
@@ -168,37 +170,27 @@ def test_a_lock_that_a_run_holds_is_a_failure(tmp_path: Path) -> None:
     assert lock_finding("fingerprints_path", path) is None
 
 
-def stream(name: str, *, selected: bool = True, **more: Any) -> dict[str, Any]:
-    metadata = [{"breadcrumb": [], "metadata": {"selected": selected}}]
-    schema = {"type": "object", "properties": {"id": {"type": ["string"]}}}
+def stream(name: str, *, selected: bool = True) -> dict[str, Any]:
     return {
         "tap_stream_id": name,
-        "stream": name,
         "key_properties": ["id"],
-        "schema": schema,
-        "metadata": metadata,
-        **more,
+        "schema": {"type": "object", "properties": {"id": {"type": ["string"]}}},
+        "metadata": [{"breadcrumb": [], "metadata": {"selected": selected}}],
     }
 
 
-def test_each_selected_stream_of_a_catalog_has_a_row(
-    service: ScriptedService, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_selected_stream_of_a_catalog_has_a_row(check: Check) -> None:
     catalog = {"streams": [stream("people"), stream("left", selected=False), stream("dropped")]}
-    checked = check(
-        service.url, capsys, catalog, stream_maps={"dropped": "__NULL__", "people": None}
-    )
+    maps = {"dropped": "__NULL__", "people": None}
+    checked = check(catalog, stream_maps=maps)
     assert checked.code == 0
-    assert "stream people" in checked.signs
-    assert "stream dropped" in checked.signs
+    assert checked.signs.keys() >= {"stream people", "stream dropped"}
     assert "stream left" not in checked.signs
 
 
 @pytest.mark.parametrize("catalog", [[], {"streams": 5}, "x"])
-def test_a_file_that_is_no_catalog_is_a_failure(
-    service: ScriptedService, capsys: pytest.CaptureFixture[str], catalog: Any
-) -> None:
-    checked = check(service.url, capsys, catalog)
+def test_a_file_that_is_no_catalog_is_a_failure(check: Check, catalog: Any) -> None:
+    checked = check(catalog)
     assert (checked.code, checked.signs) == (1, {"catalog": "✗"})
 
 
@@ -228,10 +220,8 @@ def test_the_signs_do_not_break_a_terminal_that_lacks_them(service: ScriptedServ
     assert "? settings" in ended.stdout
 
 
-def test_a_payload_is_never_shown(
-    service: ScriptedService, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_payload_is_never_shown(check: Check, service: ScriptedService) -> None:
     service.script.append(Reply(500, {"message": f"{EMAIL} {TOKEN}"}))
-    checked = check(service.url, capsys)
+    checked = check()
     assert EMAIL not in checked.text
     assert TOKEN not in checked.text

@@ -7,42 +7,6 @@ from hypothesis import strategies as st
 from singer_delivery.state.checkpoints import Checkpoints, StateInterval
 
 
-def test_a_state_waits_for_every_record_before_it() -> None:
-    checkpoints = Checkpoints()
-    first, second = checkpoints.record(), checkpoints.record()
-    checkpoints.state("after two")
-    checkpoints.resolve(second)
-    assert checkpoints.due() is None
-    checkpoints.resolve(first)
-    assert checkpoints.due() == "after two"
-
-
-def test_a_state_does_not_wait_for_records_after_it() -> None:
-    checkpoints = Checkpoints()
-    checkpoints.state("at once")
-    checkpoints.record()
-    assert checkpoints.due() == "at once"
-
-
-def test_a_state_is_given_once() -> None:
-    checkpoints = Checkpoints()
-    checkpoints.state("once")
-    assert checkpoints.due() == "once"
-    assert checkpoints.due() is None
-
-
-def test_a_later_state_waits_for_an_earlier_record() -> None:
-    checkpoints = Checkpoints()
-    early = checkpoints.record()
-    checkpoints.state(1)
-    late = checkpoints.record()
-    checkpoints.state(2)
-    checkpoints.resolve(late)
-    assert checkpoints.due() is None
-    checkpoints.resolve(early)
-    assert checkpoints.due() == 2
-
-
 def test_a_flood_of_states_without_records_takes_no_memory() -> None:
     checkpoints = Checkpoints()
     record = checkpoints.record()

@@ -25,6 +25,8 @@ SCHEMA = th.PropertiesList(
     th.Property("names", th.ArrayType(th.StringType())),
 ).to_dict()
 
+ROUTES = th.PropertiesList(streams_setting(["x"], {})).to_dict()
+
 
 @pytest.mark.parametrize(
     ("name", "text", "value"),
@@ -133,8 +135,7 @@ def test_a_file_of_variables_is_read_from_this_folder_or_one_above(
 def test_routes_that_meltano_writes_flat_are_put_together(
     flat: dict[str, Any], value: dict[str, Any]
 ) -> None:
-    schema = th.PropertiesList(streams_setting(["x"], {})).to_dict()
-    assert typed_config({"streams": flat}, schema) == {"streams": value}
+    assert typed_config({"streams": flat}, ROUTES) == {"streams": value}
 
 
 @pytest.mark.parametrize(
@@ -167,8 +168,7 @@ def test_routes_that_meltano_writes_flat_are_put_together(
 def test_routes_that_meltano_nests_by_the_dots_of_their_names_are_understood(
     nested: dict[str, Any], value: dict[str, Any]
 ) -> None:
-    schema = th.PropertiesList(streams_setting(["x"], {})).to_dict()
-    assert typed_config({"streams": nested}, schema) == {"streams": value}
+    assert typed_config({"streams": nested}, ROUTES) == {"streams": value}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,6 @@ NAMES = st.lists(st.sampled_from(["crm", "orders-*", "web[1]", "größe"]), min_
 def test_routes_are_the_same_as_they_are_nested_and_as_they_are_flat(
     streams: dict[str, Any],
 ) -> None:
-    schema = th.PropertiesList(streams_setting(["x"], {})).to_dict()
     flat = {".".join(path): leaf for path, leaf in leaves(streams)}
     nested: dict[str, Any] = {}
     for name, leaf in flat.items():
@@ -225,7 +224,7 @@ def test_routes_are_the_same_as_they_are_nested_and_as_they_are_flat(
             place = place.setdefault(parent, {})
         place[last] = leaf
     for written in (streams, flat, nested):
-        assert typed_config({"streams": written}, schema) == {"streams": streams}
+        assert typed_config({"streams": written}, ROUTES) == {"streams": streams}
 
 
 def leaves(value: dict[str, Any], *before: str) -> Iterator[tuple[tuple[str, ...], object]]:

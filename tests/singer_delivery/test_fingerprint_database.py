@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, LiteralString
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, LiteralString
 import psycopg
 import pytest
 
-from fingerprint_runs import deliver, fingerprint, message, no_wait, opened, send
+from fingerprint_runs import deliver, end_leases, message, no_wait, opened, send
 from singer_delivery.errors import (
     FingerprintsDatabaseError,
     FingerprintsInUseError,
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from postgres import Database
 
 LEASES = "SELECT name FROM singer_fingerprint_leases ORDER BY name"
-END = "UPDATE singer_fingerprint_leases SET ends_at = clock_timestamp()"
 
 
 def run(database: Database, statement: LiteralString) -> list[tuple[object, ...]]:
@@ -37,25 +34,16 @@ def run(database: Database, statement: LiteralString) -> list[tuple[object, ...]
 
 
 def test_a_run_that_was_killed_is_taken_over_when_its_lease_has_ended(database: Database) -> None:
-    source = f"""
-import os, signal, time
-from singer_delivery.fingerprints.entries import FingerprintEntry, pack
-from singer_delivery.fingerprints.stores import fingerprint_store
-store = fingerprint_store(
-    {database.uri!r}, "target", ["key-CANARY"], writable=True, wait=time.sleep
-)
-store.open()
-store.append(pack(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    ended = subprocess.run([sys.executable, "-c", source], check=False)
-    assert ended.returncode == -signal.SIGKILL
+    run_before = opened(database.uri)
+    deliver(run_before, message(1, "A"))
+    run_before.flush()
+    run_before.store._disconnect()  # type: ignore[attr-defined]  # its lease is not released
     waits: list[float] = []
 
     def wait(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 3:
-            run(database, END)
+            end_leases(database)
 
     with closing(opened(database.uri, wait=wait)) as after:
         assert deliver(after, message(1, "A")) == []
@@ -113,7 +101,7 @@ def test_who_has_lost_the_lease_stores_nothing_and_claims_nothing(database: Data
     first = opened(database.uri)
     deliver(first, message(1, "A"))
     first.flush()
-    run(database, END)
+    end_leases(database)
     with closing(opened(database.uri)) as second:
         assert deliver(second, message(1, "B"), message(2, "B")) == [1, 0]
         assert send(first, message(3, "A")) == 0
@@ -132,7 +120,7 @@ def test_who_has_lost_the_lease_stores_nothing_and_claims_nothing(database: Data
 
 def test_a_lease_that_ended_and_that_nobody_wanted_is_renewed(database: Database) -> None:
     with closing(opened(database.uri)) as only:
-        run(database, END)
+        end_leases(database)
         only.flush()
         [(left,)] = run(
             database,
@@ -146,11 +134,15 @@ def test_a_lease_is_renewed_in_time_and_not_at_each_turn(database: Database) -> 
     now = 1_000.0
     store = fingerprint_database(database.uri, "target", ["key"], wait=no_wait)
     store._lease._clock = lambda: now
-    store.open()
-    with closing(store):
-        assert store.lease_ends_at == now + LEASE_SECONDS
-        now += LEASE_SECONDS - RENEW_BEFORE_SECONDS
-        store.renew_lease()
+    with closing(Fingerprints(store)) as fingerprints:
+        fingerprints.open()
+        first_end = store.lease_ends_at
+        assert first_end == now + LEASE_SECONDS
+        now = first_end - RENEW_BEFORE_SECONDS - 0.1
+        fingerprints.renew_lease(now)
+        assert store.lease_ends_at == first_end
+        now += 0.1
+        fingerprints.renew_lease(now)
         assert store.lease_ends_at == now + LEASE_SECONDS
     assert store.lease_ends_at is None
 
@@ -204,20 +196,12 @@ def test_tables_of_something_else_are_left_alone(
     assert run(database, "SELECT to_regclass('singer_fingerprint_log')") == [(None,)]
 
 
-def test_the_comment_on_the_table_is_the_format(database: Database) -> None:
-    opened(database.uri).close()
-    assert run(database, "SELECT obj_description('singer_fingerprints'::regclass)") == [(FORMAT,)]
-
-
 def test_a_log_that_is_torn_is_said(database: Database) -> None:
-    opened(database.uri).close()
-    with closing(opened(database.uri)) as first:
-        deliver(first, message(1, "A"))
-        first.flush()
-        run(database, "UPDATE singer_fingerprint_log SET entries = '\\x00'")
-        first.store.close()
-        first._unstored.clear()
-        first._recent.clear()
+    first = opened(database.uri)
+    deliver(first, message(1, "A"))
+    first.flush()
+    run(database, "UPDATE singer_fingerprint_log SET entries = '\\x00'")
+    first.store.close()
     with pytest.raises(FingerprintsDatabaseError, match="fingerprints_path"):
         opened(database.uri)
 
@@ -248,14 +232,14 @@ def test_a_role_that_may_not_write_is_said(database: Database) -> None:
         run(database, "DROP OWNED BY reader; DROP ROLE reader")
 
 
+JANE = "jane:CANARY@127.0.0.1:1/shared"
+
+
 @pytest.mark.parametrize(
     ("uri", "place"),
     [
-        (
-            "postgresql://jane:CANARY@127.0.0.1:1/shared?options=CANARY",
-            "postgresql://127.0.0.1:1/shared",
-        ),
-        ("postgres://jane:CANARY%zz@127.0.0.1:1/shared", "postgresql://…"),
+        (f"postgresql://{JANE}?options=CANARY", "postgresql://127.0.0.1:1/shared"),
+        (f"postgres://{JANE.replace('@', '%zz@')}", "postgresql://…"),
         ("postgresql:///shared?password=CANARY&host=/nowhere", "postgresql:///nowhere/shared"),
         ("postgresql://127.0.0.1:1/?passwort=CANARY", "postgresql://…"),
     ],
@@ -313,7 +297,7 @@ def test_runs_that_share_a_lease_work_at_once_and_see_what_the_others_stored(
     assert len(run(database, LEASES)) == 1, "others may go on"
 
     def end(_seconds: float) -> None:
-        run(database, END)
+        end_leases(database)
 
     with closing(opened(database.uri, wait=end)) as scheduled:
         assert deliver(scheduled, *(message(number, "A") for number in (1, 2, 3))) == []
@@ -346,7 +330,7 @@ def test_a_window_that_was_killed_goes_on_at_once_with_what_it_had_stored(
 
 def test_windows_that_were_taken_over_store_nothing(database: Database) -> None:
     windows = [opened(database.uri, shared="backfill") for _ in range(2)]
-    run(database, END)
+    end_leases(database)
     with closing(opened(database.uri)):
         for window in windows:
             assert send(window, message(1, "A")) == 0
@@ -360,7 +344,7 @@ def test_what_a_killed_run_left_is_merged_by_the_first_of_the_windows(database: 
     alone = opened(database.uri)
     deliver(alone, message(1, "A"))
     alone.flush()
-    run(database, END)
+    end_leases(database)
     with closing(opened(database.uri, shared="backfill")) as first:
         assert deliver(first, message(1, "B")) == [1]
         first.flush()

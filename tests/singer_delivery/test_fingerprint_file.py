@@ -14,10 +14,13 @@ import pytest
 from fingerprint_runs import deliver, fingerprint, message, opened
 from singer_delivery.errors import OutputError
 from singer_delivery.fingerprints.changes import entity_key
-from singer_delivery.fingerprints.file import FORMAT
+from singer_delivery.fingerprints.file import APPLICATION, FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+NEWER = f"PRAGMA user_version = {FORMAT + 1}"
 
 
 @pytest.fixture
@@ -31,22 +34,6 @@ def test_a_link_to_the_file_is_the_same_file(path: Path) -> None:
         link.symlink_to(path)
         with pytest.raises(OutputError, match="Another run"):
             opened(str(link))
-
-
-@pytest.mark.slow
-def test_a_run_that_was_killed_locks_nobody_out(path: Path) -> None:
-    source = f"""
-import os, signal, pathlib
-from singer_delivery.fingerprints.entries import FingerprintEntry, pack
-from singer_delivery.fingerprints.file import FingerprintFile
-file = FingerprintFile(pathlib.Path({str(path)!r}))
-file.open()
-file.append(pack(1, FingerprintEntry({fingerprint("A")!r}, 0, True)))
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    assert subprocess.run([sys.executable, "-c", source], check=False).returncode == -9
-    with closing(opened(str(path))) as after:
-        assert deliver(after, message(1, "A")) == []
 
 
 def test_reading_only_makes_no_file(path: Path) -> None:
@@ -68,6 +55,7 @@ def database(path: Path, *statements: str) -> None:
     [
         (("CREATE TABLE state (a)",), "another program"),
         (("CREATE TABLE log (a)", f"PRAGMA user_version = {FORMAT}"), "another program"),
+        ((f"PRAGMA application_id = {APPLICATION}", NEWER), "a newer version"),
     ],
 )
 def test_a_database_of_something_else_is_left_alone(
@@ -78,14 +66,6 @@ def test_a_database_of_something_else_is_left_alone(
     with pytest.raises(OutputError, match=said):
         opened(str(path), writable=writable)
     assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize("writable", [True, False])
-def test_a_file_of_a_newer_version_is_left_alone(path: Path, writable: bool) -> None:
-    opened(str(path)).close()
-    database(path, f"PRAGMA user_version = {FORMAT + 1}")
-    with pytest.raises(OutputError, match="a newer version"):
-        opened(str(path), writable=writable)
 
 
 def test_an_empty_file_is_a_new_one(path: Path) -> None:

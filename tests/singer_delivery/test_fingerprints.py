@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import ExitStack, closing
-from itertools import count
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
-from fingerprint_runs import deliver, fingerprint, killed, message, opened, send
+from fingerprint_runs import (
+    deliver,
+    fingerprint,
+    folder_in_memory,
+    killed,
+    message,
+    opened,
+    place_in,
+    send,
+)
 from singer_delivery.errors import OutputError
 from singer_delivery.fingerprints import changes as module
 from singer_delivery.fingerprints.stores import is_database
@@ -173,7 +179,7 @@ MERGE_EVERY = st.integers(1, 6)
 def test_whatever_is_killed_when_the_service_ends_with_what_was_sent_last(
     changes: Changes, chance: random.Random, merge_every: int
 ) -> None:
-    with TemporaryDirectory() as folder:
+    with folder_in_memory() as folder:
         place = f"{folder}/fingerprints.sqlite"
         arrived, source = live_and_die(place, changes, chance, merge_every)
     assert arrived == source
@@ -183,16 +189,10 @@ def test_whatever_is_killed_when_the_service_ends_with_what_was_sent_last(
 def test_whatever_is_killed_when_the_service_ends_so_too_with_a_database(
     database: Database,
 ) -> None:
-    numbers = count()
-
     @settings(max_examples=10, deadline=None)
     @given(CHANGES, CHANCE, MERGE_EVERY)
     def lives(changes: Changes, chance: random.Random, merge_every: int) -> None:
-        schema = f"example_{next(numbers)}"
-        with psycopg.connect(database.uri, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-        place = f"{database.uri}?options=-csearch_path%3D{schema}"
-        arrived, source = live_and_die(place, changes, chance, merge_every)
+        arrived, source = live_and_die(place_in(database), changes, chance, merge_every)
         assert arrived == source
 
     lives()

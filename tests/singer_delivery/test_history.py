@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
-import pytest
 
 from people import EMAIL, PEOPLE, REFUSED, TOKEN
 from singer_delivery.errors import HistoryFileError
@@ -16,17 +15,13 @@ from singer_delivery.files import SharedLines
 from singer_delivery.reporting import history
 from singer_delivery.reporting.run import Run
 from singer_delivery.testing import Reply
-from singer_delivery.testing.subject import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    import pytest
 
-@pytest.fixture
-def trial(tmp_path: Path) -> Iterator[Trial]:
-    with Trial(PEOPLE, tmp_path) as trial:
-        yield trial
+    from singer_delivery.testing.subject import Trial
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -37,8 +32,8 @@ def runs_in(path: Path) -> list[dict[str, Any]]:
     return [line["record"] for line in lines_of(path) if line["type"] == "RECORD"]
 
 
-def test_each_run_adds_its_summary_and_its_sentence(trial: Trial, tmp_path: Path) -> None:
-    path = tmp_path / "new" / "history.jsonl"
+def test_each_run_adds_its_summary_and_its_sentence(trial: Trial) -> None:
+    path = trial.folder / "new" / "history.jsonl"
     good = trial.run(PEOPLE.lines(range(3)), history_path=str(path))
     trial.answer = lambda _: REFUSED
     rejected = trial.run(PEOPLE.lines([1]), history_path=str(path))
@@ -61,16 +56,16 @@ def test_each_run_adds_its_summary_and_its_sentence(trial: Trial, tmp_path: Path
     assert len({run["run_id"] for run in (first, second, third)}) == 3
 
 
-def test_a_run_with_rejects_says_where_they_are(trial: Trial, tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
+def test_a_run_with_rejects_says_where_they_are(trial: Trial) -> None:
+    path = trial.folder / "history.jsonl"
     trial.run([*PEOPLE.lines([1]), PEOPLE.line(PEOPLE.wrong)], history_path=str(path))
     [run] = runs_in(path)
     assert run["exit_code"] == 3
-    assert run["sentence"].startswith(f"1 records were rejected; they are in {tmp_path}")
+    assert run["sentence"].startswith(f"1 records were rejected; they are in {trial.folder}")
 
 
-def test_neither_a_key_nor_a_value_of_a_record_is_in_it(trial: Trial, tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
+def test_neither_a_key_nor_a_value_of_a_record_is_in_it(trial: Trial) -> None:
+    path = trial.folder / "history.jsonl"
     for reply in (PEOPLE.success, Reply(400, {"message": f"{EMAIL} {TOKEN}"}), Reply(401)):
         trial.script.append(reply)
         trial.run([*PEOPLE.lines([1]), PEOPLE.line(PEOPLE.wrong)], history_path=str(path))
@@ -80,14 +75,14 @@ def test_neither_a_key_nor_a_value_of_a_record_is_in_it(trial: Trial, tmp_path: 
 
 
 def test_a_full_file_is_put_aside_and_begun_anew(
-    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "MAX_BYTES", 3_000)
-    path = tmp_path / "history.jsonl"
+    path = trial.folder / "history.jsonl"
     ids = []
     for _ in range(6):
         trial.run(PEOPLE.lines([1]), history_path=str(path))
-        files = [each for each in (path, tmp_path / "history.jsonl.1") if each.exists()]
+        files = [each for each in (path, trial.folder / "history.jsonl.1") if each.exists()]
         assert all(lines_of(each)[0]["type"] == "SCHEMA" for each in files)
         assert all(each.stat().st_size < 5_000 for each in files)
         ids = [run["run_id"] for each in reversed(files) for run in runs_in(each)]
@@ -115,14 +110,12 @@ def test_runs_that_end_together_keep_each_other_s_lines(
     assert sorted(found) == sorted(run.id for run in runs)
 
 
-def test_a_dry_run_is_no_part_of_it(trial: Trial, tmp_path: Path) -> None:
-    trial.run(PEOPLE.lines([1]), history_path=str(tmp_path / "history.jsonl"), dry_run=True)
-    assert not (tmp_path / "history.jsonl").exists()
+def test_a_dry_run_is_no_part_of_it(trial: Trial) -> None:
+    trial.run(PEOPLE.lines([1]), history_path=str(trial.folder / "history.jsonl"), dry_run=True)
+    assert not (trial.folder / "history.jsonl").exists()
 
 
-def test_a_history_that_cannot_be_written_fails_the_run_but_costs_no_delivery(
-    trial: Trial, tmp_path: Path
-) -> None:
-    ended = trial.run(PEOPLE.lines(range(3)), history_path=str(tmp_path))
+def test_a_history_that_cannot_be_written_fails_the_run_but_costs_no_delivery(trial: Trial) -> None:
+    ended = trial.run(PEOPLE.lines(range(3)), history_path=str(trial.folder))
     assert (ended.exit_code, ended.states[-1], trial.acknowledged) == (1, 2, {0, 1, 2})
-    assert f"Cannot write history_path {tmp_path}: Is a directory." in ended.log
+    assert f"Cannot write history_path {trial.folder}: Is a directory." in ended.log

@@ -7,7 +7,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from prometheus_client.parser import text_fd_to_metric_families
 
 from people import EMAIL, PEOPLE, REFUSED, TOKEN
@@ -19,22 +18,17 @@ from singer_delivery.reporting.textfile import Textfile
 from singer_delivery.sending.lane import Traffic
 from singer_delivery.sending.service import Endpoint
 from singer_delivery.testing import Reply
-from singer_delivery.testing.subject import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    import pytest
+
     from singer_delivery.testing import Ended, Request
+    from singer_delivery.testing.subject import Trial
 
 PREFIX = "singer_delivery_run_"
 LABELS = ("stream", "outcome", "status", "reason", "version")
-
-
-@pytest.fixture
-def trial(tmp_path: Path) -> Iterator[Trial]:
-    with Trial(PEOPLE, tmp_path) as trial:
-        yield trial
 
 
 def points(ended: Ended) -> list[dict[str, Any]]:
@@ -79,15 +73,15 @@ def test_a_run_logs_what_singer_sdk_s_targets_log(trial: Trial) -> None:
     assert len(found) == len(points(ended)) == 7
 
 
-def test_a_run_without_input_and_a_dry_run_measure_nothing(trial: Trial, tmp_path: Path) -> None:
+def test_a_run_without_input_and_a_dry_run_measure_nothing(trial: Trial) -> None:
     assert points(trial.run([])) == []
-    path = tmp_path / "metrics.prom"
+    path = trial.folder / "metrics.prom"
     assert points(trial.run(PEOPLE.lines([1]), dry_run=True, metrics_path=str(path))) == []
     assert not path.exists()
 
 
-def test_the_textfile_has_the_figures_of_the_run(trial: Trial, tmp_path: Path) -> None:
-    path = tmp_path / "new" / "crm-to-webhook.prom"
+def test_the_textfile_has_the_figures_of_the_run(trial: Trial) -> None:
+    path = trial.folder / "new" / "crm-to-webhook.prom"
     trial.script.append(Reply(closed=True))
     trial.answer = lambda request: REFUSED if 7 in trial.numbers(request) else PEOPLE.success
     lines = [*PEOPLE.lines(range(10)), PEOPLE.line(PEOPLE.wrong)]
@@ -126,10 +120,10 @@ def test_the_textfile_is_due_each_minute_also_while_the_input_pauses(tmp_path: P
 
 
 def test_the_textfile_is_written_while_the_run_goes_on(
-    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_delivery.reporting.reports.MEASURED_SECONDS", 0.001)
-    path = tmp_path / "metrics.prom"
+    path = trial.folder / "metrics.prom"
     seen: list[dict[str, float]] = []
 
     def answer(request: Request) -> Reply:
@@ -151,8 +145,8 @@ def test_the_textfile_is_written_while_the_run_goes_on(
     assert series(path)["exit_code"] == 0
 
 
-def test_neither_a_key_nor_a_value_of_a_record_is_measured(trial: Trial, tmp_path: Path) -> None:
-    path = tmp_path / "metrics.prom"
+def test_neither_a_key_nor_a_value_of_a_record_is_measured(trial: Trial) -> None:
+    path = trial.folder / "metrics.prom"
     trial.answer = lambda _: Reply(400, {"message": f"{EMAIL} {TOKEN}"})
     ended = trial.run(PEOPLE.lines([1]), metrics_path=str(path))
     told = path.read_text() + json.dumps(points(ended))
@@ -162,10 +156,12 @@ def test_neither_a_key_nor_a_value_of_a_record_is_measured(trial: Trial, tmp_pat
 
 
 def test_a_textfile_that_cannot_be_written_fails_the_run_but_costs_no_delivery(
-    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("singer_delivery.reporting.reports.MEASURED_SECONDS", 0.001)
-    (tmp_path / "file").touch()
-    ended = trial.run(PEOPLE.lines(range(3)), metrics_path=str(tmp_path / "file" / "metrics.prom"))
+    (trial.folder / "file").touch()
+    ended = trial.run(
+        PEOPLE.lines(range(3)), metrics_path=str(trial.folder / "file" / "metrics.prom")
+    )
     assert (ended.exit_code, ended.states[-1]) == (1, 2)
     assert ended.log.count("Cannot write metrics_path") == 1

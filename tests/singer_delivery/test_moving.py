@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,11 +36,23 @@ def file(tmp_path: Path) -> str:
     return path
 
 
-def move(file: str, uri: str) -> Ended:
-    return call("singer-fingerprints", "move", file, uri)
+Move = Callable[[str, str], Ended]
 
 
-def test_what_a_file_holds_is_known_to_the_database(file: str, database: Database) -> None:
+@pytest.fixture
+def move(capsys: pytest.CaptureFixture[str]) -> Move:
+    """Runs the command."""
+
+    def run(file: str, uri: str) -> Ended:
+        code = moving.main(["move", file, uri])
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+def test_what_a_file_holds_is_known_to_the_database(
+    file: str, database: Database, move: Move
+) -> None:
     ended = move(file, database.uri)
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.stdout == "Moved 3 fingerprints. Set fingerprints_path to the database.\n"
@@ -50,7 +63,9 @@ def test_what_a_file_holds_is_known_to_the_database(file: str, database: Databas
 
 
 @pytest.mark.parametrize("writable", [True, False])
-def test_the_file_cannot_be_used_afterwards(file: str, database: Database, writable: bool) -> None:
+def test_the_file_cannot_be_used_afterwards(
+    file: str, database: Database, move: Move, writable: bool
+) -> None:
     assert move(file, database.uri).code == 0
     place = f"postgresql://127.0.0.1:{database.port}/{database.name}"
     with pytest.raises(FingerprintsMovedError, match=f"were moved to {place}"):
@@ -79,7 +94,7 @@ def test_a_move_that_was_killed_before_its_end_is_made_once_more(
 
 
 def test_what_both_know_differently_is_sent_once_more_with_a_new_id(
-    file: str, database: Database
+    file: str, database: Database, move: Move
 ) -> None:
     with closing(opened(database.uri)) as run:
         assert deliver(run, *(message(1, said) for said in "XYZ"), message(-2, "A")) == [0, 1, 2, 0]
@@ -95,7 +110,7 @@ def test_what_both_know_differently_is_sent_once_more_with_a_new_id(
 
 
 def test_what_a_killed_run_left_in_the_database_does_not_come_over_what_is_moved(
-    file: str, database: Database
+    file: str, database: Database, move: Move
 ) -> None:
     run = opened(database.uri)
     assert deliver(run, *(message(1, said) for said in "XYZ")) == [0, 1, 2]
@@ -106,7 +121,9 @@ def test_what_a_killed_run_left_in_the_database_does_not_come_over_what_is_moved
         assert deliver(after, message(1, "Z")) == [4], "the file knew B"
 
 
-def test_nothing_is_moved_while_a_run_uses_either(file: str, database: Database) -> None:
+def test_nothing_is_moved_while_a_run_uses_either(
+    file: str, database: Database, move: Move
+) -> None:
     for place in (file, database.uri):
         with closing(opened(place)):
             refused = move(file, database.uri)
@@ -118,7 +135,7 @@ def test_nothing_is_moved_while_a_run_uses_either(file: str, database: Database)
         assert connection.execute("SELECT * FROM singer_fingerprints").fetchall() == []
 
 
-def test_a_database_that_cannot_be_used_leaves_the_file_as_it_was(file: str) -> None:
+def test_a_database_that_cannot_be_used_leaves_the_file_as_it_was(file: str, move: Move) -> None:
     refused = move(file, "postgresql://jane:CANARY@127.0.0.1:1/shared")
     assert (refused.code, refused.stdout) == (1, "")
     assert refused.says_plainly("CANARY")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from itertools import count
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
-from fingerprint_runs import fingerprint, no_wait
+from fingerprint_runs import fingerprint, folder_in_memory, no_wait, place_in
 from singer_delivery.errors import TooManyRemovedError
 from singer_delivery.fingerprints import identity_file
 from singer_delivery.fingerprints.changes import entity_key
@@ -121,7 +118,7 @@ RUN = st.fixed_dictionaries(
         "acknowledged": st.sampled_from([True, True, False]),
     }
 )
-RUNS = st.lists(RUN, min_size=1, max_size=8)
+RUNS = st.lists(RUN, min_size=1, max_size=6)
 
 
 class Model:
@@ -182,12 +179,12 @@ class Model:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(RUNS, st.integers(1, 7))
 def test_whatever_is_read_the_model_says_who_is_gone(
     runs: Sequence[dict[str, Any]], merge_every: int
 ) -> None:
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+    with folder_in_memory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(identity_file, "MERGE_EVERY", merge_every)
         for told, one_by_one, gone in Model().live(f"{folder}/fingerprints.sqlite", runs):
             assert told == gone
@@ -196,16 +193,10 @@ def test_whatever_is_read_the_model_says_who_is_gone(
 
 @pytest.mark.slow
 def test_whatever_is_read_the_model_says_so_too_with_a_database(database: Database) -> None:
-    numbers = count()
-
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=10, deadline=None)
     @given(RUNS)
     def lives(runs: Sequence[dict[str, Any]]) -> None:
-        schema = f"example_{next(numbers)}"
-        with psycopg.connect(database.uri, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-        place = f"{database.uri}?options=-csearch_path%3D{schema}"
-        for told, one_by_one, gone in Model().live(place, runs):
+        for told, one_by_one, gone in Model().live(place_in(database), runs):
             assert told == gone
             assert len(one_by_one) == len(gone), "each once"
 

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from people import EMAIL, PEOPLE, REFUSED
 from singer_delivery.reading.selection import Selection
-from singer_delivery.testing.subject import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    import pytest
 
     from singer_delivery import DeliveryTarget
     from singer_delivery.testing import Ended
-
-
-@pytest.fixture
-def trial(tmp_path: Path) -> Iterator[Trial]:
-    with Trial(PEOPLE, tmp_path) as trial:
-        yield trial
+    from singer_delivery.testing.subject import Trial
 
 
 def send(trial: Trial, lines: Any, selection: Selection, **settings: Any) -> Ended:

@@ -28,13 +28,13 @@ def test_defaults_are_filled_in() -> None:
     assert settings.max_requests_per_second is None
 
 
+CHANGED_ONLY = {"changed_only", "fingerprints_path", "fingerprints_lease", "full_refresh"}
+
+
 @pytest.mark.parametrize(
     ("feature", "names"),
     [
-        (
-            "changed_only",
-            {"changed_only", "fingerprints_path", "fingerprints_lease", "full_refresh"},
-        ),
+        ("changed_only", CHANGED_ONLY),
         ("compression", {"compression"}),
         ("null_traits", {"null_traits"}),
     ],
@@ -61,42 +61,27 @@ def test_a_missing_setting_is_named_with_its_variable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
-    [
-        ("key", 12345),
-        ("key", ""),
-        ("key", ["12345"]),
-        ("lanes", 0),
-        ("lanes", "12345"),
-        ("batch_size_rows", 101),
-        ("batch_max_bytes", 12345),
-        ("batch_wait_limit_seconds", 0),
-        ("compression", "12345"),
-        ("max_rejects", -2),
-        ("retry_max_seconds", -12345),
-    ],
-)
-def test_a_wrong_setting_is_named_without_its_value(setting: str, value: object) -> None:
-    [error] = errors(**{"key": "k", setting: value})
-    assert error.startswith(f"Setting {setting}: ")
-    assert "12345" not in error
-
-
-@pytest.mark.parametrize(
     ("setting", "value", "rule"),
     [
-        ("key", 5, "be text."),
+        ("key", 12345, "be text."),
+        ("key", ["12345"], "be text."),
         ("key", "", "not be empty."),
-        ("lanes", "many", "be a whole number."),
+        ("lanes", "12345", "be a whole number."),
         ("lanes", 0, "be at least 1."),
         ("lanes", 65, "be at most 64."),
+        ("batch_size_rows", 101, "be at most 100."),
+        ("batch_max_bytes", 12345, "be at most 10000."),
+        ("max_rejects", -2, "be at least -1."),
+        ("retry_max_seconds", -12345, "be at least 0."),
         ("dry_run", "perhaps", "be true or false."),
         ("batch_wait_limit_seconds", 0, "be greater than 0."),
         ("compression", "gzp", "be one of gzip, none; did you mean 'gzip'?"),
-        ("compression", "brotli", "be one of gzip, none."),
+        ("compression", "12345", "be one of gzip, none."),
     ],
 )
-def test_a_wrong_setting_says_what_it_must_be(setting: str, value: object, rule: str) -> None:
+def test_a_wrong_setting_says_what_it_must_be_and_not_its_value(
+    setting: str, value: object, rule: str
+) -> None:
     assert errors(**{"key": "k", setting: value}) == [f"Setting {setting}: its value must {rule}"]
 
 
@@ -180,6 +165,5 @@ def test_a_right_route_is_taken(route: dict[str, Any]) -> None:
 
 
 def test_the_nearest_right_call_is_named() -> None:
-    route = {"streams": {"orders": {"call": "idenfity"}}}
-    [error] = setting_errors(ROUTED, route, "TARGET_X_")
+    [error] = setting_errors(ROUTED, {"streams": {"orders": {"call": "idenfity"}}}, "TARGET_X_")
     assert error.endswith("did you mean 'identify'?")

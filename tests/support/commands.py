@@ -30,7 +30,7 @@ FORKED = (
     (
         *("tap-moesif", "target-segment", "target-moesif", "moesif-sandbox"),
         *("singer-rejects", "singer-fingerprints"),
-        "importlib_metadata._adapters",
+        *("importlib_metadata._adapters", "singer_delivery.fingerprints.database"),
     ),
     (
         "meltano",

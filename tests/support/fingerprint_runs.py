@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from singer_delivery.fingerprints.changes import FINGERPRINT_BYTES, Fingerprints
 from singer_delivery.fingerprints.stores import fingerprint_store
@@ -12,6 +17,25 @@ from singer_delivery.sending.batching import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from postgres import Database
+
+
+_NUMBERS = count()
+_MEMORY = Path("/dev/shm")
+
+
+def folder_in_memory() -> TemporaryDirectory[str]:
+    """Make a folder whose files need no disk, where the system has such folders."""
+    return TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
+
+
+def place_in(database: Database) -> str:
+    """Name a place in a database that nobody has used."""
+    schema = f"example_{next(_NUMBERS)}"
+    with psycopg.connect(database.uri, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    return f"{database.uri}?options=-csearch_path%3D{schema}"
 
 
 def no_wait(_seconds: float) -> None:
@@ -79,3 +103,9 @@ def deliver(fingerprints: Fingerprints, *messages: Message) -> list[int]:
 def killed(fingerprints: Fingerprints) -> None:
     """Leave the store as SIGKILL does: what was not stored is gone."""
     fingerprints.store.close()
+
+
+def end_leases(database: Database) -> None:
+    """Let the leases of runs that do not renew them be over, as they are after a minute."""
+    with psycopg.connect(database.uri, autocommit=True) as connection:
+        connection.execute("UPDATE singer_fingerprint_leases SET ends_at = clock_timestamp()")

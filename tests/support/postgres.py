@@ -15,10 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import psycopg
+from psycopg import sql
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGED = Path("/usr/lib/postgresql")
+
+_DISCONNECT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_SCHEMAS = """
+SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+"""
 
 
 class NoPostgresError(Exception):
@@ -68,6 +79,14 @@ class Database:
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
+
+    def clear(self) -> None:
+        """Remove all schemas, and let nobody stay connected: faster than another database."""
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            connection.execute(_DISCONNECT)
+            for (schema,) in connection.execute(_SCHEMAS).fetchall():
+                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+            connection.execute("CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC")
 
     def create(self) -> Database:
         """Make another database, an empty one, on the same server."""

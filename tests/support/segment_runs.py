@@ -1,30 +1,47 @@
-"""target-segment, run against a scripted Segment, and what is left of the run."""
+"""target-segment, run against a scripted Segment."""
 
 from __future__ import annotations
 
-import json
-import stat
 from typing import TYPE_CHECKING, Any
 
 from commands import Ended, run
 from scripted import Reply, ScriptedService
+from target_runs import EMAIL, TargetRuns, record, schema, state
+from target_segment import TargetSegment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+__all__ = ["KEY", "SUCCESS", "Segment", "config", "deliver", "record", "schema", "sent", "state"]
 
 KEY = "w-key-CANARY"
 SUCCESS = Reply(body={"success": True})
-OUTCOMES = ("delivered", "unchanged", "skipped", "rejected", "undelivered")
-
-
-def scripted_segment() -> ScriptedService:
-    """Make a Segment that says success unless told otherwise."""
-    return ScriptedService(lambda _: SUCCESS)
-
 
 AS_CALLS = {name: {"as": "segment.calls"} for name in ("people", "orders", "crm", "calls")}
 """Routes for streams of the tests' own that hold calls without a mark."""
+
+
+class Segment(TargetRuns):
+    """A Segment that says success unless told otherwise, and runs that deliver to it."""
+
+    target = TargetSegment
+    success = SUCCESS
+    secrets: Sequence[str] = (KEY, EMAIL)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, {})
+        self.settings = {**config(self), **self.settings}
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages of the last run."""
+        return sent(self)
+
+    @property
+    def users(self) -> list[str]:
+        """Whom they are about."""
+        return sorted(message["userId"] for message in self.messages)
 
 
 def config(service: ScriptedService, **settings: Any) -> dict[str, Any]:
@@ -41,44 +58,12 @@ def deliver(
     service: ScriptedService,
     folder: Path,
     lines: Iterable[Mapping[str, Any] | str],
-    *,
-    before: Any = "",
     **settings: Any,
 ) -> Ended:
-    """Run the installed command on some lines, after some code of the test's own."""
-    return run("target-segment", folder, config(service, **settings), lines=lines, before=before)
+    """Run the installed command on some lines."""
+    return run("target-segment", folder, config(service, **settings), lines=lines)
 
 
 def sent(service: ScriptedService) -> list[dict[str, Any]]:
-    return [message for request in service.requests for message in request.json["batch"]]
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    assert found["read"] == sum(found[outcome] for outcome in OUTCOMES)
-    return found
-
-
-def rejected(folder: Path) -> list[dict[str, Any]]:
-    [path] = (folder / "rejects").iterdir()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def schema(stream: str, *properties: str, mark: str | None = None) -> dict[str, Any]:
-    """Write a SCHEMA line; `mark` is what tap-moesif calls the stream."""
-    marked = {"$id": f"urn:tap-moesif:{mark}"} if mark else {}
-    return {
-        "type": "SCHEMA",
-        "stream": stream,
-        "schema": {**marked, "properties": {name: {} for name in properties}},
-        "key_properties": ["id"] if mark else [],
-    }
-
-
-def record(stream: str, **fields: Any) -> dict[str, Any]:
-    return {"type": "RECORD", "stream": stream, "record": fields}
-
-
-def state(value: Any) -> dict[str, Any]:
-    return {"type": "STATE", "value": value}
+    posts = [request for request in service.requests if request.method == "POST"]
+    return [message for request in posts for message in request.json["batch"]]

@@ -20,17 +20,19 @@ from target_moesif.segment import SegmentMapper
 EXAMPLES = Path(__file__).parent / "examples"
 EXTRACTED = "2026-01-01T00:00:00Z"
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64)"
+CAMPAIGN = {"name": "n", "source": "s", "medium": "m", "term": "t", "content": "c"}
+UTM = {
+    "utm_campaign": "n",
+    "utm_source": "s",
+    "utm_medium": "m",
+    "utm_term": "t",
+    "utm_content": "c",
+}
 CONTEXT = {
     "ip": "192.0.2.7",
     "userAgent": USER_AGENT,
     "groupId": "g-1",
-    "campaign": {
-        "name": "launch",
-        "source": "news",
-        "medium": "email",
-        "term": "t",
-        "content": "c",
-    },
+    "campaign": CAMPAIGN,
     "page": {"url": "https://acme.example/pricing?a=1", "referrer": "https://www.search.example/q"},
 }
 
@@ -67,6 +69,8 @@ def track(properties: dict[str, Any], **fields: Any) -> Any:
     return document({**call, **fields})
 
 
+CAMEL = {"email": "e", "phone": "p", "firstName": "f", "lastName": "l", "avatar": "a"}
+SNAKE = {"first_name": "f", "last_name": "l", "photo_url": "a"}
 USER_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "userId": ({"userId": "u-7"}, {"user_id": "u-7"}),
     "a number as an id": ({"userId": 7}, {"user_id": "7"}),
@@ -96,35 +100,8 @@ USER_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"traits": {"company": "Acme"}},
         {"metadata": {"company": "Acme"}},
     ),
-    "reserved traits in camelCase": (
-        {
-            "traits": {
-                "email": "e",
-                "name": "n",
-                "phone": "p",
-                "firstName": "f",
-                "lastName": "l",
-                "avatar": "a",
-            }
-        },
-        {
-            "metadata": {
-                "email": "e",
-                "name": "n",
-                "phone": "p",
-                "firstName": "f",
-                "lastName": "l",
-                "avatar": "a",
-                "first_name": "f",
-                "last_name": "l",
-                "photo_url": "a",
-            }
-        },
-    ),
-    "reserved traits in snake_case": (
-        {"traits": {"first_name": "f", "last_name": "l", "photo_url": "a"}},
-        {"metadata": {"first_name": "f", "last_name": "l", "photo_url": "a"}},
-    ),
+    "reserved traits in camelCase": ({"traits": CAMEL}, {"metadata": {**CAMEL, **SNAKE}}),
+    "reserved traits in snake_case": ({"traits": SNAKE}, {"metadata": SNAKE}),
     "both, where Moesif's own stays": (
         {"traits": {"firstName": "camel", "first_name": "snake"}},
         {"metadata": {"firstName": "camel", "first_name": "snake"}},
@@ -134,29 +111,8 @@ USER_ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"metadata": {"avatar": {"url": "a"}}},
     ),
     "campaign": (
-        {
-            "context": {
-                "campaign": {
-                    "name": "n",
-                    "source": "s",
-                    "medium": "m",
-                    "term": "t",
-                    "content": "c",
-                    "gclid": "g",
-                    "other": "o",
-                }
-            }
-        },
-        {
-            "campaign": {
-                "utm_campaign": "n",
-                "utm_source": "s",
-                "utm_medium": "m",
-                "utm_term": "t",
-                "utm_content": "c",
-                "gclid": "g",
-            }
-        },
+        {"context": {"campaign": {**CAMPAIGN, "gclid": "g", "other": "o"}}},
+        {"campaign": {**UTM, "gclid": "g"}},
     ),
     "context.page.referrer": (
         {"context": {"page": {"referrer": "https://www.search.example:8443/q?a=1"}}},
@@ -298,11 +254,7 @@ def test_a_group_is_a_company_and_the_users_link_to_it() -> None:
             "company_domain": "www.acme.example",
             "modified_time": "2026-01-31T12:00:00Z",
             "campaign": {
-                "utm_campaign": "launch",
-                "utm_source": "news",
-                "utm_medium": "email",
-                "utm_term": "t",
-                "utm_content": "c",
+                **UTM,
                 "referrer": "https://www.search.example/q",
                 "referring_domain": "www.search.example",
             },
@@ -585,13 +537,14 @@ def test_a_track_comes_out_in_the_form_of_moesifs_reference(number: int) -> None
     assert sent == published
 
 
+TEXT = st.text("aZ0 .:/é😀\0", max_size=5)  # drawing of all of Unicode takes seconds to prepare
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
 WORDS = st.sampled_from(
@@ -601,7 +554,7 @@ WORDS = st.sampled_from(
         *("transaction_id", "action_name", "user_id", "ip_address"),
     ]
 )
-CONTENT = st.dictionaries(WORDS | st.text(), JSON, max_size=6)
+CONTENT = st.dictionaries(WORDS | TEXT, JSON, max_size=6)
 CALLS = st.fixed_dictionaries(
     {
         "type": st.sampled_from(
@@ -612,8 +565,8 @@ CALLS = st.fixed_dictionaries(
         )
     },
     optional={
-        **dict.fromkeys(("userId", "anonymousId", "groupId", "messageId"), st.text() | JSON),
-        **dict.fromkeys(("event", "name", "category"), st.text() | JSON),
+        **dict.fromkeys(("userId", "anonymousId", "groupId", "messageId"), TEXT | JSON),
+        **dict.fromkeys(("event", "name", "category"), TEXT | JSON),
         "timestamp": st.datetimes().map(lambda time: time.isoformat()) | JSON,
         "context": st.dictionaries(
             st.sampled_from(["ip", "userAgent", "page", "campaign", "referrer", "groupId"]), JSON

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
-from commands import run
-from segment_runs import deliver, record, rejected, schema, scripted_segment, sent, summary
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scripted import ScriptedService
+from segment_runs import Segment, record, schema
 
 pytestmark = pytest.mark.slow
 
@@ -39,12 +33,6 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def segment() -> Iterator[ScriptedService]:
-    with scripted_segment() as service:
-        yield service
-
-
 def documented() -> Any:
     [block] = [
         text.split("```")[0]
@@ -54,16 +42,16 @@ def documented() -> Any:
     return yaml.safe_load(block)["streams"]
 
 
-def test_the_documented_routes_do_what_is_said(segment: ScriptedService, tmp_path: Path) -> None:
+def test_the_documented_routes_do_what_is_said(segment: Segment) -> None:
     lines = [
         line
         for stream, row in ROWS.items()
         for line in (schema(stream, *row), record(stream, **row))
     ]
-    ended = deliver(segment, tmp_path, lines, streams=documented(), lanes=1)
-    assert ended.code == 0, ended.stderr
-    assert "not in the schema" not in ended.stderr
-    customer, order, refund, account = sent(segment)
+    ended = segment.deliver(lines, streams=documented(), lanes=1)
+    assert ended.exit_code == 0
+    assert "not in the schema" not in ended.log
+    customer, order, refund, account = segment.messages
     assert (customer["type"], customer["userId"]) == ("identify", "7")
     assert customer["traits"] == {"email": "a@example.com", "name": "Ann", "city": "Bern"}
     assert (order["event"], order["messageId"]) == ("Order Placed", "o1")
@@ -73,32 +61,17 @@ def test_the_documented_routes_do_what_is_said(segment: ScriptedService, tmp_pat
     assert refund["properties"] == {"total": 9.5}
     assert (account["type"], account["groupId"], account["userId"]) == ("group", "3", "7")
     assert account["traits"] == {"name": "Acme"}
-    assert summary(tmp_path)["streams"]["audit_log"]["skipped"] == 1
+    assert ended.summary["streams"]["audit_log"]["skipped"] == 1
 
 
-def test_a_wrong_route_is_found_before_anything_is_read(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    streams = {"orders": {"call": "track", "usr_id": "id"}}
-    ended = deliver(segment, tmp_path, [], streams=streams)
-    assert ended.code == 1
-    assert "streams.orders.usr_id" in ended.stderr
-    assert "did you mean 'user_id'?" in ended.stderr
-    assert ended.says_plainly()
-
-
-def test_a_path_that_no_record_has_rejects_them_with_one_warning(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    streams = {"customers": {"call": "identify", "user_id": "custmer_id"}}
+def test_a_path_that_no_record_has_rejects_them_with_one_warning(segment: Segment) -> None:
     row = ROWS["customers"]
     lines = [schema("customers", *row), *[record("customers", **row)] * 3]
-    ended = deliver(segment, tmp_path, lines, streams=streams)
-    assert ended.code == 3
-    assert ended.stderr.count("did you mean 'customer_id'?") == 1
-    _, *records = rejected(tmp_path)
-    assert {line["record"]["_delivery_reject"]["reason"] for line in records} == {"path_not_found"}
-    assert len(records) == 3
+    route = {"call": "identify", "user_id": "custmer_id"}
+    ended = segment.deliver(lines, streams={"customers": route})
+    assert ended.exit_code == 3
+    assert ended.log.count("did you mean 'customer_id'?") == 1
+    assert ended.summary["rejected_by_reason"] == {"path_not_found": 3}
 
 
 @pytest.mark.parametrize(
@@ -113,49 +86,35 @@ def test_a_path_that_no_record_has_rejects_them_with_one_warning(
         ({"user": 7.5}, "rejected"),
     ],
 )
-@pytest.mark.parametrize("target", ["target-segment", "target-moesif"])
 def test_a_row_that_is_nobodys_is_left_out_where_a_route_says_so(
-    target: str, row: dict[str, Any], outcome: str, segment: ScriptedService, tmp_path: Path
+    segment: Segment, row: dict[str, Any], outcome: str
 ) -> None:
-    route = {"call": "track", "user_id": "user", "event": {"literal": "E"}}
-    key = {"write_key": "k", "host": segment.url}
-    if target == "target-moesif":
-        key = {"application_id": "k", "api_url": segment.url}
+    lines = [schema("charges", "id", "user"), record("charges", id=1, **row)]
     for without_id in ("skip", "reject"):
-        config = {
-            **key,
-            "streams": {"charges": {**route, "without_id": without_id}},
-            "summary_path": "summary.json",
-            "max_rejects": -1,
-        }
-        lines = [schema("charges", "id", "user"), record("charges", id=1, **row)]
-        assert run(target, tmp_path, config, lines=lines).code == 0
-        counts = summary(tmp_path)
+        route = {"call": "track", "user_id": "user", "event": {"literal": "E"}}
+        ended = segment.deliver(lines, streams={"charges": {**route, "without_id": without_id}})
         expected = "rejected" if (outcome, without_id) == ("skipped", "reject") else outcome
-        assert counts[expected] == 1
-        if expected == "skipped":
-            assert counts["skipped_by_reason"] == {"without_id": 1}
+        assert ended.summary[expected] == 1
+        assert ended.summary["skipped_by_reason"] == (
+            {"without_id": 1} if expected == "skipped" else {}
+        )
 
 
-def test_stream_maps_go_before_routes(segment: ScriptedService, tmp_path: Path) -> None:
-    row = ROWS["customers"]
-    lines = [schema("raw", *row), record("raw", **row)]
-    ended = deliver(
-        segment,
-        tmp_path,
-        lines,
-        stream_maps={"raw": {"__alias__": "people", "email": "md5(email)"}},
+def test_stream_maps_go_before_routes(segment: Segment) -> None:
+    maps = {"__alias__": "people", "__filter__": "customer_id != 8", "email": "md5(email)"}
+    rows = [{**ROWS["customers"], "customer_id": number} for number in (7, 8)]
+    ended = segment.deliver(
+        [schema("raw", *rows[0]), *(record("raw", **row) for row in rows)],
+        stream_maps={"raw": maps},
         streams={"people": {"call": "identify", "user_id": "customer_id"}},
     )
-    assert ended.code == 0, ended.stderr
-    [message] = sent(segment)
+    [message] = segment.messages
     assert message["userId"] == "7"
     assert len(message["traits"]["email"]) == 32
+    assert ended.summary["skipped"] == 1
 
 
-def test_an_action_of_moesif_is_a_track_call_and_an_api_call_none(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
+def test_an_action_of_moesif_is_a_track_call_and_an_api_call_none(segment: Segment) -> None:
     event = {
         "id": "e1",
         "requestTime": "2026-01-01T00:00:00.000Z",
@@ -176,8 +135,8 @@ def test_an_action_of_moesif_is_a_track_call_and_an_api_call_none(
         record("events", **event),
         record("events", **{**event, "id": "e2", "eventType": "api_call"}),
     ]
-    assert deliver(segment, tmp_path, lines).code == 0
-    [message] = sent(segment)
+    ended = segment.deliver(lines)
+    [message] = segment.messages
     assert message["context"].pop("library")
     assert message == {
         "type": "track",
@@ -194,4 +153,4 @@ def test_an_action_of_moesif_is_a_track_call_and_an_api_call_none(
         "integrations": {"Moesif API Analytics": False},
         "properties": {"plan": "paid"},
     }
-    assert summary(tmp_path)["skipped"] == 1
+    assert ended.summary["skipped"] == 1

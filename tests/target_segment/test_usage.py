@@ -1,4 +1,4 @@
-"""tap-moesif's stream `usage` as track calls."""
+"""tap-moesif's streams `usage` as track calls and `companies` as group calls."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from segment.analytics.client import Client  # type: ignore[import-untyped]  # has no types
 
-from segment_runs import deliver as run
-from segment_runs import record, schema, scripted_segment, sent, summary
+from segment_runs import Segment, record, schema, sent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from commands import Ended
-    from scripted import ScriptedService
+    from singer_delivery.testing import Ended
 
 pytestmark = pytest.mark.slow
 
@@ -32,27 +27,16 @@ OF_ZOE: dict[str, Any] = {
 OF_ACME = {**OF_ZOE, "id": "c0", "companyId": "acme", "userId": None}
 
 
-@pytest.fixture
-def segment() -> Iterator[ScriptedService]:
-    with scripted_segment() as service:
-        yield service
-
-
-def deliver(
-    service: ScriptedService,
-    folder: Path,
-    *records: dict[str, Any],
-    mark: str | None = "usage",
-    **settings: Any,
+def usage(
+    segment: Segment, *records: dict[str, Any], mark: str | None = "usage", **settings: Any
 ) -> Ended:
     lines = [schema("usage", *NAMES, mark=mark), *(record("usage", **each) for each in records)]
-    return run(service, folder, lines, **settings)
+    return segment.deliver(lines, **settings)
 
 
-def test_a_bucket_of_a_user_is_a_track_at_its_end(segment: ScriptedService, tmp_path: Path) -> None:
-    assert deliver(segment, tmp_path, OF_ZOE).code == 0
-
-    [message] = sent(segment)
+def test_a_bucket_of_a_user_is_a_track_at_its_end(segment: Segment) -> None:
+    usage(segment, OF_ZOE)
+    [message] = segment.messages
     assert message["type"] == "track"
     assert message["event"] == "API Usage"
     assert message["userId"] == "zoe"
@@ -64,53 +48,46 @@ def test_a_bucket_of_a_user_is_a_track_at_its_end(segment: ScriptedService, tmp_
 
 
 def test_a_bucket_that_is_read_again_has_its_id_and_another_once_it_has_changed(
-    segment: ScriptedService, tmp_path: Path
+    segment: Segment,
 ) -> None:
+    ids = []
     for bucket in (OF_ZOE, OF_ZOE, {**OF_ZOE, "count": 13}):
-        assert deliver(segment, tmp_path, bucket).code == 0
-
-    first, again, changed = [message["messageId"] for message in sent(segment)]
+        usage(segment, bucket)
+        ids += [message["messageId"] for message in segment.messages]
+    first, again, changed = ids
     assert first == again != changed
 
 
-def test_the_event_is_named_by_a_route(segment: ScriptedService, tmp_path: Path) -> None:
-    named = {"usage": {"event": {"literal": "Moesif Usage"}}}
-
-    assert deliver(segment, tmp_path, OF_ZOE, streams=named).code == 0
-
-    [message] = sent(segment)
+def test_the_event_is_named_by_a_route(segment: Segment) -> None:
+    usage(segment, OF_ZOE, streams={"usage": {"event": {"literal": "Moesif Usage"}}})
+    [message] = segment.messages
     assert message["event"] == "Moesif Usage"
     assert message["timestamp"] == "2026-01-31T12:00:00.000Z"
 
 
-def test_a_companys_is_nobodys_track_unless_a_route_names_somebody(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    assert deliver(segment, tmp_path, OF_ACME, OF_ZOE).code == 0
-    assert summary(tmp_path)["skipped_by_reason"] == {"company_usage": 1}
-
-    somebody = {"usage": {"anonymous_id": "companyId"}}
-    assert deliver(segment, tmp_path, OF_ACME, streams=somebody).code == 0
-    assert [message.get("anonymousId") for message in sent(segment)] == [None, "acme"]
+def test_a_companys_is_nobodys_track_unless_a_route_names_somebody(segment: Segment) -> None:
+    assert usage(segment, OF_ACME, OF_ZOE).summary["skipped_by_reason"] == {"company_usage": 1}
+    usage(segment, OF_ACME, streams={"usage": {"anonymous_id": "companyId"}})
+    assert [message["anonymousId"] for message in segment.messages] == ["acme"]
 
 
-def test_a_record_of_nobody_is_rejected(segment: ScriptedService, tmp_path: Path) -> None:
-    assert deliver(segment, tmp_path, {**OF_ZOE, "userId": None}).code == 3
-    assert summary(tmp_path)["rejected_by_reason"] == {"no_user_anon_id": 1}
+def test_a_record_of_nobody_is_rejected(segment: Segment) -> None:
+    ended = usage(segment, {**OF_ZOE, "userId": None})
+    assert (ended.exit_code, ended.summary["rejected_by_reason"]) == (3, {"no_user_anon_id": 1})
 
 
-@pytest.mark.parametrize("by", ["as", "flattened"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mark": None, "streams": {"usage": {"as": "moesif.usage"}}},
+        {"flattening_enabled": True, "flattening_max_depth": 3},
+    ],
+)
 def test_it_is_known_without_its_mark_and_flattened(
-    segment: ScriptedService, tmp_path: Path, by: str
+    segment: Segment, settings: dict[str, Any]
 ) -> None:
-    settings: dict[str, Any] = (
-        {"mark": None, "streams": {"usage": {"as": "moesif.usage"}}}
-        if by == "as"
-        else {"flattening_enabled": True, "flattening_max_depth": 3}
-    )
-    assert deliver(segment, tmp_path, OF_ZOE, **settings).code == 0
-
-    [message] = sent(segment)
+    usage(segment, OF_ZOE, **settings)
+    [message] = segment.messages
     assert message["properties"]["statusCounts"] == OF_ZOE["statusCounts"]
 
 
@@ -125,20 +102,15 @@ ACME: dict[str, Any] = {
 EXTRACTED = "2026-01-31T12:00:05+00:00"
 
 
-def companies(
-    service: ScriptedService, folder: Path, *records: dict[str, Any], **settings: Any
-) -> Ended:
+def companies(segment: Segment, *records: dict[str, Any], **settings: Any) -> Ended:
     rows = [{**record("companies", **each), "time_extracted": EXTRACTED} for each in records]
     lines = [schema("companies", *ACME, mark="companies"), *rows]
-    return run(service, folder, lines, **settings)
+    return segment.deliver(lines, **{"company_groups": True, **settings})
 
 
-def test_a_company_is_a_group_call_of_its_last_seen_user(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    assert companies(segment, tmp_path, ACME, company_groups=True).code == 0
-
-    [message] = sent(segment)
+def test_a_company_is_a_group_call_of_its_last_seen_user(segment: Segment) -> None:
+    companies(segment, ACME)
+    [message] = segment.messages
     assert message["context"].pop("library")
     assert message.pop("messageId")
     assert message == {
@@ -152,75 +124,60 @@ def test_a_company_is_a_group_call_of_its_last_seen_user(
     }
 
 
-def test_a_company_without_any_user_is_said_in_the_summary(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    nobody = {**ACME, "id": "initech", "lastSeenUserId": None}
-
-    assert companies(segment, tmp_path, nobody, ACME, company_groups=True).code == 0
-
-    assert [message["groupId"] for message in sent(segment)] == ["acme"]
-    assert summary(tmp_path)["skipped_by_reason"] == {"company_without_user": 1}
+def test_a_company_without_any_user_is_said_in_the_summary(segment: Segment) -> None:
+    nobodys = {**ACME, "id": "initech", "lastSeenUserId": None}
+    ended = companies(segment, nobodys, ACME)
+    assert [message["groupId"] for message in segment.messages] == ["acme"]
+    assert ended.summary["skipped_by_reason"] == {"company_without_user": 1}
 
 
-def test_companies_without_the_field_of_their_user_are_warned_of(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
+def test_companies_without_the_field_of_their_user_are_warned_of(segment: Segment) -> None:
     lines = [schema("companies", "id", mark="companies"), record("companies", id="acme")]
-    ended = run(segment, tmp_path, lines, company_groups=True)
-    assert ended.code == 0
-    assert "has no field lastSeenUserId, so its companies cannot be sent" in ended.stderr
-    assert summary(tmp_path)["skipped_by_reason"] == {"company_without_user": 1}
-    routed = {"companies": {"user_id": "owner"}}
+    ended = segment.deliver(lines, company_groups=True)
+    assert ended.summary["skipped_by_reason"] == {"company_without_user": 1}
+    assert "has no field lastSeenUserId, so its companies cannot be sent" in ended.log
     lines = [schema("companies", "id", "owner", mark="companies")]
-    ended = run(segment, tmp_path, lines, company_groups=True, streams=routed)
-    assert "none of its companies" not in ended.stderr
+    ended = segment.deliver(lines, company_groups=True, streams={"companies": {"user_id": "owner"}})
+    assert "its companies cannot be sent" not in ended.log
 
 
-def test_a_company_is_sent_again_only_once_it_has_changed(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    settings = {"company_groups": True, "changed_only": True}
+def test_a_company_is_sent_again_only_once_it_has_changed(segment: Segment) -> None:
+    arrived = []
     for company in (ACME, ACME, {**ACME, "usage": {"rateLimited24h": 13}}):
-        assert companies(segment, tmp_path, company, **settings).code == 0
-
-    first, second = sent(segment)
+        companies(segment, company, changed_only=True)
+        arrived += segment.messages
+    first, second = arrived
     assert second["traits"]["usage"] == {"rateLimited24h": 13}
     assert first["messageId"] != second["messageId"]
 
 
-def test_without_company_groups_companies_stay_with_their_users(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    ended = companies(segment, tmp_path, ACME)
-
-    assert (ended.code, segment.requests) == (0, [])
-    assert "to send group calls as well" in ended.stderr
-    assert summary(tmp_path)["skipped_by_reason"] == {"no_call": 1}
+def test_without_company_groups_companies_stay_with_their_users(segment: Segment) -> None:
+    ended = companies(segment, ACME, company_groups=False)
+    assert (ended.exit_code, segment.requests) == (0, [])
+    assert "to send group calls as well" in ended.log
+    assert ended.summary["skipped_by_reason"] == {"no_call": 1}
 
 
 SAID_BY_EACH = frozenset({"messageId", "timestamp", "context", "anonymousId"})
 """What each client says in its own way."""
 
 
-def test_segments_official_client_writes_the_same_messages(
-    segment: ScriptedService, tmp_path: Path
-) -> None:
-    assert deliver(segment, tmp_path, OF_ZOE).code == 0
-    assert companies(segment, tmp_path, ACME, company_groups=True).code == 0
-    ours = sent(segment)
+def test_segments_official_client_writes_the_same_messages(segment: Segment) -> None:
+    usage(segment, OF_ZOE)
+    [track] = segment.messages
+    companies(segment, ACME)
+    [group] = segment.messages
     segment.requests.clear()
 
-    track, group = ours
     integrations = {"Moesif API Analytics": False}
     time = datetime.fromisoformat(OF_ZOE["endTime"])
-    client = Client("key", host=segment.url)
+    client = Client("key", host=segment.url, upload_interval=0.01)
     client.track("zoe", track["event"], track["properties"], None, time, None, integrations)
     client.group("zoe", "acme", group["traits"], None, time, None, integrations)
     client.shutdown()
     theirs = sent(segment)
 
-    assert [told(message) for message in ours] == [told(message) for message in theirs]
+    assert [told(track), told(group)] == [told(message) for message in theirs]
     assert datetime.fromisoformat(track["timestamp"]) == datetime.fromisoformat(
         theirs[0]["timestamp"]
     )

@@ -75,6 +75,7 @@ class Trial(ScriptedService):
     """The service of a test, with runs of the target against it.
 
     Attributes:
+        folder: The folder for the summary and the rejects file.
         arrived: The messages that arrived, by the number of their record.
         acknowledged: The numbers of the records that the service accepted.
     """
@@ -85,7 +86,7 @@ class Trial(ScriptedService):
         self.arrived: dict[int, list[Any]] = {}
         self.acknowledged: set[int] = set()
         self.empty = 0
-        self._folder = folder
+        self.folder = folder
         self._lock = threading.Lock()
 
     def numbers(self, request: Request) -> list[int]:
@@ -116,7 +117,7 @@ class Trial(ScriptedService):
         """Run the target on some lines."""
         config = {**self.subject.settings(self.url), **settings}
         ended = deliver(
-            self.subject.target, config, lines, self._folder, on_start=on_start, on_state=on_state
+            self.subject.target, config, lines, self.folder, on_start=on_start, on_state=on_state
         )
         assert not self.empty, "a request without messages was sent"
         for secret in (*self.subject.keys, self.subject.canary):
