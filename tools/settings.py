@@ -34,7 +34,8 @@ import yaml
 import target_moesif.client
 import target_segment.client
 from singer_delivery.errors import DeliveryError, Interrupted, OperatorError
-from tap_moesif.service.errors import AttemptError, GivenUpError, MoesifError, TooLargeError
+from tap_moesif.errors import MoesifError
+from tap_moesif.service.errors import AttemptError, GivenUpError, TooLargeError
 from tap_moesif.streams import STREAMS
 from tap_moesif.tap import DEFAULT_SCOPES
 from tap_moesif.usage import EVENTS_SCOPE
