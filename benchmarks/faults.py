@@ -2,21 +2,21 @@
 
     python -m benchmarks.faults
 
-Both send the same identify calls, each of a user of its own, to a service on loopback that
-applies the fault and keeps what it accepted (`faulty.py`). Both are on their defaults; the client
-is `contestants/documented_client.py`. Where they are killed, target-segment sends batches of
-`KILLED_BATCH`, so that some STATE lines are there to go on from. Where a fault has no end, it is
-over before the second run, which goes on behind what the first one counts as sent. The hour for
-which target-segment lets a service ask for one wait after the other is cut to `HOUR_SECONDS` here,
-and a contestant that has not ended after `PATIENCE_SECONDS` is stopped.
+Both send the same identify calls, each for another user, to a local service that applies the fault
+and stores accepted messages (`faulty.py`). Both use their defaults; the client is
+`contestants/documented_client.py`. When killed, target-segment sends batches of `KILLED_BATCH`, to
+have some STATE lines to resume from. An endless fault ends before the second run, which resumes
+after the messages that the first one counts as sent. target-segment's limit of an hour for
+requested waits is `HOUR_SECONDS` here, and a contestant that runs longer than `PATIENCE_SECONDS` is
+stopped.
 
-*Lost* are messages that never arrived. *Twice* are those that arrived with two ids, so that
-Segment cannot see that they are one. A message that can never be accepted counts as lost also
-where it was put into the rejects file. Of two identical events, which are track calls, both count:
-one that has the other's id is lost, for Segment drops it.
+*Lost* messages never arrived. *Twice* are messages that arrived with two ids, so that Segment
+cannot recognise the repeat. A message that can never be accepted counts as lost, even if it is in
+the rejects file. Two identical events, which are track calls, count separately: one with the
+other's id is lost, because Segment drops it.
 
-In the last row two processes of target-segment reject records at the same time into one file, five
-times each; lost are rejected records that are not there. Segment's client keeps none.
+In the last row two processes of target-segment write rejects to one file at the same time, five
+times each; lost are rejected records missing from it. Segment's client keeps no rejects.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def target(fault: Fault, service: Service, folder: Path) -> str:
         victim_of = None if fault.endless else service
         code, states = run(impatient if fault.endless else command, lines(fault), folder, victim_of)
         state = int(states.split()[-1]) if states and fault.again == "behind" else 0
-        print(f"  target-segment goes on behind {state}", file=sys.stderr)
+        print(f"  target-segment resumes after {state}", file=sys.stderr)
         if fault.endless:
             service.recover()
             first = f"{_ended(code)}; then "
