@@ -1,19 +1,19 @@
-# This Meltano project with its connectors installed; a run reaches nothing but the services.
-# docs/containers.md says how to run it.
+# This Meltano project with its connectors installed; a run connects only to the services.
+# docs/containers.md describes how to run it.
 ARG BASE_IMAGE=docker.io/library/python:3.13-slim-trixie
 
 FROM $BASE_IMAGE AS build
-# Compiled now, since the root file system may be read-only at each start.
+# Compile now, because the root file system may be read-only.
 ENV PATH=/opt/meltano/bin:$PATH UV_COMPILE_BYTECODE=1 UV_CACHE_DIR=/tmp/uv
 WORKDIR /project
 COPY constraints.txt ./
-# postgres and s3: where state may be kept. There are gcs and azure as well.
+# Backends for state; gcs and azure are available as well.
 ARG MELTANO_EXTRAS=postgres,s3
 RUN python3 -m venv /opt/meltano && \
     pip install --no-cache-dir --constraint constraints.txt "meltano[$MELTANO_EXTRAS]"
 COPY . ./
 ARG PLUGINS="tap-moesif target-segment target-moesif"
-# The database of Meltano, where none is named, lies in the folder that is mounted.
+# Meltano's default database is in the mounted folder.
 RUN meltano install $PLUGINS && \
     python3 -m compileall -q singer-delivery tap-moesif target-moesif target-segment && \
     rm -rf sandbox /tmp/uv .meltano/analytics.json .meltano/run && \

@@ -1,10 +1,10 @@
-"""A Moesif with a latency: answers searches of any page size, and aggregations, after so long.
+"""A server that imitates Moesif with a latency: searches of any page size, and aggregations.
 
     account FILE USERS DELAY_MS
 
-FILE is what `workload.py` has made. One user in fifty was active. `POST /touch` changes one user
-in twenty, as an hour does. It runs as a process of its own, like those of `servers.py`, and
-`GET /count` says what was asked for since the last time.
+FILE is the output of `workload.py`. One user in fifty is active. `POST /touch` changes one user in
+twenty, for an hour. Like `servers.py` it runs in its own process, and `GET /count` returns the
+counts since the last call.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Page(msgspec.Struct):
 
 
 class Account:
-    """Users in the order of their ids, which is that of their modification too."""
+    """Users in the order of their ids, which is also the order of modification."""
 
     def __init__(self, file: Path, users: int, delay_ms: float) -> None:
         self.delay_seconds = delay_ms / 1000
@@ -67,7 +67,7 @@ class Account:
         self._touched: set[int] = set()
 
     def post(self, path: bytes, body: bytes) -> bytes:
-        """Answer a search."""
+        """Respond to a search."""
         if path == b"/touch":
             return self._touch()
         self._queries += 1
@@ -78,7 +78,7 @@ class Account:
         return self._search(msgspec.json.decode(body), body)
 
     def count(self) -> dict[str, int]:
-        """Count the queries, and the documents that they were answered with."""
+        """Count the queries and the documents returned."""
         counted = {"queries": self._queries, "users": self._served}
         self._queries = self._served = 0
         return counted
@@ -93,7 +93,7 @@ class Account:
         return b"{}"
 
     def _search(self, search: dict[str, Any], body: bytes) -> bytes:
-        """Find users: all, or those that were touched, where a search is for some time."""
+        """Find users: all, or the touched ones if the search has a time range."""
         by_time = b'"sort":[{"modified_time"' in body
         numbers: Any = range(len(self._users))
         if _RANGE.search(body):
@@ -121,7 +121,7 @@ class Account:
         return _answer(total, hits)
 
     def _usage(self, search: dict[str, Any]) -> bytes:
-        """Roll up the usage of some, or list who was active."""
+        """Return roll-ups of some users, or the list of active ones."""
         aggregations = search.get("aggs", {})
         if "active" not in aggregations:
             terms = search["query"]["bool"]["filter"][0].get("terms", {}) if aggregations else {}

@@ -1,4 +1,4 @@
-"""What `changed_only` costs: its stores with many keys, and delivery with it on."""
+"""The cost of `changed_only`: its stores with many keys, and delivery with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEEPS = 0.7
 
 
 def changes(bench: Bench) -> Iterator[str]:
-    """Measure the stores, and deliveries of what is new and of what is known."""
+    """Measure the stores, and deliveries of new and of unchanged records."""
     yield f"## changed_only: {bench.keys:,} keys in a file, and in PostgreSQL beside it"
     yield table(("", "file", "PostgreSQL"), [*_stores(bench)])
     with server("sink") as segment:
@@ -58,7 +58,7 @@ def _contestants(bench: Bench, segment: Server) -> Iterator[Contestant]:
 
 
 def _stores(bench: Bench) -> Iterator[tuple[str, ...]]:
-    """Measure the file, and a database on this machine where PostgreSQL is installed."""
+    """Measure the file, and a local database if PostgreSQL is installed."""
     file = bench.folder / "many.sqlite"
     in_file = _keys(bench, str(file))
     file.unlink()

@@ -1,4 +1,4 @@
-"""Contestants at one piece of work: run in turns, so that what else the machine does hits all."""
+"""A comparison of contestants, which take turns so that other load affects all of them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One way to do the work.
+    """A program to compare.
 
     Attributes:
-        name: In the table.
+        name: Name in the table.
         pipe: Its commands.
-        idle: The same with nothing to do, which takes as long as its start.
-        server: Where its work arrives.
-        stdin: What it reads.
-        idle_stdin: What it reads with nothing to do.
+        idle: The commands without work, to measure the start.
+        server: The server that it uses.
+        stdin: Its input.
+        idle_stdin: Its input without work.
     """
 
     name: str
@@ -40,14 +40,14 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one contestant needed.
+    """The result of a contestant.
 
     Attributes:
-        name: The contestant's.
-        records: The work.
-        arrived: How many of the records arrived, each counted once.
+        name: Name of the contestant.
+        records: Number of records.
+        arrived: Number of distinct records that arrived.
         cost: The best of its runs.
-        start: The best of its runs with nothing to do.
+        start: The best of its runs without work.
     """
 
     name: str
@@ -58,16 +58,16 @@ class Result:
 
     @property
     def speed(self) -> float:
-        """Records a second, from the first command's start to the last one's end."""
+        """Records per second, from the start of the first command to the end of the last."""
         return self.records / self.cost.seconds
 
     @property
     def pace(self) -> float:
-        """Records a second once started: what a long run comes to."""
+        """Records per second without the start, as in a long run."""
         return self.records / max(self.cost.seconds - self.start.seconds, 1e-3)
 
     def row(self, ours: Result) -> tuple[str, ...]:
-        """Write it as a row of a table, beside what ours needed."""
+        """Return the row of a table, compared with ours."""
         return (
             self.name,
             f"{self.speed:,.0f}",
@@ -95,10 +95,10 @@ COLUMNS = (
 def compare(
     contestants: Sequence[Contestant], *, records: int, rounds: int, folder: Path
 ) -> list[Result]:
-    """Let each contestant do the same work in each round; the best of its runs counts.
+    """Run each contestant in each round; keep its best run.
 
     Raises:
-        CommandFailedError: One did not get to its end.
+        CommandFailedError: A contestant failed.
     """
     results: dict[str, Result] = {}
     for number in range(rounds):
@@ -118,7 +118,7 @@ def compare(
 
 def _once(contestant: Contestant, records: int, folder: Path) -> Result:
     start = run(*contestant.idle, folder=folder, stdin=contestant.idle_stdin)
-    contestant.server.count()  # forget what came before
+    contestant.server.count()  # reset
     cost = run(*contestant.pipe, folder=folder, stdin=contestant.stdin)
     arrived = contestant.server.count()["users"]
     print(f"  {cost.seconds:.2f} s, {start.seconds:.2f} s to start", file=sys.stderr)
@@ -126,13 +126,13 @@ def _once(contestant: Contestant, records: int, folder: Path) -> Result:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write Markdown; numbers stand to the right."""
+    """Return a Markdown table with right-aligned numbers."""
     rule = "|:--|" + "--:|" * (len(columns) - 1)
     return "\n".join([_line(columns), rule, *map(_line, rows)])
 
 
 def results_table(results: Sequence[Result]) -> str:
-    """Write results, ours first, the others compared with it."""
+    """Return the table of results, ours first."""
     return table(COLUMNS, [result.row(results[0]) for result in results])
 
 

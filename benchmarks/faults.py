@@ -1,22 +1,22 @@
-"""Counts what is lost when things go wrong: Segment's own client for Python beside target-segment.
+"""Counts lost messages under faults, for Segment's own Python client and target-segment.
 
     python -m benchmarks.faults
 
-Both send the same identify calls, each of a user of its own, to a service on loopback that
-applies the fault and keeps what it accepted (`faulty.py`). Both are on their defaults; the client
-is `contestants/documented_client.py`. Where they are killed, target-segment sends batches of
-`KILLED_BATCH`, so that some STATE lines are there to go on from. Where a fault has no end, it is
-over before the second run, which goes on behind what the first one counts as sent. The hour for
-which target-segment lets a service ask for one wait after the other is cut to `HOUR_SECONDS` here,
-and a contestant that has not ended after `PATIENCE_SECONDS` is stopped.
+Both send the same identify calls, each for another user, to a local service that applies the fault
+and stores accepted messages (`faulty.py`). Both use their defaults; the client is
+`contestants/documented_client.py`. When killed, target-segment sends batches of `KILLED_BATCH`, to
+have some STATE lines to resume from. An endless fault ends before the second run, which resumes
+after the messages that the first one counts as sent. target-segment's limit of an hour for
+requested waits is `HOUR_SECONDS` here, and a contestant that runs longer than `PATIENCE_SECONDS` is
+stopped.
 
-*Lost* are messages that never arrived. *Twice* are those that arrived with two ids, so that
-Segment cannot see that they are one. A message that can never be accepted counts as lost also
-where it was put into the rejects file. Of two identical events, which are track calls, both count:
-one that has the other's id is lost, for Segment drops it.
+*Lost* messages never arrived. *Twice* are messages that arrived with two ids, so that Segment
+cannot recognise the repeat. A message that can never be accepted counts as lost, even if it is in
+the rejects file. Two identical events, which are track calls, count separately: one with the
+other's id is lost, because Segment drops it.
 
-In the last row two processes of target-segment reject records at the same time into one file, five
-times each; lost are rejected records that are not there. Segment's client keeps none.
+In the last row two processes of target-segment write rejects to one file at the same time, five
+times each; lost are rejected records missing from it. Segment's client keeps no rejects.
 """
 
 from __future__ import annotations
@@ -74,21 +74,21 @@ lane.RetryBudget = lambda seconds: make(min(seconds, {HOUR_SECONDS}))
 from target_segment import TargetSegment
 TargetSegment.cli()
 """
-"""target-segment with its hour cut short."""
+"""target-segment with a shorter limit of waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong.
+    """A fault.
 
     Attributes:
-        name: In the table.
-        answer: Makes how the service answers, anew for each contestant.
-        bad_trait: What one message has.
-        flushes: Whether the client is told to flush at the end.
-        again: Where a run that is killed is taken up: "behind" what counts as sent, or "all".
-        endless: Whether the fault lasts until the first run has ended; the second goes on "behind".
-        identical: Whether each message is a track call that another one repeats to the letter.
+        name: Name in the table.
+        answer: Creates the service's behaviour for each contestant.
+        bad_trait: An invalid trait in one message.
+        flushes: Whether the client flushes at the end.
+        again: Where a killed run is resumed: "behind" the messages counted as sent, or "all".
+        endless: Whether the fault lasts until the first run has ended; the second resumes "behind".
+        identical: Whether each message is a track call with an identical copy.
     """
 
     name: str
@@ -124,7 +124,7 @@ FAULTS = (
 
 
 def lines(fault: Fault, first: int = 0) -> str:
-    """Write what a tap writes that goes on behind so many records."""
+    """Write the output of a tap that resumes after some records."""
     records = [
         _event(number // 2) if fault.identical else _profile(fault, number)
         for number in range(first, MESSAGES)
@@ -133,7 +133,7 @@ def lines(fault: Fault, first: int = 0) -> str:
 
 
 def singer_lines(records: Sequence[Any], first: int = 0) -> str:
-    """Write records as a tap does, with a STATE now and then."""
+    """Write records with some STATE lines, as a tap does."""
     schema: dict[str, Any] = {
         "properties": {name: {} for name in ("type", "userId", "event", "traits", "n")}
     }
@@ -161,7 +161,7 @@ def _event(user: int) -> dict[str, Any]:
 def run(
     command: Command, text: str, folder: Path, victim_of: Service | None = None
 ) -> tuple[int, str]:
-    """Run a command on these lines, to its end or until the service or its time ends it."""
+    """Run a command with some input until it exits, is killed or times out."""
     (folder / "input").write_text(text)
     with (folder / "input").open() as stdin, (folder / "stderr").open("a") as stderr:
         process = subprocess.Popen(  # noqa: S603, our own contestants
@@ -179,13 +179,13 @@ def run(
                 process.kill()
             if victim_of:
                 victim_of.victim = None
-    if process.returncode == 1:  # which no fault here should lead to
+    if process.returncode == 1:  # not expected under any fault
         print((folder / "stderr").read_text()[-EXCERPT_CHARACTERS:], file=sys.stderr)
     return process.returncode, stdout
 
 
 def client(fault: Fault, service: Service, folder: Path) -> str:
-    """Let Segment's client send, and report what it said."""
+    """Run Segment's client and return its report."""
     end = "flush" if fault.flushes else "no-flush"
     journal = folder / "journal"
     command: Command = script("contestants.documented_client", service.url, journal, end)
@@ -211,7 +211,7 @@ def _called(failed: str) -> str:
 
 
 def target(fault: Fault, service: Service, folder: Path) -> str:
-    """Let target-segment send, and report what it said."""
+    """Run target-segment and return its report."""
     rejects, config = folder / "rejects", folder / "config.json"
     settings: dict[str, Any] = {"write_key": "key", "host": service.url, "streams": ROUTES}
     settings["rejects_path"] = str(rejects)
@@ -225,7 +225,7 @@ def target(fault: Fault, service: Service, folder: Path) -> str:
         victim_of = None if fault.endless else service
         code, states = run(impatient if fault.endless else command, lines(fault), folder, victim_of)
         state = int(states.split()[-1]) if states and fault.again == "behind" else 0
-        print(f"  target-segment goes on behind {state}", file=sys.stderr)
+        print(f"  target-segment resumes after {state}", file=sys.stderr)
         if fault.endless:
             service.recover()
             first = f"{_ended(code)}; then "
@@ -241,7 +241,7 @@ def _rejected(path: Path) -> list[Any]:
 
 
 def writers_row() -> list[str]:
-    """Let two processes reject records into one file, and count what is missing there."""
+    """Let two processes write rejects to one file, and count the missing ones."""
     each = MESSAGES // WRITERS // STARTS
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
@@ -273,7 +273,7 @@ CONTESTANTS = {"Segment's client": client, "target-segment": target}
 
 
 def row(fault: Fault) -> Iterator[str]:
-    """Measure what each contestant makes of a fault."""
+    """Run each contestant under a fault."""
     yield fault.name
     for name, contestant in CONTESTANTS.items():
         started = time.monotonic()
@@ -294,7 +294,7 @@ def row(fault: Fault) -> Iterator[str]:
 
 
 def main() -> None:
-    """Go through the faults and print the table."""
+    """Run all faults and print the table."""
     argparse.ArgumentParser(description="Count what is lost when things go wrong.").parse_args()
     columns = [f"{name}: {what}" for name in CONTESTANTS for what in ("lost", "twice", "said")]
     rows = [[*row(fault)] for fault in FAULTS] + [writers_row()]

@@ -1,4 +1,4 @@
-"""Stands for Segment where things go wrong: applies a fault and keeps what it accepted."""
+"""A server that imitates Segment with faults, and stores accepted messages."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     Answer = Callable[[bytes], "Reply"]
 
 KILLED_AFTER = 500
-ANSWER_SECONDS = 0.1  # as over the internet; what the client sends at its end depends on it
+ANSWER_SECONDS = 0.1  # as over the internet; it affects what the client sends at its end
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and whether the service keeps the batch."""
+    """A response, and whether the batch is accepted."""
 
     status: int = 200
     content: bytes = b'{"success":true}'
     headers: Mapping[str, str] = field(default_factory=dict)
     keeps: bool = False
-    closes: bool = False  # the connection, without an answer
+    closes: bool = False  # whether to close the connection without a response
 
 
 SUCCESS = Reply(keeps=True)
@@ -46,12 +46,12 @@ def nothing() -> Answer:
 
 
 def poison() -> Answer:
-    """Refuse each batch that holds the bad message."""
+    """Refuse each batch with the invalid message."""
     return lambda body: REFUSED if b'"poison"' in body else SUCCESS
 
 
 def bad_key() -> Answer:
-    """Refuse every batch for the sake of the write key, as Segment was recorded to do."""
+    """Refuse every batch because of the write key, with Segment's recorded response."""
     words = (
         b'{"success":false,"code":"invalid_request","message":"An invalid write key was provided"}'
     )
@@ -59,18 +59,18 @@ def bad_key() -> Answer:
 
 
 def always_later() -> Answer:
-    """Ask for a second's wait whenever somebody comes."""
+    """Respond to every request with a `Retry-After` of a second."""
     return lambda _body: Reply(503, b"", {"Retry-After": "1"})
 
 
 def at_first(reply: Reply, times: int) -> Answer:
-    """Give the first requests another answer."""
+    """Respond differently to the first requests."""
     replies = [reply] * times
     return lambda _body: replies.pop() if replies else SUCCESS
 
 
 def for_a_while(reply: Callable[[float], Reply], seconds: float) -> Answer:
-    """Give another answer, made from the seconds that are left, until they are over."""
+    """Respond differently for some seconds; the response may depend on the seconds left."""
     ends: list[float] = []
 
     def answer(_body: bytes) -> Reply:
@@ -82,12 +82,12 @@ def for_a_while(reply: Callable[[float], Reply], seconds: float) -> Answer:
 
 
 def rate_limit(left: float) -> Reply:
-    """Say how long to wait, in `X-RateLimit-Reset` alone."""
+    """Respond with `X-RateLimit-Reset` only."""
     return Reply(429, b"", {"X-RateLimit-Reset": str(math.ceil(left))})
 
 
 class Service(ThreadingHTTPServer):
-    """Stands for Segment: applies a fault, refuses what is no JSON, counts what it accepted."""
+    """Imitates Segment: applies a fault, refuses invalid JSON, counts accepted messages."""
 
     daemon_threads = True
     block_on_close = False
@@ -124,7 +124,7 @@ class Service(ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
-        """A contestant that is gone is part of some faults."""
+        """Ignore closed connections, which some faults cause."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """The table says it all."""
+        """Do not log requests."""
 
 
 @contextmanager

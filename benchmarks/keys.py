@@ -1,10 +1,10 @@
-"""Makes fingerprints of many keys, and says what they cost to make and to look up.
+"""Measures storing and looking up the fingerprints of many keys.
 
     python -m benchmarks.keys PLACE KEYS
 
 PLACE is a file or the URI of a database, as in the setting `fingerprints_path`.
 
-A process of its own, so that its memory is nobody else's.
+It runs in its own process, so that its memory can be measured.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COLD_LOOK_UPS = 10_000
 
 
 def measured(place: str, keys: int) -> Iterator[tuple[str, str]]:
-    """Make the store, and measure it."""
+    """Create the store and measure it."""
     started, cpu = time.perf_counter(), time.process_time()
     with closing(_opened(place)) as fingerprints:
         for batch in _batches(range(keys)):
@@ -57,7 +57,7 @@ def measured(place: str, keys: int) -> Iterator[tuple[str, str]]:
         cold = f"{_rate(fingerprints, keys, COLD_LOOK_UPS):,.0f}"
         yield "look-ups a second, file forgotten", "" if is_database(place) else cold
         if not is_database(place):
-            with Path(place).open("rb") as file:  # into the system's cache
+            with Path(place).open("rb") as file:  # fill the system's cache
                 while file.read(1 << 20):
                     pass
         yield "look-ups a second", f"{_rate(fingerprints, keys, LOOK_UPS):,.0f}"
@@ -71,7 +71,7 @@ def _opened(place: str) -> Fingerprints:
 
 
 def _size(place: str) -> int:
-    """Return the bytes of all keys, with their index."""
+    """Return the size of all keys, including the index."""
     if not is_database(place):
         return Path(place).stat().st_size
     with psycopg.connect(place) as database:
@@ -80,7 +80,7 @@ def _size(place: str) -> int:
 
 
 def _batches(numbers: Iterable[int]) -> Iterator[list[Message]]:
-    """Give a message for each number, as many together as the target looks up."""
+    """Yield messages for numbers, in batches as the target looks them up."""
     batch = []
     for number in numbers:
         digest = sha256(b"%d" % number).digest()
@@ -107,7 +107,7 @@ def _rate(fingerprints: Fingerprints, keys: int, count: int) -> float:
 
 
 def _forget(path: Path) -> None:
-    """Take a file out of the system's cache, as far as the system lets us."""
+    """Remove a file from the system's cache, if possible."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
         if hasattr(os, "posix_fadvise"):

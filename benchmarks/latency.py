@@ -1,4 +1,4 @@
-"""What users wait for: a first load and the hourly run after it, where Moesif takes its time."""
+"""The duration of a first load and of an hourly run, by Moesif's latency."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = ("", "answers after", "seconds", "users/s", "queries", "users", "peak 
 
 
 def latency(bench: Bench) -> Iterator[str]:
-    """Read all users with each tap, and with ours what an hour has changed."""
+    """Read all users with each tap, and with ours also the changes of an hour."""
     yield (
         f"## Latency: {bench.sample:,} users, of whom 2 % were active; an hour changes 5 %, and "
         "the roll-ups of the active change too"
@@ -55,7 +55,7 @@ def _row(
     bench: Bench, moesif: Server, name: tuple[str, ...], command: Command, stdout: Path | None
 ) -> tuple[str, ...]:
     print("latency:", *name, file=sys.stderr)
-    moesif.count()  # forget what came before
+    moesif.count()  # reset
     cost = run(command, folder=bench.folder, stdout=stdout)
     counted = moesif.count()
     return (

@@ -1,4 +1,4 @@
-"""Runs commands and says what they cost."""
+"""Runs commands and measures their cost."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ EXCERPT_CHARACTERS = 2_000
 
 
 class CommandFailedError(Exception):
-    """A contestant did not get to its end, so there is nothing to compare."""
+    """A contestant failed, so there is nothing to compare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one run of a command, or of several in a pipe, cost.
+    """The cost of a run of a command or a pipe.
 
     Attributes:
-        seconds: From the start to the end of the last process.
-        cpu_seconds: Of all processes, in user and system mode.
-        peak_bytes: Resident memory of all processes, each at its peak.
+        seconds: Time until the end of the last process.
+        cpu_seconds: CPU time of all processes, in user and system mode.
+        peak_bytes: Sum of the peak resident memory of all processes.
     """
 
     seconds: float
@@ -43,7 +43,7 @@ class Cost:
     peak_bytes: int
 
     def __or__(self, other: Cost) -> Cost:
-        """Take the better of two runs in each respect but memory, where it is the worse."""
+        """Return the lower times and the higher memory of two runs."""
         return Cost(
             min(self.seconds, other.seconds),
             min(self.cpu_seconds, other.cpu_seconds),
@@ -54,16 +54,16 @@ class Cost:
 def run(
     *pipe: Sequence[str | Path], folder: Path, stdin: Path | None = None, stdout: Path | None = None
 ) -> Cost:
-    """Run commands, each reading what the one before writes, to their end.
+    """Run commands as a pipe.
 
     Args:
         pipe: The commands.
-        folder: Where they run.
-        stdin: What the first one reads.
-        stdout: Where the last one writes to.
+        folder: The working folder.
+        stdin: Input of the first command.
+        stdout: Output of the last command.
 
     Raises:
-        CommandFailedError: One of them ended with another code than 0.
+        CommandFailedError: A command exited with another code than 0.
     """
     processes: list[subprocess.Popen[bytes]] = []
     with contextlib.ExitStack() as files:
@@ -82,7 +82,7 @@ def run(
                 stderr=errors,
             )
             if processes and (pipe_end := processes[-1].stdout):
-                pipe_end.close()  # so that only the next process holds it
+                pipe_end.close()  # only the next process keeps it open
             processes.append(process)
         usages = [_wait(process) for process in processes]
         seconds = time.perf_counter() - started
@@ -95,12 +95,12 @@ def run(
 
 
 def script(name: str, *arguments: str | Path) -> list[str | Path]:
-    """Write the command that runs one of the modules of this folder."""
+    """Return the command that runs a module of this folder."""
     return [sys.executable, "-m", f"benchmarks.{name}", *arguments]
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}  # where `benchmarks` is found
+    return {**os.environ, "PYTHONPATH": str(ROOT)}  # to import `benchmarks`
 
 
 def _wait(process: subprocess.Popen[bytes]) -> struct_rusage:
@@ -124,13 +124,13 @@ def _check(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One of `servers.py`, running."""
+    """A running server of `servers.py`."""
 
     url: str
 
     def count(self) -> dict[str, int]:
-        """Ask what arrived since the last time."""
-        # Counting decodes all that arrived, which takes its time.
+        """Return the counts since the last call."""
+        # Counting decodes everything that arrived, which takes some time.
         with urlopen(f"{self.url}/count", timeout=10 * TIMEOUT_SECONDS) as answer:  # noqa: S310, http
             return msgspec.json.decode(answer.read(), type=dict[str, int])
 

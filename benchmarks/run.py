@@ -1,9 +1,9 @@
-"""Measures speed and memory side by side with others, in one run, and prints Markdown.
+"""Compares speed and memory with other programs in one run, and prints Markdown.
 
     make bench
     .venv/bin/python -m benchmarks.run --only tap --records 10000
 
-README.md beside this file says what is measured and how to read it.
+README.md in this folder describes the measurements.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Compare, and print each table as soon as it is there."""
+    """Run the comparisons, and print each table when it is complete."""
     wanted = arguments()
     records = wanted.records or (QUICK_RECORDS if wanted.quick else RECORDS)
     sample = wanted.records or (QUICK_RECORDS if wanted.quick else SAMPLE)

@@ -1,4 +1,4 @@
-"""How long a first load takes: the figures of docs/scale.md, from limits and measured rates; pure.
+"""The duration of a first load, for docs/scale.md, from limits and measured rates; pure.
 
     .venv/bin/python -m benchmarks.scale
 
@@ -28,12 +28,12 @@ USER_BYTES = 1_750
 PAGE_BYTES = 16 << 20
 MAX_PAGE_SIZE = 10_000
 PAGE_USERS = min(MAX_PAGE_SIZE, PAGE_BYTES // USER_BYTES)
-"""tap-moesif's pages, once they have grown, of users of 1.7 KB."""
+"""Users in a page of tap-moesif at its full size, with 1.7 KB each."""
 
 LISTED = 4_000
 HELD = 20_000
 IDS_LISTED = 10_000
-"""tap-moesif lists who was active: with roll-ups until it holds so many, then by ids alone."""
+"""tap-moesif lists active users with roll-ups up to a number in memory, then by id only."""
 
 BATCH_BYTES = 475_000
 BATCH_MESSAGES = 2_500
@@ -57,12 +57,12 @@ class Load:
     """A first load.
 
     Attributes:
-        users: How many users there are.
-        answer: Seconds until Moesif has answered a query.
-        workers: How many machines share it, in windows.
-        active: Which part of the users was active within a day.
+        users: Number of users.
+        answer: Moesif's response time, in seconds.
+        workers: Number of machines that share the load, in windows.
+        active: Share of users active within a day.
         roll_up: Whether usage is rolled up (`usage_rollup`).
-        segment: Messages a second that Segment takes.
+        segment: Segment's limit of messages per second.
     """
 
     users: int
@@ -79,7 +79,7 @@ class Load:
 
     @property
     def lists(self) -> int:
-        """Queries of one worker that list who was active, whatever window it reads."""
+        """Queries of one worker to list active users, in any window."""
         if not self.roll_up:
             return 0
         active, listed, queries = self.users * self.active, 0, 0
@@ -90,7 +90,7 @@ class Load:
 
     @property
     def asks(self) -> bool:
-        """Whether each page's active are asked about, as there are more than are held."""
+        """Whether roll-ups are queried for each page, because they do not fit into memory."""
         return self.roll_up and self.users * self.active > HELD
 
     @property
@@ -102,9 +102,9 @@ class Load:
     def page_seconds(self) -> float:
         """Seconds from one page to the next.
 
-        A page is requested when the one before it is taken, and its usage when it is there. While
-        that is waited for, the one before is made into records. So two pages take one such wait
-        and one making where there is usage to ask for, else one page takes the longer of both.
+        A page is requested when the previous one is used, and its usage when it has arrived.
+        Meanwhile the previous page is converted to records. So with usage queries, two pages take
+        one such wait and one conversion; otherwise one page takes the longer of the two.
         """
         making = PAGE_USERS * TAP_MAKING_SECONDS
         received = self.answer + PAGE_USERS * TAP_RECEIVING_SECONDS
@@ -115,7 +115,7 @@ class Load:
 
     @property
     def bounds(self) -> dict[str, float]:
-        """Seconds that each of the things takes."""
+        """Seconds that each step takes."""
         working = self.users / self.workers * (TAP_RECEIVING_SECONDS + TAP_MAKING_SECONDS)
         return {
             WAITING: self.pages * self.page_seconds + self.lists * self.answer,
@@ -126,18 +126,18 @@ class Load:
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """Total duration in seconds."""
         return max(self.bounds.values())
 
     @property
     def bound(self) -> str:
-        """Say what it waits for most."""
+        """Return the slowest step."""
         bounds = self.bounds
         return max(bounds, key=bounds.__getitem__)
 
 
 def duration(seconds: float) -> str:
-    """Write a duration as people say it."""
+    """Return a duration in words."""
     if seconds < 90 * 60:
         return f"{max(1, round(seconds / 60))} min"
     if seconds < 48 * 3600:
@@ -146,7 +146,7 @@ def duration(seconds: float) -> str:
 
 
 def by_answer() -> str:
-    """Write the table of one worker on defaults, by how long Moesif takes to answer."""
+    """Return the table for one worker with defaults, by Moesif's response time."""
     rows = [
         (f"{answer:g} s", *_durations([Load(users, answer) for users in USERS]))
         for answer in ANSWERS
@@ -156,7 +156,7 @@ def by_answer() -> str:
 
 
 def by_workers() -> str:
-    """Write the table of several workers on defaults."""
+    """Return the table for several workers with defaults."""
     rows = [
         (str(workers), *_durations([Load(users, workers=workers) for users in USERS]))
         for workers in WORKERS

@@ -1,4 +1,4 @@
-"""The three comparisons: who competes, at what, and how the result is written."""
+"""The comparisons of targets, taps and pairs: contestants and tables."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ MEMORY_MULTIPLES = (2, 20)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all comparisons share.
+    """Data shared by all comparisons.
 
     Attributes:
-        folder: For everything generated.
-        records: How many users there are.
-        sample: How many of them taps read.
-        keys: How many there are in the file of `changed_only`.
-        rounds: How often each contestant runs.
-        pages: What Moesif would answer, a page a line.
-        lines: What tap-moesif makes of it.
-        catalog: That selects users only, for tap-moesif.
-        start: The SCHEMA line of these, and no record.
-        multiples: How many times as many records the memory is measured at.
+        folder: Folder for generated files.
+        records: Number of users.
+        sample: Number of users that taps read.
+        keys: Number of keys in the file of `changed_only`.
+        rounds: Number of runs of each contestant.
+        pages: File with Moesif's responses, a page per line.
+        lines: File with tap-moesif's output for these.
+        catalog: Catalog for tap-moesif that selects only users.
+        start: File with the SCHEMA line and no records.
+        multiples: Factors of the number of records at which memory is measured.
     """
 
     folder: Path
@@ -78,14 +78,14 @@ class Bench:
 
     @property
     def sample_pages(self) -> str:
-        """How many pages the taps' users are on."""
+        """Number of pages that the taps read."""
         return str(ceil(self.sample / PAGE_SIZE))
 
 
 def prepare(
     folder: Path, records: int, sample: int, rounds: int, *, keys: int, quick: bool
 ) -> Bench:
-    """Make the pages, and of them, with tap-moesif itself, the lines that targets read."""
+    """Create the pages, and with tap-moesif the lines that targets read."""
     users = max(records, sample)
     print(f"preparing {users:,} users", file=sys.stderr)
     bench = Bench(
@@ -124,13 +124,13 @@ def users_only(catalog: bytes) -> bytes:
 
 
 def our_target(bench: Bench, segment: Server, **settings: bool | str) -> Command:
-    """Run target-segment as installed, on its defaults but for these."""
+    """Run the installed target-segment, with defaults except for these settings."""
     config = bench.config(write_key="key", host=segment.url, **settings)
     return [BIN / "target-segment", "--config", config]
 
 
 def our_moesif_target(bench: Bench, moesif: Server) -> Command:
-    """Run target-moesif as installed, on its defaults."""
+    """Run the installed target-moesif, with defaults."""
     config = bench.config(application_id="id", api_url=moesif.url)
     return [BIN / "target-moesif", "--config", config]
 
@@ -142,7 +142,7 @@ def naive_target(bench: Bench, segment: Server) -> Command:
 
 
 def our_tap(bench: Bench, moesif: Server, **settings: bool | str) -> Command:
-    """Run tap-moesif as installed; it must not keep to the limit of a real Moesif."""
+    """Run the installed tap-moesif, without Moesif's rate limit."""
     config = bench.config(
         management_api_key="key",
         api_url=moesif.url,
@@ -207,7 +207,7 @@ def _memory(bench: Bench, segment: Server) -> Iterator[tuple[str, ...]]:
 
 
 def repeat(lines: Path, file: Path, times: int) -> None:
-    """Write the records several times over, each time with other users' ids."""
+    """Write the records several times, each time with other user ids."""
     with file.open("wb") as many:
         for number in range(times):
             prefix = b'"id":"%d-' % number
@@ -238,7 +238,7 @@ def both_targets(bench: Bench) -> Iterator[str]:
 
 
 def as_events(lines: Path, file: Path) -> None:
-    """Write users as events of theirs, in the shape of Segment's track calls."""
+    """Convert users to events, in the form of Segment's track calls."""
     encode = msgspec.json.encode
     with lines.open("rb") as users, file.open("wb") as events:
         events.write(EVENTS_SCHEMA)
@@ -260,7 +260,7 @@ def as_events(lines: Path, file: Path) -> None:
 
 
 def tap(bench: Bench) -> Iterator[str]:
-    """Compare taps, and see that all write the same records."""
+    """Compare taps, and check that all write the same records."""
     with (
         server("pages", bench.pages, bench.sample_pages) as moesif,
         server("pages", bench.pages, "0") as empty,
@@ -307,7 +307,7 @@ def _same_records(bench: Bench) -> str:
 
 
 def _written(bench: Bench, command: Command) -> Mapping[str, bytes]:
-    """Run a tap; give a digest of each record, by id."""
+    """Run a tap; return a digest of each record by id."""
     file = bench.folder / "written.singer.jsonl"
     run(command, folder=bench.folder, stdout=file)
     encode = msgspec.json.Encoder(order="sorted").encode

@@ -1,11 +1,10 @@
-"""The other side of each comparison: neutral, prepared, and faster than anyone who talks to it.
+"""The servers of the comparisons: neutral, and faster than any contestant.
 
-    sink [DELAY_MS]                 answers 200 to every batch, after so long
-    pages FILE [PAGES [DELAY_MS]]   answers searches with prepared pages
+    sink [DELAY_MS]                 returns 200 for every batch, after a delay
+    pages FILE [PAGES [DELAY_MS]]   returns prepared pages for searches
 
-Each runs as a process of its own and says its port on standard output. `GET /count` says what
-arrived since the last time it was asked; bodies are decompressed and decoded only then, so that
-counting costs the measured run nothing.
+Each runs in its own process and prints its port. `GET /count` returns the counts since the last
+call; bodies are decompressed and decoded only then, so counting does not affect the measured run.
 """
 
 from __future__ import annotations
@@ -27,24 +26,24 @@ _HITS = msgspec.json.encode({"took": 1, "timed_out": False, "hits": {"total": 0,
 
 
 class Site(Protocol):
-    """What a server is asked for."""
+    """The behaviour of a server."""
 
     delay_seconds: float
 
     def post(self, path: bytes, body: bytes) -> bytes:
-        """Answer a request."""
+        """Return the response to a request."""
 
     def count(self) -> dict[str, int]:
-        """Say what arrived since the last time."""
+        """Return the counts since the last call."""
 
 
 class Exchange(asyncio.Protocol):
-    """One connection: reads whole requests, which have a Content-Length, and answers them."""
+    """A connection that reads requests with a Content-Length and responds to them."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._buffer = bytearray()
-        self._needed = 0  # bytes, of a request whose head is known
+        self._needed = 0  # bytes of a request whose headers were read
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,38 +93,38 @@ def _content_length(head: bytes) -> int:
 
 
 class SentMessage(msgspec.Struct):
-    """What is counted of a message for Segment."""
+    """The counted fields of a message for Segment."""
 
     userId: str  # noqa: N815, Segment's name
 
 
 class SentBatch(msgspec.Struct):
-    """What is counted of a batch for Segment."""
+    """The counted fields of a batch for Segment."""
 
     batch: list[SentMessage]
 
 
 class SentDocument(msgspec.Struct):
-    """What is counted of a user or an action for Moesif."""
+    """The counted fields of a user or an action for Moesif."""
 
     user_id: str
 
 
 class Sink:
-    """Stands for Segment and for Moesif's collector: keeps what comes and says success."""
+    """Imitates Segment and Moesif's collector: accepts and stores everything."""
 
     def __init__(self, delay_ms: float = 0) -> None:
         self.delay_seconds = delay_ms / 1000
         self._bodies: list[bytes] = []
 
     def post(self, path: bytes, body: bytes) -> bytes:
-        """Take a batch."""
+        """Accept a batch."""
         del path
         self._bodies.append(body)
         return b'{"success":true}'
 
     def count(self) -> dict[str, int]:
-        """Count the messages, and the users that they are of."""
+        """Count the messages and their users."""
         bodies, self._bodies = self._bodies, []
         messages = 0
         users: set[str] = set()
@@ -144,7 +143,7 @@ def _users_in(body: bytes) -> list[str]:
 
 
 class Hit(msgspec.Struct):
-    """What a page is found by: when its user was modified, in milliseconds, and who that is."""
+    """The sort key of a page: its user's modification time in milliseconds, and id."""
 
     sort: tuple[int, str]
 
@@ -156,13 +155,13 @@ class Hits(msgspec.Struct):
 
 
 class Page(msgspec.Struct):
-    """An answer to a search."""
+    """A response to a search."""
 
     hits: Hits
 
 
 def _last_of(page: bytes) -> bytes:
-    """Answer with the last hit of a page alone."""
+    """Return a response with only the last hit of a page."""
     answer = msgspec.json.decode(page)
     answer["hits"]["hits"] = answer["hits"]["hits"][-1:]
     return msgspec.json.encode(answer)
@@ -175,7 +174,7 @@ class Search(msgspec.Struct):
 
 
 class Between(msgspec.Struct):
-    """The half-open time that a search is for; empty is open."""
+    """The half-open time range of a search; empty means unbounded."""
 
     gte: str = ""
     lt: str = ""
@@ -185,10 +184,10 @@ _BETWEEN = re.compile(rb'"modified_time":({[^}]*})')
 
 
 class Pages:
-    """Stands for Moesif: finds a prepared page by the id that the page before ends with.
+    """Imitates Moesif: finds a prepared page by the last id of the previous page.
 
-    Pages are in the order of time. A search for a stretch of it gets the pages that begin in it,
-    so stretches are exact where they are cut between pages.
+    Pages are in the order of time. A search for a time range returns the pages that start in it, so
+    it is exact if the range starts and ends between pages.
     """
 
     def __init__(self, file: Path, pages: int | None = None, delay_ms: float = 0) -> None:
@@ -210,7 +209,7 @@ class Pages:
             self._last = _last_of(self._pages[-1])
 
     def post(self, path: bytes, body: bytes) -> bytes:
-        """Answer a search; that for events says how much each user asked for used."""
+        """Respond to a search; for events, with the usage of each requested user."""
         if b"/events" in path:
             return _usage(body, sum(self._documents))
         if b"/companies" in path:
@@ -229,13 +228,13 @@ class Pages:
         return self._pages[number]
 
     def count(self) -> dict[str, int]:
-        """Count the documents that were asked for."""
+        """Count the documents returned."""
         served, self._served = self._served, 0
         return {"users": served}
 
 
 def iso(milliseconds: int) -> str:
-    """Write a time as tap-moesif asks for it."""
+    """Return a time in the format of tap-moesif's queries."""
     time = datetime.fromtimestamp(milliseconds / 1000, timezone.utc).replace(tzinfo=None)
     return time.isoformat(timespec="milliseconds") + "Z"
 
@@ -254,7 +253,7 @@ BUCKET = (
 
 
 def _usage(body: bytes, users: int) -> bytes:
-    """Answer that everybody was active: those who were asked about, or all, who are not listed."""
+    """Return a response in which all users were active: those requested, or all, as a number."""
     search = msgspec.json.decode(body)
     if "active" in search["aggs"]:
         found = f'"active":{{"buckets":[]}},"estimate":{{"value":{users}}}'
@@ -274,7 +273,7 @@ async def serve(site: Site) -> None:
 
 
 def site_of(kind: str, *arguments: str) -> Site:
-    """Make what the command line asks for."""
+    """Create the server of a command line."""
     if kind == "sink":
         return Sink(*map(float, arguments))
     return Pages(Path(arguments[0]), *map(int, arguments[1:]))

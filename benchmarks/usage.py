@@ -1,4 +1,4 @@
-"""How many queries usage over time takes: it follows those who were active, not those who exist."""
+"""The number of queries for usage over time, which depends on active users, not on all users."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = ("active users", "hours with calls", "queries", "seconds", "peak MB")
 
 
 def usage(bench: Bench) -> Iterator[str]:
-    """Read the hours of a day with more and more users who were active."""
+    """Read the hours of a day, with increasing numbers of active users."""
     yield (
         f"## Usage over time: 24 hours of {bench.sample:,} users, of whom some were active in "
         f"{HOURS} of them"
@@ -80,7 +80,7 @@ def _hours_ago(hours: int) -> datetime:
 
 
 def _call(url: str, active: int) -> None:
-    """Let so many users, and nobody else, have made calls in the last 24 hours."""
+    """Make only some users active in the last 24 hours."""
     events, replace = _events(active), True
     while (some := [*islice(events, PUT_AT_ONCE)]) or replace:
         _post(f"{url}/sandbox/documents", {"events": some, "replace": replace})

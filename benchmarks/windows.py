@@ -1,4 +1,4 @@
-"""A first load in windows side by side on one machine: users a second, and what bounds them."""
+"""A first load in parallel windows on one machine: users per second, and the bottleneck."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ COLUMNS = (
 
 
 def windows(bench: Bench) -> Iterator[str]:
-    """Load the same users in one window, and in several at once."""
+    """Load the same users in one window, and in several in parallel."""
     cores = len(os.sched_getaffinity(0))
     with (
         server("pages", bench.pages, bench.sample_pages, str(LATENCY_MS)) as moesif,
@@ -52,7 +52,7 @@ def windows(bench: Bench) -> Iterator[str]:
         results = [
             _result(bench, moesif, empty, segment, number)
             for number in AT_ONCE
-            if number <= int(bench.sample_pages)  # between which the windows are cut
+            if number <= int(bench.sample_pages)  # windows start and end between pages
         ]
     limit = MOESIF_QUERIES_A_MINUTE * PAGE_SIZE / QUERIES_A_PAGE / 60
     yield f"## Windows: {bench.sample:,} users, answered after {LATENCY_MS} ms, {cores} cores"
@@ -64,12 +64,12 @@ def windows(bench: Bench) -> Iterator[str]:
 
 
 def _result(bench: Bench, moesif: Server, empty: Server, segment: Server, at_once: int) -> Result:
-    """Load all users in so many windows, some times over."""
+    """Load all users in some windows, several times."""
     best: Result | None = None
     for number in range(bench.rounds):
         print(f"round {number + 1}: {at_once} windows", file=sys.stderr)
         start = _load(bench, empty, segment, at_once)
-        segment.count()  # forget what came before
+        segment.count()  # reset
         cost = _load(bench, moesif, segment, at_once)
         arrived = segment.count()["users"]
         if best:
@@ -81,7 +81,7 @@ def _result(bench: Bench, moesif: Server, empty: Server, segment: Server, at_onc
 
 
 def _row(result: Result, alone: Result, cores: int) -> tuple[str, ...]:
-    """Write a row; windows that only wait read as much each as one alone."""
+    """Return a row; windows that only wait are as fast as one alone."""
     cpu = (result.cost.cpu_seconds - result.start.cpu_seconds) / result.records
     waits = result.pace > SCALES * int(result.name) * alone.pace
     return (
@@ -96,7 +96,7 @@ def _row(result: Result, alone: Result, cores: int) -> tuple[str, ...]:
 
 
 def _load(bench: Bench, moesif: Server, segment: Server, at_once: int) -> Cost:
-    """Run all windows at once, each a tap and a target, to the end of the last."""
+    """Run all windows in parallel, each with a tap and a target, until the last ends."""
     cuts = _cut(bench, at_once)
     began = time.perf_counter()
     with ThreadPoolExecutor(at_once) as pool:
@@ -119,7 +119,7 @@ def _window(bench: Bench, moesif: Server, segment: Server, window: Window) -> Co
 
 
 def _cut(bench: Bench, windows: int) -> Sequence[Window]:
-    """Cut the time between pages, where no two users were modified at once."""
+    """Split the time between pages, where no two users were modified at the same time."""
     first, last = _edges(bench.pages, int(bench.sample_pages))
     cuts = []
     for number in range(1, windows):
@@ -131,7 +131,7 @@ def _cut(bench: Bench, windows: int) -> Sequence[Window]:
 
 
 def _edges(pages: Path, number: int) -> tuple[list[int], list[int]]:
-    """Say when the first and the last user of each page were modified."""
+    """Return when the first and the last user of each page were modified."""
     with pages.open("rb") as lines:
         hits: list[list[Hit]] = [
             msgspec.json.decode(line, type=Page).hits.hits

@@ -1,9 +1,9 @@
-"""Makes the pages that all taps read: users of 1.7 KB, as the sandbox would answer with them.
+"""Creates the pages that all taps read: users of 1.7 KB in the form of the sandbox.
 
     python -m benchmarks.workload FILE USERS
 
-It runs as a process of its own, because a child's peak memory is never reported smaller than
-that of the process which starts it.
+It runs in its own process, because the peak memory of a child process is never reported as smaller
+than its parent's.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ PAGE_SIZE = 1_000
 
 
 def pages(users: int) -> Iterator[bytes]:
-    """Answer a search for all users, page by page."""
+    """Yield the responses to a search for all users, page by page."""
     seed = make_seed(SeedPlan(NOW, users=users, companies=100, events_per_user=0))
-    for company in seed["companies"]:  # which stand in the users; without these they have 1.7 KB
+    for company in seed["companies"]:  # embedded in the users; without these they have 1.7 KB
         company.source.pop("subscriptions", None)
     index = Index(seed["users"])
     body: dict[str, Any] = {"sort": [{"modified_time": "asc"}, {"_id": "asc"}], "size": PAGE_SIZE}
@@ -40,7 +40,7 @@ def pages(users: int) -> Iterator[bytes]:
 
 
 def main(file: str, users: str) -> None:
-    """Write one page a line."""
+    """Write one page per line."""
     with Path(file).open("wb") as lines:
         lines.writelines(page + b"\n" for page in pages(int(users)))
 

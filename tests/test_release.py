@@ -100,7 +100,7 @@ def test_a_changelog_that_was_not_cut_is_refused(
 def test_an_address_that_is_not_the_repositorys_is_refused(root: Path) -> None:
     ended = release(root, repository="https://git.example/a-fork")
     assert ended.returncode == 1
-    assert f"is at {REPOSITORY}, but it is at https://git.example/a-fork" in ended.stderr
+    assert f"is {REPOSITORY}, but it should be https://git.example/a-fork" in ended.stderr
 
 
 def test_every_make_target_that_a_workflow_runs_is_there() -> None:

@@ -81,7 +81,7 @@ HOUSES = [
     House(
         tap_moesif,
         [
-            *("records", "service", "usage", "sync", "sdk", "streams", "windows"),
+            *("errors", "records", "service", "usage", "sync", "sdk", "streams", "windows"),
             *("contact", "checking", "command", "tap"),
         ],
         {"environment": "sdk", "memory": "command", "settings": "tap"},

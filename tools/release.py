@@ -1,8 +1,8 @@
-"""Checks that everything agrees with a release's tag, and prints the release's notes.
+"""Checks that versions, changelog and address agree with a release's tag, and prints its notes.
 
     python tools/release.py v0.1.0 --repository https://git.example/singer-moesif-segment
 
-What does not agree is said in a sentence each, on standard error, and the exit code is 1.
+Prints a sentence for each problem on standard error, and exits with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SECTION = re.compile(
 
 
 def problems(root: Path, tag: str, repository: str | None) -> Iterator[str]:
-    """Yield a sentence for each thing that does not agree with a tag.
+    """Yield a sentence for each problem.
 
-    `repository` is the address that the release is made from, where it is known.
+    `repository` is the address of the repository of the release, if known.
     """
     version = tag.removeprefix("v")
     if tag == version:
@@ -44,13 +44,13 @@ def problems(root: Path, tag: str, repository: str | None) -> Iterator[str]:
     stated = _toml(root / "pyproject.toml")["tool"]["repository"]["url"]
     if repository not in {None, stated}:
         yield (
-            f"pyproject.toml says that the repository is at {stated}, but it is at {repository}; "
-            "set tool.repository.url, run `make settings`, and commit."
+            f"tool.repository.url in pyproject.toml is {stated}, but it should be {repository}; "
+            "change it, run `make settings`, and commit."
         )
 
 
 def notes(root: Path, version: str) -> str:
-    """Return what the changelog says of a version; nothing where it has no dated section."""
+    """Return the changelog's section of a version; empty if there is none with a date."""
     for section in SECTION.finditer((root / "CHANGELOG.md").read_text()):
         if section["version"] == version and (section["date"] or version == "Unreleased"):
             return section["notes"].strip()
@@ -65,8 +65,8 @@ def main() -> None:
     """Check a release, and print its notes."""
     parser = argparse.ArgumentParser(description="Check a release, and print its notes.")
     parser.add_argument("tag", help="such as v0.1.0")
-    parser.add_argument("--repository", help="the address that the release is made from")
-    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="of the files")
+    parser.add_argument("--repository", help="address of the repository")
+    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="root folder")
     wanted = parser.parse_args()
     if found := [*problems(wanted.root, wanted.tag, wanted.repository)]:
         sys.exit("\n".join(found))

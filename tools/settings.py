@@ -1,14 +1,17 @@
-"""Writes what is listed in several files and known in one place.
+"""Updates lists that are generated from the code.
 
     make settings
 
-A connector's `--about` gives its settings, which are listed in a table in its README, in
-`meltano.yml` and in its definition for Meltano's hub, and its capabilities, which are in the last
-two. `tap_moesif.streams` gives the tap's streams: a table in its README, the scopes that its key
-needs, and what Meltano is to select. `tool.repository.url` in `pyproject.toml` is the repository's
-address; the packages' metadata, the definitions and the README say it. The classes of errors are
-the tables of `docs/failures.md`. Everything else in these files is written by hand and stays as it
-is.
+- Settings, from a connector's `--about`: a table in its README, `meltano.yml`, and its definition
+for
+  Meltano's hub. Capabilities: the last two.
+- The tap's streams, from `tap_moesif.streams`: a table in its README, the scopes of the key, and
+  Meltano's selection.
+- The repository's address, from `tool.repository.url` in `pyproject.toml`: the packages' metadata,
+  the definitions and the README.
+- Errors, from their classes: the tables of `docs/failures.md`.
+
+Everything else in these files is written by hand and is not changed.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ import yaml
 import target_moesif.client
 import target_segment.client
 from singer_delivery.errors import DeliveryError, Interrupted, OperatorError
-from tap_moesif.service.errors import AttemptError, GivenUpError, MoesifError, TooLargeError
+from tap_moesif.errors import MoesifError
+from tap_moesif.service.errors import AttemptError, GivenUpError, TooLargeError
 from tap_moesif.streams import STREAMS
 from tap_moesif.tap import DEFAULT_SCOPES
 from tap_moesif.usage import EVENTS_SCOPE
@@ -52,9 +56,9 @@ UNDER_MELTANO = {
     "full_refresh": "$MELTANO_RUN_FULL_REFRESH",
     "spool_path": "$MELTANO_PROJECT_ROOT/output/spool/{target}",
 }
-"""Other defaults there: it runs in any folder, and has variables of its own."""
+"""Defaults in Meltano that differ, because it may run in any folder."""
 NOT_IN_MELTANO = {"validate-records"}
-"""Capabilities that Meltano's schema of plugins does not have."""
+"""Capabilities that are not in Meltano's schema."""
 
 
 def connectors(root: Path) -> list[str]:
@@ -63,16 +67,16 @@ def connectors(root: Path) -> list[str]:
 
 
 def about(connector: str) -> About:
-    """Ask a connector what it is."""
+    """Return the output of a connector's `--about`."""
     [command] = entry_points(group="console_scripts", name=connector)
-    with redirect_stdout(StringIO()) as told, suppress(SystemExit):  # it ends behind that
+    with redirect_stdout(StringIO()) as output, suppress(SystemExit):  # it exits afterwards
         command.load().main(["--about", "--format=json"], standalone_mode=False)
-    about: About = json.loads(told.getvalue())
+    about: About = json.loads(output.getvalue())
     return about
 
 
 def settings_of(told: About) -> Settings:
-    """Return a connector's own settings, without those that every connector on singer-sdk has."""
+    """Return a connector's own settings, without those of singer-sdk."""
     return {
         name: setting
         for name, setting in told["settings"]["properties"].items()
@@ -81,16 +85,16 @@ def settings_of(told: About) -> Settings:
 
 
 def capabilities(told: About) -> Iterator[str]:
-    """Write a connector's capabilities as Meltano declares them, on one line."""
+    """Yield the line of a connector's capabilities in Meltano's files."""
     yield f"capabilities: {_flow(sorted({*told['capabilities']} - NOT_IN_MELTANO))}"
 
 
 def rows(settings: Settings, required: Collection[str]) -> Iterator[str]:
-    """Write settings as the rows of a README's table.
+    """Yield the rows of settings in a README's table.
 
     Args:
         settings: The settings.
-        required: The names of those that must be set.
+        required: Names of the required settings.
     """
     for name, setting in settings.items():
         default = setting.get("default")
@@ -101,7 +105,7 @@ def rows(settings: Settings, required: Collection[str]) -> Iterator[str]:
 
 
 def entries(settings: Settings) -> Iterator[str]:
-    """Write settings as Meltano declares them, a line for each key."""
+    """Yield settings as declared in Meltano's files."""
     for name, setting in settings.items():
         keys = [f"{key}: {_flow(value)}" for key, value in _declaration(name, setting).items()]
         yield "- " + "\n  ".join(keys)
@@ -132,18 +136,26 @@ def _flow(value: object) -> str:
 
 
 def replaced(path: Path, text: str, before: str, line: str, lines: Iterator[str]) -> str:
-    """Put lines in place of those of a form that stand behind some others."""
+    """Replace the lines with a prefix that follow some other text.
+
+    Args:
+        path: Path of the file, for the error message.
+        text: Content of the file.
+        before: Pattern of the preceding text.
+        line: Pattern of the prefix.
+        lines: The new lines.
+    """
     new = "".join(f"{one}\n" for one in lines)
     text, count = re.subn(
         rf"^({before})(?:{line}.*\n)+", lambda found: found[1] + new, text, flags=re.MULTILINE
     )
     if count != 1:
-        sys.exit(f"{path} has {count} lists where there should be one, behind {before!r}.")
+        sys.exit(f"{path} has {count} lists after {before!r}, but should have one.")
     return text
 
 
 def urls(repository: str, package: str) -> Iterator[str]:
-    """Write the addresses that an index shows beside a package."""
+    """Yield a package's URLs for PyPI."""
     yield f'Documentation = "{repository}/tree/main/{package}#readme"'
     yield f'Source = "{repository}"'
     yield f'Changelog = "{repository}/blob/main/CHANGELOG.md"'
@@ -151,7 +163,7 @@ def urls(repository: str, package: str) -> Iterator[str]:
 
 
 class Files(dict[Path, str]):
-    """What files hold, and are to hold, by their paths."""
+    """The new content of files, by path."""
 
     def __missing__(self, path: Path) -> str:
         """Read a file."""
@@ -159,12 +171,12 @@ class Files(dict[Path, str]):
         return self[path]
 
     def replace(self, path: Path, before: str, line: str, lines: Iterator[str]) -> None:
-        """Put lines in place of those of a form that stand behind some others."""
+        """Replace the lines with a prefix that follow some other text."""
         self[path] = replaced(path, self[path], before, line, lines)
 
 
 def address(files: Files, root: Path) -> None:
-    """Say where the repository is."""
+    """Write the repository's address."""
     repository = _pyproject(root)["tool"]["repository"]["url"]
     for path in sorted(root.glob("*/pyproject.toml")):
         files.replace(path, r"\[project\.urls\]\n", r"\w+ = ", urls(repository, path.parent.name))
@@ -199,7 +211,7 @@ def list_settings(files: Files, root: Path) -> None:
 
 
 def list_streams(files: Files, root: Path) -> None:
-    """List the streams of the tap, the scopes that its key needs, and what Meltano is to select."""
+    """List the tap's streams, the scopes of its key, and Meltano's selection."""
     readme = root / "tap-moesif" / "README.md"
     table = r"\| stream \| scopes of the key \| what is emitted in each run \|\n\|---\|---\|---\|\n"
     files.replace(readme, table, r"\|", stream_rows())
@@ -218,7 +230,7 @@ def list_streams(files: Files, root: Path) -> None:
 
 
 def stream_rows() -> Iterator[str]:
-    """Write the streams as the rows of a README's table, those selected by default first."""
+    """Yield the rows of streams in the README's table, those selected by default first."""
     for stream in sorted(STREAMS, key=lambda stream: not stream.selected_by_default):
         scopes = ", ".join(f"`{scope}`" for scope in stream.scopes)
         default = "" if stream.selected_by_default else "; not selected by default"
@@ -241,7 +253,7 @@ def list_failures(files: Files, root: Path) -> None:
 
 
 def _leaves(error: type[OperatorError]) -> Iterator[type[OperatorError]]:
-    """Give the classes below one that have a sentence of their own."""
+    """Yield the subclasses with their own sentence."""
     for kind in error.__subclasses__():
         inherited = {base.sentence for base in kind.__mro__[1:] if issubclass(base, OperatorError)}
         if kind.sentence not in inherited and kind is not GivenUpError:
@@ -250,7 +262,7 @@ def _leaves(error: type[OperatorError]) -> Iterator[type[OperatorError]]:
 
 
 def failure_rows(errors: Iterable[type[OperatorError]]) -> Iterator[str]:
-    """Write errors as the rows of a table."""
+    """Yield the rows of errors in the table."""
     for error in dict.fromkeys(errors):
         sentence, meaning = _shown(error.sentence), (getdoc(error) or "").split("\n", 1)[0]
         if issubclass(error, TooLargeError):
@@ -264,14 +276,14 @@ def failure_rows(errors: Iterable[type[OperatorError]]) -> Iterator[str]:
 
 
 def _shown(sentence: str) -> str:
-    """Write `…` for each value of a sentence."""
+    """Replace each value of a sentence by `…`."""
     parts = Formatter().parse(sentence)
     text = "".join(text + ("" if field is None else "…") for text, field, _, _ in parts)
     return text.replace("……", "…").replace("….…", "….")
 
 
 def name_of(stream: type[MoesifStream]) -> str:
-    """Return a stream's name, which singer-sdk declares for instances alone."""
+    """Return a stream's name, which singer-sdk declares for instances only."""
     name: str = vars(stream)["name"]
     return name
 
@@ -285,10 +297,10 @@ def _indented(lines: Iterator[str]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Write what is out of date, or only say so."""
-    parser = argparse.ArgumentParser(description="Write what is listed in several files.")
-    parser.add_argument("--check", action="store_true", help="only say what is out of date")
-    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="of the files")
+    """Update files, or only list those that are out of date."""
+    parser = argparse.ArgumentParser(description="Update generated lists.")
+    parser.add_argument("--check", action="store_true", help="only list files that are out of date")
+    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="root folder")
     wanted = parser.parse_args()
     files = Files()
     for write in (address, list_settings, list_streams, list_failures):
@@ -299,7 +311,7 @@ def main() -> None:
         if not wanted.check:
             path.write_text(text)
     if stale and wanted.check:
-        sys.exit("Out of date; `make settings` writes them.")
+        sys.exit("Out of date; run `make settings`.")
 
 
 if __name__ == "__main__":

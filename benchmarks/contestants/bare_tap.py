@@ -1,7 +1,7 @@
-"""The least that can be done: ask for a page, map its documents, write them, ask for the next.
+"""The minimum: request a page, map its documents, write them, request the next.
 
-No command line, no settings, no catalog, no state, no retries, no checks. It knows the shapes of
-this benchmark's documents and of no others. The mapping of fields is tap-moesif's.
+No command line, no settings, no catalog, no state, no retries, no checks. It supports
+only this benchmark's documents. The mapping of fields is tap-moesif's.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ PLACE_NAMES = {
 
 
 def utc(time: str) -> str:
-    """Write a time as UTC with milliseconds and `Z`."""
+    """Return a time as UTC with milliseconds and `Z`."""
     day, clock, rest = time[:10], time[11:19], time[19:]
     if "+" in rest or "-" in rest:
         moment = datetime.fromisoformat(time).astimezone(timezone.utc).isoformat()
@@ -68,14 +68,14 @@ def utc(time: str) -> str:
 
 
 def move(source: dict[str, Any], record: dict[str, Any], names: dict[str, str]) -> None:
-    """Take fields out of a document and into a record."""
+    """Move fields from a document to a record."""
     for raw, name in names.items():
         if raw in source:
             record[name] = source.pop(raw)
 
 
 def move_first(source: dict[str, Any], record: dict[str, Any], name: str, *raws: str) -> None:
-    """Take the field that a document has under the first of several names."""
+    """Move the first of several fields."""
     for raw in raws:
         if raw in source:
             value = source.pop(raw)
@@ -86,7 +86,7 @@ def move_first(source: dict[str, Any], record: dict[str, Any], name: str, *raws:
 
 
 def move_times(source: dict[str, Any], record: dict[str, Any], names: dict[str, str]) -> None:
-    """Take times."""
+    """Move times."""
     for raw, name in names.items():
         if raw in source:
             record[name] = utc(source.pop(raw))

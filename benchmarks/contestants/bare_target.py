@@ -1,7 +1,7 @@
-"""The least that can be done: decode, transform, compress, post, one after the other.
+"""The minimum: decode, transform, compress, post, one after the other.
 
-No command line, no settings, no retries, no rejects, no checkpoints, no order, no checks. What a
-careful target adds to it in cost is what the comparison is about.
+No command line, no settings, no retries, no rejects, no checkpoints, no order, no checks. The
+comparison shows the cost that a careful target adds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIBRARY = {"name": "bare", "version": "1"}
 
 
 def identify(line: bytes, record: dict[str, Any], time_extracted: str | None) -> dict[str, Any]:
-    """Make a user of tap-moesif into Segment's identify call."""
+    """Convert a user of tap-moesif to an identify call."""
     context = record.pop("context", None) or {}
     return {
         "type": "identify",

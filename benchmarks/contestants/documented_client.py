@@ -1,10 +1,10 @@
-"""Segment's own client for Python the way its documentation shows it, on its default settings.
+"""Segment's own Python client as in its documentation, with default settings.
 
     documented_client ADDRESS JOURNAL [no-flush]
 
-It reads the same lines as target-segment. JOURNAL grows by one byte for each message that
-`identify()` or `track()` has taken; a later run goes on behind those. At the end it writes for how
-many messages `on_error` was called.
+It reads the same lines as target-segment. JOURNAL grows by one byte for each message
+accepted by `identify()` or `track()`; a later run resumes after those. At the end it prints the
+number of messages for which `on_error` was called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from segment import analytics  # type: ignore[import-untyped]  # has no types
 
 
 def main(address: str, journal: str, end: str = "flush") -> None:
-    """Hand over the records on standard input that no run before has handed over."""
+    """Send the records on standard input that were not sent by an earlier run."""
     failed: list[object] = []
     # Registered before the client's own handler, so it runs after that has waited for its thread.
     atexit.register(lambda: print(len(failed)))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SearchAfter(BaseAPIPaginator["Sort | None"]):
-    """Continues behind the last hit of a page."""
+    """Continues after the last hit of a page."""
 
     @override
     def get_next(self, response: requests.Response) -> Sort | None:

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 
 def plain(value: object) -> object:
-    """Write what singer-sdk makes of numbers and times as JSON."""
+    """Convert singer-sdk's numbers and times to JSON."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, datetime):
@@ -24,7 +24,7 @@ def plain(value: object) -> object:
 
 
 class NaiveSink(BatchSink):
-    """Posts 100 records at once."""
+    """Posts 100 records at a time."""
 
     max_size = 100
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster
 
 RUN = Path(os.environ["MELTANO_PROJECT_ROOT"], "orchestrate", "run")
-REJECTED = 3  # all else is delivered, and another run would not see them
+REJECTED = 3  # the others were delivered, and a retry would not read these again
 
 
 @dagster.op(pool="moesif-to-segment", retry_policy=dagster.RetryPolicy(max_retries=2, delay=60))
@@ -16,10 +16,10 @@ def sync() -> None:
         try:
             code = process.wait()
         except BaseException:
-            process.terminate()  # it then finishes what is in flight, which is waited for
+            process.terminate()  # it finishes requests in flight; `with` waits for it
             raise
     if code:
-        raise dagster.Failure(f"It ended with {code}.", allow_retries=code != REJECTED)
+        raise dagster.Failure(f"The run exited with {code}.", allow_retries=code != REJECTED)
 
 
 @dagster.job

@@ -12,25 +12,25 @@ REJECTED = 3
 
 
 class RejectedError(Exception):
-    """Records were rejected. All else is delivered, and another run would not see them."""
+    """Records were rejected. The others were delivered, and a retry would not read these again."""
 
 
-def may_help(_task: Any, _run: Any, state: prefect.State) -> bool:
+def is_retryable(_task: Any, _run: Any, state: prefect.State) -> bool:
     return not isinstance(state.result(raise_on_failure=False), RejectedError)
 
 
-@prefect.task(retries=2, retry_delay_seconds=[60, 300], retry_condition_fn=may_help)
+@prefect.task(retries=2, retry_delay_seconds=[60, 300], retry_condition_fn=is_retryable)
 def sync() -> None:
     with subprocess.Popen([RUN, "--environment=prod", "run", "moesif-to-segment"]) as process:
         try:
             code = process.wait()
         except BaseException:
-            process.terminate()  # it then finishes what is in flight, which is waited for
+            process.terminate()  # it finishes requests in flight; `with` waits for it
             raise
     if code == REJECTED:
         raise RejectedError
     if code:
-        raise RuntimeError(f"It ended with {code}.")
+        raise RuntimeError(f"The run exited with {code}.")
 
 
 @prefect.flow(name="moesif-to-segment")

@@ -17,7 +17,7 @@ FOREVER = -1
 MAX_PERIOD = 4  # number of pages of a path that are remembered
 _PAGE = b'{"took":'  # the start of a search's response
 _BODIES: Mapping[str, object] = {
-    "status": {"error": {"reason": "a fault that was asked for"}},
+    "status": {"error": {"reason": "a requested fault"}},
     "unreadable": "<html>Bad gateway</html>",
     "not_success": {"success": False},
 }

@@ -15,10 +15,10 @@ from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
 from singer_delivery.checking import Finding, Sign, exit_code, write_table
+from tap_moesif.errors import FileError
 from tap_moesif.memory import tune_memory
 from tap_moesif.sdk import ConfigInput, SdkTap
 from tap_moesif.service import MoesifError
-from tap_moesif.service.errors import FileError
 from tap_moesif.windows.cutting import MAX_WINDOWS
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ from typing_extensions import override
 from singer_delivery.nested_names import stream_maps
 from singer_delivery.reading.stream_maps import failed_field, fix_schema, stream_map_error
 from tap_moesif.environment import read_environment
-from tap_moesif.service.errors import StreamMapError
+from tap_moesif.errors import StreamMapError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator

@@ -13,14 +13,10 @@ from singer_delivery.http import host_of
 from tap_moesif.checking import check_tap
 from tap_moesif.command import CommandTap
 from tap_moesif.contact import Contact, Probe
+from tap_moesif.errors import NothingSelectedError, OtherStateError, StateLineError
 from tap_moesif.service import ForbiddenError, Moesif
 from tap_moesif.service.connection import Connection
-from tap_moesif.service.errors import (
-    AllForbiddenError,
-    NothingSelectedError,
-    OtherStateError,
-    StateLineError,
-)
+from tap_moesif.service.errors import AllForbiddenError
 from tap_moesif.service.rate_limit import RateLimiter
 from tap_moesif.settings import setting_errors, settings
 from tap_moesif.streams import STREAMS, MoesifStream

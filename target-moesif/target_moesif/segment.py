@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,8 +25,9 @@ from singer_delivery.routing import (
     content_of,
     destination,
 )
-from singer_delivery.values import NULL, as_id, as_object, decode, decode_exactly, encode
+from singer_delivery.values import NULL, decode, decode_exactly, encode
 from target_moesif import moesif
+from target_moesif.context import campaign_of, company_of, domain_of, id_or_none, string
 from target_moesif.documents import DocumentBuilder, object_of, reserve
 from target_moesif.rules import ACTION, COMPANY, SUBSCRIPTION, USER, identifier, text, time
 
@@ -40,17 +40,8 @@ if TYPE_CHECKING:
 
     Call = dict[str, Any]
 
-CAMPAIGN = {
-    "name": "utm_campaign",
-    "source": "utm_source",
-    "medium": "utm_medium",
-    "term": "utm_term",
-    "content": "utm_content",
-    "gclid": "gclid",
-}
 REQUEST_FIELDS = frozenset({"ip_address", "user_agent_string"})
 CONTEXT_USED = frozenset({"groupId", "ip", "userAgent", "campaign", "page", "referrer"})
-DOMAIN_TRAITS = ("company_domain", "companyDomain", "domain", "website")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +101,15 @@ class SegmentMapper:
         context = _context(call)
         document: Document = {}
         group_id = context.get("groupId")
-        company_id = identifier(group_id, "company.id") if copied else _id_or_none(group_id)
+        company_id = identifier(group_id, "company.id") if copied else id_or_none(group_id)
         _set(document, "company_id", company_id)
-        _set(document, "ip_address", _string(context, "ip"))
-        _set(document, "user_agent_string", _string(context, "userAgent"))
-        _set(document, "campaign", _campaign(context))
+        _set(document, "ip_address", string(context, "ip"))
+        _set(document, "user_agent_string", string(context, "userAgent"))
+        _set(document, "campaign", campaign_of(context))
         _set(document, "modified_time", time(call.get("timestamp"), "timestamp"))
         traits = self._content(call, USER, document)
         if call["type"] == "identify":
-            _set(document, "company_id", _company_of(traits))
+            _set(document, "company_id", company_of(traits))
         _set(document, "user_id", identifier(call.get("userId"), "userId"))
         anonymous_id = identifier(call.get("anonymousId"), "anonymousId")
         if "user_id" not in document:
@@ -136,12 +127,12 @@ class SegmentMapper:
 
     def _company(self, call: Call, tokens: list[str]) -> list[Message]:
         document: Document = {}
-        _set(document, "campaign", _campaign(_context(call)))
+        _set(document, "campaign", campaign_of(_context(call)))
         _set(document, "modified_time", time(call.get("timestamp"), "timestamp"))
         traits = self._content(call, COMPANY, document)
         _set(document, "company_id", identifier(call.get("groupId"), "groupId"))
         if "company_domain" not in document:
-            _set(document, "company_domain", _domain_of(traits))
+            _set(document, "company_domain", domain_of(traits))
         self.documents.describe(document, traits)
         by_session = _by_session(document, "company_id", tokens)
         messages = [self.documents.company(each) for each in by_session]
@@ -154,11 +145,11 @@ class SegmentMapper:
         context, kind = _context(call), call["type"]
         request: Document = {}
         document: Document = {"request": request}
-        _set(request, "uri", _string(context.get("page"), "url"))
-        _set(request, "ip_address", _string(context, "ip"))
-        _set(request, "user_agent_string", _string(context, "userAgent"))
+        _set(request, "uri", string(context.get("page"), "url"))
+        _set(request, "ip_address", string(context, "ip"))
+        _set(request, "user_agent_string", string(context, "userAgent"))
         _set(request, "time", time(call.get("timestamp"), "timestamp"))
-        _set(document, "company_id", _id_or_none(context.get("groupId")))
+        _set(document, "company_id", id_or_none(context.get("groupId")))
         properties = self._content(call, ACTION, document)
         _set(document, "action_name", _name_of(call))
         _set(document, "user_id", identifier(call.get("userId"), "userId"))
@@ -244,59 +235,6 @@ def _decoded(value: object) -> Any:  # noqa: ANN401
     return decode_exactly(value) if isinstance(value, msgspec.Raw) else value
 
 
-def _string(within: object, name: str) -> str | None:
-    """Return a non-empty string, or None for anything else."""
-    value = within.get(name) if isinstance(within, dict) else None
-    return value if isinstance(value, str) and value else None
-
-
-def _id_or_none(value: object) -> str | None:
-    """Return an id, or None for a value that is not one."""
-    value = as_id(value)
-    return value if isinstance(value, str) and value else None
-
-
-def _company_of(traits: Record) -> str | None:
-    """Return `company.id`, or `company_id`, the column of a warehouse."""
-    company = as_object(traits.get("company", NULL)) or {}
-    for raw in (company.get("id"), traits.get("company_id")):
-        if raw is not None and (company_id := _id_or_none(raw)) is not None:
-            return company_id
-    return None
-
-
-def _campaign(context: dict[str, Any]) -> dict[str, str] | None:
-    parameters = context.get("campaign")
-    campaign = {
-        utm: value
-        for name, utm in CAMPAIGN.items()
-        if (value := _string(parameters, name)) is not None
-    }
-    referrer = _string(context.get("page"), "referrer") or _string(context.get("referrer"), "url")
-    if referrer is not None:
-        campaign["referrer"] = referrer
-        _set(campaign, "referring_domain", _host_of(referrer))
-    return campaign or None
-
-
-def _domain_of(traits: Record) -> str | None:
-    for name in DOMAIN_TRAITS:
-        value = decode(traits.get(name, NULL))
-        if isinstance(value, str) and (host := _host_of(value)) is not None:
-            return host
-    return None
-
-
-def _host_of(address: str) -> str | None:
-    """Return the host name of a URL, with or without a scheme."""
-    address = address.strip()
-    try:
-        host = urlsplit(address if "//" in address else f"//{address}").hostname
-    except ValueError:
-        return None
-    return host if host and "." in host and not any(map(str.isspace, host)) else None
-
-
 def _name_of(call: Call) -> str | None:
     kind = call["type"]
     if kind not in {"page", "screen"}:
@@ -310,5 +248,5 @@ def _complete_page(call: Call, request: Document, properties: Record) -> None:
     url = decode(properties.get("url", NULL))
     if isinstance(url, str) and url:
         request.setdefault("uri", url)
-    if (category := _string(call, "category")) is not None:
+    if (category := string(call, "category")) is not None:
         properties.setdefault("category", msgspec.Raw(encode(category)))

@@ -133,9 +133,9 @@ def test_each_change_is_told_once_with_the_last_sentence_of_the_history(
     ):
         assert job.ended(code, sentence) == 0
     (first, why), (second, again) = told(webhook)
-    assert first == "crm ended with exit code 1"
+    assert first == "crm exited with 1"
     assert why.startswith("2026-01-31T12:00:00: It is ")
-    assert second == "crm ended with exit code 0"
+    assert second == "crm exited with 0"
     assert again.endswith("9 records read.")
 
 
@@ -144,7 +144,7 @@ def test_what_could_not_be_told_is_told_by_the_next_run(job: Job, webhook: Scrip
     webhook.script.append(Reply(500))
     assert job.ended(1) != 0
     assert job.ended(1) == 0
-    assert told(webhook) == 2 * [("crm ended with exit code 1", "Its log says why.")]
+    assert told(webhook) == 2 * [("crm exited with 1", "See its log.")]
 
 
 def test_without_apprise_nothing_is_told_and_nothing_fails(

@@ -139,7 +139,7 @@ def test_of_two_runs_at_once_the_second_does_nothing_and_says_so(
     first, second = sorted(map(end, both), key=lambda ended: ended.code)
     assert (first.code, first.stdout, first.stderr) == (0, "", "")
     assert second.code == 75
-    assert "is still running, so this time nothing was done" in second.stdout
+    assert "is still running, so this run was skipped" in second.stdout
     assert len(services.segment()["accepted"]) == 60
     assert not services.segment()["duplicates"]
 
@@ -160,7 +160,7 @@ def test_by_cron_a_failure_is_told_with_the_targets_own_sentence(
     services.fault(REFUSED)
     ended = by_cron(machine)
     assert ended.code == 1
-    assert "ended with exit code 1" in ended.stdout
+    assert "exited with 1" in ended.stdout
     assert "refuses this sender: HTTP 401" in ended.stdout
     assert summary(machine)["exit_code"] == 1
 

@@ -6,15 +6,15 @@ import pytest
 
 from meltano_airflow.backfill import (
     changes,
-    check_heard,
+    check_settings_reach_tap,
     dates,
-    handed_over,
+    final_state,
     moment,
     settings,
     state_of,
     suffix,
 )
-from meltano_airflow.errors import MeltanoError, UselessRetryError
+from meltano_airflow.errors import MeltanoError, NonRetryableError
 
 RUN = "manual__2026-11-25T03:09:46.558187+00:00"
 END = "2026-11-25T03:00:00.000Z"
@@ -28,7 +28,7 @@ WINDOW: dict[str, dict[str, Any]] = {
 
 
 def handed(existing: dict[str, Any], start: str | None = None) -> Any:
-    return handed_over({"bookmarks": existing}, PLANNED, WINDOW, start)["bookmarks"]
+    return final_state({"bookmarks": existing}, PLANNED, WINDOW, start)["bookmarks"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_times_are_written_as_the_tap_does(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01"])
 def test_what_is_no_time_is_told(text: str) -> None:
-    with pytest.raises(UselessRetryError, match="is no time"):
+    with pytest.raises(NonRetryableError, match="is not a time"):
         moment(text)
 
 
@@ -57,7 +57,7 @@ def test_everything_is_read_up_to_when_the_backfill_began_unless_told_otherwise(
     assert dates("2026-11-01T00:00:00Z", None, began) == {"start_date": BEFORE, "end_date": END}
     assert dates(None, "2026-11-01T00:00:00Z", began) == {"end_date": BEFORE}
     for start, end in (("2026-11-25T03:00:00Z", None), (END, "2026-11-01T00:00:00Z")):
-        with pytest.raises(UselessRetryError, match="start is not before end"):
+        with pytest.raises(NonRetryableError, match="start is not before end"):
             dates(start, end, began)
 
 
@@ -74,10 +74,10 @@ def test_a_window_comes_to_the_tap_by_variables() -> None:
 def test_a_tap_that_does_not_hear_its_settings_is_not_run() -> None:
     given = settings("tap-moesif", {"start_date": BEFORE, "end_date": END}, 125)
     heard = {"start_date": BEFORE, "end_date": END, "requests_per_minute": 125}
-    check_heard("tap-moesif", {"settings": heard}, given)
+    check_settings_reach_tap("tap-moesif", {"settings": heard}, given)
     for name, value in (("end_date", None), ("start_date", END), ("requests_per_minute", 500)):
-        with pytest.raises(UselessRetryError, match=f"TAP_MOESIF_{name.upper()}.*meltano.yml"):
-            check_heard("tap-moesif", {"settings": {**heard, name: value}}, given)
+        with pytest.raises(NonRetryableError, match=f"TAP_MOESIF_{name.upper()}.*meltano.yml"):
+            check_settings_reach_tap("tap-moesif", {"settings": {**heard, name: value}}, given)
 
 
 def test_a_windows_state_is_its_own_and_a_retrys_is_the_same() -> None:
@@ -98,13 +98,13 @@ def test_the_state_of_a_window_is_found_and_no_others() -> None:
     states = [f"prod:a-to-b:{suffix(RUN, number, 0)}" for number in (11, 1)]
     printed = "\n".join(["prod:a-to-b", *states, "prod:a-to-b:1", ""])
     assert state_of(suffix(RUN, 1, 0), printed) == states[1]
-    with pytest.raises(UselessRetryError, match="MELTANO_ENVIRONMENT"):
+    with pytest.raises(NonRetryableError, match="MELTANO_ENVIRONMENT"):
         state_of(suffix(RUN, 2, 0), printed)
 
 
 def test_a_job_that_has_no_state_goes_on_from_the_end_of_the_windows() -> None:
     assert handed({}) == {"users": PLANNED["users"], "companies": PLANNED["companies"]}
-    assert handed_over({}, PLANNED, WINDOW, BEFORE)["bookmarks"].keys() == {"users", "companies"}
+    assert final_state({}, PLANNED, WINDOW, BEFORE)["bookmarks"].keys() == {"users", "companies"}
 
 
 def test_a_stream_that_the_windows_did_not_read_keeps_what_it_has() -> None:
@@ -132,5 +132,5 @@ def test_a_first_load_that_was_broken_off_is_replaced() -> None:
 
 def test_a_window_that_is_not_read_to_its_end_is_noticed() -> None:
     window = {"users": {"unfinished": [{"began": END}]}}
-    with pytest.raises(MeltanoError, match="A window of users is not read"):
-        handed_over({}, PLANNED, window, None)
+    with pytest.raises(MeltanoError, match="A window of users was not read"):
+        final_state({}, PLANNED, window, None)

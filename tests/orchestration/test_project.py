@@ -70,7 +70,7 @@ def test_four_runs_share_moesifs_queries_unless_told_otherwise() -> None:
 @pytest.mark.parametrize("value", ["many", "-1", "1.5", "0", "501"])
 def test_a_number_that_is_none_is_told(value: str) -> None:
     with pytest.raises(
-        MeltanoError, match="MOESIF_QUERIES_PER_RUN must be a whole number from 1 to 500"
+        MeltanoError, match="MOESIF_QUERIES_PER_RUN must be an integer from 1 to 500"
     ):
         Runs.of({"MOESIF_QUERIES_PER_RUN": value})
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meltano_airflow.errors import MeltanoError, UselessRetryError
-from meltano_airflow.runs import ask, deliver, reads_moesif, setting
+from meltano_airflow.errors import MeltanoError, NonRetryableError
+from meltano_airflow.runs import deliver, output_of, reads_moesif, setting
 
 if TYPE_CHECKING:
     from tests.orchestration.conftest import Fake
@@ -40,14 +40,14 @@ def test_settings_reach_the_connectors(fake: Fake) -> None:
 @pytest.mark.parametrize("summary", ["", SUMMARY % {"exit_code": 1}, SUMMARY % {"exit_code": 143}])
 def test_a_run_that_failed_is_worth_a_retry(fake: Fake, summary: str) -> None:
     fake.does(f"{summary}\nsys.exit(1)")
-    with pytest.raises(MeltanoError, match=r"`meltano run job` ended with 1") as raised:
+    with pytest.raises(MeltanoError, match=r"`meltano run job` exited with 1") as raised:
         run(fake)
-    assert not isinstance(raised.value, UselessRetryError)
+    assert not isinstance(raised.value, NonRetryableError)
 
 
 def test_a_run_that_delivered_but_for_rejects_is_not(fake: Fake) -> None:
     fake.does(f"{SUMMARY % {'exit_code': 3, 'rejected': 2}}\nsys.exit(1)")
-    with pytest.raises(UselessRetryError, match="target-segment rejected 2 records"):
+    with pytest.raises(NonRetryableError, match="target-segment rejected 2 records"):
         run(fake)
 
 
@@ -58,10 +58,10 @@ def test_a_run_that_rejected_no_more_than_it_may_is_well(fake: Fake) -> None:
 
 def test_asking_gives_what_is_printed_and_no_log(fake: Fake) -> None:
     fake.does("print('{}'); print('log', file=sys.stderr)")
-    assert ask(fake.project(), ["state", "get"], lambda _: None) == "{}\n"
+    assert output_of(fake.project(), ["state", "get"], lambda _: None) == "{}\n"
     fake.does("sys.exit(2)")
-    with pytest.raises(MeltanoError, match="`meltano state get` ended with 2"):
-        ask(fake.project(), ["state", "get"], lambda _: None)
+    with pytest.raises(MeltanoError, match="`meltano state get` exited with 2"):
+        output_of(fake.project(), ["state", "get"], lambda _: None)
 
 
 def test_variables_are_named_as_meltano_names_them() -> None:

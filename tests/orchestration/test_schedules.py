@@ -137,7 +137,7 @@ def test_where_meltano_fails_the_last_good_list_stands_with_a_warning(meltano: M
     meltano.broken = "meltano.yml is no YAML"
     found = meltano.listed()
     assert [schedule.name for schedule in found.schedules] == ["a"]
-    assert "these are of before" in found.warning
+    assert "these may be out of date" in found.warning
     assert "meltano.yml is no YAML" in found.warning
 
     meltano.broken = ""
@@ -163,11 +163,11 @@ LIST = """
 import os, sys
 from pathlib import Path
 from meltano_airflow.project import Project
-from meltano_airflow.runs import ask
+from meltano_airflow.runs import output_of
 from meltano_airflow.schedules import listed
 folder = Path(sys.argv[1])
 here = Project.here({**os.environ, "MELTANO_EXECUTABLE": str(folder / "meltano")}, folder)
-found = listed(here.root, here.cache, lambda: ask(here, ["schedule", "list"], print))
+found = listed(here.root, here.cache, lambda: output_of(here, ["schedule", "list"], print))
 print([schedule.name for schedule in found.schedules])
 """
 

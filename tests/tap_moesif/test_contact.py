@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scripted import Reply, Request, ScriptedService
-from tap_moesif.contact.questions import scopes_in
+from tap_moesif.contact.scopes import scopes_in
 from tap_moesif.contact.shapes import about, moves_with_calls, shape, type_of
 from tap_moesif.tap import TapMoesif
 

@@ -6,24 +6,24 @@ import warnings
 
 from airflow.sdk import DAG, task
 
-from meltano_airflow.runs import ask, deliver, reads_moesif, setting
+from meltano_airflow.runs import deliver, output_of, reads_moesif, setting
 from meltano_airflow.schedules import Schedule, listed
 from meltano_airflow.tasks import (
     BEGAN,
     log,
+    map_retries,
+    notifications,
     project,
-    retried_only_where_it_helps,
     retries,
     runs,
     share,
-    told,
 )
 
 RUNS = runs()
 
 
 def scheduled(schedule: Schedule, warning: str) -> DAG:
-    """Make a DAG of a schedule: its job, when it is due, never twice at once."""
+    """Create the DAG of a schedule, with at most one active run."""
     moesif = [plugin for plugin in schedule.plugins if reads_moesif(plugin)]
     settings = {setting(plugin, "requests_per_minute"): str(RUNS.queries) for plugin in moesif}
     with DAG(
@@ -37,9 +37,9 @@ def scheduled(schedule: Schedule, warning: str) -> DAG:
         tags=["meltano", *(["out of date"] if warning else [])],
     ) as dag:
 
-        @task(**(share(RUNS) if moesif else {}), **told(schedule.name))
+        @task(**(share(RUNS) if moesif else {}), **notifications(schedule.name))
         def run() -> dict[str, object]:
-            with retried_only_where_it_helps():
+            with map_retries():
                 return deliver(
                     project(),
                     schedule.arguments,
@@ -53,10 +53,10 @@ def scheduled(schedule: Schedule, warning: str) -> DAG:
 
 
 def main() -> None:
-    """Make the DAGs."""
+    """Create the DAGs."""
     here = project()
     found = listed(
-        here.root, here.cache, lambda: ask(here, ["schedule", "list", "--format=json"], print)
+        here.root, here.cache, lambda: output_of(here, ["schedule", "list", "--format=json"], print)
     )
     if found.warning:
         warnings.warn(found.warning, stacklevel=1)

@@ -1,4 +1,4 @@
-"""A first load from Moesif in windows, side by side; then the scheduled job goes on from there."""
+"""A first load from Moesif in parallel windows, after which the scheduled job continues."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 from airflow.sdk import Param, dag, get_current_context, task
 
 from meltano_airflow import backfill
-from meltano_airflow.runs import MOESIF, ask, deliver
+from meltano_airflow.runs import MOESIF, deliver, output_of
 from meltano_airflow.tasks import (
     BEGAN,
     log,
+    map_retries,
     project,
-    retried_only_where_it_helps,
     retries,
     runs,
     share,
 )
 
 RUNS = runs()
-MOST_WINDOWS = 100  # tap-moesif's own
+MAX_WINDOWS = 100  # tap-moesif's limit
 TIME = {"type": ["null", "string"], "format": "date-time"}
 
 
@@ -35,39 +35,40 @@ TIME = {"type": ["null", "string"], "format": "date-time"}
     default_args=retries(RUNS),
     tags=["meltano", "moesif"],
     params={
-        "start": Param(None, **TIME, description="Modified from then on; empty: everyone."),
-        "end": Param(None, **TIME, description="And before then; empty: when this run began."),
+        "start": Param(None, **TIME, description="Modified at or after; empty for all users."),
+        "end": Param(None, **TIME, description="Modified before; empty for the run's start."),
         "target": Param(
             "target-segment",
             type="string",
             pattern=r"\S",
-            description="The job's loader, with its mappers before it.",
+            description="The job's loader, preceded by its mappers.",
         ),
-        "windows": Param(8, type="integer", minimum=1, maximum=MOST_WINDOWS),
+        "windows": Param(8, type="integer", minimum=1, maximum=MAX_WINDOWS),
         "changed_only": Param(
             False,
             type="boolean",
-            description="Send only what changed; the loader's fingerprints_path is PostgreSQL.",
+            description="Send only changes; needs fingerprints in PostgreSQL.",
         ),
         "tap": Param(MOESIF, type="string", description="The job's extractor."),
     },
 )
 def moesif_backfill() -> None:
-    """Plan windows, read them side by side, and hand over to the scheduled job."""
+    """Plan windows, read them in parallel, and hand over to the scheduled job."""
 
     @task(**share(RUNS))
     def plan() -> list[dict[str, Any]]:
-        """Cut the time into windows with about equally many users each."""
+        """Split the time into windows with about equally many users."""
         context = get_current_context()
         params, began = context["params"], context["dag_run"].run_after.isoformat()
         tap = params["tap"]
-        with retried_only_where_it_helps():
+        with map_retries():
             dates = backfill.dates(params["start"], params["end"], began)
             settings = backfill.settings(tap, dates, RUNS.queries)
             here = project()
-            heard = replace(here, environment={**here.environment, **settings})
-            made = json.loads(ask(heard, ["invoke", tap, f"--windows={params['windows']}"], log))
-            backfill.check_heard(tap, made, settings)
+            bounded = replace(here, environment={**here.environment, **settings})
+            command = ["invoke", tap, f"--windows={params['windows']}"]
+            made = json.loads(output_of(bounded, command, log))
+            backfill.check_settings_reach_tap(tap, made, settings)
         context["ti"].xcom_push("bookmarks", made["state"]["bookmarks"])
         return [
             {"number": number, **window} for number, window in enumerate(made["windows"], start=1)
@@ -75,15 +76,15 @@ def moesif_backfill() -> None:
 
     @task(**share(RUNS), map_index_template="{{ window }}")
     def load(window: dict[str, Any]) -> dict[str, Any]:
-        """Read a window; a retry goes on where the try before it came to."""
+        """Read a window; a retry resumes it."""
         context = get_current_context()
         context["window"] = " to ".join(window[name] or "…" for name in backfill.DATES)
         tap, steps = context["params"]["tap"], context["params"]["target"].split()
         cleared = context["ti"].max_tries - context["task"].retries
         state = backfill.suffix(context["run_id"], window["number"], cleared)
-        with retried_only_where_it_helps():
-            # --force: Airflow runs no window twice at once, and Meltano takes a killed run for
-            # one that is still going.
+        with map_retries():
+            # --force, because Meltano considers a killed run as still running; Airflow never runs a
+            # window twice at once.
             summaries = deliver(
                 project(),
                 ["run", "--force", f"--state-id-suffix={state}", tap, *steps],
@@ -100,18 +101,18 @@ def moesif_backfill() -> None:
 
     @task
     def hand_over(windows: list[dict[str, Any]], loads: list[dict[str, Any]]) -> str:
-        """Set the state of the scheduled job, so that its next run goes on from the end."""
+        """Set the state of the scheduled job, so that its next run continues from the end."""
 
         def meltano(*arguments: str) -> str:
-            return ask(project(), ["state", *arguments], log)
+            return output_of(project(), ["state", *arguments], log)
 
         suffix = loads[0]["state"]
-        with retried_only_where_it_helps():
+        with map_retries():
             window = backfill.state_of(suffix, meltano("list", "--pattern", f"*:{suffix}"))
             job = window.removesuffix(f":{suffix}")
             states = [json.loads(meltano("get", state) or "{}") for state in (job, window)]
             existing, read = (state.get("singer_state", {}) for state in states)
-            state = backfill.handed_over(
+            state = backfill.final_state(
                 existing,
                 get_current_context()["ti"].xcom_pull(task_ids="plan", key="bookmarks"),
                 read.get("bookmarks", {}),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from singer_delivery.http import http_date
 from tap_moesif.contact.report import Answer, report
+from tap_moesif.contact.scopes import scopes_in
 from tap_moesif.contact.shapes import (
     ROLL_UP_NAMES,
     about,
@@ -22,7 +21,6 @@ from tap_moesif.contact.shapes import (
 from tap_moesif.records import utc
 from tap_moesif.service.page_size import MAX_PAGE_SIZE
 from tap_moesif.service.queries import LAST_SEEN, MODIFIED_TIME, between, everything
-from tap_moesif.streams import STREAMS
 from tap_moesif.streams.common import CREATED, METADATA
 from tap_moesif.streams.companies import Companies
 from tap_moesif.streams.events import Events
@@ -46,16 +44,6 @@ PATHS = {
 
 SIZES = (1_000, 10_000, 10_001)
 """This tap's first page, the engine's default limit, and one more than that."""
-
-PUBLISHED_SCOPES = frozenset(
-    {
-        *("read:users", "read:companies", "read:events", "read:cohorts", "read:subscriptions"),
-        *("read:metrics", "read:reports", "read:customer_actions", "read:billing_meters"),
-        *("read:billing_reports", "read:governance_rules", "read:plans", "delete:users"),
-        *("delete:companies", "create:cohorts", "update:cohorts", "delete:cohorts"),
-    }
-).union(*(stream.scopes for stream in STREAMS))
-"""Scopes in Moesif's documentation; a key's other scopes are not reported."""
 
 ENRICHMENT = ("enrichment", "enrichments", "clearbit")
 ROLL_UPS = ("last24HourAggResults", "last_24_hour_agg_results")
@@ -295,22 +283,6 @@ class Contact:
 
 _TIMES = (MODIFIED_TIME, LAST_SEEN)
 _FULL_TABLE = "# in the catalog of users and companies: replication-method: FULL_TABLE"
-
-
-def scopes_in(key: str) -> list[str]:
-    """Return the published scopes in a key that is a JSON Web Token.
-
-    Nothing else in the token is read.
-    """
-    parts = key.split(".")
-    if len(parts) != 3:  # noqa: PLR2004, header, payload, signature
-        return []
-    try:
-        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        text = json.dumps(json.loads(payload))
-    except (ValueError, RecursionError):
-        return []
-    return sorted(scope for scope in PUBLISHED_SCOPES if scope in text)
 
 
 def _roll_up(documents: Sequence[Mapping[str, Any]]) -> str:

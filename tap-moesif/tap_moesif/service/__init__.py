@@ -1,10 +1,10 @@
 """Moesif's Management API: requests, responses, paging, rate limit and errors."""
 
+from tap_moesif.errors import MoesifError
 from tap_moesif.service.client import Fetched, Moesif
 from tap_moesif.service.errors import (
     AttemptError,
     ForbiddenError,
-    MoesifError,
     NotFoundError,
     RejectedQueryError,
     TooLargeError,

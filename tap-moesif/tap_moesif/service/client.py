@@ -12,7 +12,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 from singer_delivery.http import http_date
-from tap_moesif.service.errors import AttemptError, MoesifError, TooLargeError
+from tap_moesif.errors import MoesifError
+from tap_moesif.service.errors import AttemptError, TooLargeError
 from tap_moesif.service.refusals import error_of
 from tap_moesif.service.retries import MAX_ATTEMPTS, MAX_SECONDS_UNANSWERED, RetryBudget
 from tap_moesif.service.workers import Workers

@@ -1,4 +1,4 @@
-"""The errors of the tap, by how they are handled.
+"""The errors of Moesif's API, by how they are handled.
 
     MoesifError              ends the run
     ├── ForbiddenError       the key may not read this; it may be able to read the other streams
@@ -15,11 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from singer_delivery.errors import OperatorError
-
-
-class MoesifError(OperatorError):
-    """The sync cannot continue."""
+from tap_moesif.errors import MoesifError
 
 
 class ForbiddenError(MoesifError):
@@ -116,83 +112,6 @@ class NoUsageError(MoesifError):
 
     sentence = "Moesif's response to the query for usage is not in the expected form; {remedy}."
     advice = "Please report this."
-
-
-class StateLineError(MoesifError):
-    """The state is a whole STATE line."""
-
-    sentence = 'The state is a whole STATE line. Use only its value: what follows "value":'
-    advice = "It was taken from the output of a tap; a target writes the values alone."
-
-
-class OtherStateError(MoesifError):
-    """The state was not written by this tap."""
-
-    sentence = (
-        'The state was not written by this tap: it has no object "bookmarks" with an object for '
-        "each stream. Run without it, or with --full-refresh, to read everything again."
-    )
-    advice = "It may be the state of another job; see `meltano state list` and `get`."
-
-
-class StateOfStreamError(MoesifError):
-    """The state of a stream cannot be resumed."""
-
-    sentence = (
-        "The state of '{stream}' {what}. Remove this stream from the state, or run with "
-        "--full-refresh, to read everything again."
-    )
-    advice = "It was edited, or written by a newer version of tap-moesif."
-
-
-class StreamMapError(MoesifError):
-    """A stream map cannot be applied."""
-
-    sentence = "The stream maps cannot be applied to '{stream}': {what}"
-    advice = "Correct `stream_maps` in the settings of this tap. Records already written are kept."
-
-
-class FileError(MoesifError):
-    """A file on the command line is invalid."""
-
-    sentence = "The file given as --{name} is not a JSON object."
-    advice = (
-        "`--state`: use the value of the last complete STATE line. `--catalog`: create it again "
-        "with `--discover`."
-    )
-
-
-class NothingSelectedError(MoesifError):
-    """No stream is selected."""
-
-    sentence = (
-        "No stream is selected, so there is nothing to read. Select one: meltano select tap-moesif "
-        'users "*", or "selected": true in the catalog.'
-    )
-    advice = 'In Meltano, `select: ["!users.email"]` alone selects nothing: add `users.*`.'
-
-
-class StandardOutputError(MoesifError):
-    """Standard output cannot be written."""
-
-    sentence = (
-        "Standard output cannot be written ({reason}). Run again from the last whole STATE line."
-    )
-    advice = "Free disk space, or look at what the output leads to."
-
-
-class ClosedPipeError(StandardOutputError):
-    """The target has ended."""
-
-    sentence = "The target closed the pipe; stopping"
-    advice = "Its own sentence says why."
-
-
-class NothingToPlanError(MoesifError):
-    """There is no time to split into windows."""
-
-    sentence = "No windows can be planned because start_date is in the future."
-    advice = "Correct `start_date`."
 
 
 class NotCountedError(MoesifError):

@@ -21,12 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tap_moesif.service.errors import (
-    EmptyPageError,
-    MoesifError,
-    NoCursorError,
-    RepeatedPageError,
-)
+from tap_moesif.errors import MoesifError
+from tap_moesif.service.errors import EmptyPageError, NoCursorError, RepeatedPageError
 from tap_moesif.service.request import Request
 from tap_moesif.service.responses import read_hits
 

@@ -18,7 +18,6 @@ from typing_extensions import override
 from singer_delivery.http import http_date, retry_after
 from tap_moesif.service.errors import (
     ForbiddenError,
-    MoesifError,
     NoOrderByIdError,
     NotFoundError,
     RateLimitError,
@@ -32,6 +31,7 @@ from tap_moesif.service.queries import FIELDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_moesif.errors import MoesifError
     from tap_moesif.service.request import Request
 
 RATE_WINDOW_SECONDS = 60

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from typing_extensions import override
 
-from tap_moesif.service.errors import ClosedPipeError, StandardOutputError
+from tap_moesif.errors import ClosedPipeError, StandardOutputError
 
 if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tap_moesif.errors import NothingToPlanError
 from tap_moesif.records import utc
 from tap_moesif.records.times import EPOCH_MILLIS_FROM
 from tap_moesif.service import MoesifError, Request, RequiredScope, read_search
-from tap_moesif.service.errors import NotCountedError, NothingToPlanError
+from tap_moesif.service.errors import NotCountedError
 from tap_moesif.service.queries import MODIFIED_TIME, between, missing
 from tap_moesif.streams import STREAMS, IncrementalStream
 from tap_moesif.streams.users import Users

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_moesif.service.errors import AttemptError, MoesifError
+from tap_moesif.errors import MoesifError
+from tap_moesif.service.errors import AttemptError
 from tap_moesif.service.retries import (
     BACKOFF_MAX_SECONDS,
     MAX_ATTEMPTS,

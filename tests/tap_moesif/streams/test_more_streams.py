@@ -9,7 +9,7 @@ import pytest
 
 from account import DAY, HOUR, MINUTE, Account, settings
 from scripted import Reply
-from tap_moesif.service.errors import MoesifError
+from tap_moesif.errors import MoesifError
 from tap_output import catalog, killed, sync, sync_stream
 
 if TYPE_CHECKING:

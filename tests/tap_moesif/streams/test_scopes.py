@@ -12,7 +12,7 @@ from account import Account, settings
 from catalogs import all_selected
 from scripted import Reply
 from tap_moesif import TapMoesif
-from tap_moesif.service.errors import MoesifError
+from tap_moesif.errors import MoesifError
 from tap_output import Output, Recorder
 
 if TYPE_CHECKING:

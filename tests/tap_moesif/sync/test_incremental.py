@@ -9,7 +9,7 @@ import pytest
 
 from account import DAY, HOUR, MINUTE, NOON, Account, settings
 from scripted import Reply
-from tap_moesif.service.errors import MoesifError
+from tap_moesif.errors import MoesifError
 from tap_output import Output, sync
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from account import DAY, HOUR, MINUTE, Account, settings
-from tap_moesif.service.errors import MoesifError
+from tap_moesif.errors import MoesifError
 from tap_output import killed, sync
 
 

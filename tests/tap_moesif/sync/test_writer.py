@@ -12,7 +12,7 @@ import pytest
 
 from account import settings
 from tap_moesif import TapMoesif
-from tap_moesif.service.errors import StandardOutputError
+from tap_moesif.errors import StandardOutputError
 from tap_output import Output, Recorder
 
 if TYPE_CHECKING:

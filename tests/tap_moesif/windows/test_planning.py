@@ -12,7 +12,7 @@ from account import DAY, HOUR, MINUTE, Account, settings
 from commands import run
 from scripted import Reply
 from tap_moesif import TapMoesif
-from tap_moesif.service.errors import MoesifError
+from tap_moesif.errors import MoesifError
 from tap_moesif.streams import STREAMS, IncrementalStream
 from tap_moesif.windows.planning import plan
 from tap_output import sync

@@ -1,4 +1,4 @@
-"""Meltano under Airflow: what the DAG files beside this folder are made of.
+"""Meltano under Airflow: the parts of the DAG files next to this folder.
 
-Only `tasks` knows Airflow; the rest runs, and is tested, without it.
+Only `tasks` imports Airflow; the rest runs, and is tested, without it.
 """

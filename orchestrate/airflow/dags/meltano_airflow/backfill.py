@@ -1,4 +1,4 @@
-"""A first load in windows: what each window's run is given, and what the job goes on with; pure."""
+"""A first load in windows: the settings of each window's run, and the final state; pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from meltano_airflow.errors import MeltanoError, UselessRetryError
+from meltano_airflow.errors import MeltanoError, NonRetryableError
 from meltano_airflow.runs import setting
 
 if TYPE_CHECKING:
@@ -18,88 +18,88 @@ DATES = ("start_date", "end_date")
 
 
 def moment(text: str) -> str:
-    """Write a time as tap-moesif does, in UTC.
+    """Return a time in UTC, in tap-moesif's format.
 
     Raises:
-        UselessRetryError: It is none.
+        NonRetryableError: It is not a time.
     """
     try:
         time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError as error:
-        raise UselessRetryError(
-            f"{text!r} is no time: write it as 2026-01-31T00:00:00Z."
+        raise NonRetryableError(
+            f"{text!r} is not a time; use a form such as 2026-01-31T00:00:00Z."
         ) from error
     utc = time.astimezone(timezone.utc) if time.tzinfo else time
     return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def dates(start: str | None, end: str | None, began: str) -> dict[str, str]:
-    """Give the dates between which everything is to be read.
+    """Return the start and end dates of the backfill.
 
     Args:
-        start: The first date; None is the beginning.
-        end: The date after the last; None is the time when the backfill began.
-        began: The time when the backfill began.
+        start: Start, inclusive; None for everything.
+        end: End, exclusive; None for the start of the backfill itself.
+        began: When the backfill started.
 
     Raises:
-        UselessRetryError: There is no time between.
+        NonRetryableError: The start is not before the end.
     """
     found = {"end_date": moment(end or began)}
     if start:
         found["start_date"] = moment(start)
         if found["start_date"] >= found["end_date"]:
-            raise UselessRetryError("Nothing is to be read: start is not before end.")
+            raise NonRetryableError("There is nothing to read: start is not before end.")
     return found
 
 
 def settings(tap: str, window: Mapping[str, Any], queries: int) -> dict[str, str]:
-    """Give the variables with which a tap reads a window, within its part of the queries."""
+    """Return the environment variables for reading a window, with its share of the queries."""
     given = {name: window[name] for name in DATES if window.get(name)}
     given["requests_per_minute"] = queries
     return {setting(tap, name): str(value) for name, value in given.items()}
 
 
-def check_heard(tap: str, plan: Mapping[str, Any], given: Mapping[str, str]) -> None:
-    """See that the tap hears the variables that its windows come by.
+def check_settings_reach_tap(tap: str, plan: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    """Check that the tap receives the settings of its windows.
 
-    Meltano passes on only settings that `meltano.yml` declares; without them each window would be
+    Meltano passes on only settings declared in `meltano.yml`; without them each window would read
     everything.
 
     Raises:
-        UselessRetryError: It does not.
+        NonRetryableError: A setting does not reach the tap.
     """
-    heard = {setting(tap, name): str(value) for name, value in plan["settings"].items()}
-    deaf = [name for name, value in given.items() if heard.get(name) != value]
-    if deaf:
-        raise UselessRetryError(
-            f"{tap} does not get {' and '.join(deaf)}: declare these settings of it in meltano.yml."
+    received = {setting(tap, name): str(value) for name, value in plan["settings"].items()}
+    missing = [name for name, value in given.items() if received.get(name) != value]
+    if missing:
+        raise NonRetryableError(
+            f"{tap} does not receive {' and '.join(missing)}. Declare them in meltano.yml."
         )
 
 
 def suffix(run_id: str, number: int, cleared: int) -> str:
-    """Name the state of a window, which is its own in each run of the backfill.
+    """Return the suffix of a window's state ID, unique in each run of the backfill.
 
-    A window that is cleared by hand, so as to be read again, has a new one; a retry goes on with
-    the one it has.
+    A retry continues with the same state; a window that is cleared by hand gets a new one and is
+    read again.
 
     Args:
-        run_id: Airflow's, of the run.
-        number: Of the window.
-        cleared: After how many tries it was cleared the last time.
+        run_id: Airflow's id of the run.
+        number: Number of the window.
+        cleared: Number of tries before it was last cleared.
     """
     again = f"-{cleared}" if cleared else ""
     return f"{_name(run_id)}-{number}{again}"
 
 
 def changes(loader: str, run_id: str, *, wanted: bool) -> dict[str, str]:
-    """Give the variables by which a window's loader sends changes only, or everything.
+    """Return the environment variables by which a window's loader sends only changes, or all.
 
     Args:
-        loader: The loader.
-        run_id: Airflow's, of the run. Its windows share a lease on the loader's fingerprints.
-        wanted: Whether to send changes only.
+        loader: Name of the loader.
+        run_id: Airflow's id of the run, whose windows share a lease on the fingerprints.
+        wanted: Whether to send only changes.
     """
-    if not wanted:  # windows at once would want the same file of fingerprints
+    if not wanted:  # concurrent windows cannot share a file of fingerprints
         return {setting(loader, "changed_only"): "false"}
     return {
         setting(loader, "changed_only"): "true",
@@ -112,43 +112,43 @@ def _name(run_id: str) -> str:
 
 
 def state_of(suffix: str, printed: str) -> str:
-    """Find the state with a suffix in what `meltano state list` prints.
+    """Find the state ID with a suffix in the output of `meltano state list`.
 
     Raises:
-        UselessRetryError: It is not there.
+        NonRetryableError: There is none.
     """
     for line in printed.splitlines():
         if line.strip().endswith(f":{suffix}"):
             return line.strip()
-    raise UselessRetryError(
-        "The windows have left no state here: set an environment for Meltano, MELTANO_ENVIRONMENT, "
-        "and one database for all machines, MELTANO_DATABASE_URI."
+    raise NonRetryableError(
+        "There is no state of the windows here. Set MELTANO_ENVIRONMENT, and MELTANO_DATABASE_URI "
+        "to one database for all machines."
     )
 
 
-def handed_over(
+def final_state(
     existing: Mapping[str, Any],
     planned: Bookmarks,
     window: Bookmarks,
     start: str | None,
 ) -> dict[str, Any]:
-    """Give the state from which the job goes on, without a gap, when all windows are read.
+    """Return the state from which the job continues without a gap after all windows.
 
-    A bookmark that is further on stays. So does any, if the windows had a start: what changed
-    between it and that start is nobody's but the job's.
+    Later bookmarks of the job are kept. If the windows had a start, all of its bookmarks are kept,
+    because only the job itself reads the changes between them and that start.
 
     Args:
-        existing: The state that the job has.
-        planned: The bookmarks that a run leaves that has read everything up to the windows' end.
-        window: Those of a window, which has the streams that were read, and no others.
-        start: Of the first window.
+        existing: The job's state.
+        planned: The bookmarks at the end of the windows.
+        window: The bookmarks of a window, with the streams that were read.
+        start: Start of the first window.
 
     Raises:
-        MeltanoError: A window is not read to its end.
+        MeltanoError: A window was not read completely.
     """
     unread = [stream for stream, progress in window.items() if progress.get("unfinished")]
     if unread:
-        raise MeltanoError(f"A window of {' and '.join(unread)} is not read to its end.")
+        raise MeltanoError(f"A window of {' and '.join(unread)} was not read completely.")
     bookmarks = dict(existing.get("bookmarks") or {})
     for stream in [stream for stream in planned if stream in window]:
         now, then = (of.get(stream, {}).get("replication_key_value") for of in (bookmarks, planned))

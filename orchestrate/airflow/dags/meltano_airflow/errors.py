@@ -1,15 +1,15 @@
-"""What can go wrong, by what Airflow is to do next.
+"""Errors, by what Airflow does next.
 
-MeltanoError           try again, if there are retries left
-└── UselessRetryError  do not
+MeltanoError           retry, if there are retries left
+└── NonRetryableError  do not retry
 """
 
 from __future__ import annotations
 
 
 class MeltanoError(Exception):
-    """Something did not work; the message says what, and what to change."""
+    """A step failed; the message says what to change."""
 
 
-class UselessRetryError(MeltanoError):
-    """It would end the same way again, or hide what went wrong."""
+class NonRetryableError(MeltanoError):
+    """A retry would fail again, or hide the problem."""

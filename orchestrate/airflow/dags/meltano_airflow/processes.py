@@ -1,12 +1,11 @@
-"""Runs Meltano as a process group of its own that ends cleanly, whatever ends the task.
+"""Runs Meltano in its own process group, which ends cleanly with the task.
 
-Who stops the task stops Meltano and the connectors: SIGTERM goes to the whole group, and the
-connectors then finish what is in flight and leave their state. A task that is killed outright
-cannot pass anything on; the kernel then sends Meltano the SIGTERM, where it can (Linux).
+When the task is stopped, SIGTERM is sent to the whole group; the connectors then finish requests in
+flight and write their state. If the task is killed, the kernel sends SIGTERM to Meltano (on Linux).
 
-Each command has a system folder of its own, with links to what is installed: Meltano keeps a run's
-state and catalog there in files of fixed names, and of two runs in one project at once one would
-read the other's.
+Each command has its own system folder, with links to what is installed, because Meltano keeps a
+run's state and catalog there in files with fixed names, and concurrent runs would read each
+other's.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 RUN_FILES = "run"
-STATE = "meltano.db"  # where nothing else is set
+STATE = "meltano.db"  # by default
 
 
 def run(project: Project, arguments: Sequence[str], log: Callable[[str], None]) -> tuple[int, str]:
-    """Run a command of Meltano's; give its exit code and what it printed.
+    """Run a Meltano command; return its exit code and its output.
 
-    Only the main thread can, since it takes signals.
+    Call it in the main thread only, because it handles signals.
 
     Args:
-        project: That the command is about.
-        arguments: Of `meltano`.
-        log: Takes each line that it, or a connector, logs.
+        project: The project.
+        arguments: Arguments of `meltano`.
+        log: Called with each line logged by Meltano or a connector.
     """
     with (
         TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
@@ -56,7 +55,7 @@ def run(project: Project, arguments: Sequence[str], log: Callable[[str], None]) 
             encoding="utf-8",
             errors="replace",
             start_new_session=True,
-            preexec_fn=_ask_for_the_parents_end(),  # noqa: PLW1509, one call into the kernel
+            preexec_fn=_terminate_with_parent(),  # noqa: PLW1509, one call into the kernel
         )
         with _stopped_with_the_task(process), process:
             _log(process, log)
@@ -74,7 +73,7 @@ def _system_folder(project: Project) -> Iterator[str]:
         yield folder
 
 
-def _ask_for_the_parents_end() -> Callable[[], object] | None:
+def _terminate_with_parent() -> Callable[[], object] | None:
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -82,7 +81,7 @@ def _ask_for_the_parents_end() -> Callable[[], object] | None:
 
 
 def _log(process: subprocess.Popen[str], log: Callable[[str], None]) -> None:
-    """Log to the end, also where something stops the task in between."""
+    """Log all lines, even if the task is stopped."""
     assert process.stderr is not None  # noqa: S101, for mypy
     try:
         for line in process.stderr:
@@ -96,7 +95,7 @@ def _log(process: subprocess.Popen[str], log: Callable[[str], None]) -> None:
 
 @contextlib.contextmanager
 def _stopped_with_the_task(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Pass SIGTERM on."""
+    """Forward SIGTERM to the process."""
     before = signal.signal(signal.SIGTERM, lambda *_: _stop(process))
     try:
         yield

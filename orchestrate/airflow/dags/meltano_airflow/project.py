@@ -1,4 +1,4 @@
-"""Where Meltano and its project are on this machine, and how Airflow is to treat its runs."""
+"""The Meltano project on this machine, and Airflow's settings for its runs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOESIF_QUERIES_A_MINUTE = 500
-"""Moesif's limit ("Management API", "Rate limits"), and so the slots of the pool."""
+"""Moesif's limit ("Management API", "Rate limits"), and the number of slots in the pool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A Meltano project, as this machine has it.
+    """A Meltano project on this machine.
 
     Attributes:
         root: The folder of `meltano.yml`.
-        executable: Meltano's command.
-        cache: Where the list of schedules is kept.
-        environment: The variables that Meltano is to see.
+        executable: Path of Meltano's command.
+        cache: The file with the list of schedules.
+        environment: Environment variables for Meltano.
     """
 
     root: Path
@@ -37,8 +37,8 @@ class Project:
         """Find the project.
 
         Args:
-            environment: This process's variables; README.md lists those that count.
-            dags: The folder of the DAG files: the project may be around it.
+            environment: This process's environment; README.md lists the variables.
+            dags: The folder of the DAG files, which may be inside the project.
 
         Raises:
             MeltanoError: There is no project, or no Meltano.
@@ -56,13 +56,13 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """How Airflow is to treat runs.
+    """Airflow's settings for runs.
 
     Attributes:
-        retries: How often a run that failed is repeated.
-        retry_seconds: How long to wait before the first time; twice as long before each next.
-        pool: That shares Moesif's queries; its slots are queries a minute.
-        queries: That one run may send in a minute, which is how many slots it takes.
+        retries: Number of retries of a failed run.
+        retry_seconds: Wait before the first retry; it doubles for each further one.
+        pool: The pool for Moesif's queries, with a slot for each query per minute.
+        queries: Queries per minute of one run, which is the number of its slots.
     """
 
     retries: int
@@ -75,7 +75,7 @@ class Runs:
         """Read the variables.
 
         Raises:
-            MeltanoError: One is no number, or out of its range.
+            MeltanoError: A value is not an integer, or out of range.
         """
         return cls(
             _number(environment, "MELTANO_RETRIES", 3, range(101)),
@@ -115,6 +115,6 @@ def _number(environment: Mapping[str, str], name: str, default: int, allowed: ra
     given = environment.get(name) or str(default)
     if not given.isdecimal() or int(given) not in allowed:
         raise MeltanoError(
-            f"{name} must be a whole number from {allowed[0]} to {allowed[-1]}, but is {given!r}."
+            f"{name} must be an integer from {allowed[0]} to {allowed[-1]}, but is {given!r}."
         )
     return int(given)

@@ -1,4 +1,4 @@
-"""One run of `meltano run`, to its summary or to the error that says what Airflow does next."""
+"""A run of `meltano run`: returns its summaries, or raises an error for Airflow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from meltano_airflow.errors import MeltanoError, UselessRetryError
+from meltano_airflow.errors import MeltanoError, NonRetryableError
 from meltano_airflow.processes import run
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     Summaries = dict[str, Any]
 
 MOESIF = "tap-moesif"
-TOO_MANY_REJECTS = 3  # the targets' exit code; `meltano run` itself only knows 0, 1 and signals
+TOO_MANY_REJECTS = 3  # the targets' exit code; `meltano run` itself has only 0, 1 and signals
 
 
 def setting(plugin: str, name: str) -> str:
-    """Name the variable that sets a plugin's setting, as Meltano does."""
+    """Return the environment variable of a plugin's setting."""
     return f"{plugin}_{name}".replace("-", "_").upper()
 
 
 def reads_moesif(plugin: str) -> bool:
-    """Say whether a plugin is tap-moesif, or inherits from it by the usual name."""
+    """Return whether a plugin is tap-moesif, or inherits from it, judged by its name."""
     return plugin == MOESIF or plugin.startswith(f"{MOESIF}-")
 
 
@@ -40,18 +40,18 @@ def deliver(
     settings: Mapping[str, str],
     log: Callable[[str], None],
 ) -> Summaries:
-    """Run a job; give the summary of each target that writes one.
+    """Run a job; return the summary of each target that writes one.
 
     Args:
-        project: That it is of.
-        arguments: Of `meltano`.
-        plugins: That take part.
-        settings: More variables.
-        log: Takes each line that is logged.
+        project: The project.
+        arguments: Arguments of `meltano`.
+        plugins: The job's plugins.
+        settings: Further environment variables.
+        log: Called with each logged line.
 
     Raises:
-        MeltanoError: It failed, and may not the next time.
-        UselessRetryError: It was delivered, but for what was rejected.
+        MeltanoError: The job failed; a retry may succeed.
+        NonRetryableError: Too many records were rejected; the others were delivered.
     """
     with TemporaryDirectory(prefix="meltano-run-") as folder:
         files = {plugin: Path(folder, f"{plugin}.json") for plugin in plugins}
@@ -71,17 +71,17 @@ def deliver(
 def _error(command: str, code: int, summaries: Summaries) -> MeltanoError:
     for target, summary in summaries.items():
         if summary.get("exit_code") == TOO_MANY_REJECTS:
-            return UselessRetryError(
-                f"{target} rejected {summary.get('rejected')} records, more than its max_rejects; "
-                "the rest is delivered and the state has moved on, so a retry would not see them. "
-                f"They are in the file named above, on {socket.gethostname()}, with the reasons: "
-                f"fix them and run {target} < that file."
+            return NonRetryableError(
+                f"{target} rejected {summary.get('rejected')} records, more than its max_rejects. "
+                "The others were delivered and the state has moved, so a retry would not read them "
+                f"again. They are in the file named above, on {socket.gethostname()}, with the "
+                f"reasons. Correct them and run {target} < that file."
             )
-    return MeltanoError(f"`meltano {command}` ended with {code}; the lines above say why.")
+    return MeltanoError(f"`meltano {command}` exited with {code}; see the log above.")
 
 
-def ask(project: Project, arguments: Sequence[str], log: Callable[[str], None]) -> str:
-    """Run a command of Meltano's for what it prints.
+def output_of(project: Project, arguments: Sequence[str], log: Callable[[str], None]) -> str:
+    """Run a Meltano command and return its output.
 
     Raises:
         MeltanoError: It failed.
@@ -89,6 +89,6 @@ def ask(project: Project, arguments: Sequence[str], log: Callable[[str], None]) 
     code, printed = run(project, arguments, log)
     if code:
         raise MeltanoError(
-            f"`meltano {' '.join(arguments)}` ended with {code}; the lines above say why."
+            f"`meltano {' '.join(arguments)}` exited with {code}; see the log above."
         )
     return printed

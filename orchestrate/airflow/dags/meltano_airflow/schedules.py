@@ -1,8 +1,7 @@
-"""Meltano's schedules, asked for once and kept until the project's files change.
+"""Meltano's schedules, cached until the project's files change.
 
-Airflow reads the DAG files every half minute, and once more for each task. So the list stands in a
-file, with a digest of what it was made of; that file is replaced whole, and whatever else it holds
-counts as none.
+Airflow reads the DAG files every half minute, and again for each task. So the list is cached in a
+file, with a digest of its sources. The file is replaced atomically; invalid content is ignored.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ class Schedule:
     """One of Meltano's schedules.
 
     Attributes:
-        name: Its name.
-        cron: When it is due; None where nothing starts it.
-        arguments: Of `meltano`, to run it.
-        plugins: That take part.
-        environment: The variables that it sets.
+        name: Name of the schedule.
+        cron: Cron expression; None if it is only run by hand.
+        arguments: Arguments of `meltano` to run it.
+        plugins: The plugins that it runs.
+        environment: Its environment variables.
     """
 
     name: str
@@ -57,7 +56,7 @@ class Schedule:
 
     @classmethod
     def of_elt(cls, entry: Mapping[str, Any]) -> Schedule:
-        """Read a schedule of an extractor and a loader, which Meltano has of old."""
+        """Read a schedule of an extractor and a loader, Meltano's older form."""
         arguments = entry["elt_args"]
         return cls(
             entry["name"], _cron(entry), ("elt", *arguments), tuple(arguments[:2]), _env(entry)
@@ -66,41 +65,41 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What schedules there are.
+    """The list of schedules.
 
     Attributes:
-        schedules: All of them.
-        warning: Why they may not be today's; empty where they are.
+        schedules: All schedules.
+        warning: Why they may be out of date; empty if they are not.
     """
 
     schedules: Sequence[Schedule]
     warning: str = ""
 
 
-def listed(root: Path, cache: Path, ask: Callable[[], str]) -> Listed:
-    """List the schedules, from the cache where the project's files are those that it was made of.
+def listed(root: Path, cache: Path, list_schedules: Callable[[], str]) -> Listed:
+    """List the schedules, from the cache if the project's files have not changed.
 
     Args:
-        root: Of the project.
-        cache: A file.
-        ask: Gives what `meltano schedule list --format=json` prints.
+        root: The folder of the project.
+        cache: The cache file.
+        list_schedules: Returns the output of `meltano schedule list --format=json`.
 
     Raises:
-        MeltanoError: Meltano cannot list them, and never could.
+        MeltanoError: Meltano cannot list them, and there is no cache.
     """
     made_of = digest(root)
     kept = _kept(cache)
     if kept and kept["made_of"] == made_of:
         return Listed(read(kept["schedules"]))
     try:
-        found = json.loads(ask())["schedules"]
+        found = json.loads(list_schedules())["schedules"]
         schedules = read(found)
     except (MeltanoError, ValueError, LookupError, TypeError) as error:
         if not kept:
             raise MeltanoError(f"Meltano cannot list its schedules: {error}") from error
         return Listed(
             read(kept["schedules"]),
-            f"Meltano cannot list its schedules any more, so these are of before: {error}",
+            f"Meltano cannot list its schedules, so these may be out of date: {error}",
         )
     _keep(cache, {"made_of": made_of, "schedules": found})
     return Listed(schedules)
@@ -111,7 +110,7 @@ def read(found: Mapping[str, Any]) -> list[Schedule]:
 
     Raises:
         LookupError: A part of the list is missing.
-        TypeError: A part of it has another type.
+        TypeError: A part of it has an unexpected type.
     """
     return [
         *map(Schedule.of_job, found["job"]),
@@ -120,7 +119,7 @@ def read(found: Mapping[str, Any]) -> list[Schedule]:
 
 
 def digest(root: Path) -> str:
-    """Give a digest of `meltano.yml` and the files that it includes."""
+    """Return a digest of `meltano.yml` and the files that it includes."""
     main = root / "meltano.yml"
     content = main.read_bytes()
     digested = hashlib.sha256(content)
@@ -131,7 +130,7 @@ def digest(root: Path) -> str:
 
 
 def _includes(content: bytes) -> list[str]:
-    """Find the patterns of included files; in a file that is no good, Meltano says so later."""
+    """Return the patterns of included files; Meltano itself reports an invalid file later."""
     try:
         project = yaml.safe_load(content)
         return [str(pattern) for pattern in project.get("include_paths") or []]
@@ -149,7 +148,7 @@ def _kept(cache: Path) -> dict[str, Any] | None:
 
 
 def _keep(cache: Path, content: Mapping[str, Any]) -> None:
-    """Replace the cache; where that is not allowed, Meltano is asked each time."""
+    """Replace the cache; if that fails, Meltano lists the schedules each time."""
     with contextlib.suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile("w", dir=cache.parent, delete=False) as file:
@@ -162,7 +161,7 @@ def _steps(task: str | Sequence[str]) -> Sequence[str]:
 
 
 def _cron(entry: Mapping[str, Any]) -> str | None:
-    """Say when it is due, as Airflow has it: `@once` too, but nothing for what runs by hand."""
+    """Return a schedule's cron expression for Airflow, or `@once`; None if run by hand."""
     interval = entry["interval"]
     return "@once" if interval == "@once" else entry["cron_interval"] or None
 

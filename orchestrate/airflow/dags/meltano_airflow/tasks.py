@@ -1,4 +1,4 @@
-"""The edge to Airflow: its errors, its log, its retries and its pool."""
+"""The interface to Airflow: errors, log, retries and pool."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from meltano_airflow.errors import UselessRetryError
+from meltano_airflow.errors import NonRetryableError
+from meltano_airflow.notify import notify
 from meltano_airflow.project import Project, Runs
-from meltano_airflow.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 DAGS = Path(__file__).resolve().parent.parent
 BEGAN = datetime(2026, 1, 1, tzinfo=timezone.utc)
-"""Before the first run; nothing of before is caught up with."""
+"""A start date before the first run; there is no catch-up."""
 
 log = logging.getLogger("meltano").info
 
 
 def project() -> Project:
-    """Find the project on this machine, which need not be the one that read the DAG file."""
+    """Find the project on this machine, which may not be the one that parsed the DAG file."""
     return Project.here(os.environ, DAGS)
 
 
 def runs() -> Runs:
-    """Say how runs are to be treated."""
+    """Return the settings for runs."""
     return Runs.of(os.environ)
 
 
 def retries(runs: Runs) -> Mapping[str, Any]:
-    """Give a DAG's `default_args`."""
+    """Return a DAG's `default_args`."""
     return {
         "retries": runs.retries,
         "retry_delay": timedelta(seconds=runs.retry_seconds),
@@ -45,24 +45,24 @@ def retries(runs: Runs) -> Mapping[str, Any]:
     }
 
 
-def told(job: str) -> Mapping[str, Any]:
-    """Have it said when a task's job ends otherwise than before."""
+def notifications(job: str) -> Mapping[str, Any]:
+    """Return a task's callbacks that send notifications."""
 
     def ended(code: int) -> Callable[[object], None]:
-        return lambda _context: tell(project(), job, code, log)
+        return lambda _context: notify(project(), job, code, log)
 
     return {"on_failure_callback": ended(1), "on_success_callback": ended(0)}
 
 
 def share(runs: Runs) -> Mapping[str, Any]:
-    """Give a task its share of Moesif's queries: a slot of the pool is one a minute."""
+    """Return a task's slots in the pool: one for each query per minute."""
     return {"pool": runs.pool, "pool_slots": runs.queries}
 
 
 @contextlib.contextmanager
-def retried_only_where_it_helps() -> Iterator[None]:
-    """Have Airflow not repeat what would end the same way."""
+def map_retries() -> Iterator[None]:
+    """Convert a `NonRetryableError` to Airflow's error that prevents retries."""
     try:
         yield
-    except UselessRetryError as error:
+    except NonRetryableError as error:
         raise AirflowFailException(str(error)) from error

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar
 
 from typing_extensions import override
 
+from tap_moesif.errors import StateOfStreamError
 from tap_moesif.records import utc
-from tap_moesif.service.errors import StateOfStreamError
 from tap_moesif.streams.base.stream import MoesifStream
 from tap_moesif.sync import Scan, StateError, StreamState, check_not_ahead, earlier
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from typing_extensions import override
 
+from tap_moesif.errors import StandardOutputError
 from tap_moesif.records import RecordMaker, json_schema, plain, unchanged
 from tap_moesif.sdk import SdkStream
 from tap_moesif.service import ForbiddenError, MoesifError, RequiredScope
-from tap_moesif.service.errors import StandardOutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

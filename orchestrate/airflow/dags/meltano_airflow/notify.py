@@ -1,4 +1,4 @@
-"""Has `orchestrate/tell` say how a job ended."""
+"""Notifications about ended jobs, by `orchestrate/tell`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 SECONDS = 60
 
 
-def tell(project: Project, job: str, code: int, log: Callable[[str], None]) -> None:
-    """Say how a job ended, if it ended otherwise than before on this machine.
+def notify(project: Project, job: str, code: int, log: Callable[[str], None]) -> None:
+    """Send a notification if a job's exit code has changed on this machine.
 
     Args:
-        project: The project; it may lack the script.
-        job: The job's name.
-        code: 0 if it succeeded.
-        log: Takes a line if nobody could be told; that is no failure of the job.
+        project: The project; without `orchestrate/tell` nothing is sent.
+        job: Name of the job.
+        code: The exit code; 0 if it succeeded.
+        log: Called with a line if the notification fails, which does not fail the job.
     """
     script = project.root / "orchestrate" / "tell"
     if not script.is_file():
@@ -35,7 +35,7 @@ def tell(project: Project, job: str, code: int, log: Callable[[str], None]) -> N
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        log(f"Nobody could be told how {job} ended: {type(error).__name__}.")
+        log(f"Cannot send the notification about {job}: {type(error).__name__}.")
         return
     if ended.returncode:
-        log(f"Nobody could be told how {job} ended: {ended.stdout}{ended.stderr}")
+        log(f"Cannot send the notification about {job}: {ended.stdout}{ended.stderr}")
