@@ -235,6 +235,13 @@ def test_only_what_changed_is_merged_again(moesif: Moesif) -> None:
     assert len(moesif.documents("actions")) == 1
 
 
+def test_a_later_time_alone_is_no_change(moesif: Moesif) -> None:
+    for time, expected in (("2026-01-01T00:00:00Z", 1), ("2026-01-02T00:00:00Z", 0)):
+        user = record("users", id="u", modifiedTime=time)
+        deliver(moesif, USERS, user, changed_only=True)
+        assert len(moesif.documents("users")) == expected
+
+
 def test_an_unknown_application_id_is_found_before_anything_is_read(moesif: Moesif) -> None:
     moesif.answer = lambda _: Reply(401)
     ended = deliver(moesif, CALLS, identify(), state("end"), verify_application_id=True)
