@@ -1,6 +1,6 @@
 """`changed_only`: what was acknowledged is not sent again until it changes.
 
-What each store promises is shown in tests/singer_delivery/test_fingerprints.py.
+What each store promises is shown in tests/singer_delivery/fingerprints.
 """
 
 from __future__ import annotations

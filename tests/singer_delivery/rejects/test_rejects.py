@@ -226,7 +226,7 @@ def test_a_lock_that_is_kept_too_long_is_said(tmp_path: Path) -> None:
 def test_four_writers_killed_at_random_lose_nothing_that_was_synced(tmp_path: Path) -> None:
     """Each writes, says what is on the disk, and is killed while it writes on."""
     path = tmp_path / "rejects.jsonl"
-    script = Path(__file__).parents[1] / "support" / "killed_writers.py"
+    script = Path(__file__).parents[2] / "support" / "killed_writers.py"
     ended = subprocess.run(
         [sys.executable, script, path, "40"], capture_output=True, check=True, timeout=100
     )
