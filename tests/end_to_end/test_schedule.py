@@ -79,7 +79,7 @@ def test_the_pages_commands_run_one_after_the_other(machine: Machine, services: 
     old.write_text("")
     os.utime(old, (0, 0))
     for block in blocks(PAGE, "sh"):
-        if "database.example" in block:  # there is none; tests/singer_delivery/fingerprints/test_moving.py moves
+        if "database.example" in block:  # there is none; fingerprints/test_moving.py moves
             continue
         ended = end(machine.start(["/bin/sh", "-e", "-c", block], os.environ))
         assert ended.code == 0, block + ended.stderr
