@@ -317,6 +317,35 @@ def test_a_pause_that_one_lane_is_asked_for_holds_for_all() -> None:
     assert rate_limiter.delay() == 0
 
 
+class StopAtTheFirstWait(threading.Event):
+    def wait(self, timeout: float | None = None) -> bool:
+        return True
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize(
+    ("failure", "seconds"),
+    [
+        (Answer(429, headers={"Retry-After": "5"}), 5),
+        (Answer(503, headers={"Retry-After": "5"}), 5),
+        (Answer(503), 0),
+    ],
+    ids=["429", "503 with Retry-After", "503"],
+)
+def test_a_wait_that_the_service_requests_is_one_of_all_lanes(
+    failure: Answer, seconds: float
+) -> None:
+    rate_limiter = RateLimiter(None, lambda: 0.0)
+    deliver(
+        Service(failure),
+        messages("a"),
+        max_seconds=60,
+        rate_limiter=rate_limiter,
+        stop=StopAtTheFirstWait(),
+    )
+    assert rate_limiter.delay() == seconds
+
+
 def test_no_lane_sends_behind_the_end_of_a_lease_until_it_is_renewed() -> None:
     now = [0.0]
     rate_limiter = RateLimiter(None, lambda: now[0])
