@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from singer_delivery.http import NO_ANSWER
 from singer_delivery.sending.batching import Batch, Limits, Message
@@ -318,6 +319,7 @@ def test_a_pause_that_one_lane_is_asked_for_holds_for_all() -> None:
 
 
 class StopAtTheFirstWait(threading.Event):
+    @override
     def wait(self, timeout: float | None = None) -> bool:
         return timeout is not None
 
