@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,8 +31,12 @@ CONTEXT = {
     "campaign": {"name": "spring", "source": "news"},
     "page": {"url": "https://acme.example/", "referrer": "https://search.example/q"},
 }
+OBJECTS = ("traits", "properties", "context")
+A_MINUTE_AGO = (datetime.now(timezone.utc) - timedelta(minutes=1)).isoformat()
+"""The tap reads events up to the second in which its run starts; later ones in the next run."""
+
 LINES = [
-    schema("calls", "type", "userId", "groupId", "event", "traits", "properties", "context"),
+    schema("calls", *("type", "userId", "groupId", "event", "timestamp"), *OBJECTS),
     record("calls", type="identify", userId="u1", traits=PERSON, context=CONTEXT),
     record("calls", type="group", userId="u1", groupId="c1", traits={"domain": "acme.example"}),
     record(
@@ -39,6 +44,7 @@ LINES = [
         type="track",
         userId="u1",
         event="Signed Up",
+        timestamp=A_MINUTE_AGO,
         properties={"via": "form"},
         context=CONTEXT,
     ),
