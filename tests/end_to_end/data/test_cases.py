@@ -18,7 +18,7 @@ from targets import BOTH_TARGETS, MOESIF, SEGMENT, Target
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 WAREHOUSE = {"*": {"as": "segment.warehouse"}}
 PEOPLE = {"people": {"call": "identify", "user_id": "id"}}
 
