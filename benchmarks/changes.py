@@ -11,7 +11,7 @@ from benchmarks.contest import Contestant, Result, results_table, table
 from benchmarks.measure import run, script, server
 from benchmarks.sections import our_target
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support" / "services"))
 from postgres import NoPostgresError, postgres
 
 if TYPE_CHECKING:

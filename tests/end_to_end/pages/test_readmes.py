@@ -282,7 +282,7 @@ def test_the_target_that_is_shown_is_checked_and_delivers(tmp_path: Path) -> Non
     """The types of `tests/support` are checked by `make lint`."""
     source, tests = blocks(PROJECT / "singer-delivery" / "README.md", "python")
     folder = PROJECT / "tests"
-    assert source == (folder / "support" / "target_webhook.py").read_text()
+    assert source == (folder / "support" / "examples" / "target_webhook.py").read_text()
     assert tests == (folder / "singer_delivery" / "test_promises_of_a_webhook.py").read_text()
     (tmp_path / "target_webhook.py").write_text(source)
     lines = [

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from postgres import Database
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 DAGS = PROJECT / "orchestrate" / "airflow" / "dags"
 ENDED = {"success", "failed", "upstream_failed", "removed"}
 POLL_SECONDS = 0.2
