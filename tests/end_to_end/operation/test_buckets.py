@@ -175,7 +175,7 @@ def test_sigterm_uploads_what_state_waits_for_and_ends_in_time(
     assert hangs or numbers(store) == [1, 2]
     left = [*(tmp_path / ".spool").rglob("*.jsonl")]
     assert bool(left) == hangs
-    assert (b"no answer within 1 s. State is kept" in log) == hangs
+    assert (b"no answer within 1 s. State and the file are kept" in log) == hangs
 
 
 @pytest.mark.fresh_process
