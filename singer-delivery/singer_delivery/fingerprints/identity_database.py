@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from singer_delivery.fingerprints.identities import Identities, Identity
 from singer_delivery.fingerprints.identity_sql import COLUMNS, UPSERT
-from singer_delivery.fingerprints.postgres import CREATION
+from singer_delivery.fingerprints.postgres import CREATION, FIND_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     Cursor = psycopg.Cursor[Any]
 
-_EXISTS = "SELECT to_regclass('singer_fingerprint_streams') IS NOT NULL"
 _STAGE = (
     "CREATE TEMP TABLE singer_fingerprint_staged (LIKE singer_fingerprint_identities)"
     " ON COMMIT DROP"
@@ -51,8 +50,7 @@ class DatabaseIdentities(Identities):
 
     @override
     def exists(self) -> bool:
-        [[found]] = self.run(_EXISTS)
-        return bool(found)
+        return bool(self.run(FIND_TABLE, ("singer_fingerprint_streams",)))
 
     @override
     def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -47,10 +47,12 @@ _CREATE: Sequence[LiteralString] = (
     )""",
     "COMMENT ON TABLE singer_fingerprints IS 'singer-delivery fingerprints, format 1'",
 )
-_FOUND = (
-    "SELECT to_regclass('singer_fingerprints') IS NOT NULL,"
-    " obj_description(to_regclass('singer_fingerprints'), 'pg_class')"
-)
+FIND_TABLE = """
+SELECT obj_description(oid, 'pg_class') FROM pg_class
+WHERE relname = %s AND pg_table_is_visible(oid)
+"""
+"""Finds a table and its comment; `to_regclass` would not see one that another run has just created,
+if this session has looked for it before."""
 _STAGE = "CREATE TEMP TABLE staged (LIKE singer_fingerprints) ON COMMIT DROP"
 _COPY = "COPY staged FROM STDIN (FORMAT BINARY)"
 _MERGE = """
@@ -100,15 +102,15 @@ def exists(connection: psycopg.Connection[Any]) -> bool:
     Raises:
         psycopg.Error: They belong to another program.
     """
-    [[there, comment]] = connection.execute(_FOUND)
-    if there and comment != FORMAT:
-        newer = (comment or "").startswith(FORMAT.rpartition(" ")[0])
+    found = connection.execute(FIND_TABLE, ("singer_fingerprints",)).fetchone()
+    if found and found[0] != FORMAT:
+        newer = (found[0] or "").startswith(FORMAT.rpartition(" ")[0])
         raise psycopg.DataError(
             "a newer version of this program wrote its tables"
             if newer
             else "its table singer_fingerprints belongs to another program"
         )
-    return bool(there)
+    return found is not None
 
 
 def prepare(connection: psycopg.Connection[Any]) -> None:

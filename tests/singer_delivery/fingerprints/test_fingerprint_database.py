@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, LiteralString
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 import pytest
@@ -17,11 +18,14 @@ from singer_delivery.errors import (
     LeaseLostError,
 )
 from singer_delivery.fingerprints.changes import RENEW_BEFORE_SECONDS, Fingerprints
+from singer_delivery.fingerprints.identity_database import DatabaseIdentities
 from singer_delivery.fingerprints.lease import LEASE_SECONDS
-from singer_delivery.fingerprints.postgres import FORMAT, place_of
+from singer_delivery.fingerprints.postgres import CREATION, FORMAT, connected, place_of, prepare
 from singer_delivery.fingerprints.stores import fingerprint_database, store_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from postgres import Database
 
 LEASES = "SELECT name FROM singer_fingerprint_leases ORDER BY name"
@@ -31,6 +35,37 @@ def run(database: Database, statement: LiteralString) -> list[tuple[object, ...]
     with psycopg.connect(database.uri, autocommit=True) as connection:
         found = connection.execute(statement)
         return found.fetchall() if found.description else []
+
+
+def create_identities(connection: psycopg.Connection[Any]) -> None:
+    @contextmanager
+    def begin() -> Iterator[psycopg.Cursor[Any]]:
+        with connection.transaction(), connection.cursor() as cursor:
+            yield cursor
+
+    DatabaseIdentities(begin).open()
+
+
+SOME_RUN_WAITS: LiteralString = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@pytest.mark.parametrize("create", [prepare, create_identities])
+def test_runs_that_start_at_once_create_the_tables_once(
+    database: Database, create: Callable[[psycopg.Connection[Any]], None]
+) -> None:
+    """The second one has seen that there are none, and waits for the first."""
+    with (
+        connected(database.uri) as first,
+        connected(database.uri) as second,
+        ThreadPoolExecutor() as pool,
+    ):
+        with first.transaction():
+            first.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION,))
+            created = pool.submit(create, second)
+            while not run(database, SOME_RUN_WAITS):
+                assert not created.done()
+            create(first)
+        created.result(30)
 
 
 def test_a_run_that_was_killed_is_taken_over_when_its_lease_has_ended(database: Database) -> None:
